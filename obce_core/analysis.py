@@ -1,0 +1,194 @@
+"""An analysis: what every neuron of one model handed on for one set of texts, and how important each is.
+
+Open files in one folder: `analysis.json`, `texts.parquet`, `importance.parquet`, `activations.safetensors`, and a
+manifest. Layers count from 1, neurons from 0; radii, not edge lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from obce_core import settings
+from obce_core.architectures import EncoderShape, Family, family_of
+from obce_core.components import COMPONENTS, check_component
+from obce_core.criteria import CRITERIA, criterion, random_scores
+from obce_core.errors import AnalysisError, shorten
+from obce_core.store import check_name, is_complete, read_json
+
+if TYPE_CHECKING:
+    import pandas
+
+    from obce_core.texts import Texts
+
+FORMAT = "obce-analysis/1"
+META, TEXTS, IMPORTANCE, ACTIVATIONS = "analysis.json", "texts.parquet", "importance.parquet", "activations.safetensors"
+
+BASE_COLUMNS = (
+    "r_f",
+    "mean",
+    "std",
+    "min",
+    "max",
+    "mean_cls",
+    "std_cls",
+    "mean_all",
+    "std_all",
+)
+"""Columns of a neuron beside layer, component, neuron, head, n_tokens and one for each other stored criterion."""
+
+STORED_CRITERIA = tuple(name for name, row in CRITERIA.items() if row.reads != "seed")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Analysis:
+    """One analysis, read lazily: importance columns as numpy arrays, activations a cell at a time.
+
+    `columns` maps a column's name to one float64 value a neuron, in the order layer, component, neuron.
+    """
+
+    meta: Mapping[str, Any]
+    columns: Mapping[str, np.ndarray]
+    folder: Path | None = None
+
+    @property
+    def id(self) -> str:
+        return str(self.meta["id"])
+
+    @cached_property
+    def shape(self) -> EncoderShape:
+        return EncoderShape(**self.meta["model"]["shape"])
+
+    @property
+    def family(self) -> Family:
+        return family_of(self.meta["model"]["family"])
+
+    @cached_property
+    def _places(self) -> dict[tuple[int, str], slice]:
+        places, at = {}, 0
+        for layer in range(1, self.shape.layers + 1):
+            for component in COMPONENTS:
+                places[layer, component] = slice(at, at + self.shape.width(component))
+                at += self.shape.width(component)
+        return places
+
+    def cell(self, layer: int, component: str) -> dict[str, np.ndarray]:
+        """Return every column of one cell, each of shape (neurons,)."""
+        place = self._place(layer, component)
+        return {name: values[place] for name, values in self.columns.items()}
+
+    def scores(self, layer: int, component: str, name: str = "r_f", *, seed: int = 0) -> np.ndarray:
+        """Return a criterion's float64 score of each neuron of a cell; `seed` matters for `random` only."""
+        place = self._place(layer, component)
+        if criterion(name).reads == "seed":
+            return random_scores(seed, layer, component, self.shape.width(component))
+        return self.columns[name][place]
+
+    def degenerate(self, layer: int, component: str, name: str = "r_f") -> bool:
+        """Say whether a criterion has nothing to tell in this cell (every text gives the same value)."""
+        return criterion(name).degenerate(self.cell(layer, component))
+
+    def outputs(self, layer: int, component: str) -> np.ndarray:
+        """Read the cloud of every neuron of a cell, float32, shape (texts, neurons)."""
+        from safetensors import safe_open
+
+        self._place(layer, component)
+        with safe_open(str(self._home / ACTIVATIONS), framework="numpy") as file:
+            return file.get_tensor(f"layer.{layer}.{component}")
+
+    def neuron(self, layer: int, component: str, neuron: int) -> np.ndarray:
+        """Read one neuron's outputs over the texts, float32, shape (texts,)."""
+        width = self.shape.width(check_component(component))
+        if not 0 <= neuron < width:
+            raise AnalysisError(f"Layer {layer} {component} has neurons 0–{width - 1}; there is no neuron {neuron}.")
+        return self.outputs(layer, component)[:, neuron]
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The texts that were read, with their columns (topic, label) and the ones held out."""
+        from obce_core.texts import Texts
+
+        return Texts.read(self._home / TEXTS)
+
+    @property
+    def importance(self) -> pandas.DataFrame:
+        """The whole table: layer, component, neuron, head, then the columns; one row a neuron."""
+        import pandas as pd
+
+        return pd.read_parquet(self._home / IMPORTANCE)
+
+    @property
+    def _home(self) -> Path:
+        if self.folder is None:
+            raise AnalysisError("This analysis lives in memory only; its files were never written.")
+        return self.folder
+
+    def _place(self, layer: int, component: str) -> slice:
+        check_component(component)
+        if (layer, component) not in self._places:
+            raise AnalysisError(f"There is no layer {layer}; this model has layers 1–{self.shape.layers}.")
+        return self._places[layer, component]
+
+
+def read_analysis(where: str | Path) -> Analysis:
+    """Open an analysis by folder or by id (an entry of `cache/analyses`; the first 6 or more digits are enough).
+
+    Raises:
+        AnalysisError: there is none, it is incomplete, or a newer version wrote it.
+    """
+    folder = find_analysis(where)
+    try:
+        meta = read_json(folder / META)
+        written = meta["format"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise AnalysisError(f"{folder} is no analysis ({META} is missing or unreadable).") from None
+    if written != FORMAT:
+        raise AnalysisError(
+            f"{folder} has format {shorten(written)!r}; this version reads {FORMAT}.", hint="Update obce, or analyse again."
+        )
+    if not is_complete(folder):
+        raise AnalysisError(f"{folder} is incomplete (it has no manifest).", hint="Run obce analyze again.")
+    return Analysis(meta=meta, columns=_read_columns(folder / IMPORTANCE), folder=folder)
+
+
+def find_analysis(where: str | Path) -> Path:
+    """Find an analysis folder by path or id."""
+    text = str(where)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return path.resolve()
+    home = settings.cache_dir() / "analyses"
+    if "/" not in text and len(text) >= 6 and home.is_dir():
+        hits = [entry for entry in sorted(home.iterdir()) if entry.name.startswith(check_name(text)) and is_complete(entry)]
+        if len(hits) == 1:
+            return hits[0]
+    raise AnalysisError(f"No analysis at {shorten(text, 200)!r}.", hint="Name a folder or an id; obce analyze makes one.")
+
+
+def list_analyses() -> list[Analysis]:
+    """Open every complete analysis of the cache, the newest first; unreadable ones are left out."""
+    home = settings.cache_dir() / "analyses"
+    found = []
+    for folder in sorted(home.iterdir(), key=lambda path: -path.stat().st_mtime) if home.is_dir() else []:
+        if is_complete(folder):
+            try:
+                found.append(read_analysis(folder))
+            except AnalysisError:
+                continue
+    return found
+
+
+def _read_columns(path: Path) -> dict[str, np.ndarray]:
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+        names = [name for name in table.column_names if name not in {"layer", "component", "neuron", "head"}]
+        return {name: table[name].to_numpy().astype(np.float64) for name in names}
+    except Exception as error:  # pyarrow raises several types on damaged files
+        raise AnalysisError(f"{path} cannot be read: {str(error)[:120]}.", hint="Run obce analyze again.") from None

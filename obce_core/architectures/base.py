@@ -1,0 +1,131 @@
+"""What the engine must know of a family of encoders: names, shapes and where its neurons can be read.
+
+A family is one file with one class and one row in `FAMILIES`. Everything below is answered without torch except
+`model_class` and `compact_class`, which import what they return.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from obce_core.architectures.config import Field
+from obce_core.components import HEADED
+from obce_core.errors import UnknownName
+
+Tap = Literal["neuron", "linear", "block"]
+TAPS: tuple[Tap, ...] = ("neuron", "linear", "block")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderShape:
+    """The widths of an uncut encoder.
+
+    `layers`, `heads` and `head_size` count; `hidden` is the width of the residual stream, `intermediate` that of the
+    feed-forward layer.
+    """
+
+    layers: int
+    hidden: int
+    heads: int
+    head_size: int
+    intermediate: int
+
+    def width(self, component: str) -> int:
+        """Return the number of neurons of a component in one layer."""
+        if component in HEADED:
+            return self.heads * self.head_size
+        return self.intermediate if component == "intermediate" else self.hidden
+
+    def head_of(self, component: str, neuron: int) -> int | None:
+        """Return the head of a neuron (from 0), or None where there are no heads."""
+        return neuron // self.head_size if component in HEADED else None
+
+
+@dataclass(frozen=True)
+class TapPoint:
+    """A place in a model where a neuron's output passes: a module path and the side of the module to read."""
+
+    path: str
+    side: Literal["input", "output"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionSite:
+    """A self-attention module: its path and the names of the attributes that hold its head size and scale."""
+
+    path: str
+    head_size: str = "attention_head_size"
+    scale: str = "scaling"
+
+
+class Family(ABC):
+    """A family of encoders with the same module names, e.g. BERT.
+
+    Paths and tensor names are relative to the base model (`BertModel`), whatever head stands on it.
+    """
+
+    model_type: str
+    title: str
+    root: str
+    """Attribute under which a model with a head keeps its base model (`bert`)."""
+    layers: str
+    """Path of the list of layers (`encoder.layer`); its tensors are what "the encoder" counts."""
+    fields: tuple[Field, ...]
+    """The allow-list of config.json; everything else there is ignored."""
+
+    @abstractmethod
+    def shape(self, config: Mapping[str, Any]) -> EncoderShape:
+        """Read the widths from a checked config."""
+
+    @abstractmethod
+    def linear(self, layer: int, component: str) -> str:
+        """Return the path of a component's linear map; `layer` counts from 1."""
+
+    @abstractmethod
+    def tap(self, layer: int, component: str, tap: Tap) -> TapPoint:
+        """Return where a component's outputs are read; `layer` counts from 1."""
+
+    @abstractmethod
+    def attention(self, layer: int) -> AttentionSite:
+        """Return the self-attention module of a layer (from 1)."""
+
+    @abstractmethod
+    def tensors(self, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+        """List every tensor that an encoder must have (embeddings and layers), with its shape."""
+
+    @abstractmethod
+    def model_class(self, architecture: str) -> type:
+        """Return the transformers class of an architecture name; `""` is the base model."""
+
+    @abstractmethod
+    def compact_class(self, architecture: str) -> type:
+        """Return the class that runs a cut model of this architecture."""
+
+    @abstractmethod
+    def architectures(self) -> tuple[str, ...]:
+        """List the class names that this family can load, the base model first."""
+
+    def refuse(self, config: Mapping[str, Any]) -> str | None:
+        """Say in one sentence why a config of this family cannot be handled, or return None."""
+        return None
+
+    def canonical(self, name: str) -> str:
+        """Translate an old tensor name into today's."""
+        return name
+
+    def architecture(self, named: str) -> str:
+        """Accept an architecture name, `""` meaning the base model, or raise UnknownName."""
+        known = self.architectures()
+        if not named:
+            return known[0]
+        if named not in known:
+            raise UnknownName(f"{self.title} architecture", named, known)
+        return named
+
+    def strip_root(self, name: str) -> str:
+        """Return a tensor's name relative to the base model."""
+        name = self.canonical(name)
+        return name[len(self.root) + 1 :] if name.startswith(self.root + ".") else name

@@ -1,0 +1,76 @@
+"""Read a config.json that nobody vouches for: an allow-list of fields, each with its range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from obce_core.errors import ConfigError, shorten
+from obce_core.outside import parse_json
+from obce_core.settings import MAX_CONFIG_BYTES
+
+_REQUIRED = object()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One allowed field: its kind, its range or choices, and its default (none: required)."""
+
+    name: str
+    kind: type
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+    default: Any = _REQUIRED
+
+    def read(self, config: Mapping[str, Any]) -> Any:
+        """Return the field's value, or raise ConfigError naming the field, what was found and what is allowed."""
+        if self.name not in config or (config[self.name] is None and self.default is not _REQUIRED):
+            if self.default is _REQUIRED:
+                raise ConfigError(f"config.json: {self.name} is missing.")
+            return self.default
+        value = config[self.name]
+        found = f"config.json: {self.name} is {shorten(value)!s}"
+        if self.kind is str:
+            if not isinstance(value, str) or (self.choices and value not in self.choices):
+                raise ConfigError(f"config.json: {self.name} {shorten(value)!r} is not one of {', '.join(self.choices)}.")
+            return value
+        if self.kind is bool:
+            if not isinstance(value, bool):
+                raise ConfigError(f"{found}; expected true or false.")
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ConfigError(f"{found}; expected a number.")
+        if self.kind is int and not (isinstance(value, int) or float(value).is_integer()):
+            raise ConfigError(f"{found}; expected a whole number.")
+        if not (math.isfinite(value) and self.low <= value <= self.high):
+            raise ConfigError(f"{found}; allowed {self.low:g}–{self.high:g}.")
+        return self.kind(value)
+
+
+def parse_config(raw: bytes, name: str = "config.json") -> dict[str, Any]:
+    """Parse a JSON object from outside, or raise ConfigError."""
+    return parse_json(raw, name, limit=MAX_CONFIG_BYTES, error=ConfigError)
+
+
+def read_fields(config: Mapping[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
+    """Keep the allowed fields of a config, each checked."""
+    return {field.name: field.read(config) for field in fields}
+
+
+def read_labels(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Read `id2label` (at most 10,000 short names), or nothing."""
+    labels = config.get("id2label")
+    if labels is None:
+        return {}
+    if not isinstance(labels, dict) or not 1 <= len(labels) <= 10_000:
+        raise ConfigError(f"config.json: id2label is {shorten(labels)}; expected an object of 1–10,000 names.")
+    try:
+        names = {int(key): str(value) for key, value in labels.items()}
+    except (TypeError, ValueError):
+        raise ConfigError("config.json: id2label has a key that is no whole number.") from None
+    if sorted(names) != list(range(len(names))) or any(len(name) > 1000 for name in names.values()):
+        raise ConfigError("config.json: id2label must number its names 0, 1, 2, … with at most 1,000 characters each.")
+    return {"id2label": names, "label2id": {name: key for key, name in names.items()}}

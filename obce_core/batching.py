@@ -1,0 +1,75 @@
+"""Turn texts into padded batches, sorted by length so that almost nothing is padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from obce_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """Token ids of each text, special tokens included, cut at `max_length`; `truncated` counts the texts cut."""
+
+    ids: tuple[tuple[int, ...], ...]
+    max_length: int
+    truncated: int
+    pad_id: int
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each text, shape (texts,)."""
+        return np.array([len(row) for row in self.ids], dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Some texts, padded to the longest of them; `rows` are their places among all texts."""
+
+    rows: np.ndarray  # (batch,)
+    ids: torch.Tensor  # (batch, tokens)
+    mask: torch.Tensor  # (batch, tokens), 1 for a token, 0 for padding
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, max_length: int = 128, positions: int = 512) -> Encoded:
+    """Tokenize texts, each on its own, cut at `max_length` tokens.
+
+    Raises:
+        BadInput: `max_length` is below 3 (one token beside the special ones) or above what the model has positions for.
+    """
+    if not 3 <= max_length <= positions:
+        raise BadInput(f"--max-length is {max_length}; this model allows 3–{positions}.")
+    ids: list[tuple[int, ...]] = []
+    truncated = 0
+    for text in texts:
+        # One text at a time keeps memory flat: a text of a million characters is cut before the next one is read.
+        row = tokenizer(text, truncation=True, max_length=max_length, return_overflowing_tokens=True)["input_ids"]
+        nested = bool(row) and isinstance(row[0], list)
+        truncated += nested and len(row) > 1
+        ids.append(tuple(row[0] if nested else row))
+    return Encoded(ids=tuple(ids), max_length=max_length, truncated=truncated, pad_id=tokenizer.pad_token_id or 0)
+
+
+def batches(encoded: Encoded, batch_size: int = 32, device: torch.device | None = None) -> Iterator[Batch]:
+    """Yield batches of texts of similar length, the longest first (so that memory peaks at once)."""
+    if batch_size < 1:
+        raise BadInput(f"--batch-size is {batch_size}; it must be at least 1.")
+    order = np.argsort(-encoded.lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        width = len(encoded.ids[rows[0]])
+        ids = np.full((len(rows), width), encoded.pad_id, dtype=np.int64)
+        mask = np.zeros((len(rows), width), dtype=np.int64)
+        for i, row in enumerate(rows):
+            tokens = encoded.ids[row]
+            ids[i, : len(tokens)] = tokens
+            mask[i, : len(tokens)] = 1
+        yield Batch(rows=rows, ids=torch.from_numpy(ids).to(device), mask=torch.from_numpy(mask).to(device))

@@ -1,0 +1,89 @@
+"""The command line: the same functions as Python and the dashboard, one module a command."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+import typer
+
+from obce_core.cli.analyze import analyze, info
+from obce_core.cli.app import app as open_app
+from obce_core.cli.compress import compress
+from obce_core.cli.console import fail, say
+from obce_core.cli.plan import app as plan
+from obce_core.errors import BadInput, Cancelled, ObceError, shorten
+from obce_core.version import __version__
+
+app = typer.Typer(
+    name="obce",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Which neurons of a BERT matter, by persistent homology; cut the others; ship the smaller model.",
+)
+app.command()(analyze)
+app.command()(info)
+app.add_typer(plan, name="plan")
+app.command()(compress)
+app.command("app")(open_app)
+
+_UsageError = typer.BadParameter.__mro__[1]
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version and end.")) -> None:
+    if version:
+        say(f"obce {__version__}")
+        raise typer.Exit()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; every failure that a user can cause is one line and exit code 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    if sys.platform == "win32":
+        return fail(BadInput("obce runs on Linux and macOS; on Windows use WSL."), as_json=as_json)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    warnings.filterwarnings("ignore")
+    try:
+        code = app(given, standalone_mode=False, prog_name="obce")
+    except ObceError as error:
+        return fail(error, as_json=as_json)
+    except _UsageError as error:
+        return fail(BadInput(f"{_message(error)}", hint="Try --help."), as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        return fail(Cancelled("Cancelled."), as_json=as_json)
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        return fail(BadInput(f"{error.strerror or error}: {shorten(error.filename or '', 200)}"), as_json=as_json)
+    except Exception as error:  # a bug of ours: say so in a line, keep the traceback in a file
+        return fail(_bug(error), as_json=as_json)
+    return code if isinstance(code, int) else 0
+
+
+def _message(error: Exception) -> str:
+    return str(getattr(error, "format_message", lambda: error)())
+
+
+def _bug(error: Exception) -> ObceError:
+    import traceback
+
+    from obce_core.settings import cache_dir
+    from obce_core.store import atomic_write
+
+    path = cache_dir() / "last-error.txt"
+    try:
+        atomic_write(path, "".join(traceback.format_exception(error)))
+        where = f"The details are in {path}."
+    except OSError:
+        where = ""
+    return ObceError(f"Internal error ({type(error).__name__}: {shorten(error, 200)}).", hint=where)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,116 @@
+"""`obce analyze` and `obce info`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from obce_core import settings
+from obce_core.cli import options as opt
+from obce_core.cli.console import absolute, show, work
+from obce_core.components import COMPONENTS, TITLES
+
+
+def analyze(
+    model: Annotated[str, typer.Option(help="demo, a model folder, or a hub id (owner/name).")] = "demo",
+    revision: opt.Revision = None,
+    texts: Annotated[str, typer.Option(help="demo, wikipedia, glue:TASK, or a file (.txt .csv .tsv .jsonl .parquet).")] = "demo",
+    n_texts: Annotated[int, typer.Option(help="How many texts to draw.")] = 150,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    max_length: Annotated[int, typer.Option(help="Cut texts after this many tokens.")] = 128,
+    tokens: Annotated[str, typer.Option(help="cls (the paper), mean over the text's tokens, or all.")] = "cls",
+    tap: Annotated[str, typer.Option(help="neuron, linear (before the activation) or block (after LayerNorm).")] = "neuron",
+    column: Annotated[str | None, typer.Option(help="Column that holds the text.")] = None,
+    split: Annotated[str | None, typer.Option(help="periods: cut longer texts into sentences.")] = None,
+    glue_dir: Annotated[str | None, typer.Option(help="Folder of GLUE tasks in the official TSV layout.")] = None,
+    heldout: Annotated[str | None, typer.Option(help="File of texts used only to measure fidelity.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder of its own instead of the cache.")] = None,
+    overwrite: opt.Overwrite = False,
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "float32",
+    batch_size: opt.BatchSize = 32,
+    threads: opt.Threads = None,
+    offline: opt.Offline = False,
+    quiet: opt.Quiet = False,
+    json: opt.Json = False,
+) -> None:
+    """Measure every neuron of a model on a sample of texts.
+
+    Example: obce analyze --model demo --texts demo --n-texts 150
+    """
+    if offline:
+        settings.set_offline()
+    chosen = {
+        "model": absolute(model), "revision": revision, "texts": absolute(texts), "n_texts": n_texts, "seed": seed,
+        "max_length": max_length, "tokens": tokens, "tap": tap, "column": column, "split": split,
+        "glue_dir": absolute(glue_dir) if glue_dir else None, "heldout": absolute(heldout) if heldout else None, "out": out,
+        "overwrite": overwrite, "device": device, "dtype": dtype, "batch_size": batch_size, "threads": threads,
+        "offline": offline,
+    }  # fmt: skip
+    done = work("analyze", chosen, quiet=quiet or json)
+    from obce_core.analysis import read_analysis
+
+    analysis = read_analysis(done["folder"])
+    told = analysis.meta["texts"]
+    layers = range(1, analysis.shape.layers + 1)
+    equal = [f"{layer} {name}" for layer in layers for name in COMPONENTS if analysis.degenerate(layer, name)]
+    answer = {
+        "analysis": analysis.id,
+        "folder": done["folder"],
+        "model": analysis.meta["model"]["name"],
+        "neurons": len(analysis.columns["r_f"]),
+        "texts": f"{told['n']} of {told['available']} from {told['source']}, seed {told['seed']}",
+        "cut_at_max_length": f"{told['truncated']} texts (--max-length {analysis.meta['max_length']})",
+        "all_equal": ", ".join(equal) or "no cell",
+    }
+    if json:
+        answer = {**answer, "texts": dict(told), "all_equal": equal, "cut_at_max_length": told["truncated"]}
+    show(answer, as_json=json)
+    if not json and not quiet:
+        for note in told["notes"]:
+            typer.echo(note)
+        typer.echo(f"Next: obce plan --analysis {analysis.id} --percentile 50 --out plan.json")
+
+
+def info(
+    model: Annotated[str, typer.Argument(help="demo, a model folder, or a hub id.")],
+    revision: opt.Revision = None,
+    offline: opt.Offline = False,
+    json: opt.Json = False,
+) -> None:
+    """Say what is in a model and whether it can be cut; nothing of it is run."""
+    if offline:
+        settings.set_offline()
+    from obce_core.models import check_model, locate
+    from obce_core.models.compressed import is_compressed
+
+    source = locate(model, revision=revision)
+    if is_compressed(source):
+        show({"model": source.name, "folder": str(source.folder), "can_be_cut": "no: it was cut by obce already"}, as_json=json)
+        return
+    report = check_model(source)
+    shape = report.shape
+    answer = {
+        "model": source.name,
+        "folder": str(source.folder),
+        "weights_sha256": source.weights_sha256,
+        "family": report.family.title,
+        "architecture": report.architecture,
+        "layers": shape.layers,
+        "hidden": shape.hidden,
+        "heads": f"{shape.heads} of {shape.head_size}",
+        "intermediate": shape.intermediate,
+        "neurons": shape.layers * sum(shape.width(name) for name in COMPONENTS),
+        "parameters": f"{report.parameters:,} ({report.encoder_parameters:,} in the layers)",
+        "memory_needed": f"about {report.memory_bytes / 1e9:.1f} GB",
+        "ignored_config_keys": ", ".join(report.ignored) or "none",
+        "can_be_cut": f"yes ({', '.join(TITLES[name] for name in ('query', 'key', 'value', 'intermediate'))})",
+    }
+    if json:
+        answer |= {
+            "heads": shape.heads, "head_size": shape.head_size, "parameters": report.parameters, "can_be_cut": True,
+            "encoder_parameters": report.encoder_parameters, "memory_needed": report.memory_bytes,
+            "ignored_config_keys": list(report.ignored),
+        }  # fmt: skip
+    show(answer, as_json=json)

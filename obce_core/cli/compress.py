@@ -1,0 +1,58 @@
+"""`obce compress`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from obce_core import settings
+from obce_core.cli import options as opt
+from obce_core.cli.console import absolute, say, show, work
+
+
+def compress(
+    analysis: opt.AnalysisRef,
+    plan: Annotated[str, typer.Option(help="A plan file.")],
+    out: Annotated[str, typer.Option(help="The new model folder.")],
+    model: Annotated[str | None, typer.Option(help="Where the original lies now, if it moved since the analysis.")] = None,
+    overwrite: opt.Overwrite = False,
+    device: opt.Device = "auto",
+    threads: opt.Threads = None,
+    offline: opt.Offline = False,
+    quiet: opt.Quiet = False,
+    json: opt.Json = False,
+) -> None:
+    """Cut the model of an analysis by a plan, prove it equal to the masked original, and write it.
+
+    Example: obce compress --analysis ID --plan plan.json --out my-model
+    """
+    if offline:
+        settings.set_offline()
+    chosen = {
+        "analysis": absolute(analysis), "plan": absolute(plan), "out": str(Path(out).absolute()),
+        "model": absolute(model) if model else None, "overwrite": overwrite, "device": device, "threads": threads,
+        "offline": offline,
+    }  # fmt: skip
+    done = work("compress", chosen, quiet=quiet or json)
+    if json:
+        show(done, as_json=True)
+        return
+    size, close = done["budget"], done["fidelity"]
+    show(
+        {
+            "folder": done["folder"],
+            "parameters": f"{size['parameters_left']:,} of {size['parameters']:,} ({size['parameters_left'] / size['parameters']:.1%})",
+            "encoder": f"{size['encoder_left']:,} of {size['encoder']:,} ({size['encoder_left'] / size['encoder']:.1%})",
+            "masked = cut": f"largest difference {done['difference']:.1e} of the largest output ({done['difference_texts']} texts)",
+            "fidelity": (
+                f"cosine [CLS] {close['cls']:.4f}, mean-pooled {close['pooled']:.4f} ({close['texts']} held-out texts)"
+                if close
+                else "not measured: no text was left out of the analysis (give obce analyze --heldout FILE)"
+            ),
+        },
+        as_json=False,
+    )
+    if not quiet:
+        say(f"Next: python -c \"import obce_core; model, tokenizer = obce_core.load('{out}')\"")

@@ -1,0 +1,18 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar, no remarks.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never ask the network.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what obce itself wrote there before.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Dtype = Annotated[str, typer.Option(help="Compute in float32, bfloat16, float16 or float64; results are float32.")]
+BatchSize = Annotated[int, typer.Option(min=1, max=4096, help="Texts in a batch.")]
+Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads (default: all).")]
+Revision = Annotated[str | None, typer.Option(help="Commit, branch or tag of a hub model.")]
+AnalysisRef = Annotated[str, typer.Option("--analysis", help="An analysis: its folder or its id.")]

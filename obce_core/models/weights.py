@@ -1,0 +1,138 @@
+"""Read the header of a model.safetensors that nobody vouches for, and say in words what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from obce_core.architectures import Family
+from obce_core.errors import ModelError, shorten
+
+DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+FLOATS = ("F64", "F32", "F16", "BF16")
+_MAX_HEADER = 100_000_000
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One tensor as the header describes it: dtype name and shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return self.count * DTYPE_BYTES[self.dtype]
+
+
+def read_header(path: Path) -> dict[str, TensorInfo]:
+    """Return every tensor of a safetensors file without reading its data.
+
+    Raises:
+        ModelError: the file is no such file, is cut short, or its parts do not fit together.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        start = stream.read(512)
+        if size < 8 or start.startswith(b"version https://git-lfs"):
+            raise _not_weights(path, size, start)
+        length = int.from_bytes(start[:8], "little")
+        if length > _MAX_HEADER or (8 + length > size and not start[8:9] == b"{"):
+            raise _not_weights(path, size, start)
+        if 8 + length > size:
+            raise _cut_short(path, f"its header alone has {length:,} bytes", size)
+        stream.seek(8)
+        raw = stream.read(length)
+    try:
+        table = json.loads(raw)
+        if not isinstance(table, dict):
+            raise TypeError
+        entries = {name: entry for name, entry in table.items() if name != "__metadata__"}
+        found = {name: TensorInfo(entry["dtype"], tuple(entry["shape"])) for name, entry in entries.items()}
+        ends = sorted((*map(int, entry["data_offsets"]), name) for name, entry in entries.items())
+    except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
+        raise _not_weights(path, size, start) from None
+    _check_layout(path, found, ends, size - 8 - length)
+    return found
+
+
+def check_tensors(path: Path, found: Mapping[str, TensorInfo], family: Family, config: Mapping[str, Any]) -> list[str]:
+    """Compare a file's tensors with what the config says the encoder has.
+
+    Returns:
+        The names found relative to the base model that the encoder does not need (heads, poolers).
+
+    Raises:
+        ModelError: the file cannot hold such a model; a tensor is missing, of another shape, or no float.
+    """
+    wanted = family.tensors(config)
+    promised = sum(math.prod(shape) for shape in wanted.values()) * 2
+    size = path.stat().st_size
+    if promised > 4 * size:
+        raise ModelError(
+            f"config.json describes about {2 * promised / 1e9:.1f} GB of weights but {path.name} is {size / 1e6:.1f} MB.",
+            hint="The folder does not belong together.",
+        )
+    have = {family.strip_root(name): info for name, info in found.items()}
+    missing = [name for name in wanted if name not in have]
+    if missing:
+        raise ModelError(
+            f"{len(missing)} of {len(wanted)} tensors of the encoder are missing in {path.name} (first: {missing[0]}).",
+            hint="Results would be random numbers, so the model is not loaded.",
+        )
+    for name, shape in wanted.items():
+        info = have[name]
+        if info.shape != shape:
+            raise ModelError(
+                f"{path.name}: {name} has shape {list(info.shape)}, config.json asks for {list(shape)}.",
+                hint="The folder does not belong together.",
+            )
+        if info.dtype not in FLOATS:
+            raise ModelError(f"{path.name}: {name} has dtype {info.dtype}; expected one of {', '.join(FLOATS)}.")
+    return [name for name in have if name not in wanted]
+
+
+def _check_layout(path: Path, found: Mapping[str, TensorInfo], ends: list[tuple[int, int, str]], data: int) -> None:
+    at = 0
+    for start, end, name in ends:
+        info = found[name]
+        if info.dtype not in DTYPE_BYTES:
+            raise ModelError(f"{path.name}: tensor {shorten(name)!r} has unknown dtype {shorten(info.dtype)!r}.")
+        if any(not isinstance(n, int) or n < 0 for n in info.shape) or start != at or end - start != info.bytes:
+            raise ModelError(f"{path.name}: tensor {shorten(name)!r} does not fit its place in the file; it is damaged.")
+        at = end
+    if at > data:
+        raise _cut_short(path, f"header promises {_mb(at)}", data)
+    if at < data:
+        raise ModelError(f"{path.name} has {data - at:,} bytes that belong to no tensor.", hint="Download it again.")
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
+
+
+def _cut_short(path: Path, promised: str, have: int) -> ModelError:
+    return ModelError(f"{path.name} is incomplete: {promised}, file has {_mb(have)}.", hint="Download it again.")
+
+
+def _not_weights(path: Path, size: int, start: bytes) -> ModelError:
+    if start.startswith(b"version https://git-lfs"):
+        return ModelError(f"{path.name} is a Git LFS pointer ({size} bytes), not weights.", hint="Run git lfs pull.")
+    if size == 0:
+        return ModelError(f"{path.name} is empty.", hint="Download it again.")
+    if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        return ModelError(f"{path.name} is a web page, not weights.", hint="Download the file itself.")
+    if start.startswith((b"PK\x03\x04", b"\x80")):
+        return ModelError(
+            f"{path.name} holds pickled data, not safetensors.",
+            hint="obce does not open pickle files. Save the model with save_pretrained first.",
+        )
+    return ModelError(f"{path.name} ({size:,} bytes) is not a safetensors file.", hint="Download it again.")

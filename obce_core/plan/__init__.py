@@ -1,0 +1,50 @@
+"""What is cut and why: intents, plans, presets, and the count of what is left."""
+
+from __future__ import annotations
+
+from obce_core.plan.budget import Budget, count, plan_widths
+from obce_core.plan.document import (
+    from_document,
+    intent_document,
+    parse_document,
+    parse_intent,
+    read_plan,
+    render,
+    to_document,
+    write_plan,
+)
+from obce_core.plan.intent import METHODS, Compensation, Hand, Intent
+from obce_core.plan.make import make_plan
+from obce_core.plan.plan import Plan, keep_above, resolve, to_ranges
+from obce_core.plan.presets import PRESETS, preset, preset_cells, uniform
+from obce_core.plan.widths import LayerWidths, layer_widths, original_widths
+
+__all__ = [
+    "METHODS",
+    "PRESETS",
+    "Budget",
+    "Compensation",
+    "Hand",
+    "Intent",
+    "LayerWidths",
+    "Plan",
+    "count",
+    "from_document",
+    "intent_document",
+    "keep_above",
+    "layer_widths",
+    "make_plan",
+    "original_widths",
+    "parse_document",
+    "parse_intent",
+    "plan_widths",
+    "preset",
+    "preset_cells",
+    "read_plan",
+    "render",
+    "resolve",
+    "to_document",
+    "to_ranges",
+    "uniform",
+    "write_plan",
+]

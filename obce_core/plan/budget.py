@@ -1,0 +1,138 @@
+"""Count what a plan saves, from the shapes of the tensors that will exist: parameters, FLOPs and bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from obce_core.analysis import Analysis
+from obce_core.architectures import EncoderShape
+from obce_core.components import CUTTABLE
+from obce_core.plan.plan import Plan
+from obce_core.plan.widths import LayerWidths, layer_widths, original_widths, stored_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FLOPS_LENGTH = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The size of a model under a plan, counted after folding.
+
+    `neurons` are the ones that can be cut at all. Parameters are those stored in the file. `flops` are for one text
+    of `length` tokens, two for a multiply-add: linear maps, QKᵀ and attention times V of the unpadded widths.
+    `bytes` is the size of model.safetensors in float32.
+    """
+
+    neurons: int
+    neurons_cut: int
+    parameters: int
+    parameters_left: int
+    encoder: int
+    encoder_left: int
+    flops: int
+    flops_left: int
+    bytes: int
+    bytes_left: int
+    length: int
+
+    @property
+    def parameters_cut(self) -> int:
+        return self.parameters - self.parameters_left
+
+    @property
+    def encoder_share(self) -> float:
+        """Parameters of the layers that are left, as a share of the original's."""
+        return self.encoder_left / self.encoder
+
+    @property
+    def model_share(self) -> float:
+        """Parameters of the whole stored model that are left, as a share of the original's."""
+        return self.parameters_left / self.parameters
+
+
+def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_LENGTH) -> Budget:
+    """Count a plan on its analysis; without a plan, the original.
+
+    Pure numpy, no model is read: milliseconds for BERT Large.
+    """
+    shape = analysis.shape
+    before = [original_widths(shape)] * shape.layers
+    after = before if plan is None else plan_widths(analysis, plan)
+    tensors = original_tensors(analysis)
+    cut = sum(_layer_parameters(b, shape) - _layer_parameters(a, shape) for b, a in zip(before, after, strict=True))
+    layers = analysis.family.layers + "."
+    encoder = sum(math.prod(size) for name, size in tensors.items() if name.startswith(layers))
+    total = sum(math.prod(size) for size in tensors.values())
+    return Budget(
+        neurons=shape.layers * sum(shape.width(component) for component in CUTTABLE),
+        neurons_cut=0 if plan is None else plan.neurons_cut,
+        parameters=total,
+        parameters_left=total - cut,
+        encoder=encoder,
+        encoder_left=encoder - cut,
+        flops=sum(layer_flops(widths, shape, length) for widths in before),
+        flops_left=sum(layer_flops(widths, shape, length) for widths in after),
+        bytes=file_bytes(tensors),
+        bytes_left=file_bytes(cut_tensors(analysis, tensors, after)) if plan is not None else file_bytes(tensors),
+        length=length,
+    )
+
+
+def plan_widths(analysis: Analysis, plan: Plan) -> list[LayerWidths]:
+    """Return the stored widths of every layer under a plan, layer 1 first."""
+    shape = analysis.shape
+    found = []
+    for layer in range(1, shape.layers + 1):
+        if layer not in plan.kept:
+            found.append(original_widths(shape))
+            continue
+        masks = {component: plan.mask(layer, component, shape) for component in CUTTABLE}
+        constants = plan.intent.compensation.constants(analysis.cell(layer, "query"))
+        found.append(layer_widths(masks, constants, shape))
+    return found
+
+
+def layer_flops(widths: LayerWidths, shape: EncoderShape, length: int) -> int:
+    """Count the FLOPs of one layer for one text of `length` tokens."""
+    pairs, keys, values = sum(widths.pairs), sum(widths.pairs) + sum(widths.extra), sum(widths.values)
+    maps = shape.hidden * (pairs + keys + 2 * values + 2 * widths.intermediate)
+    return 2 * length * (maps + length * (keys + values))
+
+
+def original_tensors(analysis: Analysis) -> dict[str, tuple[int, ...]]:
+    """Return the original's stored float tensors by name relative to the base model."""
+    family = analysis.family
+    return {family.strip_root(name): tuple(size) for name, size in analysis.meta["model"]["tensors"].items()}
+
+
+def cut_tensors(
+    analysis: Analysis, tensors: Mapping[str, tuple[int, ...]], widths: Sequence[LayerWidths]
+) -> dict[str, tuple[int, ...]]:
+    """Return the tensors of the cut model by name relative to the base model."""
+    family, found = analysis.family, dict(tensors)
+    for layer, row in enumerate(widths, start=1):
+        for name, size in stored_shapes(row, analysis.shape).items():
+            component, part = name.split(".")
+            found[f"{family.linear(layer, component)}.{part}"] = size
+    return found
+
+
+def file_bytes(tensors: Mapping[str, tuple[int, ...]]) -> int:
+    """Compute the size of a safetensors file of float32 tensors, header included."""
+    at, header = 0, {"__metadata__": {"format": "pt"}}
+    entries: dict[str, object] = dict(header)
+    for name in sorted(tensors):
+        size = 4 * math.prod(tensors[name])
+        entries[name] = {"dtype": "F32", "shape": list(tensors[name]), "data_offsets": [at, at + size]}
+        at += size
+    length = len(json.dumps(entries, separators=(",", ":")))
+    return 8 + length + (-length) % 8 + at
+
+
+def _layer_parameters(widths: LayerWidths, shape: EncoderShape) -> int:
+    return int(sum(math.prod(size) for size in stored_shapes(widths, shape).values()))

@@ -1,0 +1,264 @@
+"""Plans as files: `obce-plan/1`, JSON natively, YAML for convenience. What is unknown or does not follow is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from obce_core.analysis import Analysis, read_analysis
+from obce_core.errors import AnalysisError, PathError, PlanError, UnknownName, shorten
+from obce_core.outside import parse_json, parse_yaml
+from obce_core.plan.intent import Compensation, Hand, Intent
+from obce_core.plan.plan import Plan, resolve, to_ranges
+from obce_core.settings import MAX_PLAN_JSON_BYTES
+from obce_core.store import atomic_write
+
+FORMAT = "obce-plan/1"
+_PLAN_KEYS = ("format", "model", "analysis", "intent", "fact", "earlier")
+_INTENT_KEYS = ("criterion", "seed", "first_layer", "cells", "keep", "drop", "compensation")
+_HAND_KEYS = ("layer", "component", "neurons", "reason")
+
+
+def to_document(plan: Plan) -> dict[str, Any]:
+    """Write a plan as plain data, in exactly the file's form."""
+    kept = {str(layer): {name: to_ranges(mask) for name, mask in row.items()} for layer, row in plan.kept.items()}
+    return {
+        "format": FORMAT,
+        "model": dict(plan.model),
+        "analysis": plan.analysis,
+        "intent": intent_document(plan.intent),
+        "fact": {"kept": kept},
+        "earlier": [dict(entry) for entry in plan.earlier],
+    }
+
+
+def intent_document(intent: Intent) -> dict[str, Any]:
+    """Write an intent as plain data."""
+    return {
+        "criterion": intent.criterion,
+        "seed": intent.seed,
+        "first_layer": intent.first_layer,
+        "cells": {str(layer): {name: _short(p) for name, p in row.items()} for layer, row in intent.cells.items()},
+        "keep": [_hand_document(hand) for hand in intent.keep],
+        "drop": [_hand_document(hand) for hand in intent.drop],
+        "compensation": {"method": intent.compensation.method, "tokens": intent.compensation.tokens},
+    }
+
+
+def render(plan: Plan, *, yaml: bool = False) -> str:
+    """Render a plan as the text of a JSON or YAML file."""
+    if yaml:
+        import yaml as library
+
+        return library.safe_dump(to_document(plan), sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    return _pretty(to_document(plan)) + "\n"
+
+
+def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a plan file; the suffix chooses JSON or YAML.
+
+    Raises:
+        PathError: the file exists and is no plan of this tool (or `overwrite` is false), or cannot be written.
+    """
+    target = Path(path)
+    if target.exists():
+        if not overwrite:
+            raise PathError(f"{target} already exists.", hint="Choose another --out, or give --overwrite.")
+        if not target.is_file() or FORMAT.encode() not in target.read_bytes()[:4096]:
+            raise PathError(f"{target} is no plan that obce wrote, so --overwrite leaves it alone.")
+    try:
+        atomic_write(target, render(plan, yaml=_is_yaml(target)))
+    except OSError as error:
+        raise PathError(f"Cannot write {target}: {error.strerror or error}.") from None
+
+
+def read_plan(path: str | Path, analysis: Analysis | None = None) -> Plan:
+    """Read a plan file and check it against its analysis.
+
+    Args:
+        path: a `.json`, `.yaml` or `.yml` file.
+        analysis: the analysis it was made on; None looks it up in the cache.
+
+    Raises:
+        PlanError: unknown keys, wrong layers, another model, or a fact that does not follow from its intent.
+    """
+    document = load_document(path)
+    name = Path(path).name
+    if analysis is None:
+        try:
+            analysis = read_analysis(str(document.get("analysis", "")))
+        except AnalysisError:
+            raise PlanError(
+                f"{name} was made on analysis {shorten(document.get('analysis'))!r}, which is not in the cache.",
+                hint="Name its folder with --analysis.",
+            ) from None
+    return from_document(document, analysis, name)
+
+
+def load_document(path: str | Path) -> dict[str, Any]:
+    """Parse a plan file into plain data; nothing is checked beyond its syntax."""
+    source = Path(path)
+    if not source.exists():
+        raise PlanError(f"No plan file at {shorten(source, 200)!r}.")
+    if not source.is_file():
+        raise PlanError(f"{shorten(source, 200)!r} is not a regular file.")
+    return parse_document(source.read_bytes(), source.name)
+
+
+def parse_document(raw: bytes, name: str) -> dict[str, Any]:
+    """Parse the bytes of a plan file by the suffix of its name."""
+    if _is_yaml(Path(name)):
+        return parse_yaml(raw, name, error=PlanError)
+    return parse_json(raw, name, limit=MAX_PLAN_JSON_BYTES, error=PlanError)
+
+
+def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "plan") -> Plan:
+    """Check a plan's plain data against an analysis and return the plan."""
+    _only(document, _PLAN_KEYS, name)
+    if document.get("format") != FORMAT:
+        raise PlanError(f"{name}: format is {shorten(document.get('format'))!r}; this version reads {FORMAT}.")
+    model = _mapping(document.get("model"), f"{name}: model")
+    ours = str(analysis.meta["model"]["weights_sha256"])
+    theirs = str(model.get("weights_sha256", ""))
+    if theirs != ours:
+        raise PlanError(
+            f"{name} was made for model {shorten(theirs[:12])}…, this analysis is of {ours[:12]}….",
+            hint="Use the analysis of the same model, or make the plan again with obce plan --from.",
+        )
+    intent = parse_intent(document.get("intent"), f"{name}: intent")
+    plan = resolve(analysis, intent)
+    fact = _mapping(document.get("fact"), f"{name}: fact")
+    _only(fact, ("kept",), f"{name}: fact")
+    _compare(plan, _mapping(fact.get("kept"), f"{name}: fact.kept"), analysis, name)
+    earlier = document.get("earlier", [])
+    if not isinstance(earlier, list) or not all(isinstance(entry, dict) for entry in earlier):
+        raise PlanError(f"{name}: earlier must be a list of plans.")
+    return Plan(
+        model=plan.model, analysis=plan.analysis, intent=intent, kept=plan.kept, notes=plan.notes, earlier=tuple(earlier)
+    )
+
+
+def parse_intent(value: object, where: str = "intent") -> Intent:
+    """Check an intent's plain data; unknown keys, components and impossible percentiles are refused."""
+    data = _mapping(value, where)
+    _only(data, _INTENT_KEYS, where)
+    cells: dict[int, dict[str, float]] = {}
+    for layer, row in _mapping(data.get("cells", {}), f"{where}.cells").items():
+        cells[_layer(layer, f"{where}.cells")] = dict(_mapping(row, f"{where}.cells.{shorten(layer)}"))
+    chosen = _mapping(data.get("compensation", {}), f"{where}.compensation")
+    _only(chosen, ("method", "tokens"), f"{where}.compensation")
+    defaults = Intent()
+    return Intent(
+        criterion=_text(data.get("criterion", defaults.criterion), f"{where}.criterion"),
+        seed=data.get("seed", defaults.seed),
+        first_layer=data.get("first_layer", defaults.first_layer),
+        cells=cells,
+        keep=_hands(data.get("keep", []), f"{where}.keep"),
+        drop=_hands(data.get("drop", []), f"{where}.drop"),
+        compensation=Compensation(
+            method=chosen.get("method", defaults.compensation.method), tokens=chosen.get("tokens", defaults.compensation.tokens)
+        ),
+    )
+
+
+def _compare(plan: Plan, kept: Mapping[str, Any], analysis: Analysis, name: str) -> None:
+    shape = analysis.shape
+    told: dict[tuple[int, str], np.ndarray] = {}
+    for layer, row in kept.items():
+        number = _layer(layer, f"{name}: fact.kept")
+        if number > shape.layers:
+            raise PlanError(f"{name}: there is no layer {number}; this model has layers 1–{shape.layers}.")
+        for component, ranges in _mapping(row, f"{name}: fact.kept.{number}").items():
+            Hand(layer=number, component=component, neurons=())
+            told[number, component] = _mask(ranges, shape.width(component), f"{name}: layer {number} {component}")
+    for layer in range(1, shape.layers + 1):
+        for component in ("query", "key", "value", "intermediate"):
+            follows = plan.mask(layer, component, shape)
+            if not np.array_equal(told.get((layer, component), np.ones(shape.width(component), dtype=bool)), follows):
+                raise PlanError(
+                    f"{name}: the kept neurons of layer {layer} {component} do not follow from the intent.",
+                    hint=f"Resolve it again: obce plan --analysis {plan.analysis} --from {name} --out NEW.json.",
+                )
+
+
+def _mask(ranges: object, width: int, where: str) -> np.ndarray:
+    if not isinstance(ranges, list):
+        raise PlanError(f"{where}: kept neurons are a list of numbers and [first, last] ranges.")
+    mask = np.zeros(width, dtype=bool)
+    for entry in ranges:
+        pair = entry if isinstance(entry, list) else [entry, entry]
+        if len(pair) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) for n in pair) or pair[0] > pair[1]:
+            raise PlanError(f"{where}: {shorten(entry)} is no neuron and no [first, last] range.")
+        if not 0 <= pair[0] <= pair[1] < width:
+            raise PlanError(f"{where}: index {pair[1] if pair[0] >= 0 else pair[0]} is out of range 0–{width - 1}.")
+        if mask[pair[0] : pair[1] + 1].any():
+            raise PlanError(f"{where}: neuron {pair[0]} is listed twice.")
+        mask[pair[0] : pair[1] + 1] = True
+    return mask
+
+
+def _hands(value: object, where: str) -> tuple[Hand, ...]:
+    if not isinstance(value, list):
+        raise PlanError(f"{where} must be a list.")
+    found = []
+    for entry in value:
+        data = _mapping(entry, where)
+        _only(data, _HAND_KEYS, where)
+        neurons = data.get("neurons")
+        if not isinstance(neurons, list):
+            raise PlanError(f"{where}: neurons must be a list of numbers.")
+        found.append(
+            Hand(
+                layer=data.get("layer", 0), component=data.get("component", ""), neurons=tuple(neurons),
+                reason=data.get("reason", ""),
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _hand_document(hand: Hand) -> dict[str, Any]:
+    return {"layer": hand.layer, "component": hand.component, "neurons": list(hand.neurons), "reason": hand.reason}
+
+
+def _only(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for key in data:
+        if key not in known:
+            raise UnknownName(f"key in {where}", key, known)
+
+
+def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise PlanError(f"{where} must be an object, found {shorten(value)!r}.")
+    return value
+
+
+def _layer(value: str, where: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) < 6 and int(value) >= 1):
+        raise PlanError(f"{where}: {shorten(value)!r} is no layer; layers count from 1.")
+    return int(value)
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise PlanError(f"{where} is {shorten(value)!r}; expected a name.")
+    return value
+
+
+def _short(percentile: float) -> float | int:
+    return int(percentile) if float(percentile).is_integer() else percentile
+
+
+def _pretty(value: Any, depth: int = 0) -> str:
+    """Render JSON with an object's entries on lines of their own, down to a cell, and every list on one line."""
+    if isinstance(value, dict) and value and depth < 4:
+        inner = ",\n".join(f"{' ' * (depth + 1)}{json.dumps(key)}: {_pretty(entry, depth + 1)}" for key, entry in value.items())
+        return "{\n" + inner + "\n" + " " * depth + "}"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _is_yaml(path: Path) -> bool:
+    return path.suffix.lower() in {".yaml", ".yml"}

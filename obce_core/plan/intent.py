@@ -1,0 +1,141 @@
+"""What somebody wants cut: a percentile for each layer and component, hand-made exceptions, and a compensation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
+
+from obce_core.components import CUTTABLE, LOCKED, check_component
+from obce_core.criteria import criterion
+from obce_core.errors import PlanError, UnknownName, shorten
+
+Method = Literal["mean+std", "mean", "zero"]
+METHODS: tuple[Method, ...] = ("mean+std", "mean", "zero")
+COMPENSATION_TOKENS = ("cls", "all")
+_MAX_REASON = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compensation:
+    """The constant in a removed neuron's place: `mean+std` (paper), `mean` or `zero`, over [CLS] or all tokens."""
+
+    method: Method = "mean+std"
+    tokens: Literal["cls", "all"] = "cls"
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UnknownName("compensation", self.method, METHODS)
+        if self.tokens not in COMPENSATION_TOKENS:
+            raise UnknownName("compensation tokens", self.tokens, COMPENSATION_TOKENS)
+
+    def constants(self, columns: Mapping[str, Any]) -> Any:
+        """Compute the constant of every neuron of a cell from its importance columns, float64, shape (neurons,)."""
+        mean, std = columns[f"mean_{self.tokens}"], columns[f"std_{self.tokens}"]
+        return {"mean+std": mean + std, "mean": mean + 0.0, "zero": mean * 0.0}[self.method]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hand:
+    """Neurons of one cell that a person keeps or drops, and why."""
+
+    layer: int
+    component: str
+    neurons: tuple[int, ...]
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        check_cuttable(self.layer, self.component)
+        for neuron in self.neurons:
+            if isinstance(neuron, bool) or not isinstance(neuron, int) or neuron < 0:
+                raise PlanError(f"Layer {self.layer} {self.component}: {shorten(neuron)!r} is no neuron (whole numbers from 0).")
+        if len(set(self.neurons)) != len(self.neurons):
+            raise PlanError(f"Layer {self.layer} {self.component}: a neuron is named twice by hand.")
+        if not isinstance(self.reason, str) or len(self.reason) > _MAX_REASON:
+            raise PlanError(f"Layer {self.layer} {self.component}: a reason is text of at most {_MAX_REASON} characters.")
+        object.__setattr__(self, "neurons", tuple(sorted(self.neurons)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """A pruning intent; an edited intent is a new one.
+
+    `cells` maps layer (from 1) to component to percentile, 0 < percentile < 100; an absent entry or 0 is untouched.
+    `first_layer` records where a uniform percentile began. `keep` and `drop` act after the percentiles.
+    """
+
+    criterion: str = "r_f"
+    seed: int = 0
+    first_layer: int = 3
+    cells: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    keep: tuple[Hand, ...] = ()
+    drop: tuple[Hand, ...] = ()
+    compensation: Compensation = field(default_factory=Compensation)
+
+    def __post_init__(self) -> None:
+        criterion(self.criterion)
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            raise PlanError(f"seed is {shorten(self.seed)}; expected a whole number from 0 to {2**32 - 1}.")
+        if isinstance(self.first_layer, bool) or not isinstance(self.first_layer, int) or self.first_layer < 1:
+            raise PlanError(f"first_layer is {shorten(self.first_layer)}; layers count from 1.")
+        clean: dict[int, dict[str, float]] = {}
+        for layer, row in self.cells.items():
+            for component, percentile in row.items():
+                check_cuttable(layer, component)
+                value = check_percentile(percentile, layer, component)
+                if value:
+                    clean.setdefault(layer, {})[component] = value
+        object.__setattr__(self, "cells", {layer: clean[layer] for layer in sorted(clean)})
+        _check_hands(self.keep, self.drop)
+
+    def percentile(self, layer: int, component: str) -> float:
+        """Return the percentile of a cell, 0 where it is untouched."""
+        return self.cells.get(layer, {}).get(component, 0.0)
+
+    def with_cells(self, changes: Mapping[tuple[int, str], float]) -> Intent:
+        """Return a new intent with some percentiles changed; 0 clears a cell."""
+        cells = {layer: dict(row) for layer, row in self.cells.items()}
+        for (layer, component), percentile in changes.items():
+            cells.setdefault(layer, {})[component] = percentile
+        return replace(self, cells=cells)
+
+
+def check_percentile(value: object, layer: int, component: str) -> float:
+    """Accept 0 (untouched) or a number strictly between 0 and 100."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 100:
+        raise PlanError(
+            f"Layer {layer} {component}: percentile {shorten(value)!r} is not possible; allowed: 0 (untouched) to below 100."
+        )
+    return float(value)
+
+
+def check_cuttable(layer: object, component: object) -> None:
+    """Refuse a locked or unknown component and a layer below 1."""
+    if isinstance(layer, bool) or not isinstance(layer, int) or layer < 1:
+        raise PlanError(f"Layer {shorten(layer)!r} is not possible; layers count from 1.")
+    name = check_component(component)
+    if name in LOCKED:
+        raise PlanError(
+            f"Layer {layer} {name} is locked: it feeds a residual sum and cannot be cut.",
+            hint=f"Components that can be cut: {', '.join(CUTTABLE)}.",
+        )
+
+
+def _check_hands(keep: tuple[Hand, ...], drop: tuple[Hand, ...]) -> None:
+    kept = {(hand.layer, hand.component, neuron) for hand in keep for neuron in hand.neurons}
+    both = [
+        (hand.layer, hand.component, neuron)
+        for hand in drop
+        for neuron in hand.neurons
+        if (hand.layer, hand.component, neuron) in kept
+    ]
+    if both:
+        layer, component, neuron = both[0]
+        raise PlanError(
+            f"Layer {layer} {component}: neuron {neuron} is both kept and dropped by hand.", hint="Remove it from one list."
+        )
+
+
+def as_method(name: str) -> Method:
+    """Check a compensation method's name."""
+    return cast(Method, Compensation(method=cast(Method, name)).method)

@@ -1,0 +1,89 @@
+"""Make a plan in one of the four ways people ask for one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, cast
+
+from obce_core.analysis import Analysis, read_analysis
+from obce_core.errors import PlanError
+from obce_core.plan.document import load_document, parse_intent
+from obce_core.plan.intent import Compensation, Intent, as_method
+from obce_core.plan.plan import Plan, resolve
+from obce_core.plan.presets import preset as apply_preset
+from obce_core.plan.presets import uniform
+from obce_core.plan.target import reach
+
+
+def make_plan(
+    analysis: Analysis | str | Path,
+    *,
+    percentile: float | None = None,
+    preset: str | None = None,
+    intent: Intent | str | Path | None = None,
+    target_encoder: float | None = None,
+    target_params: float | None = None,
+    first_layer: int | None = None,
+    criterion: str = "r_f",
+    seed: int = 0,
+    compensation: str = "mean+std",
+    compensation_tokens: str = "cls",
+) -> Plan:
+    """Decide which neurons are cut.
+
+    Exactly one of these says how much:
+
+    Args:
+        percentile: one percentile for every component that can be cut, from `first_layer` (default 3) on.
+        preset: `paper-bert-base`, `paper-bert-large` or `paper-scaled`; they bring their own first layer.
+        intent: an `Intent`, or a file that holds one (a plan file's intent is read).
+        target_encoder: the smallest uniform percentile that leaves at most this share of the encoder's parameters.
+        target_params: the same of the whole model's parameters.
+
+    Raises:
+        PlanError: more or less than one way is given, or the plan cannot be carried out (see `resolve`, `reach`).
+
+    >>> plan = make_plan(analysis, percentile=50)                                      # doctest: +SKIP
+    """
+    source = analysis if isinstance(analysis, Analysis) else read_analysis(analysis)
+    given = [
+        name
+        for name, value in (
+            ("--percentile", percentile),
+            ("--preset", preset),
+            ("--from", intent),
+            ("--target-encoder", target_encoder),
+            ("--target-params", target_params),
+        )
+        if value is not None
+    ]
+    if len(given) != 1:
+        ways = "--percentile, --preset, --from, --target-encoder, --target-params"
+        raise PlanError(f"Give exactly one of {ways}; got {' and '.join(given) or 'none'}.")
+    if intent is not None:
+        return resolve(source, intent if isinstance(intent, Intent) else _intent_of(intent))
+    if preset is not None and first_layer is not None:
+        raise PlanError("A preset brings its own first layer; leave --first-layer out.")
+    base = Intent(
+        criterion=criterion,
+        seed=seed,
+        first_layer=3 if first_layer is None else first_layer,
+        compensation=Compensation(
+            method=as_method(compensation), tokens=cast(Literal["cls", "all"], compensation_tokens)
+        ),
+    )
+    if preset is not None:
+        chosen, notes = apply_preset(preset, source, base)
+        plan = resolve(source, chosen)
+        return replace(plan, notes=(*notes, *plan.notes))
+    if percentile is not None:
+        return resolve(source, uniform(percentile, source.shape.layers, base))
+    if target_encoder is not None:
+        return resolve(source, reach(source, base, target_encoder, "encoder"))
+    return resolve(source, reach(source, base, cast(float, target_params), "model"))
+
+
+def _intent_of(path: str | Path) -> Intent:
+    document = load_document(path)
+    return parse_intent(document["intent"] if "intent" in document else document, Path(path).name)

@@ -1,0 +1,135 @@
+"""A pruning plan: the intent, and the fact that follows from it on one analysis of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from obce_core.analysis import Analysis
+from obce_core.architectures import EncoderShape
+from obce_core.components import CUTTABLE
+from obce_core.criteria import criterion
+from obce_core.errors import PlanError
+from obce_core.plan.intent import Hand, Intent
+from obce_core.store import digest
+
+Kept = Mapping[int, Mapping[str, np.ndarray]]
+"""Boolean masks of kept neurons, shape (neurons,), by layer and component; an absent cell keeps all."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """What is kept, where, and why.
+
+    `model` names the model (`name`, `revision`, `weights_sha256`), `analysis` is the analysis's id, `earlier` holds
+    the plans by which the model was cut before, in order.
+    """
+
+    model: Mapping[str, str]
+    analysis: str
+    intent: Intent
+    kept: Kept
+    notes: tuple[str, ...] = ()
+    earlier: tuple[Mapping[str, Any], ...] = ()
+
+    def mask(self, layer: int, component: str, shape: EncoderShape) -> np.ndarray:
+        """Return the kept neurons of a cell as booleans, shape (neurons,)."""
+        row = self.kept.get(layer, {})
+        return row[component] if component in row else np.ones(shape.width(component), dtype=bool)
+
+    def cut(self, layer: int, component: str) -> int:
+        """Count the neurons cut in a cell."""
+        row = self.kept.get(layer, {})
+        return int((~row[component]).sum()) if component in row else 0
+
+    @property
+    def neurons_cut(self) -> int:
+        """Count the neurons cut by the plan, not the rows that folding drops besides."""
+        return sum(int((~mask).sum()) for row in self.kept.values() for mask in row.values())
+
+    @property
+    def digest(self) -> str:
+        """Name the cut: the digest of model, kept neurons and compensation."""
+        fact = {str(layer): {c: to_ranges(m) for c, m in row.items()} for layer, row in self.kept.items()}
+        chosen = self.intent.compensation
+        return digest([self.model["weights_sha256"], fact, chosen.method, chosen.tokens])
+
+
+def resolve(analysis: Analysis, intent: Intent) -> Plan:
+    """Carry out an intent on an analysis: a percentile keeps the neurons strictly above it, in float64.
+
+    Raises:
+        PlanError: a layer that is not there, a percentile in a degenerate cell or one that keeps nothing, a neuron
+            named by hand that does not exist.
+    """
+    shape = analysis.shape
+    row = criterion(intent.criterion)
+    kept: dict[int, dict[str, np.ndarray]] = {}
+    for layer, cells in intent.cells.items():
+        _check_layer(layer, shape)
+        for component in (name for name in CUTTABLE if name in cells):
+            columns = analysis.cell(layer, component)
+            if row.degenerate(columns):
+                raise PlanError(
+                    f"Layer {layer} {component} cannot be cut by {intent.criterion}: every text gives the same value there, "
+                    "so all neurons are equal.",
+                    hint="Start at a later layer (--first-layer 2), or choose another criterion.",
+                )
+            scores = analysis.scores(layer, component, intent.criterion, seed=intent.seed)
+            mask = keep_above(scores, cells[component])
+            if not mask.any():
+                raise PlanError(
+                    f"Layer {layer} {component}: percentile {cells[component]:g} would keep 0 of {len(mask)} neurons "
+                    f"(their {intent.criterion} are tied).",
+                    hint="Drop them by hand if you mean it.",
+                )
+            kept.setdefault(layer, {})[component] = mask
+    notes = []
+    for hands, value in ((intent.keep, True), (intent.drop, False)):
+        for hand in hands:
+            mask = _by_hand(hand, shape, kept)
+            mask[list(hand.neurons)] = value
+            if not mask.any():
+                notes.append(f"Layer {hand.layer} {hand.component}: every neuron is dropped by hand.")
+    model = {name: str(analysis.meta["model"][name]) for name in ("name", "revision", "weights_sha256")}
+    ordered = {layer: {name: kept[layer][name] for name in CUTTABLE if name in kept[layer]} for layer in sorted(kept)}
+    cut = {layer: {c: m for c, m in cells.items() if not m.all()} for layer, cells in ordered.items()}
+    return Plan(
+        model=model,
+        analysis=analysis.id,
+        intent=intent,
+        kept={layer: cells for layer, cells in cut.items() if cells},
+        notes=tuple(notes),
+    )
+
+
+def keep_above(scores: np.ndarray, percentile: float) -> np.ndarray:
+    """Keep what lies strictly above the percentile (numpy's `linear` quantile), in float64, shape (neurons,)."""
+    values = np.asarray(scores, dtype=np.float64)
+    return values > np.percentile(values, percentile, method="linear")
+
+
+def to_ranges(mask: np.ndarray) -> list[Any]:
+    """Write kept neurons as [first, last] pairs (both included) and single numbers."""
+    where = np.flatnonzero(mask)
+    if not len(where):
+        return []
+    parts = np.split(where, np.flatnonzero(np.diff(where) != 1) + 1)
+    return [int(part[0]) if len(part) == 1 else [int(part[0]), int(part[-1])] for part in parts]
+
+
+def _by_hand(hand: Hand, shape: EncoderShape, kept: dict[int, dict[str, np.ndarray]]) -> np.ndarray:
+    _check_layer(hand.layer, shape)
+    width = shape.width(hand.component)
+    over = [neuron for neuron in hand.neurons if neuron >= width]
+    if over:
+        raise PlanError(f"Layer {hand.layer} {hand.component}: neuron {over[0]} is out of range 0–{width - 1}.")
+    return kept.setdefault(hand.layer, {}).setdefault(hand.component, np.ones(width, dtype=bool))
+
+
+def _check_layer(layer: int, shape: EncoderShape) -> None:
+    if layer > shape.layers:
+        raise PlanError(f"There is no layer {layer}; this model has layers 1–{shape.layers}.")

@@ -1,0 +1,98 @@
+"""The percentiles of the paper's Tables 2 and 3, and the former carried to any number of layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from obce_core.analysis import Analysis
+from obce_core.components import CUTTABLE
+from obce_core.errors import PlanError, UnknownName
+from obce_core.plan.intent import Intent
+
+Table = Mapping[str, Mapping[int, tuple[int, ...]]]
+"""Component -> percentile -> layers."""
+
+_BASE_QK = {30: (3, 4, 11, 12), 50: (8, 9, 10), 70: (5, 6, 7)}
+_LARGE_QK = {30: (11, 12, 14, 15, 16, 17), 50: (4, 5, 6, 7, 8, 9, 10, 18), 70: (3, 13, 19, 20, 21, 22, 23, 24)}
+
+TABLE_2: Table = {
+    "query": _BASE_QK,
+    "key": _BASE_QK,
+    "value": {30: (4,), 50: (3, 11, 12), 70: (5, 6, 7, 8, 9, 10)},
+    "intermediate": {30: (3, 4, 10, 11, 12), 50: (5, 6, 7, 8, 9)},
+}
+TABLE_3: Table = {
+    "query": _LARGE_QK,
+    "key": _LARGE_QK,
+    "value": {50: (4, 9, 10, 11, 12, 14, 15, 16, 17), 70: (3, 5, 6, 7, 8, 13, 18, 19, 20, 21, 22, 23, 24)},
+    "intermediate": {30: (3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18), 50: (5, 6, 7, 17, 19, 20, 21, 22, 23, 24)},
+}
+
+PRESETS = {
+    "paper-bert-base": "Table 2 of the paper: 12 layers",
+    "paper-bert-large": "Table 3 of the paper: 24 layers",
+    "paper-scaled": "Table 2 carried to any number of layers: layer l of L takes the row of paper layer ceil(12 l / L)",
+}
+
+
+def preset_cells(name: str, layers: int) -> dict[int, dict[str, float]]:
+    """Return a preset's percentiles for a model of `layers` layers.
+
+    Raises:
+        UnknownName: no such preset.
+        PlanError: the preset is for another number of layers.
+    """
+    if name not in PRESETS:
+        raise UnknownName("preset", name, PRESETS)
+    if name == "paper-scaled":
+        rows = _rows(TABLE_2)
+        scaled = {layer: rows.get(math.ceil(12 * layer / layers), {}) for layer in range(1, layers + 1)}
+        return {layer: dict(row) for layer, row in scaled.items() if row}
+    table, needs = (TABLE_2, 12) if name == "paper-bert-base" else (TABLE_3, 24)
+    if layers != needs:
+        raise PlanError(
+            f"{name} is for {needs} layers; this model has {layers}.", hint="Use --preset paper-scaled, or --percentile."
+        )
+    return _rows(table)
+
+
+def preset(name: str, analysis: Analysis, base: Intent) -> tuple[Intent, tuple[str, ...]]:
+    """Return an intent with a preset's percentiles, and what it left out or chose, in words.
+
+    A degenerate cell is left untouched and said so.
+    """
+    cells = preset_cells(name, analysis.shape.layers)
+    notes = []
+    if name == "paper-bert-large":
+        notes.append("Table 3 lists layer 13 of query and key under both P30 and P70; this preset takes P70.")
+    changes: dict[tuple[int, str], float] = {}
+    for layer, row in cells.items():
+        for component, percentile in row.items():
+            if analysis.degenerate(layer, component, base.criterion):
+                notes.append(f"Layer {layer} {component} is left whole: every text gives the same value there.")
+            else:
+                changes[layer, component] = percentile
+    first = min(cells, default=1)
+    blank = Intent(criterion=base.criterion, seed=base.seed, first_layer=first, compensation=base.compensation)
+    return blank.with_cells(changes), tuple(notes)
+
+
+def uniform(percentile: float, layers: int, base: Intent) -> Intent:
+    """Return an intent with one percentile for every component that can be cut, from `base.first_layer` on."""
+    if not 1 <= base.first_layer <= layers:
+        raise PlanError(f"--first-layer is {base.first_layer}; this model has layers 1–{layers}.")
+    if not isinstance(percentile, (int, float)) or isinstance(percentile, bool) or not 0 < percentile < 100:
+        raise PlanError(f"A percentile lies strictly between 0 and 100; got {percentile}.")
+    return base.with_cells(
+        {(layer, component): percentile for layer in range(base.first_layer, layers + 1) for component in CUTTABLE}
+    )
+
+
+def _rows(table: Table) -> dict[int, dict[str, float]]:
+    rows: dict[int, dict[str, float]] = {}
+    for component, by_percentile in table.items():
+        for percentile, layers in by_percentile.items():
+            for layer in layers:
+                rows.setdefault(layer, {})[component] = float(percentile)
+    return {layer: rows[layer] for layer in sorted(rows)}

@@ -1,0 +1,21 @@
+"""Texts in, a frozen seeded sample out."""
+
+from __future__ import annotations
+
+from obce_core.texts.catalog import SOURCES, parse_source
+from obce_core.texts.clean import clean
+from obce_core.texts.load import load_texts
+from obce_core.texts.sample import HELDOUT_LIMIT, Texts
+from obce_core.texts.sentences import split_periods
+from obce_core.texts.source import TextSource
+
+__all__ = [
+    "HELDOUT_LIMIT",
+    "SOURCES",
+    "TextSource",
+    "Texts",
+    "clean",
+    "load_texts",
+    "parse_source",
+    "split_periods",
+]

@@ -1,0 +1,97 @@
+"""From a spec to the frozen sample."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from obce_core.errors import TextsError
+from obce_core.texts.catalog import SOURCES, parse_source
+from obce_core.texts.draw import check_n, counted, distinct, draw
+from obce_core.texts.sample import HELDOUT_LIMIT, Texts, check_seed
+from obce_core.texts.source import Progress, Request, TextSource
+
+
+def load_texts(
+    spec: str | os.PathLike[str],
+    *,
+    n: int | None = 150,
+    seed: int = 0,
+    column: str | None = None,
+    split: str | None = None,
+    glue_dir: str | os.PathLike[str] | None = None,
+    heldout: str | os.PathLike[str] | None = None,
+    minimum: int = 2,
+    progress: Progress | None = None,
+    sources: Mapping[str, TextSource] = SOURCES,
+) -> Texts:
+    """Read a source and draw a seeded sample of its different texts.
+
+    Texts are freed of control characters and surrounding whitespace, empty ones dropped, equal ones kept once (the
+    first), then `n` drawn without replacement by `numpy.random.default_rng(seed)`. The sample is in source order, not
+    in the order of the draw. Same bytes, same options: same sample. Texts are never cut to a length here.
+
+    Args:
+        spec: `demo`, `wikipedia`, `glue:TASK`, or the path of a file.
+        n: number of texts, at least `minimum`; None takes all (not for wikipedia, which has no end).
+        seed: 0 to 2**32 - 1.
+        column: the column with the texts, for tables.
+        split: `periods` cuts a file's texts into sentences; None takes them as they are.
+        glue_dir: folder of GLUE tasks (default: `OBCE_GLUE_DIR`, else the hub).
+        heldout: path of a file whose texts replace those that were not drawn (`column` and `split` hold for it too).
+        minimum: the smallest number of different texts that will do.
+        progress: called with (done, total) while a stream is read; may raise `Cancelled`.
+        sources: the table of sources; tests hand in one with streams in memory.
+
+    Raises:
+        TextsError: a file that cannot be read, too few different texts, an option that does not apply.
+        UnknownName: a source, GLUE task or split that does not exist; the known ones are listed.
+        Offline: the hub is needed and cannot, or must not, be asked.
+    """
+    if isinstance(minimum, bool) or not isinstance(minimum, int) or minimum < 1:
+        raise TextsError(f"the minimum number of texts must be a whole number of at least 1, got {minimum!r}.")
+    check_seed(seed)
+    check_n(n, minimum)
+    source, argument = parse_source(spec, sources)
+    # Both files are checked before the long work begins.
+    other = None if heldout is None else sources["file"].check(os.fspath(heldout))
+    for option, value in (("column", column), ("split", split)):
+        if value is not None and not (option in source.options or _fits_file(option, other)):
+            raise TextsError(
+                f"--{option} does not apply to {source.name}; it is for files.", hint=f"Leave --{option} out."
+            )
+    request = Request(
+        argument=argument,
+        n=n,
+        seed=seed,
+        column=column if "column" in source.options else None,
+        split=split if "split" in source.options else None,
+        glue_dir=None if glue_dir is None else Path(glue_dir),
+        progress=progress,
+    )
+    sample = draw(source.load(request), n=n, seed=seed, minimum=minimum)
+    if other is None:
+        return sample
+    its_column = column if _fits_file("column", other) else None
+    return _with_heldout(sample, Request(argument=other, column=its_column, split=split), sources["file"])
+
+
+def _fits_file(option: str, path: str | None) -> bool:
+    """Say whether an option means something for a held-out file: plain text has no columns."""
+    return path is not None and (option == "split" or not path.lower().endswith(".txt"))
+
+
+def _with_heldout(sample: Texts, request: Request, source: TextSource) -> Texts:
+    """Replace the held-out texts by a file's texts, less those of the sample."""
+    raw = source.load(request)
+    found = distinct(raw)
+    drawn = set(sample.texts)
+    kept = [text for text in found.rows if text not in drawn]
+    if not kept:
+        raise TextsError(f"{raw.name} has no text that is not in the sample.", hint="Give another --heldout.")
+    notes = [f"Held-out texts are from {raw.source}."]
+    if len(kept) < len(found.rows):
+        notes.append(f"{counted(len(found.rows) - len(kept), 'held-out text')} in the sample and left out.")
+    return replace(sample, heldout=tuple(kept[:HELDOUT_LIMIT]), notes=(*sample.notes, *notes))
