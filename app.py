@@ -1,0 +1,18 @@
+"""The dashboard's router: page config, page table, run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # makes `pages` importable wherever streamlit was started
+
+from pages._ui import frame, nav
+
+st.set_page_config(page_title="OBCE", page_icon="◎", layout="wide", initial_sidebar_state="expanded")
+page = nav.navigation()
+frame.begin()
+page.run()
+frame.sidebar()

@@ -159,9 +159,12 @@ def read_analysis(where: str | Path) -> Analysis:
 def find_analysis(where: str | Path) -> Path:
     """Find an analysis folder by path or id."""
     text = str(where)
-    path = Path(text).expanduser()
-    if path.is_dir():
-        return path.resolve()
+    try:
+        path = Path(text).expanduser()
+        if text and path.is_dir():
+            return path.resolve()
+    except (OSError, RuntimeError):  # a name that is too long, a folder that may not be read, no such user
+        pass
     home = settings.cache_dir() / "analyses"
     if "/" not in text and len(text) >= 6 and home.is_dir():
         hits = [entry for entry in sorted(home.iterdir()) if entry.name.startswith(check_name(text)) and is_complete(entry)]

@@ -12,7 +12,17 @@ import torch
 
 from obce_core import settings
 from obce_core.activations import TOKENS, Cell, CellMoments, Progress, Tokens, collect, tensor_name
-from obce_core.analysis import ACTIVATIONS, BASE_COLUMNS, FORMAT, IMPORTANCE, META, STORED_CRITERIA, TEXTS, Analysis, read_analysis
+from obce_core.analysis import (
+    ACTIVATIONS,
+    BASE_COLUMNS,
+    FORMAT,
+    IMPORTANCE,
+    META,
+    STORED_CRITERIA,
+    TEXTS,
+    Analysis,
+    read_analysis,
+)
 from obce_core.architectures import TAPS, Tap
 from obce_core.batching import encode
 from obce_core.components import COMPONENTS
@@ -76,8 +86,10 @@ def analyze(
         check_target(Path(out), overwrite=overwrite)
     report = check_model(model, revision=revision)
     choose_device(device)
-    sample = texts if isinstance(texts, Texts) else load_texts(
-        texts, n=n_texts, seed=seed, column=column, split=split, glue_dir=glue_dir, heldout=heldout
+    sample = (
+        texts
+        if isinstance(texts, Texts)
+        else load_texts(texts, n=n_texts, seed=seed, column=column, split=split, glue_dir=glue_dir, heldout=heldout)
     )
     if len(set(sample.texts)) < 2:
         raise TextsError(f"An analysis needs at least 2 different texts; got {len(set(sample.texts))}.")

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from obce_core.batching import Batch, Encoded, batches
+from obce_core.compress.result import Fidelity
 from obce_core.errors import Cancelled
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fidelity:
-    """Mean cosine between two models' outputs over texts: of [CLS] and of the mean over a text's tokens.
-
-    `cls_lowest` and `pooled_lowest` are of the text that suffers most.
-    """
-
-    texts: int
-    cls: float
-    pooled: float
-    cls_lowest: float
-    pooled_lowest: float
 
 
 def fidelity(
@@ -59,9 +45,7 @@ def fidelity(
     )
 
 
-def largest_difference(
-    reference: torch.nn.Module, model: torch.nn.Module, encoded: Encoded, *, batch_size: int = 16
-) -> float:
+def largest_difference(reference: torch.nn.Module, model: torch.nn.Module, encoded: Encoded, *, batch_size: int = 16) -> float:
     """Return the largest |difference| of two models' first outputs, over non-padding positions, as a share of the
     largest |reference output|: logits where there is a head, hidden states where there is none."""
     worst = largest = 0.0
@@ -69,7 +53,8 @@ def largest_difference(
     with torch.inference_mode():
         for batch in batches(encoded, batch_size, device):
             a, b = _first(reference, batch), _first(model, batch)
-            worst = max(worst, float((a - b).abs().max()))
+            # numpy's maximum hands NaN on, where max() would drop it and call two models equal.
+            worst = float(np.maximum(worst, float((a - b).abs().max())))
             largest = max(largest, float(a.abs().max()))
     return worst / largest if largest else worst
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from obce_core.errors import BadInput, shorten
@@ -26,7 +28,7 @@ def parse_json(raw: bytes, name: str, *, limit: int, error: type[BadInput]) -> d
     if json_depth(text) > MAX_DEPTH:
         raise error(f"{name} is nested deeper than {MAX_DEPTH} levels.")
     try:
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_duplicates)
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as fault:
         raise error(f"{name} is not valid JSON at line {fault.lineno} column {fault.colno}.") from None
@@ -52,7 +54,7 @@ def parse_yaml(raw: bytes, name: str, *, error: type[BadInput]) -> dict[str, Any
 
     text = _text(raw, name, MAX_PLAN_YAML_BYTES, error)
     try:
-        events = list(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        events = list(_shallow(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), name, error))
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""
@@ -74,7 +76,7 @@ class _Builder:
             if self._at >= len(self._events):
                 raise self._error(f"{self._name} is empty.")
         self._at += 1
-        value = self._node(1)
+        value = self._node()
         if not isinstance(self._events[self._at + 1], yaml.StreamEndEvent):
             raise self._error(f"{self._name} holds more than one document.")
         return value
@@ -82,7 +84,7 @@ class _Builder:
     def _peek(self) -> Any:
         return self._events[self._at]
 
-    def _node(self, depth: int) -> Any:
+    def _node(self) -> Any:
         import yaml
 
         event = self._peek()
@@ -91,45 +93,60 @@ class _Builder:
             raise self._error(f"{self._name} line {line}: anchors and aliases are not allowed in plans.")
         if getattr(event, "tag", None):
             raise self._error(f"{self._name} line {line}: tags (!!…) are not allowed in plans.")
-        if depth > MAX_DEPTH:
-            raise self._error(f"{self._name} is nested deeper than {MAX_DEPTH} levels.")
         self._at += 1
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, line)
         if isinstance(event, yaml.SequenceStartEvent):
             items = []
             while not isinstance(self._peek(), yaml.SequenceEndEvent):
-                items.append(self._node(depth + 1))
+                items.append(self._node())
             self._at += 1
             return items
         found: dict[str, Any] = {}
         lines: dict[str, int] = {}
         while not isinstance(self._peek(), yaml.MappingEndEvent):
             at = self._peek().start_mark.line + 1
-            key = self._node(depth + 1)
+            key = self._node()
             if isinstance(key, bool) or not isinstance(key, (str, int)):
                 raise self._error(f"{self._name} line {at}: {shorten(key)!r} is no key.")
             key = str(key)
             if key in found:
                 raise self._error(f"{self._name}: duplicate key {shorten(key)!r} (lines {lines[key]} and {at}).")
             lines[key] = at
-            found[key] = self._node(depth + 1)
+            found[key] = self._node()
         self._at += 1
         return found
 
     def _scalar(self, event: Any, line: int) -> Any:
         text: str = event.value
-        if event.style is not None:
+        if event.style:  # quoted or block text; a plain scalar has '' from libyaml, None from PyYAML
             return text
         if text in ("true", "false"):
             return text == "true"
         if text in ("null", ""):
             return None
         if _NUMBER.fullmatch(text):
-            return float(text) if "." in text else int(text)
+            try:
+                return _finite(text) if "." in text else int(text)
+            except ValueError as fault:
+                raise self._error(f"{self._name} line {line}: {shorten(fault)}.") from None
         if _SURPRISES.fullmatch(text):
-            raise self._error(f"{self._name} line {line}: {shorten(text)!r} is ambiguous in YAML; quote it or write it plainly.")
+            raise self._error(
+                f"{self._name} line {line}: {shorten(text)!r} is ambiguous in YAML; quote it or write it plainly."
+            )
         return text
+
+
+def _shallow(events: Iterable[Any], name: str, error: type[BadInput]) -> Iterator[Any]:
+    """Stop at the first event that is too deep: libyaml's time grows with the square of the depth."""
+    import yaml
+
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise error(f"{name} is nested deeper than {MAX_DEPTH} levels.")
+        yield event
 
 
 def json_depth(text: str) -> int:
@@ -162,6 +179,13 @@ def _object(value: Any, name: str, error: type[BadInput]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{shorten(text, 20)} is too large a number")
+    return value
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from obce_core.architectures.base import AttentionSite, EncoderShape, Family, Tap, TapPoint
 from obce_core.architectures.config import Field
+from obce_core.errors import shorten
 
 _LINEAR = {
     "query": "attention.self.query",
@@ -74,13 +75,16 @@ class Bert(Family):
             return "is_decoder is true: a decoder cannot be cut here, only encoders can."
         embedding = config.get("position_embedding_type", "absolute")
         if embedding != "absolute":
-            return f"position_embedding_type is {embedding!r}: transformers ignores it, so the numbers would be wrong."
+            return f"position_embedding_type is {shorten(embedding)!r}: transformers ignores it, so the numbers would be wrong."
         if config.get("pruned_heads"):
             return "pruned_heads is not empty: the head numbers of this model cannot be trusted."
         if "hidden_size" in config and "num_attention_heads" in config:
             hidden, heads = config["hidden_size"], config["num_attention_heads"]
             if isinstance(hidden, int) and isinstance(heads, int) and heads > 0 and hidden % heads:
                 return f"hidden_size {hidden} is not a multiple of num_attention_heads {heads}."
+        pad, words = config.get("pad_token_id"), config.get("vocab_size")
+        if isinstance(pad, int) and isinstance(words, int) and pad >= words:
+            return f"pad_token_id {shorten(pad)} is not below vocab_size {shorten(words)}."
         return None
 
     def linear(self, layer: int, component: str) -> str:

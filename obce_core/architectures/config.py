@@ -45,7 +45,7 @@ class Field:
             raise ConfigError(f"{found}; expected a number.")
         if self.kind is int and not (isinstance(value, int) or float(value).is_integer()):
             raise ConfigError(f"{found}; expected a whole number.")
-        if not (math.isfinite(value) and self.low <= value <= self.high):
+        if not self.low <= value <= self.high:  # also for NaN, inf and whole numbers beyond floats
             raise ConfigError(f"{found}; allowed {self.low:g}–{self.high:g}.")
         return self.kind(value)
 

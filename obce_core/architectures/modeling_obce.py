@@ -46,9 +46,7 @@ class HeadRows(nn.Module):
     constant 1 (`extra="one"`, for queries). Unused slots hold zeros and get no gradient from attention.
     """
 
-    def __init__(
-        self, inputs: int, rows: Sequence[int], width: int, *, extra: Sequence[int] = (), kind: str = "none"
-    ) -> None:
+    def __init__(self, inputs: int, rows: Sequence[int], width: int, *, extra: Sequence[int] = (), kind: str = "none") -> None:
         super().__init__()
         self.in_features, self.out_features = inputs, len(rows) * width
         starts = [head * width for head in range(len(rows))]

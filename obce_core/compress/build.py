@@ -3,54 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from obce_core import settings
 from obce_core.analysis import Analysis, read_analysis
 from obce_core.batching import Encoded, encode
 from obce_core.components import CUTTABLE
 from obce_core.compress.checkpoint import build_compact, write_checkpoint
 from obce_core.compress.fold import fold_layer
 from obce_core.compress.mask import Removed, masked
+from obce_core.compress.result import RESULT, Compressed, models_home, read_compressed
 from obce_core.errors import Cancelled, Mismatch, ModelError
-from obce_core.fidelity import Fidelity, fidelity, largest_difference
+from obce_core.fidelity import fidelity, largest_difference
 from obce_core.models import ModelReport, ModelSource, check_model, locate
 from obce_core.models.load import LoadedModel, base_model, load_model, read_state
-from obce_core.plan.budget import Budget, count, plan_widths
+from obce_core.plan.budget import count, plan_widths
 from obce_core.plan.document import read_plan, to_document
 from obce_core.plan.plan import Plan
 from obce_core.plan.widths import LayerWidths
-from obce_core.store import check_target, is_complete, read_json, staged_folder, write_json
+from obce_core.store import check_target, is_complete, staged_folder, write_json
 from obce_core.version import versions
 
-RESULT = "obce.json"
 TOLERANCE = 1e-5
 """Largest difference allowed between masked and cut model, float32, as a share of the largest output."""
 
 PROOF_TEXTS, FIDELITY_TEXTS = 64, 450
 
 Report = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compressed:
-    """A compressed model on disk and what was measured of it.
-
-    `difference` is the largest difference to the masked original (see `largest_difference`); `fidelity` is None when
-    there was no text to measure it on.
-    """
-
-    folder: Path
-    plan: str
-    budget: Budget
-    difference: float
-    difference_texts: int
-    fidelity: Fidelity | None
 
 
 def compress(
@@ -82,7 +64,7 @@ def compress(
     """
     source = analysis if isinstance(analysis, Analysis) else read_analysis(analysis)
     chosen = plan if isinstance(plan, Plan) else read_plan(plan, source)
-    target = Path(out) if out is not None else settings.cache_dir() / "models" / chosen.digest[:16]
+    target = Path(out) if out is not None else models_home() / chosen.digest[:16]
     if out is None and is_complete(target):
         return read_compressed(target)
     if out is not None:
@@ -128,24 +110,6 @@ def compress(
         write_json(stage / RESULT, facts)
         steps.next()
     return read_compressed(target)
-
-
-def read_compressed(folder: str | Path) -> Compressed:
-    """Read what was measured when a model was compressed."""
-    home = Path(folder)
-    try:
-        facts = read_json(home / RESULT)
-        close = facts["fidelity"]
-        return Compressed(
-            folder=home,
-            plan=facts["plan"],
-            budget=Budget(**facts["budget"]),
-            difference=facts["difference"],
-            difference_texts=facts["difference_texts"],
-            fidelity=Fidelity(**close) if close else None,
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ModelError(f"{home} is no model folder that obce wrote ({RESULT} is missing or unreadable).") from None
 
 
 def removed_neurons(analysis: Analysis, plan: Plan) -> Removed:
@@ -214,7 +178,8 @@ def _check_shapes(model: torch.nn.Module, widths: list[LayerWidths | None], repo
 
 
 def _encode(loaded: LoadedModel, analysis: Analysis, texts: tuple[str, ...]) -> Encoded:
-    return encode(loaded.tokenizer, texts, max_length=analysis.meta["max_length"])
+    positions = loaded.report.config.get("max_position_embeddings", 512)
+    return encode(loaded.tokenizer, texts, max_length=analysis.meta["max_length"], positions=positions)
 
 
 class _Steps:
@@ -229,8 +194,3 @@ class _Steps:
         self._done += 1
         if self._progress is not None:
             self._progress(self._done, self._total)
-
-
-def describe(compressed: Compressed) -> dict[str, Any]:
-    """Return a compressed model's facts as plain data."""
-    return {**asdict(compressed), "folder": str(compressed.folder)}

@@ -34,6 +34,6 @@ def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str,
             if close
             else "Fidelity on held-out texts: not measured (no text was left for it).\n"
         ),
-        "```python\nimport obce_core\n\nmodel, tokenizer = obce_core.load(\"path/to/this/folder\")\n```\n",
+        '```python\nimport obce_core\n\nmodel, tokenizer = obce_core.load("path/to/this/folder")\n```\n',
     ]
     return "\n".join(lines)

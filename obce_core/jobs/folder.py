@@ -35,7 +35,7 @@ FINAL = ("done", "failed", "cancelled", "lost")
 _START_SECONDS = 60.0
 """A worker that has not taken its lock after this long never will."""
 
-_NONCE = re.compile(r"^[a-z0-9-]{6,64}$")
+_NONCE = re.compile(r"[a-z0-9-]{6,64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +189,7 @@ def create_run(kind: str, options: Mapping[str, Any], nonce: str | None = None) 
         The run, and whether this call made it: the same nonce twice is one run.
     """
     name = nonce or uuid.uuid4().hex[:16]
-    if not _NONCE.match(name):
+    if not _NONCE.fullmatch(name):
         raise BadInput(f"{shorten(name)!r} is no name of a run: 6 to 64 of a-z, 0-9 and '-'.")
     home = runs_home()
     home.mkdir(parents=True, exist_ok=True)
@@ -213,7 +213,7 @@ def create_run(kind: str, options: Mapping[str, Any], nonce: str | None = None) 
 def find_run(run_id: str) -> Run:
     """Find a run by id, or raise BadInput."""
     folder = runs_home() / run_id
-    if not _NONCE.match(run_id) or not (folder / "spec.json").is_file():
+    if not _NONCE.fullmatch(run_id) or not (folder / "spec.json").is_file():
         raise BadInput(f"There is no run {shorten(run_id)!r}.")
     return Run(folder)
 
@@ -223,7 +223,7 @@ def list_runs() -> list[Run]:
     home = runs_home()
     if not home.is_dir():
         return []
-    found = [Run(entry) for entry in home.iterdir() if _NONCE.match(entry.name) and (entry / "spec.json").is_file()]
+    found = [Run(entry) for entry in home.iterdir() if _NONCE.fullmatch(entry.name) and (entry / "spec.json").is_file()]
     return sorted(found, key=lambda run: -run.folder.stat().st_ctime)
 
 

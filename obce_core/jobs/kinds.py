@@ -37,11 +37,11 @@ def _analyze(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _compress(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    from obce_core.compress.build import compress, describe
+    from obce_core.compress.build import compress
 
     chosen = _common(options)
     done = compress(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
-    return describe(done)
+    return done.plain()
 
 
 def _common(options: Mapping[str, Any]) -> dict[str, Any]:

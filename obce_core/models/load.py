@@ -15,7 +15,7 @@ from transformers.utils import logging as hf_logging
 from obce_core.architectures.config import parse_config
 from obce_core.errors import BadInput, ModelError, NotFinite
 from obce_core.models.check import ModelReport, check_model
-from obce_core.models.locate import ModelSource
+from obce_core.models.locate import TOKENIZER_FILES, ModelSource
 
 hf_logging.disable_progress_bar()
 
@@ -52,7 +52,9 @@ def choose_device(name: str = "auto") -> torch.device:
     except RuntimeError:
         raise BadInput(f"Unknown device {name[:40]!r}; known: auto, cpu, cuda, cuda:N, mps.") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise BadInput(f"There is no device {name!r}: {torch.cuda.device_count()} CUDA devices found.", hint="Use --device auto.")
+        raise BadInput(
+            f"There is no device {name!r}: {torch.cuda.device_count()} CUDA devices found.", hint="Use --device auto."
+        )
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise BadInput("There is no device 'mps' on this machine.", hint="Use --device auto.")
     if device.type not in {"cpu", "cuda", "mps"}:
@@ -151,9 +153,9 @@ def _start_absent(model: PreTrainedModel, absent: list[str], config: PretrainedC
 def load_tokenizer(report: ModelReport) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a checked folder; no code of the folder runs."""
     source = report.source
-    names = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model")
-    if not any(source.file(name) for name in names):
-        raise ModelError(f"{source.folder} has no tokenizer ({', '.join(names[:2])}, …).", hint="Save the tokenizer there too.")
+    there = [name for name in TOKENIZER_FILES if source.file(name)]  # each is a regular file within the folder
+    if not {"tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model"} & set(there):
+        raise ModelError(f"{source.folder} has no tokenizer (tokenizer.json, vocab.txt, …).", hint="Save the tokenizer there too.")
     settings = source.file("tokenizer_config.json")
     if settings is not None and parse_config(settings.read_bytes(), settings.name).get("auto_map"):
         raise ModelError("tokenizer_config.json asks for custom code (auto_map); custom code is never run.")

@@ -42,7 +42,7 @@ SIDE_FILES = (
 """Non-weight files of the original that a compressed model keeps."""
 
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
-_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?$")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,13 +119,17 @@ def locate(spec: str | Path, *, revision: str | None = None) -> ModelSource:
         raise ModelError("No model was named.", hint="Give demo, a folder, or a hub id such as bert-base-uncased.")
     if text == "demo":
         return _demo(revision)
-    path = Path(text).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(text).expanduser()
+        is_dir, is_there = path.is_dir(), path.exists()
+    except (OSError, RuntimeError):  # a name that is too long, a folder that may not be read, no such user
+        is_dir = is_there = False
+    if is_dir:
         folder = path.resolve()
         return ModelSource(spec=str(folder), kind="folder", name=folder.name, revision="", folder=folder)
-    if path.exists():
+    if is_there:
         raise PathError(f"{shorten(text)} is a file, not a model folder.", hint="Name the folder that holds config.json.")
-    if not _HUB_ID.match(text) or text.startswith((".", "~", "/")) or text.count("/") > 1:
+    if not _HUB_ID.fullmatch(text) or text.startswith((".", "~", "/")) or text.count("/") > 1:
         raise ModelError(f"No model folder at {shorten(text, 200)!r}.", hint="Check the path, or give a hub id (owner/name).")
     return _hub(text, revision, spec=text)
 
@@ -142,7 +146,13 @@ def _demo(revision: str | None) -> ModelSource:
 
 def _hub(name: str, revision: str | None, *, spec: str, sha256: str | None = None) -> ModelSource:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     wanted = [CONFIG, WEIGHTS, *TOKENIZER_FILES, *SIDE_FILES]
     try:
@@ -151,7 +161,7 @@ def _hub(name: str, revision: str | None, *, spec: str, sha256: str | None = Non
                 name, revision=revision, allow_patterns=wanted, local_files_only=settings.offline(), etag_timeout=10
             )
         )
-    except (RepositoryNotFoundError, RevisionNotFoundError):
+    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         at = f" at revision {shorten(revision)!r}" if revision else ""
         raise ModelError(
             f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN."

@@ -57,7 +57,7 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
             raise TypeError
         entries = {name: entry for name, entry in table.items() if name != "__metadata__"}
         found = {name: TensorInfo(entry["dtype"], tuple(entry["shape"])) for name, entry in entries.items()}
-        ends = sorted((*map(int, entry["data_offsets"]), name) for name, entry in entries.items())
+        ends = sorted((*_offsets(entry["data_offsets"]), name) for name, entry in entries.items())
     except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
         raise _not_weights(path, size, start) from None
     _check_layout(path, found, ends, size - 8 - length)
@@ -104,7 +104,7 @@ def _check_layout(path: Path, found: Mapping[str, TensorInfo], ends: list[tuple[
     at = 0
     for start, end, name in ends:
         info = found[name]
-        if info.dtype not in DTYPE_BYTES:
+        if not isinstance(info.dtype, str) or info.dtype not in DTYPE_BYTES:
             raise ModelError(f"{path.name}: tensor {shorten(name)!r} has unknown dtype {shorten(info.dtype)!r}.")
         if any(not isinstance(n, int) or n < 0 for n in info.shape) or start != at or end - start != info.bytes:
             raise ModelError(f"{path.name}: tensor {shorten(name)!r} does not fit its place in the file; it is damaged.")
@@ -113,6 +113,12 @@ def _check_layout(path: Path, found: Mapping[str, TensorInfo], ends: list[tuple[
         raise _cut_short(path, f"header promises {_mb(at)}", data)
     if at < data:
         raise ModelError(f"{path.name} has {data - at:,} bytes that belong to no tensor.", hint="Download it again.")
+
+
+def _offsets(value: object) -> tuple[int, int]:
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(n, int) for n in value):
+        raise ValueError("data_offsets are two whole numbers")
+    return value[0], value[1]
 
 
 def _mb(count: int) -> str:

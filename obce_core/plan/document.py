@@ -102,7 +102,11 @@ def read_plan(path: str | Path, analysis: Analysis | None = None) -> Plan:
 def load_document(path: str | Path) -> dict[str, Any]:
     """Parse a plan file into plain data; nothing is checked beyond its syntax."""
     source = Path(path)
-    if not source.exists():
+    try:
+        there = source.exists()
+    except OSError:  # a name that is too long, a folder that may not be read
+        there = False
+    if not there:
         raise PlanError(f"No plan file at {shorten(source, 200)!r}.")
     if not source.is_file():
         raise PlanError(f"{shorten(source, 200)!r} is not a regular file.")
@@ -122,6 +126,7 @@ def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "
     if document.get("format") != FORMAT:
         raise PlanError(f"{name}: format is {shorten(document.get('format'))!r}; this version reads {FORMAT}.")
     model = _mapping(document.get("model"), f"{name}: model")
+    _only(model, ("name", "revision", "weights_sha256"), f"{name}: model")
     ours = str(analysis.meta["model"]["weights_sha256"])
     theirs = str(model.get("weights_sha256", ""))
     if theirs != ours:
@@ -237,7 +242,7 @@ def _mapping(value: object, where: str) -> Mapping[str, Any]:
 
 
 def _layer(value: str, where: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) < 6 and int(value) >= 1):
+    if not (value.isascii() and value.isdigit() and len(value) < 6 and value[0] != "0"):
         raise PlanError(f"{where}: {shorten(value)!r} is no layer; layers count from 1.")
     return int(value)
 

@@ -48,7 +48,9 @@ class Hand:
         check_cuttable(self.layer, self.component)
         for neuron in self.neurons:
             if isinstance(neuron, bool) or not isinstance(neuron, int) or neuron < 0:
-                raise PlanError(f"Layer {self.layer} {self.component}: {shorten(neuron)!r} is no neuron (whole numbers from 0).")
+                raise PlanError(
+                    f"Layer {self.layer} {self.component}: {shorten(neuron)!r} is no neuron (whole numbers from 0)."
+                )
         if len(set(self.neurons)) != len(self.neurons):
             raise PlanError(f"Layer {self.layer} {self.component}: a neuron is named twice by hand.")
         if not isinstance(self.reason, str) or len(self.reason) > _MAX_REASON:

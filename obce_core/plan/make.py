@@ -69,9 +69,7 @@ def make_plan(
         criterion=criterion,
         seed=seed,
         first_layer=3 if first_layer is None else first_layer,
-        compensation=Compensation(
-            method=as_method(compensation), tokens=cast(Literal["cls", "all"], compensation_tokens)
-        ),
+        compensation=Compensation(method=as_method(compensation), tokens=cast(Literal["cls", "all"], compensation_tokens)),
     )
     if preset is not None:
         chosen, notes = apply_preset(preset, source, base)

@@ -52,10 +52,10 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Name the cut: the digest of model, kept neurons and compensation."""
+        """Name the cut: the digest of model, kept neurons and constants (which come from the analysis)."""
         fact = {str(layer): {c: to_ranges(m) for c, m in row.items()} for layer, row in self.kept.items()}
         chosen = self.intent.compensation
-        return digest([self.model["weights_sha256"], fact, chosen.method, chosen.tokens])
+        return digest([self.model["weights_sha256"], self.analysis, fact, chosen.method, chosen.tokens])
 
 
 def resolve(analysis: Analysis, intent: Intent) -> Plan:

@@ -26,9 +26,12 @@ def write_texts(texts: Texts, path: Path) -> None:
     facts = {"format": FORMAT, "digest": texts.digest} | {name: getattr(texts, name) for name in _FIELDS}
     table = pa.table(
         {name: pa.array(values, pa.string()) for name, values in {"text": texts.texts, **texts.columns}.items()}
-    ).replace_schema_metadata({KEY: json.dumps(facts, ensure_ascii=False)})
+    )
     buffer = io.BytesIO()
-    pq.write_table(table, buffer)
+    # Metadata of the Arrow schema would be stored twice (once more in base64); added to the file, it is stored once.
+    with pq.ParquetWriter(buffer, table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({KEY: json.dumps(facts, ensure_ascii=False).encode()})
     try:
         store.atomic_write(path, buffer.getvalue())
     except OSError as error:

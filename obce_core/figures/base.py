@@ -1,0 +1,52 @@
+"""What every Plotly figure starts from."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import plotly.graph_objects as go
+
+from obce_core.figures.theme import Palette
+
+FONT = "Source Sans, Source Sans Pro, sans-serif"
+
+
+def blank(colours: Palette, *, height: int) -> go.Figure:
+    """Return an empty figure in the house style: transparent, horizontal hairlines only, no mode bar, no drag."""
+    axis: dict[str, Any] = {
+        "zeroline": False,
+        "automargin": True,
+        "linecolor": colours.hairline,
+        "tickfont": {"color": colours.muted, "size": 12},
+        "title": {"font": {"color": colours.muted, "size": 12}, "standoff": 8},
+        "nticks": 6,
+    }
+    return go.Figure(
+        layout={
+            "height": height,
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": FONT, "size": 13, "color": colours.ink},
+            "dragmode": False,
+            "showlegend": False,
+            "hoverlabel": {"bgcolor": colours.ink, "font": {"color": colours.background, "family": FONT, "size": 13}, "align": "left"},
+            "xaxis": {**axis, "showgrid": False},
+            "yaxis": {**axis, "gridcolor": colours.grid, "showline": False},
+            "bargap": 0.12,
+        }
+    )
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Choose ticks of a log axis at 1, 2 and 5, at most six of them."""
+    if not 0 < low < high:
+        return []
+    found = [
+        step * 10.0**power
+        for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for step in (1, 2, 5)
+        if low <= step * 10.0**power <= high
+    ]
+    return found if len(found) <= 6 else found[:: math.ceil(len(found) / 6)]

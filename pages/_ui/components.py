@@ -1,0 +1,53 @@
+"""Our own components, mounted: the cell map, the plan grid and the film. Their files lie in `obce_core/figures`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from obce_core.figures.cellmap import cell_map_assets
+from obce_core.figures.film import assets as film_assets
+from obce_core.figures.plangrid import plan_grid_assets
+
+_MAP_CSS, _MAP_JS = cell_map_assets()
+_GRID_CSS, _GRID_JS = plan_grid_assets()
+_FILM_CSS, _FILM_JS = film_assets()
+_map = st.components.v2.component("obce_cellmap", html='<div class="cellmap"></div>', css=_MAP_CSS, js=_MAP_JS)
+_grid = st.components.v2.component("obce_plangrid", html='<div class="plangrid"></div>', css=_GRID_CSS, js=_GRID_JS)
+_film = st.components.v2.component("obce_film", html='<div class="film"></div>', css=_FILM_CSS, js=_FILM_JS)
+
+
+def cell_map(data: Mapping[str, Any], *, key: str, selected: tuple[int, str], on_select: Callable[[int, str], None]) -> None:
+    """Show the cell map; `on_select` hears of a click or an arrow."""
+
+    def changed() -> None:
+        value = (st.session_state.get(key) or {}).get("selected")
+        if value:
+            on_select(int(value["layer"]), str(value["component"]))
+
+    chosen = {"layer": selected[0], "component": selected[1]}
+    signature = f"{key}:{data['legend']['text']}:{data['legend']['low']}:{data['legend']['high']}"
+    _map(
+        key=key, data={**data, "selected": chosen, "rev": f"{selected[0]}.{selected[1]}", "signature": signature},
+        on_selected_change=changed,
+    )  # fmt: skip
+
+
+def plan_grid(data: Mapping[str, Any], *, key: str, revision: int, on_edit: Callable[[dict[tuple[int, str], float]], None]) -> None:
+    """Show the plan grid; `on_edit` hears of every edit, with all percentiles."""
+
+    def changed() -> None:
+        value = (st.session_state.get(key) or {}).get("edit")
+        if value and value["rev"] == revision:
+            named = ((name.partition("."), percentile) for name, percentile in value["cells"].items())
+            on_edit({(int(layer), component): float(percentile) for (layer, _, component), percentile in named})
+
+    shape = f"{key}:{len(data['layers'])}:{sum(cell['equal'] for cell in data['cells'])}"
+    _grid(key=key, data={**data, "rev": revision, "shape": shape}, on_edit_change=changed)
+
+
+def film(data: Mapping[str, Any], *, key: str) -> None:
+    """Show a neuron's film."""
+    _film(key=key, data=dict(data))

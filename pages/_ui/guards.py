@@ -1,0 +1,66 @@
+"""The start of a page: what is missing is said in a sentence, with the way out, and the page ends there."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from obce_core.analysis import Analysis, list_analyses
+from obce_core.errors import AnalysisError, ObceError
+from pages._ui import cached, nav, state
+
+_log = logging.getLogger("obce.app")
+
+
+def need_analysis() -> Analysis:
+    """Return the selected analysis (the newest when none is), or say how to make one and stop the page."""
+    chosen = state.get()
+    if not chosen.analysis:
+        newest = list_analyses()[:1]
+        if not newest:
+            st.info("No analysis yet. Home runs the demo in about ten seconds; Analysis measures your own model.")
+            nav.link("home", "Go to Home", icon=":material/home:")
+            nav.link("analysis", "Measure a model", icon=":material/play_circle:")
+            st.stop()
+        state.select_analysis(newest[0].id)
+    try:
+        found = cached.analysis(chosen.analysis)
+        if found.folder is None or not found.folder.is_dir():
+            raise AnalysisError("The selected analysis was deleted.")
+    except ObceError as error:
+        show_error(error)
+        chosen.analysis = ""
+        nav.link("analysis", "Choose another analysis", icon=":material/play_circle:")
+        st.stop()
+    if not 1 <= chosen.layer <= found.shape.layers:
+        chosen.layer = min(3, found.shape.layers)
+    if chosen.neuron is not None and chosen.neuron >= found.shape.width(chosen.component):
+        chosen.neuron = None
+    return found
+
+
+def show_error(error: ObceError) -> None:
+    """Show an error as plain text: what was given may be in it, and must not become markup."""
+    st.error(" ", icon=":material/error:")
+    st.text(str(error))
+
+
+@contextmanager
+def caught() -> Iterator[None]:
+    """Show our own errors as a line; give any other a number that the log has too."""
+    try:
+        yield
+    except ObceError as error:
+        show_error(error)
+    except OSError as error:
+        show_error(ObceError(f"{error.strerror or error}."))
+    except Exception as error:
+        if type(error).__module__.startswith("streamlit"):
+            raise  # streamlit stops and switches pages by raising
+        number = uuid.uuid4().hex[:8]
+        _log.exception("error %s", number)
+        show_error(ObceError(f"Something went wrong (log entry {number}).", hint="The rest of the page still works."))

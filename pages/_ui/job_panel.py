@@ -1,0 +1,86 @@
+"""A job on a page: its progress, its end, and the way to stop it. The truth is its folder, read anew each second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from obce_core.errors import ObceError
+from obce_core.jobs import FINAL, LocalLauncher, Run, find_run
+from pages._ui import guards, state
+
+_GLYPHS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "cancelled": "‖", "lost": "?"}
+
+
+def start(form: str, kind: str, options: Mapping[str, Any]) -> None:
+    """Start a job for a form; the same form twice is the same job."""
+    chosen = state.get()
+    run = LocalLauncher().submit(kind, options, chosen.nonce(form))
+    chosen.runs[form] = run.id
+
+
+def panel(form: str, on_done: Callable[[dict[str, Any]], None]) -> bool:
+    """Show the form's job, if there is one; return whether it is still at work.
+
+    `on_done` is called once with the result, and the page runs again.
+    """
+    chosen = state.get()
+    if form not in chosen.runs:
+        return False
+    try:
+        run = find_run(chosen.runs[form])
+    except ObceError:
+        chosen.runs.pop(form)
+        return False
+    status = run.status()
+    if status.state == "done":
+        result = run.result()
+        chosen.runs.pop(form)
+        chosen.renew(form)
+        if result is not None:
+            on_done(result)
+        return False
+    if status.state in FINAL:
+        _ended(form, run)
+        return False
+    _live(form, run)
+    return True
+
+
+@st.fragment(run_every=0.7)
+def _live(form: str, run: Run) -> None:
+    status = run.status()
+    if status.state in FINAL:
+        st.rerun()
+    progress = run.progress()
+    if not progress.total:
+        text = f"{_GLYPHS[status.state]} Starting: reading the model and the texts"
+    else:
+        left = f", about {progress.seconds_left:.0f} s left" if progress.seconds_left is not None and progress.share < 1 else ""
+        text = f"{_GLYPHS[status.state]} {progress.done:,} of {progress.total:,} {progress.what}{left}"
+    if run.cancel_asked():
+        text = "‖ Stopping after this step"
+    st.progress(min(progress.share, 1.0), text=text)
+    st.button(
+        "Cancel", key=f"cancel-{run.id}", icon=":material/stop_circle:", on_click=run.cancel, disabled=run.cancel_asked()
+    )
+    st.caption(f"Run {run.id}. It goes on if you leave or close this page.")
+
+
+def _ended(form: str, run: Run) -> None:
+    status = run.status()
+    words = {"failed": "Failed", "cancelled": "Cancelled", "lost": "Lost"}[status.state]
+    guards.show_error(ObceError(f"{_GLYPHS[status.state]} {words}: {status.reason}"))
+    columns = st.columns([1, 1, 4])
+    columns[0].button("Dismiss", key=f"dismiss-{run.id}", on_click=_forget, args=(form,))
+    if status.state != "cancelled":
+        with st.expander("Log"):
+            st.code(run.log() or "The log is empty.", language=None)
+
+
+def _forget(form: str) -> None:
+    chosen = state.get()
+    chosen.runs.pop(form, None)
+    chosen.renew(form)

@@ -1,0 +1,53 @@
+"""The page table: a new page is one file and one row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+_HOME = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One page: its section, its file below `pages/`, its title, its icon and its address."""
+
+    section: str
+    file: str
+    title: str
+    icon: str
+    path: str
+
+
+PAGES = (
+    Row(section="Start", file="start/home.py", title="Home", icon=":material/home:", path="home"),
+    Row(section="Explore", file="explore/analysis.py", title="Analysis", icon=":material/play_circle:", path="analysis"),
+    Row(section="Explore", file="explore/importance.py", title="Importance", icon=":material/grid_on:", path="importance"),
+    Row(section="Explore", file="explore/neuron.py", title="Neuron", icon=":material/blur_on:", path="neuron"),
+    Row(section="Compress", file="compress/plan.py", title="Plan", icon=":material/tune:", path="plan"),
+    Row(section="Compress", file="compress/model.py", title="Model", icon=":material/archive:", path="model"),
+)
+
+
+def navigation() -> StreamlitPage:
+    """Declare every page and return the one that was asked for."""
+    sections: dict[str, list[StreamlitPage]] = {}
+    for row in PAGES:
+        page = st.Page(_HOME / row.file, title=row.title, icon=row.icon, url_path=row.path, default=row is PAGES[0])
+        sections.setdefault(row.section, []).append(page)
+    return st.navigation(sections)
+
+
+def go(path: str) -> None:
+    """Switch to a page by its address; the selection travels in the session and in the address."""
+    row = next(row for row in PAGES if row.path == path)
+    st.switch_page(str(_HOME / row.file))
+
+
+def link(path: str, label: str, *, icon: str | None = None) -> None:
+    """Draw a link to a page."""
+    row = next(row for row in PAGES if row.path == path)
+    st.page_link(str(_HOME / row.file), label=label, icon=icon)

@@ -1,0 +1,123 @@
+"""What this is, and one click to a result."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from obce_core.analysis import list_analyses
+from obce_core.compress.result import list_models
+from obce_core.figures.film import film_data
+from obce_core.figures.numbers import share
+from pages._ui import cached, components, drafts, frame, guards, job_panel, nav, state
+
+_DEMO = {"model": "demo", "texts": "demo", "n_texts": 150, "seed": 0}
+
+
+def _done(result: dict[str, Any]) -> None:
+    state.select_analysis(result["analysis"])
+    nav.go("importance")
+
+
+def _station(name: str, told: str, done: bool) -> str:
+    return f'<div class="{"done" if done else ""}"><b>{name}</b><span>{escape(told)}</span></div>'
+
+
+analyses = list_analyses()
+models = list_models()
+chosen = state.get()
+left, right = st.columns([1, 1.05], gap="large", vertical_alignment="center")
+with left:
+    st.html(
+        '<h1 style="font-size:35px;line-height:1.15;font-weight:680;padding:0;margin:0 0 12px">Which neurons of a BERT matter, '
+        "and how small can it be without the others?</h1>"
+        '<p class="lead">OBCE reads the outputs of every neuron over a set of texts, measures with persistent homology how far '
+        "apart they fall, cuts the neurons that say little, and proves the smaller model equal to the masked one.</p>"
+    )
+    with guards.caught():
+        busy = job_panel.panel("demo", _done)
+        if not busy:
+            buttons = st.columns([1, 1, 1.2])
+            if analyses:
+                if buttons[0].button("Continue", type="primary", icon=":material/arrow_forward:", width="stretch"):
+                    nav.go("importance")
+            elif buttons[0].button("Run the demo", type="primary", icon=":material/play_arrow:", width="stretch"):
+                job_panel.start("demo", "analyze", _DEMO)
+                st.rerun()
+            if buttons[1].button("Use my own model", width="stretch"):
+                nav.go("analysis")
+    took = next((entry.meta["seconds"] for entry in analyses if entry.meta["model"]["spec"] == "demo"), None)
+    told = f"its last run measured {took:.1f} s of computing" if took else "not measured on this machine yet"
+    frame.note(
+        "The demo: all-MiniLM-L6-v2, 22.7 M parameters, 150 sentences, no network once it is installed; "
+        f"{told}, beside some seconds to start."
+    )
+with right:
+    if analyses:
+        source = cached.analysis(chosen.analysis) if chosen.analysis else analyses[0]
+        with guards.caught():
+            layer, component = min(5, source.shape.layers), "value"
+            scores = source.scores(layer, component)
+            neuron = int(scores.argsort()[-4])
+            values = cached.outputs(source.id, layer, component)[:, neuron]
+            data = film_data(values, source.texts.texts, title=f"Layer {layer} · Value · neuron {neuron}")
+            components.film({**data, "compact": True}, key="home-film")
+            frame.note(
+                f"One neuron (layer {layer}, value, {neuron}): its output for {len(values)} texts, a growing disk around each. "
+                "When the last gap closes, the radius is <b>r<sub>f</sub></b>."
+            )
+    else:
+        frame.note("A real neuron appears here once something was measured.")
+
+first = analyses[0] if analyses else None
+intent = drafts.current(chosen.analysis) if chosen.analysis else None
+planned = bool(intent and (intent.cells or intent.drop))
+st.html(
+    '<div class="line">'
+    + _station("Texts", f"{first.meta['texts']['n']:,} texts" if first else "none yet", bool(first))
+    + _station("Activations", f"{len(first.columns['r_f']):,} neurons" if first else "none yet", bool(first))
+    + _station("Importance", "r_f of every neuron" if first else "none yet", bool(first))
+    + _station("Plan", "under edit" if planned else "none yet", planned)
+    + _station("Model", f"{len(models)} built" if models else "not built yet", bool(models))
+    + "</div>"
+)
+work, questions = st.columns([1.6, 1], gap="large")
+with work:
+    st.subheader("Your work", anchor=False)
+    rows: list[dict[str, Any]] = [
+        {
+            "what": "Analysis",
+            "model": frame.short_name(entry.meta["model"]["name"]),
+            "texts": entry.meta["texts"]["n"],
+            "told": f"● {len(entry.columns['r_f']):,} neurons, {entry.meta['seconds']:.1f} s",
+            "when": entry.meta["created"].replace("T", " ").rstrip("Z"),
+        }
+        for entry in analyses[:6]
+    ]
+    rows += [
+        {
+            "what": "Model",
+            "model": frame.short_name(entry.name),
+            "texts": None,
+            "told": f"● {share(entry.budget.encoder_share)} of the encoder left",
+            "when": "",
+        }
+        for entry in models[:4]
+    ]
+    if rows:
+        st.dataframe(
+            rows,
+            hide_index=True,
+            width="stretch",
+            column_config={"told": st.column_config.TextColumn("state"), "when": st.column_config.TextColumn("when (UTC)")},
+        )
+    else:
+        frame.note("Nothing yet. <b>Run the demo</b> makes a first analysis.")
+with questions:
+    st.subheader("Start from a question", anchor=False)
+    nav.link("neuron", "What does a single neuron separate?", icon=":material/blur_on:")
+    nav.link("importance", "Which layers hold the important neurons?", icon=":material/grid_on:")
+    nav.link("plan", "What would the paper cut in my model?", icon=":material/tune:")
+    nav.link("model", "Is the smaller model really the same function?", icon=":material/archive:")
