@@ -132,9 +132,7 @@ class _Now:
 
 
 @contextmanager
-def _hook(
-    base: torch.nn.Module, point: TapPoint, cell: Cell, read: Callable[..., None], folded: bool, kept: bool
-) -> Iterator[None]:
+def _hook(base: torch.nn.Module, point: TapPoint, cell: Cell, read: Callable[..., None], folded: bool, kept: bool) -> Iterator[None]:
     module = base.get_submodule(point.path)
 
     def before(_: torch.nn.Module, args: tuple[Any, ...]) -> None:

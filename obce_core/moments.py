@@ -11,7 +11,10 @@ import numpy as np
 import torch
 
 _DOMINANT = 16.0
-"""mean² above this many variances: centre before squaring (float32 sums of 1,000 rows are good to about 2e-6)."""
+"""mean² or padding above this many variances: centre before squaring (float32 sums of 1,000 rows are good to about 2e-6)."""
+
+_QUIET = np.errstate(invalid="ignore", over="ignore")
+"""NaN and inf pass through without a word: the caller looks for them and says where they are."""
 
 
 class Moments:
@@ -27,6 +30,7 @@ class Moments:
         """Population standard deviation (ddof 0), shape (neurons,)."""
         return np.sqrt(np.maximum(self._squares, 0.0) / max(self.count, 1))
 
+    @_QUIET
     def join(self, count: int, mean: np.ndarray, squares: np.ndarray) -> None:
         """Add `count` rows with this mean and sum of squared deviations, each of shape (neurons,)."""
         if count == 0:
@@ -37,12 +41,14 @@ class Moments:
         self._squares = self._squares + squares + delta**2 * (self.count * count / total)
         self.count = total
 
+    @_QUIET
     def add_exact(self, rows: np.ndarray) -> None:
         """Add a small block in float64, shape (rows, neurons)."""
         block = rows.astype(np.float64)
         mean = block.mean(axis=0)
         self.join(len(block), mean, ((block - mean) ** 2).sum(axis=0))
 
+    @_QUIET
     def add(self, block: torch.Tensor, weights: torch.Tensor, padding: torch.Tensor) -> None:
         """Add the tokens of a batch.
 
@@ -53,12 +59,13 @@ class Moments:
         """
         count = len(block) - len(padding)
         totals = weights @ block  # (neurons,)
-        squares = _column_squares(block)
-        if len(padding):
-            squares = squares - _column_squares(block[padding])
+        squares = _column_squares(block).double().cpu().numpy()
+        padded = _column_squares(block[padding]).double().cpu().numpy() if len(padding) else np.zeros(len(squares))
         mean = totals.double().cpu().numpy() / count
-        deviations = np.maximum(squares.double().cpu().numpy() - count * mean**2, 0.0)
-        dominant = np.flatnonzero(count * mean**2 > _DOMINANT * deviations)
+        deviations = np.maximum(squares - padded - count * mean**2, 0.0)
+        # Also where padding outweighs the tokens, and where a square has left float32.
+        lost = np.maximum(count * mean**2, padded) > _DOMINANT * deviations
+        dominant = np.flatnonzero(lost | ~np.isfinite(deviations))
         if len(dominant):
             columns = block[:, torch.from_numpy(dominant).to(block.device)].double().cpu().numpy()
             if len(padding):

@@ -62,6 +62,21 @@ def parse_yaml(raw: bytes, name: str, *, error: type[BadInput]) -> dict[str, Any
     return _object(_Builder(events, name, error).document(), name, error)
 
 
+def render_yaml(value: dict[str, Any]) -> str:
+    """Write plain data as YAML that `parse_yaml` reads back: text that is not plainly text is quoted."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """A dumper with the rule below."""
+
+    def text(dumper: yaml.SafeDumper, given: str) -> yaml.ScalarNode:
+        quoted = _NUMBER.fullmatch(given) or _SURPRISES.fullmatch(given) or not given.isprintable()
+        return dumper.represent_scalar("tag:yaml.org,2002:str", given, style='"' if quoted else None)
+
+    Dumper.add_representer(str, text)
+    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+
+
 class _Builder:
     """Build plain data from YAML events, so that nothing of YAML's typing ever runs."""
 
@@ -131,9 +146,7 @@ class _Builder:
             except ValueError as fault:
                 raise self._error(f"{self._name} line {line}: {shorten(fault)}.") from None
         if _SURPRISES.fullmatch(text):
-            raise self._error(
-                f"{self._name} line {line}: {shorten(text)!r} is ambiguous in YAML; quote it or write it plainly."
-            )
+            raise self._error(f"{self._name} line {line}: {shorten(text)!r} is ambiguous in YAML; quote it or write it plainly.")
         return text
 
 

@@ -57,7 +57,7 @@ class RowWriter:
         cuts = np.flatnonzero(np.diff(where) != 1) + 1
         for part in np.split(np.arange(len(where)), cuts):
             offset = self._data + self._start[name] + 4 * width * int(where[part[0]])
-            view = memoryview(block[part[0] : part[-1] + 1]).cast("B")
+            view = memoryview(block[part[0] : part[-1] + 1].tobytes())
             while len(view):
                 done = os.pwrite(self._handle, view, offset)
                 view, offset = view[done:], offset + done

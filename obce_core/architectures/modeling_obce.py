@@ -43,11 +43,16 @@ class HeadRows(nn.Module):
     """A linear map whose rows are spread over heads of `width` slots; only `rows[h]` slots of head h are used.
 
     `extra[h]` = 1 adds one more slot to head h: a stored row without bias (`extra="stored"`, for keys), or the
-    constant 1 (`extra="one"`, for queries). Unused slots hold zeros and get no gradient from attention.
+    constant 1 (`extra="one"`, for queries). Unused slots hold zeros and get no gradient from attention. Where `padded`
+    is wider than `width`, zeros are added behind every head's slots once the map is done, which is cheaper than
+    computing them.
     """
 
-    def __init__(self, inputs: int, rows: Sequence[int], width: int, *, extra: Sequence[int] = (), kind: str = "none") -> None:
+    def __init__(
+        self, inputs: int, rows: Sequence[int], width: int, *, extra: Sequence[int] = (), kind: str = "none", padded: int = 0
+    ) -> None:
         super().__init__()
+        self.heads, self.padding = len(rows), max(0, padded - width)
         self.in_features, self.out_features = inputs, len(rows) * width
         starts = [head * width for head in range(len(rows))]
         self.slots = [start + i for start, count in zip(starts, rows, strict=True) for i in range(count)]
@@ -57,6 +62,7 @@ class HeadRows(nn.Module):
         self.weight = nn.Parameter(torch.zeros(self.out_features, inputs))
         self.bias = nn.Parameter(torch.zeros(self.out_features))
         self.register_buffer("one", self.one_mask(), persistent=False)
+        self.one: torch.Tensor | None
 
     def one_mask(self) -> torch.Tensor | None:
         """Mark the slots that are always 1, shape (heads * width,); None when there are none."""
@@ -71,7 +77,9 @@ class HeadRows(nn.Module):
         output = functional.linear(hidden, self.weight, bias)  # (batch, tokens, heads * width)
         if self.one is not None and torch.is_grad_enabled():
             output = output.masked_fill(self.one, 1.0)  # no gradient reaches the constant's weights
-        return output
+        if self.padding:
+            output = functional.pad(output.unflatten(-1, (self.heads, -1)), (0, self.padding)).flatten(-2)
+        return output  # (batch, tokens, heads * padded)
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         weight, bias = (self.weight, self.bias) if keep_vars else (self.weight.detach(), self.bias.detach())
@@ -94,6 +102,7 @@ class HeadRows(nn.Module):
         if self.extra_slots:
             targets.append(("extra", self.weight, self.extra_slots))
         _fill(targets, 0, state_dict, prefix, missing_keys, error_msgs)
+        unexpected_keys += _strangers(targets, state_dict, prefix) if strict else []
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, rows={len(self.slots)}, extra={len(self.extra_slots)}"
@@ -130,6 +139,7 @@ class HeadColumns(nn.Module):
         every = list(range(self.out_features))
         targets = [("weight", self.weight.T, self.slots), ("bias", self.bias, every)]
         _fill(targets, 1, state_dict, prefix, missing_keys, error_msgs)
+        unexpected_keys += _strangers(targets, state_dict, prefix) if strict else []
 
     def extra_repr(self) -> str:
         return f"columns={len(self.slots)}, out_features={self.out_features}"
@@ -159,6 +169,12 @@ def _fill(
             target[slots] = rows.to(target)
 
 
+def _strangers(targets: Sequence[tuple[str, torch.Tensor, list[int]]], state_dict: Mapping[str, torch.Tensor], prefix: str) -> list[str]:
+    """List the tensors of a module that it has no place for, such as an extra row in a layer without one."""
+    known = {prefix + name for name, _, _ in targets}
+    return [name for name in state_dict if name.startswith(prefix) and name not in known]
+
+
 def head_width(widths: Mapping[str, Sequence[int]]) -> int:
     """Return the slots of a head at which a layer runs: its widest head's, one width for query, key and value.
 
@@ -168,21 +184,30 @@ def head_width(widths: Mapping[str, Sequence[int]]) -> int:
     return max(1, *keys, *widths["values"])
 
 
+def map_width(rows: Sequence[int], width: int) -> int:
+    """Return the slots of a head that a map computes: its own widest head's, or all `width` when padding saves little."""
+    own = max(1, *rows)
+    return own if 4 * own <= 3 * width else width
+
+
 def shrink_layer(layer: nn.Module, widths: Mapping[str, Any], paths: Mapping[str, str] = BERT_PATHS) -> None:
     """Replace the linear maps of one encoder layer by uneven ones, to be filled from compact weights.
 
     `widths` has `pairs`, `extra`, `values` (a number a head) and `intermediate`; `paths` names the layer's modules.
     """
-    attention = layer.get_submodule(paths["attention"])
-    hidden = layer.get_submodule(paths["query"]).in_features
+    attention: Any = layer.get_submodule(paths["attention"])
+    stock: Any = layer.get_submodule(paths["query"])
+    hidden = stock.in_features
     width = head_width(widths)
     pairs, extra, values = widths["pairs"], widths["extra"], widths["values"]
     middle = int(widths["intermediate"])
-    _put(layer, paths["query"], HeadRows(hidden, pairs, width, extra=extra, kind="one"))
-    _put(layer, paths["key"], HeadRows(hidden, pairs, width, extra=extra, kind="stored"))
-    _put(layer, paths["value"], HeadRows(hidden, values, width))
+    keys = map_width([count + one for count, one in zip(pairs, extra, strict=True)], width)
+    _put(layer, paths["query"], HeadRows(hidden, pairs, keys, extra=extra, kind="one", padded=width))
+    _put(layer, paths["key"], HeadRows(hidden, pairs, keys, extra=extra, kind="stored", padded=width))
+    _put(layer, paths["value"], HeadRows(hidden, values, map_width(values, width), padded=width))
     _put(layer, paths["attention_output"], HeadColumns(hidden, values, width))
-    if middle != layer.get_submodule(paths["intermediate"]).out_features:
+    full: Any = layer.get_submodule(paths["intermediate"])
+    if middle != full.out_features:
         _put(layer, paths["intermediate"], _linear(hidden, middle))
         _put(layer, paths["output"], _linear(middle, hidden))
     # The scale stays that of the original head size; only the slots of a head change.
@@ -213,10 +238,11 @@ class ObceBertConfig(BertConfig):
     widths: list | None = None
 
 
-class _Uneven:
+class _Uneven(nn.Module):
     """Build a stock Bert class, then shrink the layers that the config names."""
 
     config_class = ObceBertConfig
+    base_model: Any
 
     def __init__(self, config: ObceBertConfig) -> None:
         super().__init__(config)

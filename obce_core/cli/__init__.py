@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ app.add_typer(plan, name="plan")
 app.command()(compress)
 app.command("app")(open_app)
 
-_UsageError = typer.BadParameter.__mro__[1]
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer does not export it by name
 
 
 @app.callback(invoke_without_command=True)
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ObceError as error:
         return fail(error, as_json=as_json)
     except _UsageError as error:
-        return fail(BadInput(f"{_message(error)}", hint="Try --help."), as_json=as_json)
+        return fail(BadInput(_message(error, given), hint="Try --help."), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return fail(Cancelled("Cancelled."), as_json=as_json)
     except BrokenPipeError:
@@ -66,8 +67,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _message(error: Exception) -> str:
-    return str(getattr(error, "format_message", lambda: error)())
+def _message(error: Exception, given: Sequence[str]) -> str:
+    """Repeat what was given: the parser names the option, but not the value that it could not read."""
+    text = str(getattr(error, "format_message", lambda: error)()).rstrip(".")
+    named = re.search(r"'(--[a-z-]+)'", text)
+    for at, word in enumerate(given):
+        name, _, value = word.partition("=")
+        if named and name == named.group(1):
+            value = value or (given[at + 1] if at + 1 < len(given) else "")
+            return f"{text}; got {shorten(value)!r}."
+    return f"{text}."
 
 
 def _bug(error: Exception) -> ObceError:
@@ -84,6 +93,3 @@ def _bug(error: Exception) -> ObceError:
         where = ""
     return ObceError(f"Internal error ({type(error).__name__}: {shorten(error, 200)}).", hint=where)
 
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -15,9 +15,7 @@ from obce_core.components import COMPONENTS, TITLES
 def analyze(
     model: Annotated[str, typer.Option(help="demo, a model folder, or a hub id (owner/name).")] = "demo",
     revision: opt.Revision = None,
-    texts: Annotated[
-        str, typer.Option(help="demo, wikipedia, glue:TASK, or a file (.txt .csv .tsv .jsonl .parquet).")
-    ] = "demo",
+    texts: Annotated[str, typer.Option(help="demo, wikipedia, glue:TASK, or a file (.txt .csv .tsv .jsonl .parquet).")] = "demo",
     n_texts: Annotated[int, typer.Option(help="How many texts to draw.")] = 150,
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
     max_length: Annotated[int, typer.Option(help="Cut texts after this many tokens.")] = 128,

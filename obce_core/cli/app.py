@@ -12,22 +12,6 @@ import typer
 from obce_core.errors import ObceError
 from obce_core.settings import cache_dir, project_root
 
-FLAGS = {
-    "server.address": "127.0.0.1",
-    "server.allowedHosts": "[localhost,127.0.0.1]",
-    "server.fileWatcherType": "none",
-    "server.runOnSave": "false",
-    "server.maxUploadSize": "25",
-    "server.maxMessageSize": "50",
-    "server.enableCORS": "true",
-    "server.enableXsrfProtection": "true",
-    "server.enableStaticServing": "false",
-    "browser.serverAddress": "localhost",
-    "browser.gatherUsageStats": "false",
-    "client.showErrorDetails": "none",
-    "client.toolbarMode": "minimal",
-}
-
 
 def app_home() -> Path:
     """Find the folder with app.py, pages and .streamlit: the checkout, or inside the installed package."""
@@ -48,15 +32,10 @@ def app(
     """
     home = app_home()
     environment = {**os.environ, "OBCE_CACHE": str(cache_dir()), "HF_HUB_DISABLE_TELEMETRY": "1"}
-    flags = [f"--{name}={_flag(value)}" for name, value in FLAGS.items() if not value.startswith("[")]
     command = [
-        sys.executable, "-m", "streamlit", "run", str(home / "app.py"), *flags, f"--server.port={port}",
+        sys.executable, str(home / "pages" / "_ui" / "serve.py"), str(home / "app.py"), f"--server.port={port}",
         f"--server.headless={'false' if open_browser else 'true'}",
     ]  # fmt: skip
     print(f"Dashboard on http://127.0.0.1:{port} (Ctrl-C ends it; running jobs go on)", flush=True)
-    os.chdir(home)  # streamlit reads .streamlit/config.toml (the theme, allowed hosts) from here
+    os.chdir(home)  # streamlit reads .streamlit/config.toml from here: the theme, and the settings that make it safe
     os.execve(sys.executable, command, environment)
-
-
-def _flag(value: str) -> str:
-    return value

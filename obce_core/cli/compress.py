@@ -11,6 +11,8 @@ from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, say, show, work
 
+_SIZES = ("parameters", "encoder")
+
 
 def compress(
     analysis: opt.AnalysisRef,
@@ -40,11 +42,11 @@ def compress(
         show(done, as_json=True)
         return
     size, close = done["budget"], done["fidelity"]
+    left = {name: f"{size[f'{name}_left']:,} of {size[name]:,} ({size[f'{name}_left'] / size[name]:.1%})" for name in _SIZES}
     show(
         {
             "folder": done["folder"],
-            "parameters": f"{size['parameters_left']:,} of {size['parameters']:,} ({size['parameters_left'] / size['parameters']:.1%})",
-            "encoder": f"{size['encoder_left']:,} of {size['encoder']:,} ({size['encoder_left'] / size['encoder']:.1%})",
+            **left,
             "masked = cut": f"largest difference {done['difference']:.1e} of the largest output ({done['difference_texts']} texts)",
             "fidelity": (
                 f"cosine [CLS] {close['cls']:.4f}, mean-pooled {close['pooled']:.4f} ({close['texts']} held-out texts)"

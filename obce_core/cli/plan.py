@@ -76,11 +76,7 @@ def show_plan(
     _report(made, source, json=json)
     if not json:
         for layer in range(1, source.shape.layers + 1):
-            row = [
-                f"{made.cut(layer, name):>6,} of {source.shape.width(name):,} {name}"
-                for name in CUTTABLE
-                if made.cut(layer, name)
-            ]
+            row = [f"{made.cut(layer, name):>6,} of {source.shape.width(name):,} {name}" for name in CUTTABLE if made.cut(layer, name)]
             say(f"layer {layer:>2}  " + (", ".join(row) or "whole"))
 
 
@@ -112,9 +108,7 @@ def diff(
     for cell, entry in cells.items():
         say(f"{cell:<24} only first cuts {entry['only_first_cuts']:>5,}   only second cuts {entry['only_second_cuts']:>5,}")
     for path, size in zip((first, second), sizes, strict=True):
-        say(
-            f"{path}: {size.neurons_cut:,} neurons cut, {size.encoder_share:.1%} of the encoder, {size.model_share:.1%} of the model"
-        )
+        say(f"{path}: {size.neurons_cut:,} neurons cut, {size.encoder_share:.1%} of the encoder, {size.model_share:.1%} of the model")
     if not cells:
         say("Both plans cut the same neurons.")
 

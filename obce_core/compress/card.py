@@ -21,10 +21,9 @@ def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str,
         "weights that stay (arXiv 2312.10702). The plan is in `pruning_plan.json`, the constants in "
         "`compensation.safetensors`.\n",
         "| | original | this model | left |\n|---|---|---|---|",
-        f"| parameters | {size['parameters']:,} | {size['parameters_left']:,} | {size['parameters_left'] / size['parameters']:.1%} |",
-        f"| of the encoder's layers | {size['encoder']:,} | {size['encoder_left']:,} | {size['encoder_left'] / size['encoder']:.1%} |",
-        f"| FLOPs of the layers at {size['length']} tokens | {size['flops']:,} | {size['flops_left']:,} | "
-        f"{size['flops_left'] / size['flops']:.1%} |",
+        _row("parameters", size, "parameters"),
+        _row("of the encoder's layers", size, "encoder"),
+        _row(f"FLOPs of the layers at {size['length']} tokens", size, "flops"),
         f"| neurons cut by the plan | | {size['neurons_cut']:,} of {size['neurons']:,} | |\n",
         f"Masked original against this model: largest difference {facts['difference']:.1e} of the largest output "
         f"({facts['difference_texts']} texts, float32).\n",
@@ -37,3 +36,8 @@ def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str,
         '```python\nimport obce_core\n\nmodel, tokenizer = obce_core.load("path/to/this/folder")\n```\n',
     ]
     return "\n".join(lines)
+
+
+def _row(title: str, size: Mapping[str, Any], name: str) -> str:
+    before, after = size[name], size[f"{name}_left"]
+    return f"| {title} | {before:,} | {after:,} | {after / before:.1%} |"

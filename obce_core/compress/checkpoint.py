@@ -99,9 +99,7 @@ def check_compressed(source: ModelSource) -> tuple[ModelReport, list[LayerWidths
         if name not in have:
             raise ModelError(f"{WEIGHTS}: tensor {name} is missing; the model is not loaded.")
         if have[name].shape != size or have[name].dtype not in FLOATS:
-            raise ModelError(
-                f"{WEIGHTS}: {name} is {have[name].dtype} {list(have[name].shape)}, config.json asks for {list(size)}."
-            )
+            raise ModelError(f"{WEIGHTS}: {name} is {have[name].dtype} {list(have[name].shape)}, config.json asks for {list(size)}.")
     extra = [name for name in have if name not in wanted]
     strange = [name for name in extra if name.startswith(("embeddings.", family.layers + ".")) and have[name].dtype in FLOATS]
     if strange:

@@ -32,9 +32,7 @@ class FoldedLayer:
     widths: LayerWidths
 
 
-def fold_layer(
-    weights: Weights, masks: Mapping[str, np.ndarray], constants: Mapping[str, np.ndarray], shape: EncoderShape
-) -> FoldedLayer:
+def fold_layer(weights: Weights, masks: Mapping[str, np.ndarray], constants: Mapping[str, np.ndarray], shape: EncoderShape) -> FoldedLayer:
     """Fold one layer.
 
     Args:

@@ -31,7 +31,8 @@ def cell_map(analysis: Analysis, name: str = "r_f", aggregate: str = "median") -
     low, high = (min(positive), max(positive)) if positive else (1.0, 1.0)
     everything = [values[values > 0] for cell, values in scores.items() if cell not in equal]
     joined = np.concatenate(everything) if everything else np.ones(1)
-    edges = np.linspace(*np.log10(np.quantile(joined, [0.002, 0.998])), _BINS + 1) if joined.size else np.linspace(0, 1, _BINS + 1)
+    low_edge, high_edge = (float(np.log10(np.quantile(joined, q))) if joined.size else 0.0 for q in (0.002, 0.998))
+    edges = np.linspace(low_edge, high_edge + 1e-9, _BINS + 1)
     cells = []
     for layer in layers:
         for component in COMPONENTS:

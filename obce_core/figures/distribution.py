@@ -24,7 +24,8 @@ def distribution(scores: np.ndarray, kept: np.ndarray, component: str, *, name: 
     positive = scores > 0
     if positive.sum() < 2:
         return figure
-    edges = np.linspace(*np.log10([scores[positive].min(), scores[positive].max() * (1 + 1e-9)]), 37)
+    low, high = float(np.log10(scores[positive].min())), float(np.log10(scores[positive].max()))
+    edges = np.linspace(low, high + 1e-9, 37)
     middles, width = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
     for solid, mask in ((False, ~kept & positive), (True, kept & positive)):
         heights, _ = np.histogram(np.log10(scores[mask]), bins=edges)

@@ -93,18 +93,19 @@ def film_data(
     outputs = np.asarray(values)
     if outputs.ndim != 1 or outputs.size == 0:
         raise BadInput(f"A film needs one value a text, shape (N,) with N >= 1; found {outputs.shape}.")
-    for name, given, expected in (("texts", texts, len(outputs)), ("topics", topics, len(outputs)), ("merges", merges, len(outputs) - 1)):
-        if given is not None and len(given) != expected:
-            raise BadInput(f"A film of {len(outputs)} values needs {expected} {name}; found {len(given)}.")
+    size = len(outputs)
+    for name, given, needed in (("texts", texts, size), ("topics", topics, size), ("merges", merges, size - 1)):
+        if given is not None and len(given) != needed:
+            raise BadInput(f"A film of {size} values needs {needed} {name}; found {len(given)}.")
     order, computed = line_merges(outputs)
     merges = computed if merges is None else merges
     film: dict[str, Any] = {
-        "n": len(outputs),
-        "title": str(title),
+        "n": size,
+        "title": _whole(title),
         "values": outputs[order].astype(np.float64).tolist(),
         "order": order.tolist(),
-        "texts": [_cut(str(text)) for text in texts],
-        "topics": None if topics is None else [str(topic) for topic in topics],
+        "texts": [_cut(_whole(text)) for text in texts],
+        "topics": None if topics is None else [_cut(_whole(topic)) for topic in topics],
         "merges": {
             "radius": [float(merge.radius) for merge in merges],
             "first": [int(merge.first) for merge in merges],
@@ -123,7 +124,7 @@ def film_html(data: dict[str, Any], title: str) -> str:
     `data` is what `film_data` returns. Texts and title may hold anything: they are shown, never run.
     """
     css, js = assets()
-    return _PAGE.format(title=_plain(title), css=css, js=js, data=_json(data))
+    return _PAGE.format(title=html.escape(_whole(title)), css=css, js=js, data=_json(data))
 
 
 def _cut(text: str) -> str:
@@ -137,6 +138,6 @@ def _json(data: dict[str, Any]) -> str:
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _plain(text: str) -> str:
-    """Escape a text for HTML; half a surrogate pair, which no file can hold, becomes a question mark."""
-    return html.escape(text.encode("utf-8", "replace").decode("utf-8"))
+def _whole(text: object) -> str:
+    """Put a question mark for half a surrogate pair, which no file or connection can carry."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")

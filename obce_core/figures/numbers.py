@@ -20,8 +20,8 @@ def amount(value: float, digits: int = 3) -> str:
     size = abs(value)
     sign = MINUS if value < 0 else ""
     if size < 1e-5:
-        mantissa, exponent = f"{size:.{digits - 1}e}".split("e")
-        return f"{sign}{mantissa}e{MINUS}{abs(int(exponent))}"
+        mantissa, power = f"{size:.{digits - 1}e}".split("e")
+        return f"{sign}{mantissa}e{MINUS}{abs(int(power))}"
     exponent = math.floor(math.log10(float(f"{size:.{digits - 1}e}")))
     return f"{sign}{size:,.{max(0, digits - 1 - exponent)}f}"
 

@@ -33,8 +33,7 @@ def plan_grid(analysis: Analysis, intent: Intent, plan: Plan | None, *, linked: 
     return {
         "layers": list(range(1, shape.layers + 1)),
         "columns": [
-            {"component": c, "title": SHORT.get(c, TITLES[c]), "light": LIGHT.components[c], "dark": DARK.components[c]}
-            for c in CUTTABLE
+            {"component": c, "title": SHORT.get(c, TITLES[c]), "light": LIGHT.components[c], "dark": DARK.components[c]} for c in CUTTABLE
         ],
         "locked": [TITLES[c] for c in COMPONENTS if c not in CUTTABLE],
         "cells": cells,

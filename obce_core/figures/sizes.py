@@ -36,7 +36,7 @@ def sizes(rows: Sequence[tuple[str, Budget]], *, mode: str = "light") -> go.Figu
                 "line": {"color": colours.faint, "width": 1 if pattern else 0},
                 "pattern": {"shape": pattern, "fgcolor": colours.faint, "size": 6, "solidity": 0.25} if pattern else {},
             },
-            text=[millions(value) if value > 0.12 * whole.parameters else "" for value in values],
+            text=[millions(value) if value > 0.12 * whole.parameters and not pattern else "" for value in values],
             textposition="inside",
             insidetextanchor="end",
             textfont={"color": text, "size": 12},

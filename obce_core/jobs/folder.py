@@ -182,8 +182,10 @@ class Run:
         return float(self.spec["created"])
 
 
-def create_run(kind: str, options: Mapping[str, Any], nonce: str | None = None) -> tuple[Run, bool]:
+def create_run(kind: str, options: Mapping[str, Any], nonce: str | None = None, *, form: str = "") -> tuple[Run, bool]:
     """Make a job's folder in one step, keyed by the nonce of the form that asked.
+
+    `form` names that form, so that a page finds its job again after a reload.
 
     Returns:
         The run, and whether this call made it: the same nonce twice is one run.
@@ -198,7 +200,7 @@ def create_run(kind: str, options: Mapping[str, Any], nonce: str | None = None) 
         return Run(target), False
     stage.mkdir()
     try:
-        write_json(stage / "spec.json", {"kind": kind, "options": dict(options), "created": time.time()})
+        write_json(stage / "spec.json", {"kind": kind, "options": dict(options), "form": form, "created": time.time()})
         write_json(stage / "status.json", Status(state="queued").__dict__)
         os.rename(stage, target)  # fails when a twin was first: a non-empty folder is never replaced
     except OSError:
@@ -216,6 +218,14 @@ def find_run(run_id: str) -> Run:
     if not _NONCE.fullmatch(run_id) or not (folder / "spec.json").is_file():
         raise BadInput(f"There is no run {shorten(run_id)!r}.")
     return Run(folder)
+
+
+def find_live(form: str) -> Run | None:
+    """Find the newest job of a form that is queued or at work."""
+    for run in list_runs():
+        if run.spec.get("form") == form and run.status().state not in FINAL:
+            return run
+    return None
 
 
 def list_runs() -> list[Run]:

@@ -30,9 +30,7 @@ def _analyze(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.analyze import analyze
 
     chosen = _common(options)
-    analysis = analyze(
-        **chosen, progress=lambda done, total: context.progress(done, total, "texts"), cancelled=context.cancelled
-    )
+    analysis = analyze(**chosen, progress=lambda done, total: context.progress(done, total, "texts"), cancelled=context.cancelled)
     return {"analysis": analysis.id, "folder": str(analysis.folder), "seconds": analysis.meta["seconds"]}
 
 

@@ -22,10 +22,10 @@ class LocalLauncher:
 
     name = "local"
 
-    def submit(self, kind: str, options: Mapping[str, Any], nonce: str | None = None) -> Run:
+    def submit(self, kind: str, options: Mapping[str, Any], nonce: str | None = None, *, form: str = "") -> Run:
         """Start a job, or return the one that this nonce already started."""
         kind_of(kind)
-        run, fresh = create_run(kind, options, nonce)
+        run, fresh = create_run(kind, options, nonce, form=form)
         if fresh:
             self._start(run)
         return run

@@ -52,9 +52,7 @@ def choose_device(name: str = "auto") -> torch.device:
     except RuntimeError:
         raise BadInput(f"Unknown device {name[:40]!r}; known: auto, cpu, cuda, cuda:N, mps.") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise BadInput(
-            f"There is no device {name!r}: {torch.cuda.device_count()} CUDA devices found.", hint="Use --device auto."
-        )
+        raise BadInput(f"There is no device {name!r}: {torch.cuda.device_count()} CUDA devices found.", hint="Use --device auto.")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise BadInput("There is no device 'mps' on this machine.", hint="Use --device auto.")
     if device.type not in {"cpu", "cuda", "mps"}:
@@ -87,7 +85,7 @@ def load_model(
     report = spec if isinstance(spec, ModelReport) else check_model(spec, revision=revision)
     where, compute = choose_device(device), choose_dtype(dtype)
     state = read_state(report)
-    cls = report.family.model_class(report.architecture)
+    cls: Any = report.family.model_class(report.architecture)
     config: PretrainedConfig = cls.config_class(**report.config, architectures=[report.architecture])
     model = build(cls, config, report, state)
     return LoadedModel(model=model.to(device=where, dtype=compute).eval(), tokenizer=load_tokenizer(report), report=report)
@@ -159,7 +157,8 @@ def load_tokenizer(report: ModelReport) -> PreTrainedTokenizerBase:
     settings = source.file("tokenizer_config.json")
     if settings is not None and parse_config(settings.read_bytes(), settings.name).get("auto_map"):
         raise ModelError("tokenizer_config.json asks for custom code (auto_map); custom code is never run.")
-    config = report.family.model_class("").config_class(**report.config)
+    stock: Any = report.family.model_class("")
+    config = stock.config_class(**report.config)
     try:
         return AutoTokenizer.from_pretrained(source.folder, config=config, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # tokenizers raises bare Exception on damaged files

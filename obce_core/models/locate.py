@@ -157,15 +157,11 @@ def _hub(name: str, revision: str | None, *, spec: str, sha256: str | None = Non
     wanted = [CONFIG, WEIGHTS, *TOKENIZER_FILES, *SIDE_FILES]
     try:
         folder = Path(
-            snapshot_download(
-                name, revision=revision, allow_patterns=wanted, local_files_only=settings.offline(), etag_timeout=10
-            )
+            snapshot_download(name, revision=revision, allow_patterns=wanted, local_files_only=settings.offline(), etag_timeout=10)
         )
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         at = f" at revision {shorten(revision)!r}" if revision else ""
-        raise ModelError(
-            f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN."
-        ) from None
+        raise ModelError(f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN.") from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, RuntimeError) as error:
         why = "offline" if settings.offline() else f"the hub cannot be reached ({type(error).__name__})"
         raise Offline(

@@ -110,9 +110,7 @@ def original_tensors(analysis: Analysis) -> dict[str, tuple[int, ...]]:
     return {family.strip_root(name): tuple(size) for name, size in analysis.meta["model"]["tensors"].items()}
 
 
-def cut_tensors(
-    analysis: Analysis, tensors: Mapping[str, tuple[int, ...]], widths: Sequence[LayerWidths]
-) -> dict[str, tuple[int, ...]]:
+def cut_tensors(analysis: Analysis, tensors: Mapping[str, tuple[int, ...]], widths: Sequence[LayerWidths]) -> dict[str, tuple[int, ...]]:
     """Return the tensors of the cut model by name relative to the base model."""
     family, found = analysis.family, dict(tensors)
     for layer, row in enumerate(widths, start=1):

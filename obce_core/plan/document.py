@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from obce_core.analysis import Analysis, read_analysis
+from obce_core.components import CUTTABLE
 from obce_core.errors import AnalysisError, PathError, PlanError, UnknownName, shorten
-from obce_core.outside import parse_json, parse_yaml
+from obce_core.outside import parse_json, parse_yaml, render_yaml
 from obce_core.plan.intent import Compensation, Hand, Intent
 from obce_core.plan.plan import Plan, resolve, to_ranges
-from obce_core.settings import MAX_PLAN_JSON_BYTES
+from obce_core.settings import MAX_PLAN_JSON_BYTES, MAX_PLAN_YAML_BYTES
 from obce_core.store import atomic_write
 
 FORMAT = "obce-plan/1"
@@ -52,9 +53,7 @@ def intent_document(intent: Intent) -> dict[str, Any]:
 def render(plan: Plan, *, yaml: bool = False) -> str:
     """Render a plan as the text of a JSON or YAML file."""
     if yaml:
-        import yaml as library
-
-        return library.safe_dump(to_document(plan), sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+        return render_yaml(to_document(plan))
     return _pretty(to_document(plan)) + "\n"
 
 
@@ -70,8 +69,11 @@ def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None
             raise PathError(f"{target} already exists.", hint="Choose another --out, or give --overwrite.")
         if not target.is_file() or FORMAT.encode() not in target.read_bytes()[:4096]:
             raise PathError(f"{target} is no plan that obce wrote, so --overwrite leaves it alone.")
+    text = render(plan, yaml=_is_yaml(target))
+    if _is_yaml(target) and len(text.encode()) > MAX_PLAN_YAML_BYTES:
+        raise PlanError(f"{target.name} would be larger than the {MAX_PLAN_YAML_BYTES // 1000} kB of a YAML plan.", hint="Write .json.")
     try:
-        atomic_write(target, render(plan, yaml=_is_yaml(target)))
+        atomic_write(target, text)
     except OSError as error:
         raise PathError(f"Cannot write {target}: {error.strerror or error}.") from None
 
@@ -142,9 +144,7 @@ def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "
     earlier = document.get("earlier", [])
     if not isinstance(earlier, list) or not all(isinstance(entry, dict) for entry in earlier):
         raise PlanError(f"{name}: earlier must be a list of plans.")
-    return Plan(
-        model=plan.model, analysis=plan.analysis, intent=intent, kept=plan.kept, notes=plan.notes, earlier=tuple(earlier)
-    )
+    return Plan(model=plan.model, analysis=plan.analysis, intent=intent, kept=plan.kept, notes=plan.notes, earlier=tuple(earlier))
 
 
 def parse_intent(value: object, where: str = "intent") -> Intent:
@@ -180,12 +180,12 @@ def _compare(plan: Plan, kept: Mapping[str, Any], analysis: Analysis, name: str)
         for component, ranges in _mapping(row, f"{name}: fact.kept.{number}").items():
             Hand(layer=number, component=component, neurons=())
             told[number, component] = _mask(ranges, shape.width(component), f"{name}: layer {number} {component}")
-    for layer in range(1, shape.layers + 1):
-        for component in ("query", "key", "value", "intermediate"):
-            follows = plan.mask(layer, component, shape)
-            if not np.array_equal(told.get((layer, component), np.ones(shape.width(component), dtype=bool)), follows):
+    for at in range(1, shape.layers + 1):
+        for component in CUTTABLE:
+            follows = plan.mask(at, component, shape)
+            if not np.array_equal(told.get((at, component), np.ones(shape.width(component), dtype=bool)), follows):
                 raise PlanError(
-                    f"{name}: the kept neurons of layer {layer} {component} do not follow from the intent.",
+                    f"{name}: the kept neurons of layer {at} {component} do not follow from the intent.",
                     hint=f"Resolve it again: obce plan --analysis {plan.analysis} --from {name} --out NEW.json.",
                 )
 

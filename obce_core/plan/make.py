@@ -84,4 +84,4 @@ def make_plan(
 
 def _intent_of(path: str | Path) -> Intent:
     document = load_document(path)
-    return parse_intent(document["intent"] if "intent" in document else document, Path(path).name)
+    return parse_intent(document.get("intent", document), Path(path).name)

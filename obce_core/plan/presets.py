@@ -51,9 +51,7 @@ def preset_cells(name: str, layers: int) -> dict[int, dict[str, float]]:
         return {layer: dict(row) for layer, row in scaled.items() if row}
     table, needs = (TABLE_2, 12) if name == "paper-bert-base" else (TABLE_3, 24)
     if layers != needs:
-        raise PlanError(
-            f"{name} is for {needs} layers; this model has {layers}.", hint="Use --preset paper-scaled, or --percentile."
-        )
+        raise PlanError(f"{name} is for {needs} layers; this model has {layers}.", hint="Use --preset paper-scaled, or --percentile.")
     return _rows(table)
 
 
@@ -84,9 +82,7 @@ def uniform(percentile: float, layers: int, base: Intent) -> Intent:
         raise PlanError(f"--first-layer is {base.first_layer}; this model has layers 1–{layers}.")
     if not isinstance(percentile, (int, float)) or isinstance(percentile, bool) or not 0 < percentile < 100:
         raise PlanError(f"A percentile lies strictly between 0 and 100; got {percentile}.")
-    return base.with_cells(
-        {(layer, component): percentile for layer in range(base.first_layer, layers + 1) for component in CUTTABLE}
-    )
+    return base.with_cells({(layer, component): percentile for layer in range(base.first_layer, layers + 1) for component in CUTTABLE})
 
 
 def _rows(table: Table) -> dict[int, dict[str, float]]:

@@ -26,10 +26,16 @@ def row(name: str, *, csv_text: str | None = None, figure: Any = None, html: str
     """Offer what there is of a figure for download."""
     columns = st.columns([1, 1, 6])
     if csv_text is not None:
-        columns[0].download_button(
-            "CSV", csv_text, f"{name}.csv", "text/csv", key=f"csv-{name}", type="tertiary", on_click="ignore"
-        )
+        columns[0].download_button("CSV", csv_text, f"{name}.csv", "text/csv", key=f"csv-{name}", type="tertiary", on_click="ignore")
     if figure is not None:
-        columns[1].download_button("HTML", lambda: figure.to_html(include_plotlyjs=True), f"{name}.html", "text/html", key=f"html-{name}", type="tertiary", on_click="ignore")
+        columns[1].download_button(
+            "HTML",
+            lambda: figure.to_html(include_plotlyjs=True),
+            f"{name}.html",
+            "text/html",
+            key=f"html-{name}",
+            type="tertiary",
+            on_click="ignore",
+        )
     if html is not None:
         columns[1].download_button("HTML", html, f"{name}.html", "text/html", key=f"html-{name}", type="tertiary", on_click="ignore")

@@ -16,25 +16,26 @@ from pages._ui import cached, drafts, nav, state
 _LOGO = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="96" height="24" viewBox="0 0 96 24">'
     '<g fill="#3392E5" fill-opacity=".28" stroke="#3A78BE" stroke-width="1.5"><circle cx="9" cy="12" r="7.5"/>'
-    '<circle cx="17" cy="12" r="7.5"/></g><circle cx="9" cy="12" r="1.6" fill="#3A78BE"/><circle cx="17" cy="12" r="1.6" fill="#3A78BE"/>'
+    '<circle cx="17" cy="12" r="7.5"/></g><g fill="#3A78BE"><circle cx="9" cy="12" r="1.6"/><circle cx="17" cy="12" r="1.6"/></g>'
     '<text x="32" y="18" font-family="Source Sans,Source Sans Pro,sans-serif" font-size="17" font-weight="650" '
     'letter-spacing=".4" fill="#5E7FA5">OBCE</text></svg>'
 )
 
 _STYLE = """
 <style>
-.stMainBlockContainer { max-width: 1480px; padding-top: 2.4rem; padding-bottom: 4rem; }
+.stMainBlockContainer { max-width: 1480px; padding: 2.4rem 2.2rem 4rem; }
 [data-testid="stSidebarNavLink"] { min-height: 27px; padding-top: 2px; padding-bottom: 2px; }
 [data-testid="stSidebarNavItems"] { padding-bottom: 0; }
 [data-testid="stSidebarNavSeparator"] { margin-top: 10px; }
 h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
 .lead { color: light-dark(#5A6675, #A3AEBB); font-size: 1.1rem; line-height: 1.45; max-width: 75ch; margin: 0 0 .6rem; }
 .lead b { color: light-dark(#1B2430, #E4E9EF); }
-.facts { display: flex; gap: 32px; flex-wrap: wrap; border-top: 1px solid light-dark(#DDE2E8, #2C3642);
-  border-bottom: 1px solid light-dark(#DDE2E8, #2C3642); padding: 12px 0 14px; margin: .4rem 0 1rem; }
-.facts > div { flex: 1 1 120px; min-width: 110px; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 10px 20px;
+  border-top: 1px solid light-dark(#DDE2E8, #2C3642); border-bottom: 1px solid light-dark(#DDE2E8, #2C3642);
+  padding: 12px 0 14px; margin: .2rem 0 .2rem; }
 .facts .name { font-size: 12.5px; color: light-dark(#5A6675, #A3AEBB); }
-.facts .value { font-size: 21px; font-weight: 620; font-variant-numeric: tabular-nums; line-height: 1.35; white-space: nowrap; }
+.facts .value { font-size: 21px; font-weight: 620; font-variant-numeric: tabular-nums; line-height: 1.35; white-space: nowrap;
+  overflow: hidden; text-overflow: ellipsis; }
 .facts .value small { font-size: 13.5px; font-weight: 400; color: light-dark(#5A6675, #A3AEBB); }
 .facts .more { font-size: 12.5px; color: light-dark(#5A6675, #A3AEBB); font-variant-numeric: tabular-nums; }
 .note { color: light-dark(#5A6675, #A3AEBB); font-size: 13px; line-height: 1.45; max-width: 75ch; }
@@ -42,15 +43,16 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
 .line { display: flex; margin: 1.6rem 0 1.4rem; }
 .line > div { flex: 1; position: relative; padding-top: 22px; border-top: 2px solid light-dark(#DDE2E8, #2C3642); margin-top: 6px; }
 .line > div.done { border-color: light-dark(#1B2430, #E4E9EF); }
-.line > div::before { content: ""; position: absolute; top: -7px; left: 0; width: 12px; height: 12px; border-radius: 50%; box-sizing: border-box;
-  background: light-dark(#FFFFFF, #11161D); border: 2px solid light-dark(#8A94A3, #77828F); }
+.line > div::before { content: ""; position: absolute; top: -7px; left: 0; width: 12px; height: 12px; border-radius: 50%;
+  box-sizing: border-box; background: light-dark(#FFFFFF, #11161D); border: 2px solid light-dark(#8A94A3, #77828F); }
 .line > div.done::before { background: light-dark(#1B2430, #E4E9EF); border-color: light-dark(#1B2430, #E4E9EF); }
 .line b { display: block; font-weight: 600; } .line span { font-size: 12.5px; color: light-dark(#5A6675, #A3AEBB); }
 .pick { font-size: 13px; line-height: 1.4; }
 .pick .name { color: light-dark(#5A6675, #A3AEBB); font-size: 12.5px; margin-top: 8px; }
 .pick .chip { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 6px; }
 .plain { unicode-bidi: plaintext; overflow-wrap: anywhere; }
-[role="radio"][aria-checked="true"] { color: light-dark(#1B2430, #E4E9EF) !important; border-color: light-dark(#1B2430, #E4E9EF) !important; }
+[role="radio"][aria-checked="true"] { color: light-dark(#1B2430, #E4E9EF) !important;
+  border-color: light-dark(#1B2430, #E4E9EF) !important; }
 .stApp { font-variant-numeric: tabular-nums; }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 </style>

@@ -26,7 +26,7 @@ def need_analysis() -> Analysis:
             nav.link("home", "Go to Home", icon=":material/home:")
             nav.link("analysis", "Measure a model", icon=":material/play_circle:")
             st.stop()
-        state.select_analysis(newest[0].id)
+        chosen.analysis = newest[0].id  # a cell named in the address stays
     try:
         found = cached.analysis(chosen.analysis)
         if found.folder is None or not found.folder.is_dir():

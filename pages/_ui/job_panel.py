@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from obce_core.errors import ObceError
-from obce_core.jobs import FINAL, LocalLauncher, Run, find_run
+from obce_core.jobs import FINAL, LocalLauncher, Run, find_live, find_run
 from pages._ui import guards, state
 
 _GLYPHS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "cancelled": "‖", "lost": "?"}
@@ -17,7 +17,7 @@ _GLYPHS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "c
 def start(form: str, kind: str, options: Mapping[str, Any]) -> None:
     """Start a job for a form; the same form twice is the same job."""
     chosen = state.get()
-    run = LocalLauncher().submit(kind, options, chosen.nonce(form))
+    run = LocalLauncher().submit(kind, options, chosen.nonce(form), form=form)
     chosen.runs[form] = run.id
 
 
@@ -28,7 +28,10 @@ def panel(form: str, on_done: Callable[[dict[str, Any]], None]) -> bool:
     """
     chosen = state.get()
     if form not in chosen.runs:
-        return False
+        live = find_live(form)  # after a reload the session is new, the job is not
+        if live is None:
+            return False
+        chosen.runs[form] = live.id
     try:
         run = find_run(chosen.runs[form])
     except ObceError:
@@ -45,12 +48,17 @@ def panel(form: str, on_done: Callable[[dict[str, Any]], None]) -> bool:
     if status.state in FINAL:
         _ended(form, run)
         return False
-    _live(form, run)
+    _live(run)
     return True
 
 
 @st.fragment(run_every=0.7)
-def _live(form: str, run: Run) -> None:
+def _live(run: Run) -> None:
+    with guards.caught():
+        _progress(run)
+
+
+def _progress(run: Run) -> None:
     status = run.status()
     if status.state in FINAL:
         st.rerun()
@@ -63,9 +71,7 @@ def _live(form: str, run: Run) -> None:
     if run.cancel_asked():
         text = "‖ Stopping after this step"
     st.progress(min(progress.share, 1.0), text=text)
-    st.button(
-        "Cancel", key=f"cancel-{run.id}", icon=":material/stop_circle:", on_click=run.cancel, disabled=run.cancel_asked()
-    )
+    st.button("Cancel", key=f"cancel-{run.id}", icon=":material/stop_circle:", on_click=run.cancel, disabled=run.cancel_asked())
     st.caption(f"Run {run.id}. It goes on if you leave or close this page.")
 
 

@@ -60,7 +60,6 @@ def write_address() -> None:
     wanted = {"analysis": state.analysis, "layer": str(state.layer or ""), "component": state.component if state.layer else ""}
     wanted["neuron"] = "" if state.neuron is None else str(state.neuron)
     wanted["model"] = state.model
-    wanted["run"] = state.runs.get("analyze", "")
     wanted = {name: value for name, value in wanted.items() if value}
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)
@@ -82,7 +81,7 @@ def select_cell(layer: int, component: str) -> None:
 
 def _from_address(state: State, query: MutableMapping[str, Any]) -> State:
     """Read what an address may say; anything odd is ignored."""
-    text = {name: str(query.get(name, ""))[:64] for name in ("analysis", "layer", "component", "neuron", "model", "run")}
+    text = {name: str(query.get(name, ""))[:64] for name in ("analysis", "layer", "component", "neuron", "model")}
     if all(c in "0123456789abcdef" for c in text["analysis"]):
         state.analysis = text["analysis"]
     if all(c in "0123456789abcdef" for c in text["model"]):
@@ -93,6 +92,4 @@ def _from_address(state: State, query: MutableMapping[str, Any]) -> State:
         state.layer = int(text["layer"])
     if text["neuron"].isdigit():
         state.neuron = int(text["neuron"])
-    if text["run"] and all(c.isalnum() or c == "-" for c in text["run"]):
-        state.runs["analyze"] = text["run"]
     return state

@@ -10,7 +10,7 @@ import streamlit as st
 
 from obce_core.compress.result import Compressed, list_models, models_home, read_compressed
 from obce_core.errors import ObceError
-from obce_core.figures.numbers import count, megabytes, millions, share
+from obce_core.figures.numbers import amount, count, megabytes, millions, share
 from obce_core.figures.sizes import sizes
 from obce_core.plan import Plan, original_widths, plan_widths, write_plan
 from obce_core.plan.document import read_plan
@@ -63,9 +63,14 @@ def _show(built: Compressed) -> None:
     size, close = built.budget, built.fidelity
     frame.facts(
         [
-            ("masked = cut", f"{built.difference:.1e}", "", f"largest difference, {built.difference_texts} texts"),
+            ("masked = cut", amount(built.difference, 2), "", f"largest difference, {built.difference_texts} texts"),
             ("cosine [CLS]", f"{close.cls:.3f}" if close else "not measured", "", f"{close.texts} held-out texts" if close else ""),
-            ("cosine mean-pooled", f"{close.pooled:.3f}" if close else "not measured", "", f"lowest {close.pooled_lowest:.3f}" if close else ""),
+            (
+                "cosine mean-pooled",
+                f"{close.pooled:.3f}" if close else "not measured",
+                "",
+                f"lowest {close.pooled_lowest:.3f}" if close else "",
+            ),
             ("of the encoder left", share(size.encoder_share), "", f"{millions(size.encoder_left)} of {millions(size.encoder)}"),
             ("of the model left", share(size.model_share), "", f"{millions(size.parameters_left)} of {millions(size.parameters)}"),
             ("on disk", megabytes(size.bytes_left), "", f"from {megabytes(size.bytes)}"),
@@ -112,8 +117,9 @@ with guards.caught():
         busy = job_panel.panel(f"compress-{plan.digest[:16]}", _done)
         if built is None and not busy:
             frame.note(
-                f"The plan under edit cuts <b>{count(budget.neurons_cut)}</b> neurons and leaves <b>{share(budget.encoder_share)}</b> of the "
-                "encoder. Building folds the constants, proves the result against the masked original and measures it on held-out texts."
+                f"The plan under edit cuts <b>{count(budget.neurons_cut)}</b> neurons and leaves "
+                f"<b>{share(budget.encoder_share)}</b> of the encoder. "
+                "Building folds the constants, proves the result against the masked original and measures it on held-out texts."
             )
             row = st.columns([1, 1, 4])
             if row[0].button("Build", type="primary", icon=":material/construction:", width="stretch"):

@@ -97,8 +97,13 @@ def _numbers(budget: Budget, paper: Budget) -> None:
             ("parameters cut", millions(budget.parameters_cut), "", f"◇ {millions(paper.parameters_cut)}"),
             ("of the encoder left", share(budget.encoder_share), "", f"◇ {share(paper.encoder_share)}"),
             ("of the whole model left", share(budget.model_share), "", f"◇ {share(paper.model_share)}"),
-            ("FLOPs left", share(budget.flops_left / budget.flops), f"at {budget.length} tokens", f"◇ {share(paper.flops_left / paper.flops)}"),
-            ("on disk", megabytes(budget.bytes_left), "float32", f"◇ {megabytes(paper.bytes_left)}"),
+            (
+                f"FLOPs left, {budget.length} tokens",
+                share(budget.flops_left / budget.flops),
+                "",
+                f"◇ {share(paper.flops_left / paper.flops)}",
+            ),
+            ("on disk, float32", megabytes(budget.bytes_left), "", f"◇ {megabytes(paper.bytes_left)}"),
         ]
     )
 
@@ -123,7 +128,9 @@ def _menu() -> None:
             st.button(f"P{percentile} everywhere", key=f"all-{percentile}", on_click=_uniform, args=(percentile, first), width="stretch")
         st.button("Leave all whole", key="all-0", on_click=_uniform, args=(0, 1), width="stretch")
     with row[3].popover("Target", width="stretch"):
-        of = st.radio("Leave at most this share of", ["encoder", "model"], format_func={"encoder": "the encoder", "model": "the whole model"}.get)
+        of = st.radio(
+            "Leave at most this share of", ["encoder", "model"], format_func={"encoder": "the encoder", "model": "the whole model"}.get
+        )
         wanted = st.number_input("Share in percent", 1.0, 99.0, 60.0 if of == "encoder" else 80.0, key=f"share-{of}") / 100
         start = st.number_input("From layer", 1, source.shape.layers, min(3, source.shape.layers), key="target-layer")
         st.button("Find the smallest percentile", on_click=_target, args=(of, wanted, start), width="stretch")
@@ -135,6 +142,11 @@ def _menu() -> None:
 
 @st.fragment
 def _body() -> None:
+    with guards.caught():  # a fragment runs alone after an edit, so it guards itself
+        _draw()
+
+
+def _draw() -> None:
     _menu()
     for line in st.session_state.pop("plan-told", []):
         st.text(line)
@@ -164,10 +176,17 @@ def _body() -> None:
         names = list(CRITERIA)
         if "plan-criterion" not in st.session_state:
             st.session_state["plan-criterion"] = intent.criterion
-        st.selectbox("Cut by", names, format_func=lambda n: f"{CRITERIA[n].title}: {CRITERIA[n].definition}", key="plan-criterion", on_change=_criterion)
+        st.selectbox(
+            "Cut by",
+            names,
+            format_func=lambda n: CRITERIA[n].title,
+            help="r_f is the paper's; the others are for comparison",
+            key="plan-criterion",
+            on_change=_criterion,
+        )
         pair = st.columns(2)
         tokens = ["cls", "all"]
-        pair[0].selectbox("Constant in a removed neuron's place", METHODS, METHODS.index(intent.compensation.method), key="plan-method", on_change=_compensation)
+        pair[0].selectbox("Compensation", METHODS, METHODS.index(intent.compensation.method), key="plan-method", on_change=_compensation)
         pair[1].selectbox(
             "over", tokens, tokens.index(intent.compensation.tokens), format_func={"cls": "[CLS] (paper)", "all": "all tokens"}.get,
             key="plan-tokens", on_change=_compensation,
@@ -176,16 +195,19 @@ def _body() -> None:
             st.subheader("Take it away", anchor=False)
             out = st.columns(2)
             out[0].download_button("plan.json", render(plan), "plan.json", "application/json", width="stretch", on_click="ignore")
-            out[1].download_button("plan.yaml", render(plan, yaml=True), "plan.yaml", "application/yaml", width="stretch", on_click="ignore")
+            out[1].download_button(
+                "plan.yaml", render(plan, yaml=True), "plan.yaml", "application/yaml", width="stretch", on_click="ignore"
+            )
             st.code(f"obce compress --analysis {source.id} --plan plan.json --out my-model", language="bash", wrap_lines=True)
         for line in notes if intent.cells else ():
             frame.note(line)
 
 
 with guards.caught():
+    ranked = CRITERIA[drafts.current(source.id).criterion].title.replace("r_f", "r<sub>f</sub>")
     frame.title(
         "Plan",
-        f"P50 removes the half of a cell's neurons with the smallest {CRITERIA[drafts.current(source.id).criterion].title.replace('r_f', 'r<sub>f</sub>')}. "
+        f"P50 removes the half of a cell's neurons with the smallest {ranked}. "
         "Select cells, type a number; sizes are counted from the tensors that will exist.",
     )
     _body()

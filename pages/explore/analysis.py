@@ -18,7 +18,7 @@ from obce_core.store import atomic_write
 from obce_core.texts import load_texts
 from pages._ui import cached, frame, guards, job_panel, nav, state
 
-_SOURCES = {"demo": "Demo sentences", "file": "A file or pasted texts", "glue": "A GLUE task", "wikipedia": "Wikipedia (needs the network)"}
+_SOURCES = {"demo": "Demo sentences", "file": "A file or pasted texts", "glue": "A GLUE task", "wikipedia": "Wikipedia"}
 _TASKS = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
 _UPLOAD_LINES, _UPLOAD_CHARS = 10_000, 2_000
 
@@ -52,7 +52,7 @@ def _texts_form() -> dict[str, Any]:
         frame.note("600 encyclopedic sentences on 12 topics, written for this project; the ones not drawn measure fidelity later.")
         return {"texts": "demo"}
     if source == "wikipedia":
-        frame.note("The paper's texts: English Wikipedia, split at periods, streamed from the hub.")
+        frame.note("The paper's texts: English Wikipedia, split at periods, streamed from the hub (needs the network).")
         return {"texts": "wikipedia"}
     if source == "glue":
         task = st.selectbox("Task", _TASKS, index=1)
@@ -74,17 +74,18 @@ options: dict[str, Any] = {}
 with left, guards.caught():
     named = st.text_input("Model", "demo", help="demo, a folder on this machine, or a hub id such as google-bert/bert-base-cased").strip()
     options = _texts_form()
-    row = st.columns(4)
+    row = st.columns(3)
     n_texts = row[0].number_input("Texts (N)", 2, 100_000, 150, help="The paper: 150, 700, 1500, 3000")
     seed = row[1].number_input("Seed", 0, 2**32 - 1, 0)
-    tokens = row[2].selectbox(
+    max_length = row[2].number_input("Longest text, in tokens", 3, 512, 128)
+    row = st.columns(2)
+    tokens = row[0].selectbox(
         "Tokens", ["cls", "mean", "all"], format_func={"cls": "[CLS] (paper)", "mean": "mean of tokens", "all": "all tokens"}.get
     )
-    tap = row[3].selectbox(
+    tap = row[1].selectbox(
         "Tap", ["neuron", "linear", "block"],
         format_func={"neuron": "neuron", "linear": "before activation", "block": "after LayerNorm"}.get,
     )  # fmt: skip
-    max_length = st.number_input("Longest text, in tokens", 3, 512, 128)
 with right:
     st.subheader("The bill", anchor=False)
     with guards.caught():

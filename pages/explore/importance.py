@@ -69,6 +69,11 @@ def _table(layer: int, component: str, scores: np.ndarray, kept: np.ndarray) -> 
 
 @st.fragment
 def _body() -> None:
+    with guards.caught():  # a fragment runs alone after an edit, so it guards itself
+        _draw()
+
+
+def _draw() -> None:
     pick = st.columns([1.2, 1.2, 3])
     names = list(CRITERIA)
     chosen.criterion = pick[0].selectbox(
@@ -110,7 +115,11 @@ def _body() -> None:
         frame.note(
             f"<b>Solid</b> is kept, <b>hollow</b> is cut by the plan under edit: {count(int(kept.sum()))} of {count(len(kept))} "
             f"stay.{locked}"
-            + (f" {near:.0%} of these neurons lie near zero (under 1 % of the largest): cutting by it means little there." if near > 0.2 else "")
+            + (
+                f" {near:.0%} of these neurons lie near zero (under 1 % of the largest): cutting by it means little there."
+                if near > 0.2
+                else ""
+            )
         )
     st.subheader("Neurons of this cell", anchor=False)
     rows_ = _table(layer, component, scores, kept)

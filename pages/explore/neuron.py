@@ -45,7 +45,7 @@ with guards.caught():
     frame.title(
         f"Layer {layer} · {TITLES[component]} · neuron {neuron}",
         f"Its widest gap sets <b>{small}</b> of {len(values):,} texts apart. Without its most isolated text r<sub>f</sub> would be "
-        f"{amount(without)}{f', {without / last.radius:.0%} of what it is' if last.radius else ''}. {escape(where)}",
+        f"{amount(without)}{f', {100 * without / last.radius:.0f} % of what it is' if last.radius else ''}. {escape(where)}",
     )
     controls = st.columns([1, 1, 1.2, 3.2], vertical_alignment="bottom")
     controls[0].button("Higher rank", icon=":material/arrow_upward:", on_click=_step, args=(-1,), width="stretch")
@@ -68,7 +68,7 @@ with guards.caught():
             ("rank in its cell", count(rank), f"of {count(len(scores))}", f"cell median {amount(float(np.median(scores)))}"),
             ("std of outputs", amount(cell["std"][neuron]), "", f"mean {amount(cell['mean'][neuron])}"),
             ("by the plan", by_plan, f"P{percentile:g}" if percentile else "", "under edit on the Plan page"),
-            ("without its most isolated text", amount(without), "", "r_f of the other texts"),
+            ("r_f without one text", amount(without), "", "its most isolated one"),
         ]
     )
     if source.degenerate(layer, component):
@@ -76,9 +76,7 @@ with guards.caught():
     data = film_data(values, texts, merges, title=f"Layer {layer} · {TITLES[component]} · neuron {neuron}")
     components.film(data, key="neuron-film")
     name = f"layer{layer}-{component}-{neuron}"
-    rows = [
-        [amount(m.radius, 6), m.left_size, m.right_size, texts[m.left][:400], texts[m.right][:400]] for m in reversed(merges)
-    ]
+    rows = [[amount(m.radius, 6), m.left_size, m.right_size, texts[m.left][:400], texts[m.right][:400]] for m in reversed(merges)]
     downloads.row(
         name,
         csv_text=downloads.to_csv(["radius", "left_size", "right_size", "left_text", "right_text"], rows),

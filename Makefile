@@ -1,0 +1,41 @@
+# Two commands: `make app` and `make test`. Both can be run again; what is done is not done twice.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+
+.PHONY: app test lint bench clean
+
+app: $(VENV)/.app
+	$(BIN)/obce app --port $(PORT)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m tests.browsers
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	for name in imports r_f plan_edit collect cut_layer memory; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+$(BIN)/python:
+	@case "$$(uname -s)" in Linux|Darwin) ;; *) echo "obce runs on Linux and macOS; on Windows use WSL." >&2; exit 2;; esac
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "obce needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and alone: an index that offers a CPU build gives it, and later ranges are then satisfied.
+$(VENV)/.app: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.app
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

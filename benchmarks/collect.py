@@ -1,0 +1,158 @@
+"""Claim: collecting every neuron's outputs costs little more than the bare forward pass.
+
+150 texts on a BERT Base with random weights. `collect` (activations to disk, all-token mean and std in the same pass)
+against the fastest hand-made batching of the bare model; std against two passes in float64; one text at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+from benchmarks.models import save_bert, sentences
+from benchmarks.timing import at_least, at_most, interleaved, median, note, ratio, seconds
+from obce_core.activations import collect, tensor_name
+from obce_core.batching import Encoded, batches, encode
+from obce_core.components import COMPONENTS
+from obce_core.models.load import LoadedModel, load_model
+
+TEXTS, PAIRS = 150, 9
+SIZES = (8, 16, 24, 32, 48, 64)
+FACTORS = (0, 4, 30, 300, 1000, 4000)
+"""|mean| of a neuron in stds of its outputs, about, in the hard case."""
+
+Pass = Sequence[tuple[torch.Tensor, torch.Tensor]]
+"""Ids and mask of every batch, each of shape (texts of the batch, tokens)."""
+
+
+def batched(encoded: Encoded, size: int) -> Pass:
+    """Pad by hand, sorted by length, before the clock runs."""
+    return [(batch.ids, batch.mask) for batch in batches(encoded, size)]
+
+
+def bare(loaded: LoadedModel, work: Pass) -> None:
+    """Run the model and keep nothing."""
+    with torch.inference_mode():
+        for ids, mask in work:
+            loaded.base(input_ids=ids, attention_mask=mask)
+
+
+def flops(loaded: LoadedModel, lengths: np.ndarray) -> float:
+    """Count the matrix products of the layers over real tokens: linear maps, scores and mixing."""
+    shape = loaded.report.shape
+    maps = 4 * shape.hidden**2 + 2 * shape.hidden * shape.intermediate
+    return float(shape.layers * (2 * maps * lengths.sum() + 4 * shape.hidden * (lengths**2).sum()))
+
+
+def product_rate(loaded: LoadedModel, rows: int) -> float:
+    """Measure the FLOPs a second of the model's own largest product on `rows` tokens, the best of a few."""
+    shape = loaded.report.shape
+    tokens, weight = torch.randn(rows, shape.hidden), torch.randn(shape.intermediate, shape.hidden)
+    with torch.inference_mode():
+        best = min(seconds(lambda: torch.nn.functional.linear(tokens, weight)) for _ in range(15))
+    return 2 * rows * shape.hidden * shape.intermediate / best
+
+
+def worst_std(loaded: LoadedModel, encoded: Encoded, folder: Path) -> tuple[float, float, int]:
+    """Return the largest relative error of std, the largest where |mean| >= 1,000 std, and how many those are."""
+    path = folder / "every-token.safetensors"
+    collected = collect(loaded, encoded, path, tokens="all")
+    errors, dominated = [], []
+    with safe_open(str(path), framework="numpy") as file:
+        for cell, moments in collected.moments.items():
+            values = file.get_tensor(tensor_name(*cell)).astype(np.float64)  # (tokens, neurons)
+            mean = values.mean(axis=0)
+            std = np.sqrt(((values - mean) ** 2).mean(axis=0))
+            errors.append(np.abs(moments.std_all - std) / std)
+            dominated.append(np.abs(mean) >= 1000 * std)
+    path.unlink()
+    error, hard = np.concatenate(errors), np.concatenate(dominated)
+    return float(error.max()), float(error[hard].max(initial=0.0)), int(hard.sum())
+
+
+def move_means(loaded: LoadedModel, encoded: Encoded, folder: Path) -> None:
+    """Add to every bias a multiple of the neuron's own std, so that means dominate by up to several thousand times."""
+    moments = collect(loaded, encoded, folder / "before.safetensors").moments
+    (folder / "before.safetensors").unlink()
+    for layer in range(1, loaded.report.shape.layers + 1):
+        for component in COMPONENTS:
+            std = torch.from_numpy(moments[layer, component].std_all)
+            factor = torch.tensor(FACTORS).repeat(len(std) // len(FACTORS) + 1)[: len(std)]
+            with torch.no_grad():
+                loaded.base.get_submodule(loaded.report.family.linear(layer, component)).bias += (factor * std).float()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="interleaved rounds")
+    pairs = parser.parse_args().pairs
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        loaded = load_model(save_bert(folder / "base"), device="cpu")
+        encoded = encode(loaded.tokenizer, sentences(TEXTS))
+        lengths = encoded.lengths
+        note("texts", f"{TEXTS}, {int(lengths.sum()):,} tokens, {lengths.min()}–{lengths.max()} a text")
+
+        tried = interleaved({str(size): lambda w=batched(encoded, size): bare(loaded, w) for size in SIZES}, 3)
+        best = min(SIZES, key=lambda size: median(tried, str(size)))
+        note("bare pass by batch size", ", ".join(f"{size}: {median(tried, str(size)):.2f} s" for size in SIZES))
+        work, number = batched(encoded, best), count()
+        times = interleaved(
+            {
+                "bare": lambda: bare(loaded, work),
+                "collect": lambda: collect(loaded, encoded, folder / f"{next(number)}.safetensors", batch_size=best),
+                "bare again": lambda: bare(loaded, work),
+            },
+            pairs,
+        )
+        default = interleaved(
+            {
+                "bare": lambda: bare(loaded, work),
+                "default": lambda: collect(loaded, encoded, folder / f"{next(number)}.safetensors"),
+            },
+            3,
+        )
+        one_by_one = batched(encoded, 1)
+        single = interleaved(
+            {
+                "one by one": lambda: bare(loaded, one_by_one),
+                "collect": lambda: collect(loaded, encoded, folder / f"{next(number)}.safetensors", batch_size=best),
+            },
+            3,
+            warm=0,
+        )
+        rate = product_rate(loaded, best * int(np.median(lengths)))
+        limit = flops(loaded, lengths) / rate
+        note("bare pass / collect, medians", f"{median(times, 'bare'):.2f} / {median(times, 'collect'):.2f} s, batches of {best}")
+        note("bare against bare", f"{ratio(times, 'bare again', 'bare'):.3f}")
+        at_most(f"collect against the best bare pass, medians of {pairs}", ratio(times, "collect", "bare"), 1.15)
+        paired = statistics.median(c / b for c, b in zip(times["collect"], times["bare"], strict=True))
+        note("median of the ratios of pairs", f"{paired:.3f}")
+        note("collect at the default batch size against the best bare pass", f"{ratio(default, 'default', 'bare'):.3f}")
+        at_least("times faster than one text at a time (bare)", ratio(single, "one by one", "collect"), 1.5)
+        note(
+            "share of the machine's matrix-product limit",
+            f"collect {limit / median(times, 'collect'):.0%}, bare {limit / median(times, 'bare'):.0%} "
+            f"(limit {limit:.2f} s at {rate / 1e9:.0f} GFLOP/s)",
+        )
+        for path in folder.glob("*.safetensors"):
+            path.unlink()
+
+        error, _, _ = worst_std(loaded, encoded, folder)
+        at_most("std against two passes in float64, largest relative error", error, 1e-4)
+        move_means(loaded, encoded, folder)
+        error, hard, neurons = worst_std(loaded, encoded, folder)
+        at_most("the same with biases moved by up to 4,000 std", error, 1e-4)
+        at_most(f"of these, the {neurons:,} neurons whose |mean| is 1,000 std or more", hard, 1e-4)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Texts become padded batches: sorted by length, cut where they must be, nothing lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import sentences
+
+from obce_core.batching import Encoded, batches, encode
+from obce_core.errors import BadInput
+
+
+class Words:
+    """A tokenizer in memory: a token a character, 2 and 3 around them."""
+
+    pad_token_id = 9
+
+    def __call__(self, text: str, *, truncation: bool, max_length: int, return_overflowing_tokens: bool) -> dict[str, object]:
+        room = max_length - 2
+        parts = [text[i : i + room] for i in range(0, len(text), room)] or [""]
+        return {"input_ids": [[2, *(ord(c) for c in part), 3] for part in parts]}
+
+
+def encoded(*lengths: int) -> Encoded:
+    return Encoded(ids=tuple(tuple(range(100 * i, 100 * i + n)) for i, n in enumerate(lengths)), max_length=8, truncated=0, pad_id=7)
+
+
+def test_texts_are_cut_at_the_limit_and_counted() -> None:
+    found = encode(Words(), ["ab", "abcdef", "abcdefg", ""], max_length=8)  # type: ignore[arg-type]
+    assert found.ids == ((2, 97, 98, 3), (2, *b"abcdef", 3), (2, *b"abcdef", 3), (2, 3))
+    assert (found.truncated, found.pad_id, found.max_length) == (1, 9, 8)
+    assert found.lengths.tolist() == [4, 8, 8, 2]
+
+
+@pytest.mark.parametrize(("length", "positions", "allowed"), [(2, 512, "3–512"), (513, 512, "3–512"), (49, 48, "3–48"), (-1, 64, "3–64")])
+def test_a_limit_that_the_model_has_no_positions_for_is_refused(length: int, positions: int, allowed: str) -> None:
+    with pytest.raises(BadInput, match=f"^--max-length is {length}; this model allows {allowed}.$"):
+        encode(Words(), ["a"], max_length=length, positions=positions)  # type: ignore[arg-type]
+
+
+def test_a_real_tokenizer_gives_what_it_gives_alone(tiny_folder: Path) -> None:
+    from obce_core.models.load import load_model
+
+    tokenizer = load_model(tiny_folder).tokenizer
+    texts = [*sentences(6), "word " * 500, "unknown Ω", "x" * 100_000]
+    found = encode(tokenizer, texts, max_length=16)
+    assert [list(row) for row in found.ids] == [tokenizer(t, truncation=True, max_length=16)["input_ids"] for t in texts]
+    assert found.truncated == sum(len(tokenizer(t)["input_ids"]) > 16 for t in texts[:-1]) + ("x" * 100_000 not in tokenizer.vocab and len(found.ids[-1]) == 16)
+    assert max(found.lengths) == 16
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+def test_every_text_is_in_one_batch_with_its_own_tokens_and_padding_after_them(size: int) -> None:
+    told = encoded(3, 5, 2, 5, 4)
+    rows = []
+    for batch in batches(told, size):
+        assert batch.ids.shape == batch.mask.shape == (len(batch.rows), max(len(told.ids[row]) for row in batch.rows))
+        for row, ids, mask in zip(batch.rows, batch.ids, batch.mask, strict=True):
+            length = len(told.ids[row])
+            assert ids.tolist() == [*told.ids[row], *[7] * (ids.numel() - length)]
+            assert mask.tolist() == [1] * length + [0] * (ids.numel() - length)
+            rows.append(int(row))
+    assert rows == [1, 3, 4, 0, 2]  # the longest first, ties in the order of the texts
+
+
+def test_no_texts_are_no_batches() -> None:
+    assert list(batches(encoded(), 4)) == []
+
+
+@pytest.mark.parametrize("size", [0, -3])
+def test_a_batch_holds_at_least_one_text(size: int) -> None:
+    with pytest.raises(BadInput, match=f"^--batch-size is {size}; it must be at least 1.$"):
+        next(batches(encoded(3), size))
+
+
+def test_lengths_are_whole_numbers() -> None:
+    assert encoded(3, 1).lengths.dtype == np.int64

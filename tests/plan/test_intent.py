@@ -1,0 +1,124 @@
+"""An intent checks itself; an edited one is a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from obce_core.components import CUTTABLE
+from obce_core.errors import ObceError, PlanError, UnknownName
+from obce_core.plan import Compensation, Hand, Intent
+
+# what is given to Intent, error class, the start of the message
+REFUSED: list[tuple[dict[str, Any], type[ObceError], str]] = [
+    ({"cells": {3: {"query": 130}}}, PlanError, "Layer 3 query: percentile '130' is not possible; allowed: 0 (untouched) to below 100."),
+    ({"cells": {3: {"query": 100}}}, PlanError, "Layer 3 query: percentile '100' is not possible"),
+    ({"cells": {3: {"query": -1}}}, PlanError, "Layer 3 query: percentile '-1' is not possible"),
+    ({"cells": {3: {"query": "abc"}}}, PlanError, "Layer 3 query: percentile 'abc' is not possible"),
+    ({"cells": {3: {"query": float("nan")}}}, PlanError, "Layer 3 query: percentile 'nan' is not possible"),
+    ({"cells": {3: {"query": float("inf")}}}, PlanError, "Layer 3 query: percentile 'inf' is not possible"),
+    ({"cells": {3: {"query": True}}}, PlanError, "Layer 3 query: percentile 'True' is not possible"),
+    ({"cells": {3: {"query": None}}}, PlanError, "Layer 3 query: percentile 'None' is not possible"),
+    ({"cells": {3: {"output": 50}}}, PlanError, "Layer 3 output is locked: it feeds a residual sum and cannot be cut."),
+    ({"cells": {3: {"attention_output": 50}}}, PlanError, "Layer 3 attention_output is locked"),
+    ({"cells": {3: {"quary": 50}}}, UnknownName, "Unknown component 'quary'; known: query, key, value,"),
+    ({"cells": {0: {"query": 50}}}, PlanError, "Layer '0' is not possible; layers count from 1."),
+    ({"cells": {"3": {"query": 50}}}, PlanError, "Layer '3' is not possible; layers count from 1."),
+    ({"cells": {True: {"query": 50}}}, PlanError, "Layer 'True' is not possible"),
+    ({"criterion": "rf"}, UnknownName, "Unknown criterion 'rf'; known: r_f,"),
+    ({"seed": -1}, PlanError, "seed is -1; expected a whole number from 0 to 4294967295."),
+    ({"seed": 2**32}, PlanError, "seed is 4294967296"),
+    ({"seed": 1.0}, PlanError, "seed is 1.0"),
+    ({"seed": True}, PlanError, "seed is True"),
+    ({"first_layer": 0}, PlanError, "first_layer is 0; layers count from 1."),
+    ({"first_layer": "3"}, PlanError, "first_layer is 3; layers count from 1."),
+]
+
+
+@pytest.mark.parametrize(("given", "kind", "message"), REFUSED, ids=range(len(REFUSED)))
+def test_what_cannot_be_meant_is_refused_in_one_line(given: dict[str, Any], kind: type[ObceError], message: str) -> None:
+    with pytest.raises(ObceError) as caught:
+        Intent(**given)
+    assert type(caught.value) is kind
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+HANDS: list[tuple[dict[str, Any], str]] = [
+    ({"neurons": (-1,)}, "Layer 3 value: '-1' is no neuron (whole numbers from 0)."),
+    ({"neurons": (1.0,)}, "Layer 3 value: '1.0' is no neuron"),
+    ({"neurons": (True,)}, "Layer 3 value: 'True' is no neuron"),
+    ({"neurons": ("7",)}, "Layer 3 value: '7' is no neuron"),
+    ({"neurons": ([1, 2],)}, "Layer 3 value: '[1, 2]' is no neuron"),
+    ({"neurons": (7, 8, 7)}, "Layer 3 value: a neuron is named twice by hand."),
+    ({"reason": "x" * 501}, "Layer 3 value: a reason is text of at most 500 characters."),
+    ({"reason": 5}, "Layer 3 value: a reason is text of at most 500 characters."),
+    ({"component": "output"}, "Layer 3 output is locked"),
+    ({"layer": 0}, "Layer '0' is not possible"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), HANDS, ids=range(len(HANDS)))
+def test_neurons_named_by_hand_are_checked(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        Hand(**{"layer": 3, "component": "value", "neurons": (7,)} | given)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_neuron_that_is_both_kept_and_dropped_is_refused() -> None:
+    keep = (Hand(layer=3, component="value", neurons=(1, 7)),)
+    with pytest.raises(PlanError, match=r"^Layer 3 value: neuron 7 is both kept and dropped by hand. Remove it from one list.$"):
+        Intent(keep=keep, drop=(Hand(layer=3, component="value", neurons=(7, 9)),))
+    Intent(keep=keep, drop=(Hand(layer=3, component="key", neurons=(7,)), Hand(layer=4, component="value", neurons=(7,))))
+
+
+def test_zero_is_untouched_and_layers_are_in_order() -> None:
+    intent = Intent(cells={5: {"value": 30}, 3: {"query": 50, "key": 0}, 4: {"query": 0}})
+    assert intent.cells == {3: {"query": 50.0}, 5: {"value": 30.0}}
+    assert list(intent.cells) == [3, 5]
+    assert [intent.percentile(3, name) for name in CUTTABLE] == [50.0, 0.0, 0.0, 0.0]
+    assert intent.percentile(9, "query") == 0.0
+
+
+def test_an_edited_intent_is_a_new_one() -> None:
+    first = Intent(cells={3: {"query": 50}})
+    second = first.with_cells({(3, "query"): 0, (4, "value"): 70})
+    assert first.cells == {3: {"query": 50.0}}
+    assert second.cells == {4: {"value": 70.0}}
+    with pytest.raises(AttributeError):
+        first.seed = 3  # type: ignore[misc]
+
+
+def test_neurons_named_by_hand_are_sorted() -> None:
+    assert Hand(layer=1, component="key", neurons=(9, 2, 5)).neurons == (2, 5, 9)
+
+
+# method, tokens, the constants of two neurons
+CONSTANTS = [
+    ("mean+std", "cls", [1.5, -1.0]),
+    ("mean", "cls", [1.0, -3.0]),
+    ("zero", "cls", [0.0, 0.0]),
+    ("mean+std", "all", [30.0, -5.0]),
+    ("mean", "all", [10.0, -5.0]),
+    ("zero", "all", [0.0, 0.0]),
+]
+
+
+@pytest.mark.parametrize(("method", "tokens", "constants"), CONSTANTS)
+def test_the_constant_of_a_removed_neuron(method: Any, tokens: Any, constants: list[float]) -> None:
+    columns = {
+        "mean_cls": np.array([1.0, -3.0]), "std_cls": np.array([0.5, 2.0]), "mean_all": np.array([10.0, -5.0]), "std_all": np.array([20.0, 0.0])
+    }  # fmt: skip
+    found = Compensation(method=method, tokens=tokens).constants(columns)
+    assert found.tolist() == constants
+    found += 1.0
+    assert columns["mean_cls"].tolist() == [1.0, -3.0]
+
+
+def test_an_unknown_compensation_lists_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match=r"Unknown compensation 'median'; known: mean\+std, mean, zero"):
+        Compensation(method="median")  # type: ignore[arg-type]
+    with pytest.raises(UnknownName, match="Unknown compensation tokens 'some'; known: cls, all"):
+        Compensation(tokens="some")  # type: ignore[arg-type]

@@ -1,0 +1,123 @@
+"""Every page: empty, loaded, failing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages_app import FILES, adopt, open_page, words
+
+EMPTY = {
+    "home": "Nothing yet",
+    "analysis": "None yet",
+    "importance": "No analysis yet",
+    "neuron": "No analysis yet",
+    "plan": "No analysis yet",
+    "model": "No analysis yet",
+}
+LOADED = {
+    "home": "Your work",
+    "analysis": "Saved analyses",
+    "importance": "Neurons of this cell",
+    "neuron": "Its widest gap sets",
+    "plan": "of the whole model left",
+    "model": "cuts nothing yet",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_empty_page_says_what_to_do(name: str) -> None:
+    app = open_page(name)
+    assert not app.exception
+    assert EMPTY[name] in words(app)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_loaded_page_shows_the_analysis(name: str, tiny_analysis: Any, cache: Path) -> None:
+    app = open_page(name, analysis=adopt(tiny_analysis, cache))
+    assert not app.exception
+    assert LOADED[name] in words(app)
+
+
+@pytest.mark.parametrize("name", ["importance", "neuron", "plan", "model"])
+def test_a_damaged_analysis_is_a_line_and_a_way_out(name: str, tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    (cache / "analyses" / key / "importance.parquet").write_bytes(b"not parquet")
+    app = open_page(name, analysis=key)
+    assert not app.exception
+    shown = words(app)
+    assert "importance.parquet" in shown and "Run obce analyze again" in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("name", ["importance", "neuron", "plan", "model"])
+def test_an_unknown_analysis_in_the_address_is_a_line(name: str) -> None:
+    app = open_page(name, analysis="0123456789abcdef")
+    assert not app.exception
+    assert "No analysis at" in words(app)
+
+
+def test_an_error_of_ours_shows_a_number_and_no_traceback(tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("secret path /home/somebody")
+
+    monkeypatch.setattr("obce_core.figures.cellmap.cell_map", broken)
+    monkeypatch.setattr("pages._ui.cached.cell_map", broken)
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache))
+    assert not app.exception
+    assert "Something went wrong (log entry" in words(app)
+    assert "secret" not in words(app)
+
+
+def test_the_address_opens_the_same_neuron(tiny_analysis: Any, cache: Path) -> None:
+    app = open_page("neuron", analysis=adopt(tiny_analysis, cache), layer="3", component="intermediate", neuron="7")
+    assert "Layer 3 · Intermediate · neuron 7" in words(app)
+
+
+@pytest.mark.parametrize("address", [{"layer": "99"}, {"neuron": "99999"}, {"component": "pooler"}, {"layer": "abc"}, {"neuron": "-1"}])
+def test_an_odd_address_is_ignored(address: dict[str, str], tiny_analysis: Any, cache: Path) -> None:
+    app = open_page("neuron", analysis=adopt(tiny_analysis, cache), **address)
+    assert not app.exception
+    assert "Its widest gap sets" in words(app)
+
+
+def test_a_plan_edit_changes_the_numbers_and_survives_a_new_session(tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    app = open_page("plan", analysis=key)
+    before = words(app)
+    app.button(key="all-50").click().run()
+    after = words(app)
+    assert not app.exception
+    assert "100.0 %" in before and before != after
+    again = open_page("plan", analysis=key)
+    left = [line for line in words(again).splitlines() if "of the encoder left" in line]
+    assert left and "100.0 %" not in left[0].split("of the encoder left")[1][:60]
+    draft = json.loads((cache / "plans" / f"{key}.json").read_text())
+    assert draft["cells"]["3"] == {"query": 50, "key": 50, "value": 50, "intermediate": 50}
+
+
+def test_undo_and_redo_walk_through_the_edits(tiny_analysis: Any, cache: Path) -> None:
+    app = open_page("plan", analysis=adopt(tiny_analysis, cache))
+    app.button(key="all-30").click().run()
+    thirty = words(app)
+    app.button(key="all-70").click().run()
+    assert words(app) != thirty
+    app.button(key="undo").click().run()
+    assert words(app) == thirty
+    assert not app.button(key="redo").disabled
+
+
+def test_text_of_a_user_is_never_markup(tiny_folder: Path, cache: Path) -> None:
+    from obce_core.analyze import analyze
+    from obce_core.texts import Texts
+
+    evil = ("<script>alert(1)</script> acid", "![x](http://example.org/x.png) baby", "<b>cake</b> dark", "able join")
+    analysis = analyze(tiny_folder, Texts(texts=evil, source="test", available=4))
+    app = open_page("neuron", analysis=analysis.id)
+    assert not app.exception
+    for kind in ("markdown", "html", "title", "error", "info"):
+        for element in app.get(kind):
+            value = str(getattr(element, "value", "")) + str(getattr(getattr(element, "proto", None), "body", ""))
+            assert "alert(1)" not in value and "example.org" not in value
