@@ -101,10 +101,11 @@ def main() -> None:
         lengths = encoded.lengths
         note("texts", f"{TEXTS}, {int(lengths.sum()):,} tokens, {lengths.min()}–{lengths.max()} a text")
 
-        tried = interleaved({str(size): lambda w=batched(encoded, size): bare(loaded, w) for size in SIZES}, 3)
+        ready = {size: batched(encoded, size) for size in SIZES}
+        tried = interleaved({str(size): lambda size=size: bare(loaded, ready[size]) for size in SIZES}, 3)
         best = min(SIZES, key=lambda size: median(tried, str(size)))
         note("bare pass by batch size", ", ".join(f"{size}: {median(tried, str(size)):.2f} s" for size in SIZES))
-        work, number = batched(encoded, best), count()
+        work, number = ready[best], count()
         times = interleaved(
             {
                 "bare": lambda: bare(loaded, work),

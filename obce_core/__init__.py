@@ -14,7 +14,9 @@ Importing this package is light; torch and transformers load on first use.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from obce_core.version import __version__
@@ -38,11 +40,22 @@ _HOMES = {
 __all__ = ["__version__", "analyze", "compress", "load", "make_plan", "read_analysis", "read_plan"]
 
 
+class _Facade(ModuleType):
+    """A module in which importing the submodule `compress` or `analyze` does not hide the function of that name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Facade
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value  # also over the submodule of the same name, which importing it has set here
+    globals()[name] = value
     return value
 
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+_USUAL_LENGTH = 64
+"""A batch of `batch_size` texts is meant for texts up to this many tokens; of longer ones it takes fewer, so that memory
+does not grow with the length of the texts."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
     """Token ids of each text, special tokens included, cut at `max_length`; `truncated` counts the texts cut."""
@@ -59,13 +64,18 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, max_leng
 
 
 def batches(encoded: Encoded, batch_size: int = 32, device: torch.device | None = None) -> Iterator[Batch]:
-    """Yield batches of texts of similar length, the longest first (so that memory peaks at once)."""
+    """Yield batches of texts of similar length, the longest first (so that memory peaks at once).
+
+    A batch has at most `batch_size` texts and 64 times as many tokens, padding included, but at least one text.
+    """
     if batch_size < 1:
         raise BadInput(f"--batch-size is {batch_size}; it must be at least 1.")
     order = np.argsort(-encoded.lengths, kind="stable")
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        width = len(encoded.ids[rows[0]])
+    start = 0
+    while start < len(order):
+        width = len(encoded.ids[order[start]])
+        rows = order[start : start + max(1, min(batch_size, batch_size * _USUAL_LENGTH // max(1, width)))]
+        start += len(rows)
         ids = np.full((len(rows), width), encoded.pad_id, dtype=np.int64)
         mask = np.zeros((len(rows), width), dtype=np.int64)
         for i, row in enumerate(rows):

@@ -10,10 +10,10 @@
     │   ├── PlanError        a plan, an intent, a percentile
     │   ├── AnalysisError    an analysis folder or id
     │   ├── PathError        a path that is refused, exists, or cannot be written
-    │   └── UnknownName      a name outside its table
+    │   ├── UnknownName      a name outside its table
+    │   └── Offline          the network is needed and not there
     ├── NotFinite            NaN or inf where numbers were expected
     ├── Mismatch             two things that must agree do not (planned and built shapes)
-    ├── Offline              the network is needed and not there
     └── Cancelled            somebody asked for the end
 
 A message says what happened and where, what was expected and what was found; ``hint`` says what to do.

@@ -83,6 +83,7 @@ def staged_folder(target: Path, *, overwrite: bool = False, keep_existing: bool 
     Raises:
         PathError: the target exists (and may not be replaced), or its parent cannot be written.
     """
+    target = Path(os.path.abspath(target))  # "." and ".." have no name to stand beside
     if not keep_existing:
         check_target(target, overwrite=overwrite)
     try:
@@ -125,17 +126,18 @@ def manifest(folder: Path) -> dict[str, dict[str, Any]]:
 def manifest_faults(folder: Path) -> list[str]:
     """Compare a folder with its manifest; return one sentence for each difference (empty: intact)."""
     try:
-        told: Mapping[str, Mapping[str, Any]] = read_json(folder / MANIFEST)["files"]
-    except (OSError, ValueError, KeyError, TypeError):
+        files: Mapping[str, Mapping[str, Any]] = read_json(folder / MANIFEST)["files"]
+        told = {name: (entry["size"], entry["sha256"]) for name, entry in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return [f"{folder / MANIFEST} is missing or unreadable"]
     faults = []
-    for name, entry in told.items():
+    for name, (size, sha256) in told.items():
         path = folder / name
         if not path.is_file():
             faults.append(f"{name} is missing")
-        elif path.stat().st_size != entry["size"]:
-            faults.append(f"{name} has {path.stat().st_size} bytes, its manifest says {entry['size']}")
-        elif file_sha256(path) != entry["sha256"]:
+        elif path.stat().st_size != size:
+            faults.append(f"{name} has {path.stat().st_size} bytes, its manifest says {size}")
+        elif file_sha256(path) != sha256:
             faults.append(f"{name} was changed (sha256 differs from its manifest)")
     return faults
 
@@ -174,7 +176,9 @@ def _commit(stage: Path, target: Path, *, overwrite: bool, keep_existing: bool) 
             os.rename(old, target)
         if not (keep_existing and is_complete(target)):
             raise
-    if old is not None:
+    if old is not None and old.is_symlink():
+        old.unlink()
+    elif old is not None:
         shutil.rmtree(old, ignore_errors=True)
     _sync_folder(target.parent)
 

@@ -7,7 +7,7 @@ A family is one file with one class and one row in `FAMILIES`. Everything below 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -124,6 +124,12 @@ class Family(ABC):
         if named not in known:
             raise UnknownName(f"{self.title} architecture", named, known)
         return named
+
+    def file_names(self, originals: Iterable[str]) -> dict[str, str]:
+        """Map names relative to the base model to those of a file with these tensors, extra key rows included."""
+        found = {self.strip_root(name): self.canonical(name) for name in originals}
+        rows = {name: file for name, file in found.items() if name.endswith(".weight")}
+        return found | {name[:-6] + "extra": file[:-6] + "extra" for name, file in rows.items()}
 
     def strip_root(self, name: str) -> str:
         """Return a tensor's name relative to the base model."""

@@ -106,7 +106,7 @@ def compress(
             "fidelity": asdict(close) if close else None,
             "versions": versions(),
         }
-        write_checkpoint(stage, cut.cpu(), report, to_document(chosen), constants, facts)
+        write_checkpoint(stage, cut, state, report, to_document(chosen), constants, facts)
         write_json(stage / RESULT, facts)
         steps.next()
     return read_compressed(target)

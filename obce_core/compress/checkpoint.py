@@ -36,16 +36,19 @@ class Loaded(NamedTuple):
 def write_checkpoint(
     stage: Path,
     model: PreTrainedModel,
+    state: Mapping[str, torch.Tensor],
     report: ModelReport,
     plan: Mapping[str, Any],
     constants: Mapping[str, torch.Tensor],
     facts: Mapping[str, Any],
 ) -> None:
-    """Fill a folder with the compressed model, its plan, constants, tokenizer, card and the original's side files."""
-    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    for tied in getattr(model, "all_tied_weights_keys", None) or ():
-        state.pop(tied, None)
-    save_file(state, stage / WEIGHTS, metadata={"format": "pt"})
+    """Fill a folder with the compressed model, its plan, constants, tokenizer, card and the original's side files.
+
+    `state` is what the model was built from. The file has the tensors of the original's, by the same names: what that
+    lacked (a pooler) is not made up, and what this class does not read (another head) goes along.
+    """
+    names = report.family.file_names(report.tensors)
+    save_file({names[name]: tensor.contiguous() for name, tensor in state.items()}, stage / WEIGHTS, metadata={"format": "pt"})
     save_file(dict(constants), stage / COMPENSATION, metadata={"format": "pt"})
     atomic_write(stage / CONFIG, json.dumps(model.config.to_diff_dict() | _class_names(model), indent=1, sort_keys=True) + "\n")
     write_json(stage / PLAN, plan)
@@ -86,6 +89,9 @@ def check_compressed(source: ModelSource) -> tuple[ModelReport, list[LayerWidths
     """
     raw = parse_config(source.required(CONFIG).read_bytes())
     family = family_of(str(raw.get("model_type", ""))[len(PREFIX) :])
+    reason = family.refuse(raw)
+    if reason:
+        raise ConfigError(f"config.json: {reason}")
     config = {**read_fields(raw, family.fields), **read_labels(raw)}
     shape = family.shape(config)
     widths = _read_widths(raw.get("widths"), shape)

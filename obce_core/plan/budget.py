@@ -68,6 +68,10 @@ def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_L
     layers = analysis.family.layers + "."
     encoder = sum(math.prod(size) for name, size in tensors.items() if name.startswith(layers))
     total = sum(math.prod(size) for size in tensors.values())
+    names = analysis.family.file_names(analysis.meta["model"]["tensors"])
+    size, size_left = (
+        file_bytes({names[name]: dims for name, dims in found.items()}) for found in (tensors, cut_tensors(analysis, tensors, after))
+    )
     return Budget(
         neurons=shape.layers * sum(shape.width(component) for component in CUTTABLE),
         neurons_cut=0 if plan is None else plan.neurons_cut,
@@ -77,8 +81,8 @@ def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_L
         encoder_left=encoder - cut,
         flops=sum(layer_flops(widths, shape, length) for widths in before),
         flops_left=sum(layer_flops(widths, shape, length) for widths in after),
-        bytes=file_bytes(tensors),
-        bytes_left=file_bytes(cut_tensors(analysis, tensors, after)) if plan is not None else file_bytes(tensors),
+        bytes=size,
+        bytes_left=size_left,
         length=length,
     )
 

@@ -28,6 +28,8 @@ def _station(name: str, told: str, done: bool) -> str:
 analyses = list_analyses()
 models = list_models()
 chosen = state.get()
+if not chosen.analysis and analyses:
+    chosen.analysis = analyses[0].id
 left, right = st.columns([1, 1.05], gap="large", vertical_alignment="center")
 with left:
     st.html(
@@ -39,7 +41,7 @@ with left:
     with guards.caught():
         busy = job_panel.panel("demo", _done)
         if not busy:
-            buttons = st.columns([1, 1, 1.2])
+            buttons = st.columns([1, 1.15, 0.7])
             if analyses:
                 if buttons[0].button("Continue", type="primary", icon=":material/arrow_forward:", width="stretch"):
                     nav.go("importance")
@@ -90,7 +92,7 @@ with work:
         {
             "what": "Analysis",
             "model": frame.short_name(entry.meta["model"]["name"]),
-            "texts": entry.meta["texts"]["n"],
+            "texts": f"{entry.meta['texts']['n']:,}",
             "told": f"● {len(entry.columns['r_f']):,} neurons, {entry.meta['seconds']:.1f} s",
             "when": entry.meta["created"].replace("T", " ").rstrip("Z"),
         }
@@ -100,7 +102,7 @@ with work:
         {
             "what": "Model",
             "model": frame.short_name(entry.name),
-            "texts": None,
+            "texts": "",
             "told": f"● {share(entry.budget.encoder_share)} of the encoder left",
             "when": "",
         }

@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tiny import sample, save_tiny, sentences
+from safetensors.torch import load_file
+from tiny import edit_config, edit_tensors, sample, save_tiny, sentences
 
 from obce_core.analysis import Analysis
 from obce_core.analyze import analyze
 from obce_core.architectures import FAMILIES
 from obce_core.batching import batches, encode
 from obce_core.components import CUTTABLE
-from obce_core.compress.build import compress, read_compressed, removed_neurons
+from obce_core.compress.build import compress, removed_neurons
 from obce_core.compress.checkpoint import build_compact, load
 from obce_core.compress.mask import masked
+from obce_core.compress.result import read_compressed
 from obce_core.fidelity import largest_difference
 from obce_core.models.load import load_model
 from obce_core.plan import Compensation, Hand, Intent, Plan, count, make_plan, resolve
@@ -69,8 +71,6 @@ def test_every_head_is_cut_exactly_and_counted_to_the_last_byte(head: Analysis, 
     size = count(head, plan)
     assert done.budget == size
     stored = tmp_path / "cut" / "model.safetensors"
-    from safetensors.torch import load_file
-
     tensors = load_file(stored)
     assert sum(tensor.numel() for tensor in tensors.values()) == size.parameters_left
     assert sum(t.numel() for name, t in tensors.items() if "encoder.layer." in name) == size.encoder_left
@@ -134,6 +134,45 @@ def test_a_paper_preset_on_the_demo_is_cut_exactly(demo_analysis: Analysis, tmp_
     done = compress(demo_analysis, plan, tmp_path / "cut")
     assert done.difference <= 1e-5
     assert 0 < done.budget.parameters_cut < done.budget.encoder
+
+
+def without_pooler(state: dict[str, Any]) -> None:
+    del state["bert.pooler.dense.weight"], state["bert.pooler.dense.bias"]
+
+
+def old_names(state: dict[str, Any]) -> None:
+    for name in list(state):
+        state[name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")] = state.pop(name)
+
+
+# architecture in config.json of a file of BertForPreTraining, what is done to its tensors
+FILES = [
+    ("BertForMaskedLM", lambda state: None),  # the pooler and the other head are in the file only
+    ("BertModel", lambda state: None),
+    ("BertForSequenceClassification", lambda state: None),  # its own head is not in the file
+    ("BertModel", without_pooler),
+    ("BertForPreTraining", old_names),
+    ("BertForPreTraining", lambda state: state.update({"cls.predictions.decoder.weight": state["bert.embeddings.word_embeddings.weight"].clone()})),
+    ("BertModel", lambda state: [state.update({name.removeprefix("bert."): state.pop(name)}) for name in list(state)]),
+    ("BertModel", lambda state: state.update({"bert.embeddings.position_ids": torch.arange(130)})),
+]
+
+
+@pytest.mark.parametrize(("architecture", "change"), FILES, ids=range(len(FILES)))
+def test_a_cut_file_has_the_tensors_of_the_original_whatever_class_reads_them(architecture: str, change: Any, tmp_path: Path) -> None:
+    save_tiny(tmp_path / "model", transformers.BertForPreTraining, num_hidden_layers=3)
+    edit_tensors(tmp_path / "model", change)
+    edit_config(tmp_path / "model", architectures=[architecture])
+    analysis = analyze(tmp_path / "model", sample(12, heldout=3), out=tmp_path / "analysis")
+    done = compress(analysis, uneven(analysis), tmp_path / "cut", device="cpu")
+    before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("model", "cut"))
+    canonical = {FAMILIES["bert"].canonical(name) for name, tensor in before.items() if tensor.is_floating_point()}
+    assert {name for name in after if not name.endswith(".extra")} == canonical
+    assert sum(tensor.numel() for tensor in after.values()) == done.budget.parameters_left
+    assert (tmp_path / "cut" / "model.safetensors").stat().st_size == done.budget.bytes_left
+    one, two = load(tmp_path / "cut", device="cpu").model, load(tmp_path / "cut", device="cpu").model
+    assert type(one).__name__ == "Obce" + architecture
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
 
 
 def test_a_plan_that_cuts_nothing_gives_the_original(tiny_analysis: Analysis, tmp_path: Path) -> None:

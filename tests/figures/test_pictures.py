@@ -1,0 +1,74 @@
+"""Figures are returned, hold what they should, and never show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from obce_core.components import COMPONENTS, CUTTABLE
+from obce_core.figures.cellmap import AGGREGATES, cell_map, cell_map_assets, summarize
+from obce_core.figures.distribution import distribution, strip
+from obce_core.figures.plangrid import plan_grid, plan_grid_assets
+from obce_core.figures.sizes import sizes
+from obce_core.plan import Intent, count, make_plan, uniform
+
+
+def test_the_map_has_a_cell_for_every_layer_and_component(tiny_analysis: Any) -> None:
+    data = cell_map(tiny_analysis)
+    assert len(data["cells"]) == 4 * 6
+    first = {cell["component"]: cell for cell in data["cells"] if cell["layer"] == 1}
+    assert [name for name in COMPONENTS if first[name].get("equal")] == ["query", "key", "value"]
+    assert all("hill" not in first[name] for name in ("query", "key", "value"))
+    cell = next(c for c in data["cells"] if (c["layer"], c["component"]) == (3, "value"))
+    assert max(cell["hill"]) == 1.0 and cell["light"] != cell["dark"]
+    assert {c["component"] for c in data["columns"] if c["locked"]} == {"attention_output", "output"}
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+def test_a_cell_is_summed_up_as_it_says(aggregate: str) -> None:
+    values = np.array([1.0, 2.0, 3.0, 10.0])
+    assert summarize(values, aggregate) == {"median": 2.5, "mean": 4.0, "IQR": 3.0}[aggregate]
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("component", ["value", "intermediate"])
+def test_a_distribution_shows_every_neuron_once(tiny_analysis: Any, component: str, mode: str) -> None:
+    scores = tiny_analysis.scores(3, component)
+    kept = scores > np.percentile(scores, 50)
+    figure = distribution(scores, kept, component, mode=mode)
+    assert sum(sum(trace.y) for trace in figure.data) == len(scores)
+    assert [note.text for note in figure.layout.annotations] == ["P30", "P50", "P70"]
+    dots = strip(scores, kept, component, 8 if component == "value" else 0, mode=mode)
+    assert sorted(int(row[0]) for trace in dots.data for row in trace.customdata) == list(range(len(scores)))
+
+
+def test_scores_of_zero_do_not_break_a_distribution() -> None:
+    for scores in (np.zeros(5), np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 2.0])):
+        kept = np.ones(len(scores), dtype=bool)
+        distribution(scores, kept, "value")
+        strip(scores, kept, "value", 0)
+
+
+def test_bars_of_size_add_up_to_the_original(tiny_analysis: Any) -> None:
+    budget = count(tiny_analysis, make_plan(tiny_analysis, percentile=50))
+    figure = sizes([("this plan", budget)])
+    total = [sum(trace.x[row] for trace in figure.data) for row in range(2)]
+    assert total == [budget.parameters, budget.parameters]
+
+
+def test_the_grid_tells_what_stays_and_what_cannot_be_cut(tiny_analysis: Any) -> None:
+    intent = uniform(50, 4, Intent())
+    data = plan_grid(tiny_analysis, intent, make_plan(tiny_analysis, intent=intent), linked=True)
+    cells = {(cell["layer"], cell["component"]): cell for cell in data["cells"]}
+    assert len(cells) == 4 * len(CUTTABLE)
+    assert cells[3, "value"]["kept"] == 12 and cells[3, "value"]["percentile"] == 50
+    assert cells[2, "value"]["kept"] == cells[2, "value"]["width"] and cells[1, "query"]["equal"]
+
+
+@pytest.mark.parametrize("assets", [cell_map_assets, plan_grid_assets])
+def test_the_components_come_with_their_files(assets: Any) -> None:
+    css, js = assets()
+    assert "light-dark(" in css and "export default function" in js
+    assert "innerHTML" not in js, "foreign text must go through textContent"

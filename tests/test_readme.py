@@ -1,0 +1,65 @@
+"""The README does what it says: its commands run, its tables are the code's."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from obce_core import settings
+from obce_core.criteria import CRITERIA
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+MARK = "<!-- executed by tests/test_readme.py -->"
+
+
+def blocks(language: str) -> list[str]:
+    """Return the fenced blocks that the README promises to be executed."""
+    return re.findall(re.escape(MARK) + rf"\n```{language}\n(.*?)```", README, re.S)
+
+
+@pytest.mark.parametrize("language", ["bash", "python"])
+def test_the_path_in_the_readme_runs(language: str, needs_demo: None, tmp_path: Path, cache: Path) -> None:
+    (block,) = blocks(language)
+    assert len([line for line in block.strip().splitlines() if line]) <= 6
+    bin_ = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}", "OBCE_CACHE": str(cache)}
+    command = ["bash", "-euc", block] if language == "bash" else [sys.executable, "-c", block]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
+    if language == "bash":
+        assert done.stdout.rstrip().endswith("ObceBertModel")
+        assert (tmp_path / "my-model" / "model.safetensors").is_file()
+
+
+def test_the_table_of_criteria_is_the_registry() -> None:
+    table = README.split("<!-- table of criteria")[1].split("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.M))
+    assert rows == {name: row.definition for name, row in CRITERIA.items()}
+
+
+def test_the_table_of_variables_is_the_one_of_the_settings() -> None:
+    named = set(re.findall(r"`(OBCE_\w+)`", README))
+    assert named == set(re.findall(r"`(OBCE_\w+)`", settings.__doc__ or ""))
+
+
+def test_every_link_to_a_file_leads_somewhere() -> None:
+    for page in (ROOT / "README.md", ROOT / "obce_core" / "README.md", ROOT / "benchmarks" / "README.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_no_committed_text_names_a_machine() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    for name in tracked.stdout.split():
+        path = ROOT / name
+        if path.suffix in {".py", ".md", ".toml", ".txt", ".js", ".css", ".yml", ""} and path.is_file():
+            text = path.read_text("utf-8", "replace")
+            assert "/work/" + "main" not in text and "/root" + "/" not in text, name
