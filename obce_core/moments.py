@@ -58,7 +58,7 @@ class Moments:
             padding: indices of the padding rows.
         """
         count = len(block) - len(padding)
-        totals = weights @ block  # (neurons,)
+        totals = _column_sums(block, weights)  # (neurons,)
         squares = _column_squares(block).double().cpu().numpy()
         padded = _column_squares(block[padding]).double().cpu().numpy() if len(padding) else np.zeros(len(squares))
         mean = totals.double().cpu().numpy() / count
@@ -73,6 +73,17 @@ class Moments:
             mean[dominant] = columns.mean(axis=0)
             deviations[dominant] = ((columns - mean[dominant]) ** 2).sum(axis=0)
         self.join(count, mean, deviations)
+
+
+def _rows(block: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(block.numpy()[where.numpy()]) if block.device.type == "cpu" else block[where]
+
+
+def _column_sums(block: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    if block.device.type == "cpu":
+        # One sweep by this thread: waking torch's threads for so little takes longer wherever cores are shared.
+        return torch.from_numpy(np.einsum("t,td->d", weights.numpy(), block.numpy()))
+    return weights @ block
 
 
 def _column_squares(block: torch.Tensor) -> torch.Tensor:

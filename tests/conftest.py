@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported, which reads it once
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models; the cores are shared, and threads that wait spin
 
 from hypothesis import HealthCheck, settings
 
@@ -86,15 +86,3 @@ def demo_analysis(needs_demo: None, tmp_path_factory: pytest.TempPathFactory) ->
     texts = load_texts("demo", n=24, seed=0)
     texts = replace(texts, heldout=texts.heldout[:8])
     return analyze("demo", texts, out=tmp_path_factory.mktemp("analyses") / "demo")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def two_threads() -> Iterator[None]:
-    """Leave the cores to others, without importing torch where no test needs it."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "2"
-    yield
-    if before is None:
-        del os.environ["OMP_NUM_THREADS"]
-    else:
-        os.environ["OMP_NUM_THREADS"] = before

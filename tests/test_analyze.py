@@ -43,7 +43,13 @@ def test_the_facts_say_what_was_measured_on_what(tiny_analysis: Analysis, tiny_f
     }  # fmt: skip
     model = meta["model"]
     report = load_model(tiny_folder).report
-    assert (model["spec"], model["name"], model["revision"], model["family"], model["architecture"]) == (str(tiny_folder), "tiny", "", "bert", "BertModel")
+    assert (model["spec"], model["name"], model["revision"], model["family"], model["architecture"]) == (
+        str(tiny_folder),
+        "tiny",
+        "",
+        "bert",
+        "BertModel",
+    )
     assert model["weights_sha256"] == report.source.weights_sha256
     assert model["shape"] == {"layers": 4, "hidden": 24, "heads": 3, "head_size": 8, "intermediate": 40}
     assert {name: tuple(size) for name, size in model["tensors"].items()} == {name: info.shape for name, info in report.tensors.items()}
@@ -143,7 +149,9 @@ def test_reading_it_again_gives_the_same(tiny_analysis: Analysis) -> None:
 # --- the id
 
 
-def test_the_same_inputs_are_the_same_entry_and_nothing_is_computed_again(tiny_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_inputs_are_the_same_entry_and_nothing_is_computed_again(
+    tiny_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls: list[int] = []
     real = MODULE.collect
     monkeypatch.setattr(MODULE, "collect", lambda *args, **kwargs: (calls.append(1), real(*args, **kwargs))[1])
@@ -186,7 +194,9 @@ def test_an_incomplete_entry_is_computed_again(tiny_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("tokens", "tap"), [("mean", "neuron"), ("all", "neuron"), ("cls", "linear"), ("cls", "block")])
-def test_the_cloud_follows_the_options_and_the_constants_do_not(tokens: Any, tap: Any, tiny_folder: Path, tiny_analysis: Analysis, tmp_path: Path) -> None:
+def test_the_cloud_follows_the_options_and_the_constants_do_not(
+    tokens: Any, tap: Any, tiny_folder: Path, tiny_analysis: Analysis, tmp_path: Path
+) -> None:
     found = analyze(tiny_folder, sample(20, heldout=6), tokens=tokens, tap=tap, batch_size=8, out=tmp_path / "out")
     assert (found.meta["tokens"], found.meta["tap"]) == (tokens, tap)
     assert found.meta["rows"] == (found.meta["n_tokens"] if tokens == "all" else 20)
@@ -243,7 +253,9 @@ def test_progress_reaches_the_total_and_a_cancelled_analysis_leaves_nothing(tiny
         ({"model": "./no/model"}, ModelError, "No model folder at './no/model'"),
     ],
 )
-def test_an_option_that_cannot_be_is_refused_and_leaves_nothing(options: dict[str, Any], kind: type, message: str, tiny_folder: Path, cache: Path) -> None:
+def test_an_option_that_cannot_be_is_refused_and_leaves_nothing(
+    options: dict[str, Any], kind: type, message: str, tiny_folder: Path, cache: Path
+) -> None:
     given = {"model": tiny_folder, "texts": "demo", "n_texts": 4} | options
     with pytest.raises(kind) as caught:
         analyze(**given)
@@ -253,7 +265,7 @@ def test_an_option_that_cannot_be_is_refused_and_leaves_nothing(options: dict[st
 
 def test_fewer_than_two_different_texts_are_refused(tiny_folder: Path, tmp_path: Path) -> None:
     one = Texts(texts=("alone",), source="test", available=1)
-    with pytest.raises(TextsError, match="An analysis needs at least 2 different texts; got 1."):
+    with pytest.raises(TextsError, match=r"An analysis needs at least 2 different texts; got 1."):
         analyze(tiny_folder, one)
     (tmp_path / "same.txt").write_text("the same\n" * 150)
     with pytest.raises(TextsError, match="needs at least 2 different texts; got 1 distinct of 150"):
@@ -263,7 +275,7 @@ def test_fewer_than_two_different_texts_are_refused(tiny_folder: Path, tmp_path:
 def test_weights_that_are_not_finite_are_refused(tiny_folder: Path, tmp_path: Path, cache: Path) -> None:
     broken = copy_folder(tiny_folder, tmp_path / "broken")
     edit_tensors(broken, lambda state: state["encoder.layer.1.intermediate.dense.weight"].fill_(float("nan")))
-    with pytest.raises(NotFinite, match="1 tensor contains NaN or inf .*encoder.layer.1.intermediate.dense.weight"):
+    with pytest.raises(NotFinite, match=r"1 tensor contains NaN or inf .*encoder.layer.1.intermediate.dense.weight"):
         analyze(broken, sample(4))
     assert not (cache / "analyses").exists()
 
@@ -272,12 +284,14 @@ def test_outputs_that_overflow_are_refused_with_their_place_and_leave_nothing(ti
     broken = copy_folder(tiny_folder, tmp_path / "broken")
     edit_tensors(broken, lambda state: state["encoder.layer.2.attention.output.dense.bias"][:3].fill_(3e38))
     edit_tensors(broken, lambda state: state["encoder.layer.2.attention.output.dense.weight"][:3].fill_(3e38))
-    with pytest.raises(NotFinite, match="^Layer 3 attention_output: 3 neurons gave NaN or inf."):
+    with pytest.raises(NotFinite, match=r"^Layer 3 attention_output: 3 neurons gave NaN or inf."):
         analyze(broken, sample(4), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_an_out_folder_of_somebody_else_is_left_alone_before_any_work(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_out_folder_of_somebody_else_is_left_alone_before_any_work(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "thesis.txt").write_text("years")
@@ -338,7 +352,7 @@ def test_a_damaged_analysis_is_told_in_one_line(damage: Any, message: str, tiny_
 def test_an_analysis_that_is_not_there_is_told(name: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (cache / "analyses").mkdir(parents=True)
     monkeypatch.chdir(cache)
-    with pytest.raises(AnalysisError, match="^No analysis at"):
+    with pytest.raises(AnalysisError, match=r"^No analysis at"):
         read_analysis(name)
     assert list_analyses() == []
 

@@ -48,7 +48,15 @@ def test_an_unknown_name_lists_the_known_ones_and_guesses() -> None:
 
 @pytest.mark.parametrize(
     ("value", "short"),
-    [("abc", "abc"), (None, "None"), ("a\nb\x1b[31m", "a?b?[31m"), ("x" * 61, "x" * 59 + "…"), ("x" * 60, "x" * 60), ("\u202eevil", "?evil"), ("é😀", "é😀")],
+    [
+        ("abc", "abc"),
+        (None, "None"),
+        ("a\nb\x1b[31m", "a?b?[31m"),
+        ("x" * 61, "x" * 59 + "…"),
+        ("x" * 60, "x" * 60),
+        ("\u202eevil", "?evil"),
+        ("é😀", "é😀"),
+    ],
 )
 def test_foreign_text_is_cut_and_made_printable(value: object, short: str) -> None:
     assert shorten(value) == short

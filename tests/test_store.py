@@ -147,7 +147,10 @@ def test_a_folder_appears_complete_with_a_manifest(home: Path) -> None:
     assert is_complete(home / "out")
     assert read_json(home / "out" / MANIFEST) == {
         "format": "obce-manifest/1",
-        "files": {name: {"size": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()} for name, text in (("a.txt", "new"), ("sub/b.txt", "b"))},
+        "files": {
+            name: {"size": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+            for name, text in (("a.txt", "new"), ("sub/b.txt", "b"))
+        },
     }
     assert manifest_faults(home / "out") == []
 
@@ -240,7 +243,7 @@ def test_a_failed_rename_puts_the_old_folder_back(home: Path, monkeypatch: pytes
 def test_the_current_folder_can_be_the_target_while_it_is_empty(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "here").mkdir()
     monkeypatch.chdir(home / "here")
-    fill(Path("."))
+    fill(Path())
     assert (home / "here" / "a.txt").read_text() == "new"
     assert names(home) == ["here"]
 

@@ -107,7 +107,8 @@ def check_compressed(source: ModelSource) -> tuple[ModelReport, list[LayerWidths
         if have[name].shape != size or have[name].dtype not in FLOATS:
             raise ModelError(f"{WEIGHTS}: {name} is {have[name].dtype} {list(have[name].shape)}, config.json asks for {list(size)}.")
     extra = [name for name in have if name not in wanted]
-    strange = [name for name in extra if name.startswith(("embeddings.", family.layers + ".")) and have[name].dtype in FLOATS]
+    parts = {name.split(".")[0] for name in wanted}  # of the encoder; a pooler or head is another part
+    strange = [name for name in extra if name.split(".")[0] in parts and have[name].dtype in FLOATS]
     if strange:
         raise ModelError(f"{WEIGHTS}: tensor {shorten(strange[0])} belongs to no part of this model.")
     report = ModelReport(

@@ -17,6 +17,10 @@ _NICE = 10
 """Workers give way to the dashboard."""
 
 
+_STARTED: list[subprocess.Popen[bytes]] = []
+"""Workers of this process, kept so that the ended ones are reaped and none is warned of as forgotten."""
+
+
 class LocalLauncher:
     """Start, probe and cancel jobs on this machine. No service, no port."""
 
@@ -48,7 +52,8 @@ class LocalLauncher:
             command = [*nice, *command]
         try:
             with (run.folder / "log.txt").open("ab") as log:
-                subprocess.Popen(
+                _STARTED[:] = [worker for worker in _STARTED if worker.poll() is None]
+                worker = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -58,6 +63,7 @@ class LocalLauncher:
                     start_new_session=True,
                     close_fds=True,
                 )
+                _STARTED.append(worker)
         except OSError as error:
             run.write_status(Status(state="failed", reason=f"could not be started: {error.strerror or error}"))
             raise ObceError(f"The worker could not be started: {error.strerror or error}.") from None

@@ -137,6 +137,7 @@ def _start_absent(model: PreTrainedModel, absent: list[str], config: PretrainedC
     tied = set(model.all_tied_weights_keys) if hasattr(model, "all_tied_weights_keys") else set()
     generator = torch.Generator().manual_seed(0)
     parameters = dict(model.named_parameters())
+    norms = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, torch.nn.LayerNorm)}
     with torch.no_grad():
         for name in absent:
             if name in tied or name not in parameters:
@@ -145,7 +146,7 @@ def _start_absent(model: PreTrainedModel, absent: list[str], config: PretrainedC
             if tensor.dim() > 1:
                 tensor.normal_(0.0, config.initializer_range, generator=generator)
             else:
-                tensor.fill_(1.0 if name.endswith("LayerNorm.weight") else 0.0)
+                tensor.fill_(1.0 if name in norms else 0.0)
 
 
 def load_tokenizer(report: ModelReport) -> PreTrainedTokenizerBase:

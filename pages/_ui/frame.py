@@ -24,7 +24,8 @@ _LOGO = (
 _STYLE = """
 <style>
 .stMainBlockContainer { max-width: 1480px; padding: 2.4rem 2.2rem 4rem; }
-[data-testid="stSidebarNavLink"] { min-height: 27px; padding-top: 2px; padding-bottom: 2px; }
+[data-testid="stSidebarNavLink"] { height: 27px; min-height: 27px; padding-top: 0; padding-bottom: 0; margin: 0; line-height: 27px; }
+[data-testid="stSidebarNav"] li { margin: 0; }
 [data-testid="stSidebarNavItems"] { padding-bottom: 0; }
 [data-testid="stSidebarNavSeparator"] { margin-top: 10px; }
 h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }

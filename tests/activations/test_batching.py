@@ -47,7 +47,9 @@ def test_a_real_tokenizer_gives_what_it_gives_alone(tiny_folder: Path) -> None:
     texts = [*sentences(6), "word " * 500, "unknown Ω", "x" * 100_000]
     found = encode(tokenizer, texts, max_length=16)
     assert [list(row) for row in found.ids] == [tokenizer(t, truncation=True, max_length=16)["input_ids"] for t in texts]
-    assert found.truncated == sum(len(tokenizer(t)["input_ids"]) > 16 for t in texts[:-1]) + ("x" * 100_000 not in tokenizer.vocab and len(found.ids[-1]) == 16)
+    assert found.truncated == sum(len(tokenizer(t)["input_ids"]) > 16 for t in texts[:-1]) + (
+        "x" * 100_000 not in tokenizer.vocab and len(found.ids[-1]) == 16
+    )
     assert max(found.lengths) == 16
 
 

@@ -36,7 +36,9 @@ def one_text(loaded: LoadedModel, ids: tuple[int, ...], tap: str) -> dict[tuple[
     seen: dict[str, torch.Tensor] = {}
     handles = []
     for name, module in loaded.base.named_modules():
-        handles.append(module.register_forward_hook(lambda _, __, out, name=name: seen.update({name: out[0] if isinstance(out, tuple) else out})))
+        handles.append(
+            module.register_forward_hook(lambda _, __, out, name=name: seen.update({name: out[0] if isinstance(out, tuple) else out}))
+        )
     with torch.inference_mode():
         loaded.base(input_ids=torch.tensor([ids]))
     for handle in handles:
@@ -89,7 +91,9 @@ def test_on_the_demo_model_too(needs_demo: None, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tap", ["neuron", "block"])
-def test_moments_are_of_tap_neuron_over_all_tokens_and_padding_never_counts(tap: Any, loaded: LoadedModel, encoded: Encoded, tmp_path: Path) -> None:
+def test_moments_are_of_tap_neuron_over_all_tokens_and_padding_never_counts(
+    tap: Any, loaded: LoadedModel, encoded: Encoded, tmp_path: Path
+) -> None:
     found = collect(loaded, encoded, tmp_path / "a", tap=tap, tokens="mean", batch_size=5)
     everywhere, at_cls = naive(loaded, encoded, "neuron", "all"), naive(loaded, encoded, "neuron", "cls")
     for cell, moments in found.moments.items():
@@ -156,11 +160,13 @@ def test_a_batch_of_nothing_is_refused(loaded: LoadedModel, encoded: Encoded, tm
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("tokens", ["cls", "all"])
-def test_outputs_that_are_not_finite_name_layer_component_and_how_many(tokens: Any, bad: float, tiny_folder: Path, encoded: Encoded, tmp_path: Path) -> None:
+def test_outputs_that_are_not_finite_name_layer_component_and_how_many(
+    tokens: Any, bad: float, tiny_folder: Path, encoded: Encoded, tmp_path: Path
+) -> None:
     broken = load_model(tiny_folder, device="cpu")
     with torch.no_grad():
         broken.base.get_submodule(broken.report.family.linear(3, "key")).bias[[2, 5]] = bad
-    with pytest.raises(NotFinite, match="^Layer 3 key: 2 neurons gave NaN or inf. Use --dtype float32"):
+    with pytest.raises(NotFinite, match=r"^Layer 3 key: 2 neurons gave NaN or inf. Use --dtype float32"):
         collect(broken, encoded, tmp_path / "a", tokens=tokens, batch_size=4)
 
 
@@ -170,7 +176,7 @@ def test_a_tap_that_is_not_folded_is_checked_too(tiny_folder: Path, encoded: Enc
         broken.base.encoder.layer[1].intermediate.dense.bias[4] = float("-inf")
         broken.base.encoder.layer[1].intermediate.intermediate_act_fn = torch.nn.ReLU()
     assert isinstance(collect(broken, encoded, tmp_path / "a", tap="neuron"), Collected)
-    with pytest.raises(NotFinite, match="^Layer 2 intermediate: "):
+    with pytest.raises(NotFinite, match=r"^Layer 2 intermediate: "):
         collect(broken, encoded, tmp_path / "b", tap="linear")
 
 

@@ -142,9 +142,9 @@ def test_heads_belong_to_query_key_and_value_alone() -> None:
 
 
 def test_an_unknown_architecture_or_family_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match="Unknown BERT architecture 'BertForMasking'; known: BertModel, .*Did you mean"):
+    with pytest.raises(UnknownName, match=r"Unknown BERT architecture 'BertForMasking'; known: BertModel, .*Did you mean"):
         FAMILIES["bert"].architecture("BertForMasking")
-    with pytest.raises(ModelError, match="The model type 't5' cannot be cut. Known families: BERT"):
+    with pytest.raises(ModelError, match=r"The model type 't5' cannot be cut. Known families: BERT"):
         family_of("t5")
     with pytest.raises(ModelError, match="The model type 'None' cannot be cut"):
         family_of(None)

@@ -25,7 +25,6 @@ from obce_core.models import check_model
 from obce_core.plan import Hand, Intent, Plan, make_plan, read_plan, resolve, to_document
 from obce_core.store import manifest_faults
 
-
 BUILD, CHECKPOINT = (import_module(f"obce_core.compress.{name}") for name in ("build", "checkpoint"))
 
 
@@ -57,7 +56,15 @@ def last_hidden(folder: Path) -> torch.Tensor:
 
 def test_the_folder_has_everything_and_no_pickle(cut: Path, tiny_folder: Path, plan: Plan, tiny_analysis: Analysis) -> None:
     names = {path.relative_to(cut).as_posix() for path in cut.rglob("*") if path.is_file()}
-    assert {"config.json", "model.safetensors", "pruning_plan.json", "compensation.safetensors", "README.md", "obce.json", "MANIFEST.json"} <= names
+    assert {
+        "config.json",
+        "model.safetensors",
+        "pruning_plan.json",
+        "compensation.safetensors",
+        "README.md",
+        "obce.json",
+        "MANIFEST.json",
+    } <= names
     assert {name for name in os.listdir(tiny_folder) if "token" in name or "vocab" in name} <= names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl", ".py"))]
     assert manifest_faults(cut) == []
@@ -85,7 +92,13 @@ def test_the_config_has_the_widths_of_every_head_and_an_uncut_layer_has_none(cut
 
 def test_the_card_tells_the_numbers_of_the_budget(cut: Path, tiny_analysis: Analysis) -> None:
     card, done = (cut / "README.md").read_text(), read_compressed(cut)
-    for number in (done.budget.parameters, done.budget.parameters_left, done.budget.encoder_left, done.budget.flops_left, done.budget.neurons_cut):
+    for number in (
+        done.budget.parameters,
+        done.budget.parameters_left,
+        done.budget.encoder_left,
+        done.budget.flops_left,
+        done.budget.neurons_cut,
+    ):
         assert f"{number:,}" in card
     assert "6 texts that were not used for the analysis" in card
     assert str(cut.parent) not in card and str(cut.parent) not in (cut / "config.json").read_text()
@@ -105,7 +118,9 @@ def test_a_stock_model_loads_through_the_same_door(tiny_folder: Path) -> None:
 
 
 def test_a_cut_model_is_not_analysed_again_yet(cut: Path) -> None:
-    with pytest.raises(ModelError, match="is already compressed; analysing and cutting it again is not supported yet. Name the original model."):
+    with pytest.raises(
+        ModelError, match=r"is already compressed; analysing and cutting it again is not supported yet. Name the original model."
+    ):
         check_model(cut)
 
 
@@ -210,7 +225,7 @@ def test_code_that_travels_with_a_cut_model_is_never_run(damaged: Path, tmp_path
 def test_a_file_cut_short_is_named(damaged: Path) -> None:
     path = damaged / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ModelError, match="^model.safetensors is incomplete: header promises"):
+    with pytest.raises(ModelError, match=r"^model.safetensors is incomplete: header promises"):
         load(damaged)
 
 
@@ -218,7 +233,7 @@ def test_a_folder_that_obce_did_not_write_is_never_replaced(tiny_analysis: Analy
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "thesis.txt").write_text("years of work")
-    with pytest.raises(PathError, match="theirs already exists. Choose another --out, or give --overwrite."):
+    with pytest.raises(PathError, match=r"theirs already exists. Choose another --out, or give --overwrite."):
         compress(tiny_analysis, plan, theirs)
     with pytest.raises(PathError, match=r"theirs was not written by obce \(it has no MANIFEST.json\), so --overwrite leaves it alone."):
         compress(tiny_analysis, plan, theirs, overwrite=True)
@@ -243,7 +258,9 @@ def test_an_existing_model_is_replaced_only_when_asked_and_kept_when_the_new_one
     assert sorted(path.name for path in damaged.parent.iterdir() if path.name != "obce-cache") == ["model"]
 
 
-def test_without_out_the_cache_keeps_one_entry_by_the_plans_digest(tiny_analysis: Analysis, plan: Plan, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_out_the_cache_keeps_one_entry_by_the_plans_digest(
+    tiny_analysis: Analysis, plan: Plan, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = compress(tiny_analysis, plan, device="cpu")
     assert done.folder == cache / "models" / plan.digest[:16]
     monkeypatch.setattr(BUILD, "_fold", lambda *_: 1 / 0)

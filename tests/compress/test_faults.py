@@ -87,7 +87,7 @@ def test_a_wrong_fold_is_caught_and_nothing_is_written(
     home = tmp_path / "out"
     home.mkdir()
     monkeypatch.setattr(BUILD, "fold_layer", fold)
-    with pytest.raises(Mismatch, match="^The cut model differs from its masked twin by .* of the largest output .*; nothing was written."):
+    with pytest.raises(Mismatch, match=r"^The cut model differs from its masked twin by .* of the largest output .*; nothing was written."):
         build.compress(tiny_analysis, plan, home / "cut", device="cpu")
     assert_nothing_written(home)
 
@@ -103,7 +103,7 @@ def test_an_extra_row_dropped_from_tensors_and_widths_is_caught_by_the_count(
     home = tmp_path / "out"
     home.mkdir()
     monkeypatch.setattr(BUILD, "fold_layer", fold)
-    with pytest.raises(Mismatch, match="^Layer 1: folding gave other widths than the plan counts.$"):
+    with pytest.raises(Mismatch, match=r"^Layer 1: folding gave other widths than the plan counts.$"):
         build.compress(tiny_analysis, plan, home / "cut", device="cpu")
     assert_nothing_written(home)
 
@@ -127,7 +127,9 @@ def test_a_softmax_scale_of_the_kept_width_is_caught(tiny_analysis: Analysis, tm
     assert_nothing_written(home)
 
 
-def test_a_shape_that_was_not_planned_is_caught(tiny_analysis: Analysis, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shape_that_was_not_planned_is_caught(
+    tiny_analysis: Analysis, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def wrong(*args: Any) -> torch.nn.Module:
         model = right(*args)
         model.encoder.layer[2].output.dense = torch.nn.Linear(40, 24)
@@ -135,7 +137,9 @@ def test_a_shape_that_was_not_planned_is_caught(tiny_analysis: Analysis, plan: P
 
     right = BUILD.build_compact
     monkeypatch.setattr(BUILD, "build_compact", wrong)
-    with pytest.raises(Mismatch, match=r"^encoder.layer.2.output.dense.weight was built with shape \(24, 40\), the plan asks for \(24, 26\).$"):
+    with pytest.raises(
+        Mismatch, match=r"^encoder.layer.2.output.dense.weight was built with shape \(24, 40\), the plan asks for \(24, 26\).$"
+    ):
         build.compress(tiny_analysis, plan, tmp_path / "cut", device="cpu")
     assert not (tmp_path / "cut").exists()
 
@@ -162,6 +166,9 @@ def test_weights_of_another_model_are_refused(tiny_analysis: Analysis, plan: Pla
     from tiny import save_tiny
 
     other = save_tiny(tmp_path / "other", seed=9)
-    with pytest.raises(ModelError, match="^other has other weights .* than the analysis was made on .* Analyse it again, or name the original with --model."):
+    with pytest.raises(
+        ModelError,
+        match=r"^other has other weights .* than the analysis was made on .* Analyse it again, or name the original with --model.",
+    ):
         build.compress(tiny_analysis, plan, tmp_path / "cut", model=other)
     assert not (tmp_path / "cut").exists()

@@ -152,7 +152,10 @@ FILES = [
     ("BertForSequenceClassification", lambda state: None),  # its own head is not in the file
     ("BertModel", without_pooler),
     ("BertForPreTraining", old_names),
-    ("BertForPreTraining", lambda state: state.update({"cls.predictions.decoder.weight": state["bert.embeddings.word_embeddings.weight"].clone()})),
+    (
+        "BertForPreTraining",
+        lambda state: state.update({"cls.predictions.decoder.weight": state["bert.embeddings.word_embeddings.weight"].clone()}),
+    ),
     ("BertModel", lambda state: [state.update({name.removeprefix("bert."): state.pop(name)}) for name in list(state)]),
     ("BertModel", lambda state: state.update({"bert.embeddings.position_ids": torch.arange(130)})),
 ]

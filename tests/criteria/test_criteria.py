@@ -151,5 +151,5 @@ def test_all_tokens_alike_are_degenerate_for_std_all_too() -> None:
 
 
 def test_an_unknown_criterion_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match="Unknown criterion 'rf'; known: r_f, std, .*Did you mean 'r_f'"):
+    with pytest.raises(UnknownName, match=r"Unknown criterion 'rf'; known: r_f, std, .*Did you mean 'r_f'"):
         criterion("rf")

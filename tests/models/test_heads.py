@@ -64,7 +64,9 @@ def test_the_base_of_a_head_loads_from_a_file_with_or_without_its_prefix(tiny_fo
 
 
 def test_labels_reach_the_model(tmp_path: Path) -> None:
-    folder = save_tiny(tmp_path / "m", transformers.BertForSequenceClassification, num_hidden_layers=1, id2label={0: "no", 1: "maybe", 2: "yes"})
+    folder = save_tiny(
+        tmp_path / "m", transformers.BertForSequenceClassification, num_hidden_layers=1, id2label={0: "no", 1: "maybe", 2: "yes"}
+    )
     model = load_model(folder).model
     assert model.config.id2label == {0: "no", 1: "maybe", 2: "yes"}
     assert model.classifier.out_features == 3

@@ -100,7 +100,7 @@ def test_a_file_is_no_model_folder(tiny_folder: Path) -> None:
 def test_a_folder_without_a_config_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"has no config.json. Name a folder written by save_pretrained."):
         check_model(tmp_path)
-    with pytest.raises(ModelError, match="has no config.json"):
+    with pytest.raises(ModelError, match=r"has no config.json"):
         check_model(tmp_path / ".." / tmp_path.name)
 
 
@@ -217,7 +217,7 @@ def test_the_demo_is_the_real_model(needs_demo: None) -> None:
 
 def test_a_demo_with_other_weights_is_refused(needs_demo: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "DEMO_SHA256", "0" * 64)
-    with pytest.raises(ModelError, match="The demo weights in .* are not the ones expected .*Install the extra again"):
+    with pytest.raises(ModelError, match=r"The demo weights in .* are not the ones expected .*Install the extra again"):
         locate("demo")
 
 

@@ -97,7 +97,12 @@ def test_a_file_that_holds_no_weights_is_told_by_its_kind(name: str, raw: bytes,
 
 def test_a_good_header_lists_every_tensor(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    header = {"__metadata__": {"format": "pt"}, "y": ENTRY | {"data_offsets": [8, 16]}, "x": ENTRY, "z": ENTRY | {"shape": [0], "data_offsets": [0, 0]}}
+    header = {
+        "__metadata__": {"format": "pt"},
+        "y": ENTRY | {"data_offsets": [8, 16]},
+        "x": ENTRY,
+        "z": ENTRY | {"shape": [0], "data_offsets": [0, 0]},
+    }
     path.write_bytes(packed(header, bytes(16)))
     assert read_header(path) == {"y": TensorInfo("F32", (2,)), "x": TensorInfo("F32", (2,)), "z": TensorInfo("F32", (0,))}
 

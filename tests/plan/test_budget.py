@@ -55,7 +55,9 @@ def plans(draw: st.DrawFn) -> Plan:
     for layer in (1, 2):
         for component in CUTTABLE:
             width = SMALL.shape.width(component)
-            keep = draw(st.one_of(st.just([True] * width), st.lists(st.booleans(), min_size=width, max_size=width), st.just([False] * width)))
+            keep = draw(
+                st.one_of(st.just([True] * width), st.lists(st.booleans(), min_size=width, max_size=width), st.just([False] * width))
+            )
             drop.append(Hand(layer=layer, component=component, neurons=tuple(int(i) for i in np.flatnonzero(~np.array(keep)))))
     method = draw(st.sampled_from(["mean+std", "mean", "zero"]))
     return resolve(SMALL, Intent(drop=tuple(drop), compensation=Compensation(method=method)))
@@ -112,7 +114,9 @@ def test_a_constant_of_exactly_zero_needs_no_extra_row() -> None:
     assert "key.extra" not in stored_shapes(original_widths(SMALL.shape), SMALL.shape)
 
 
-@pytest.mark.parametrize("tensors", [{}, {"a": (2, 3)}, {"b.weight": (5, 7), "a.bias": (3,), "c": (0, 4)}, {f"layer.{i}": (i, 11) for i in range(40)}])
+@pytest.mark.parametrize(
+    "tensors", [{}, {"a": (2, 3)}, {"b.weight": (5, 7), "a.bias": (3,), "c": (0, 4)}, {f"layer.{i}": (i, 11) for i in range(40)}]
+)
 def test_the_size_of_a_file_is_that_which_safetensors_writes(tensors: dict[str, tuple[int, ...]], tmp_path: Any) -> None:
     path = tmp_path / "a.safetensors"
     save_file({name: np.zeros(size, dtype=np.float32) for name, size in tensors.items()}, path, metadata={"format": "pt"})

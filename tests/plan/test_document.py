@@ -74,12 +74,23 @@ def test_the_form_of_a_plan_is_exactly_this() -> None:
     assert list(document) == ["format", "model", "analysis", "intent", "fact", "earlier"]
 
 
-HANDS = st.dictionaries(st.tuples(st.integers(1, 4), st.sampled_from(CUTTABLE)), st.sets(st.integers(0, 7), min_size=1, max_size=4), max_size=3)
+HANDS = st.dictionaries(
+    st.tuples(st.integers(1, 4), st.sampled_from(CUTTABLE)), st.sets(st.integers(0, 7), min_size=1, max_size=4), max_size=3
+)
 REASONS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 CELLS = st.dictionaries(st.integers(1, 4), st.dictionaries(st.sampled_from(CUTTABLE), st.floats(1, 80).map(lambda p: round(p, 3))))
 
 
-@given(CELLS, HANDS, HANDS, REASONS, st.sampled_from(METHODS), st.sampled_from(["cls", "all"]), st.sampled_from(["r_f", "random"]), st.integers(0, 2**32 - 1))
+@given(
+    CELLS,
+    HANDS,
+    HANDS,
+    REASONS,
+    st.sampled_from(METHODS),
+    st.sampled_from(["cls", "all"]),
+    st.sampled_from(["r_f", "random"]),
+    st.integers(0, 2**32 - 1),
+)
 def test_export_import_export_is_the_same_text_in_both_formats(
     cells: Any, keep: Any, drop: Any, reason: str, method: Any, tokens: Any, criterion: str, seed: int
 ) -> None:
@@ -210,7 +221,11 @@ def test_nothing_kept_is_an_empty_list() -> None:
 @given(st.data())
 def test_random_damage_to_a_plan_is_refused_or_gives_the_same_plan(data: st.DataObject) -> None:
     document = copy.deepcopy(to_document(resolve(ANALYSIS, INTENT)))
-    places = [(document, key) for key in document] + [(document["intent"], key) for key in document["intent"]] + [(document["fact"]["kept"]["3"], "query")]
+    places = (
+        [(document, key) for key in document]
+        + [(document["intent"], key) for key in document["intent"]]
+        + [(document["fact"]["kept"]["3"], "query")]
+    )
     owner, key = data.draw(st.sampled_from(places))
     owner[key] = data.draw(
         st.one_of(st.none(), st.integers(-5, 50), st.text(max_size=3), st.lists(st.integers(-1, 9), max_size=4), st.dictionaries(st.text(max_size=2), st.none(), max_size=2))
@@ -246,7 +261,7 @@ def test_a_path_that_holds_no_plan_is_named(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="is not a regular file"):
         read_plan(tmp_path, ANALYSIS)
     (tmp_path / "big.json").write_bytes(b" " * 20_000_001)
-    with pytest.raises(PlanError, match="big.json has 20,000,001 bytes; limit 20,000,000"):
+    with pytest.raises(PlanError, match=r"big.json has 20,000,001 bytes; limit 20,000,000"):
         read_plan(tmp_path / "big.json", ANALYSIS)
 
 
@@ -254,7 +269,7 @@ def test_only_a_plan_of_this_tool_is_replaced(plan: Plan, tmp_path: Path) -> Non
     mine, theirs = tmp_path / "plan.json", tmp_path / "notes.json"
     write_plan(plan, mine)
     theirs.write_text("{}")
-    with pytest.raises(PathError, match="already exists. Choose another --out, or give --overwrite"):
+    with pytest.raises(PathError, match=r"already exists. Choose another --out, or give --overwrite"):
         write_plan(plan, mine)
     write_plan(resolve(ANALYSIS, Intent()), mine, overwrite=True)
     assert read_plan(mine, ANALYSIS).kept == {}
@@ -266,7 +281,7 @@ def test_only_a_plan_of_this_tool_is_replaced(plan: Plan, tmp_path: Path) -> Non
 
 def test_a_place_that_cannot_be_written_is_named(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(PathError, match="Cannot write .*plan.json: "):
+    with pytest.raises(PathError, match=r"Cannot write .*plan.json: "):
         write_plan(plan, tmp_path / "file" / "plan.json")
 
 
@@ -303,5 +318,5 @@ def test_an_unknown_analysis_is_told_by_its_name(tmp_path: Path, monkeypatch: py
 
     monkeypatch.chdir(tmp_path)
     for name in ("0123456789", "", "x" * 5000, "~nobody-of-this-name/a", "a/b"):
-        with pytest.raises(AnalysisError, match="^No analysis at"):
+        with pytest.raises(AnalysisError, match=r"^No analysis at"):
             facade(name, percentile=50)

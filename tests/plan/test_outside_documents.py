@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from obce_core.errors import PlanError
 from obce_core.outside import json_depth, parse_json, parse_yaml, render_yaml
 
-BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10)
-)
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))
 # the document, the start of the message after its name
 YAML_REFUSED: list[tuple[str | bytes, str]] = [
     ("!!python/object/apply:os.system ['touch PWNED']", " line 1: tags (!!…) are not allowed in plans."),

@@ -42,7 +42,9 @@ def test_a_scaled_layer_takes_the_row_of_its_place_in_twelve(layers: int) -> Non
     assert preset_cells("paper-scaled", layers) == wanted
 
 
-@pytest.mark.parametrize(("name", "layers", "needs"), [("paper-bert-base", 6, 12), ("paper-bert-base", 24, 12), ("paper-bert-large", 12, 24)])
+@pytest.mark.parametrize(
+    ("name", "layers", "needs"), [("paper-bert-base", 6, 12), ("paper-bert-base", 24, 12), ("paper-bert-large", 12, 24)]
+)
 def test_a_table_for_another_number_of_layers_is_refused_with_a_way_out(name: str, layers: int, needs: int) -> None:
     with pytest.raises(PlanError) as caught:
         preset_cells(name, layers)
@@ -86,4 +88,6 @@ def test_a_preset_keeps_criterion_seed_and_compensation() -> None:
 
 
 def test_uniform_covers_every_layer_from_the_first_on() -> None:
-    assert uniform(30, 4, Intent(first_layer=2)).cells == {layer: dict.fromkeys(("query", "key", "value", "intermediate"), 30.0) for layer in (2, 3, 4)}
+    assert uniform(30, 4, Intent(first_layer=2)).cells == {
+        layer: dict.fromkeys(("query", "key", "value", "intermediate"), 30.0) for layer in (2, 3, 4)
+    }

@@ -149,7 +149,7 @@ def test_exactly_one_way_to_say_how_much(analysis: Analysis) -> None:
         make_plan(analysis)
     with pytest.raises(PlanError, match=r"got --percentile and --preset.$"):
         make_plan(analysis, percentile=50, preset="paper-scaled")
-    with pytest.raises(PlanError, match="A preset brings its own first layer; leave --first-layer out."):
+    with pytest.raises(PlanError, match=r"A preset brings its own first layer; leave --first-layer out."):
         make_plan(analysis, preset="paper-scaled", first_layer=2)
 
 
@@ -182,4 +182,17 @@ def test_options_reach_the_intent(analysis: Analysis) -> None:
 
 def test_a_mask_of_an_untouched_cell_keeps_all(analysis: Analysis) -> None:
     plan = resolve(analysis, Intent(cells={3: {"query": 50}}))
-    assert [int(plan.mask(layer, name, analysis.shape).sum()) for layer in (2, 3) for name in COMPONENTS] == [8, 8, 8, 8, 12, 8, 4, 8, 8, 8, 12, 8]
+    assert [int(plan.mask(layer, name, analysis.shape).sum()) for layer in (2, 3) for name in COMPONENTS] == [
+        8,
+        8,
+        8,
+        8,
+        12,
+        8,
+        4,
+        8,
+        8,
+        8,
+        12,
+        8,
+    ]

@@ -60,7 +60,7 @@ def test_the_count_never_rises_with_the_percentile(tried: tuple[Intent, list[tup
 
 @pytest.mark.parametrize("share", [0, 1, -0.5, 1.5, float("nan")])
 def test_a_share_lies_between_0_and_1(share: float) -> None:
-    with pytest.raises(PlanError, match="^--target-encoder is .*; a share lies strictly between 0 and 1.$"):
+    with pytest.raises(PlanError, match=r"^--target-encoder is .*; a share lies strictly between 0 and 1.$"):
         make_plan(ANALYSIS, target_encoder=share)
 
 

@@ -1,0 +1,226 @@
+"""The house rules that a syntax tree can hold: who imports whom, who knows what, and nothing that runs foreign code."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "obce_core"
+ENGINE = sorted(PACKAGE.rglob("*.py"))
+PAGES = sorted((ROOT / "pages").rglob("*.py"))
+EVERY = [*ENGINE, *PAGES, ROOT / "app.py"]
+
+# Imports go down only: a module may import what stands above it here, and its own package.
+ORDER = [
+    ["errors", "version"],
+    ["settings", "components"],
+    ["outside", "store", "batching", "moments", "rows", "topology"],
+    ["architectures", "criteria", "texts"],
+    ["models"],
+    ["activations", "analysis"],
+    ["analyze", "plan"],
+    ["compress.result"],
+    ["fidelity"],
+    ["compress"],
+    ["glue"],
+    ["verify", "evaluate", "export"],
+    ["studies", "report"],
+    ["figures"],
+    ["jobs"],
+    ["cli"],
+]
+RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
+HEAVY = ("torch", "transformers", "pandas", "scipy", "streamlit", "sklearn", "datasets", "plotly", "gudhi", "pyarrow", "huggingface_hub")
+
+
+def dotted(path: Path) -> str:
+    """Name a file of the package as a module, `obce_core` left out."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def place(module: str) -> str:
+    """Return the entry of ORDER that a module belongs to: its longest prefix there."""
+    parts = module.split(".")
+    names = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return next((name for name in names if name in RANK), parts[0])
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield every module that a file imports, at its top or within a function."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} line {node.lineno}: a relative import"
+            assert node.module is not None
+            yield node.module
+            if node.module == "obce_core":
+                yield from (f"obce_core.{alias.name}" for alias in node.names)
+
+
+def tops(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported(path)}
+
+
+def strings(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield every string of a file that is no docstring."""
+    tree = ast.parse(path.read_text("utf-8"))
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.lineno, node.value
+
+
+def ids(paths: list[Path]) -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+def test_there_are_modules_to_look_at() -> None:
+    assert len(ENGINE) > 40
+    assert {"errors", "architectures.bert", "topology.line", "compress.fold"} <= {dotted(path) for path in ENGINE}
+
+
+@pytest.mark.parametrize("path", ENGINE, ids=ids(ENGINE))
+def test_imports_go_down_only(path: Path) -> None:
+    own = dotted(path)
+    if not own:
+        return  # the facade
+    for name in imported(path):
+        other = name.removeprefix("obce_core.")
+        if other == name or other == "__version__":
+            continue
+        if not (PACKAGE / (other.replace(".", "/") + ".py")).exists() and not (PACKAGE / other.replace(".", "/")).is_dir():
+            other = "facade"  # `from obce_core import analyze` takes the function
+        if place(own) == "cli" and other == "facade":
+            continue
+        here, there = place(own), place(other)
+        assert here in RANK, f"give {own} a place in ORDER"
+        assert here.split(".")[0] == there.split(".")[0] or RANK[there] < RANK[here], f"{own} imports {other}, which stands below it"
+
+
+# folder or file (prefix of its path in the package), top-level modules that must not be imported there
+FORBIDDEN = [
+    ("topology/", {"torch", "transformers", "streamlit", "plotly", "scipy", "gudhi", "pandas"}),
+    ("criteria/", {"torch", "transformers", "streamlit", "plotly"}),
+    ("plan/", {"torch", "transformers", "streamlit", "plotly"}),
+    ("figures/", {"torch", "transformers", "streamlit"}),
+    ("errors.py", set(HEAVY) | {"numpy"}),
+    ("settings.py", set(HEAVY) | {"numpy"}),
+    ("store.py", set(HEAVY) | {"numpy"}),
+    ("outside.py", set(HEAVY) | {"numpy"}),
+    ("texts/", {"torch", "transformers", "streamlit", "plotly"}),
+    ("jobs/folder.py", set(HEAVY)),
+    ("jobs/local.py", set(HEAVY)),
+    ("models/check.py", {"torch", "transformers"}),
+    ("models/locate.py", {"torch", "transformers"}),
+    ("models/weights.py", {"torch", "transformers"}),
+    ("architectures/modeling_obce.py", {"obce_core"}),
+]
+
+
+@pytest.mark.parametrize(("prefix", "banned"), FORBIDDEN, ids=[prefix for prefix, _ in FORBIDDEN])
+def test_a_part_does_not_know_what_it_must_not(prefix: str, banned: set[str]) -> None:
+    paths = [path for path in ENGINE if path.relative_to(PACKAGE).as_posix().startswith(prefix)]
+    assert paths
+    assert {path.name: tops(path) & banned for path in paths if tops(path) & banned} == {}
+
+
+def test_streamlit_is_for_pages_and_plotly_for_figures() -> None:
+    assert [path for path in ENGINE if "streamlit" in tops(path)] == []
+    assert {path.relative_to(PACKAGE).parts[0] for path in ENGINE if "plotly" in tops(path)} <= {"figures"}
+    assert [path.name for path in [*PAGES, ROOT / "app.py"] if tops(path) & {"plotly", "torch", "transformers"}] == []
+
+
+HUGGING_FACE = (
+    "encoder.layer", "attention.self", "attention.output", "intermediate.dense", "output.dense", "word_embeddings", "embeddings.", "LayerNorm.", "q_lin",
+)  # fmt: skip
+OUTSIDE = [path for path in ENGINE if "architectures" not in path.parts]
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=ids(OUTSIDE))
+def test_names_of_hugging_face_modules_are_known_to_architectures_alone(path: Path) -> None:
+    assert [(line, text[:60]) for line, text in strings(path) if any(name in text for name in HUGGING_FACE)] == []
+
+
+BANNED_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+BANNED_CALLS = {"eval", "exec", "compile", "__import__"}
+BANNED_ATTRIBUTES = {
+    ("torch", "load"),
+    ("np", "load"),
+    ("numpy", "load"),
+    ("yaml", "load"),
+    ("os", "system"),
+    ("yaml", "unsafe_load"),
+    ("yaml", "full_load"),
+}
+
+
+@pytest.mark.parametrize("path", EVERY, ids=ids(EVERY))
+def test_nothing_runs_foreign_code(path: Path) -> None:
+    found: list[tuple[int, str]] = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BANNED_CALLS:
+            found.append((node.lineno, node.func.id))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and (node.value.id, node.attr) in BANNED_ATTRIBUTES:
+            found.append((node.lineno, f"{node.value.id}.{node.attr}"))
+        if isinstance(node, ast.keyword) and node.arg in {"trust_remote_code", "allow_pickle", "shell"}:
+            assert isinstance(node.value, ast.Constant)
+            found += [(node.lineno, node.arg)] if node.value.value is not False else []
+    assert found == []
+    assert tops(path) & BANNED_MODULES == set()
+
+
+def fresh(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a Python that has imported nothing yet."""
+    return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=120, cwd=ROOT)
+
+
+# what is imported, what must not come with it
+LIGHT = [
+    ("obce_core", HEAVY),
+    ("obce_core.jobs", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
+    ("obce_core.plan", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
+    ("obce_core.compress.result", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
+    ("obce_core.texts", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly", "datasets")),
+    ("obce_core.models", ("torch", "transformers", "pandas", "scipy", "streamlit")),
+]
+
+
+@pytest.mark.parametrize(("module", "heavy"), LIGHT, ids=[module for module, _ in LIGHT])
+def test_importing_what_the_dashboard_needs_is_light(module: str, heavy: tuple[str, ...]) -> None:
+    done = fresh(f"import json, sys; import {module}; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))")
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)) & set(heavy) == set()
+
+
+SHAPES = """
+from jaxtyping import install_import_hook
+with install_import_hook(["obce_core.topology"], "beartype.beartype"):
+    import numpy as np
+    from obce_core.topology import line_merges, line_r_f, minimum_spanning_tree
+from jaxtyping import TypeCheckError
+line_merges(np.array([0.0, 1.0, 4.0]))
+line_r_f(np.zeros((3, 2)))
+refused = 0
+for call in (lambda: line_merges(np.zeros((3, 2))), lambda: line_merges(np.array([1, 2])), lambda: line_r_f(np.zeros(3)),
+             lambda: minimum_spanning_tree(np.zeros(4))):
+    try:
+        call()
+    except TypeCheckError:
+        refused += 1
+print(refused)
+"""
+
+
+def test_an_array_of_the_wrong_shape_fails_where_shapes_are_checked() -> None:
+    done = fresh(SHAPES)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "4"
