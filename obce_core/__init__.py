@@ -14,41 +14,28 @@ Importing this package is light; torch and transformers load on first use.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from obce_core.version import __version__
 
 if TYPE_CHECKING:
     from obce_core.analysis import read_analysis
-    from obce_core.analyze import analyze
-    from obce_core.compress.build import compress
-    from obce_core.compress.checkpoint import load
+    from obce_core.compression.build import compress
+    from obce_core.compression.checkpoint import load
+    from obce_core.pipeline import analyze
     from obce_core.plan import make_plan, read_plan
 
 _HOMES = {
-    "analyze": "obce_core.analyze",
-    "compress": "obce_core.compress.build",
-    "load": "obce_core.compress.checkpoint",
+    "analyze": "obce_core.pipeline",
+    "compress": "obce_core.compression.build",
+    "load": "obce_core.compression.checkpoint",
     "make_plan": "obce_core.plan",
     "read_analysis": "obce_core.analysis",
     "read_plan": "obce_core.plan",
 }
 
 __all__ = ["__version__", "analyze", "compress", "load", "make_plan", "read_analysis", "read_plan"]
-
-
-class _Facade(ModuleType):
-    """A module in which importing the submodule `compress` or `analyze` does not hide the function of that name."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Facade
 
 
 def __getattr__(name: str) -> Any:

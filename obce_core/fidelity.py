@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from obce_core.batching import Batch, Encoded, batches
-from obce_core.compress.result import Fidelity
+from obce_core.compression.result import Fidelity
 from obce_core.errors import Cancelled
 
 

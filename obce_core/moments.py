@@ -1,8 +1,8 @@
 """Mean and standard deviation of every neuron over all tokens, in one pass and without loss of digits.
 
 A batch's sums are taken in float32 by the fastest kernels at hand; where a neuron's mean dominates its spread, the
-subtraction would lose digits, so that neuron's column is centred first. Batches are joined in float64 (Chan, Golub
-and LeVeque's pairwise update).
+subtraction would lose digits, so that neuron's column is centred first, and where float32 overflows it is read in
+float64. Batches are joined in float64 (Chan, Golub and LeVeque's pairwise update).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _DOMINANT = 16.0
 """mean² or padding above this many variances: centre before squaring (float32 sums of 1,000 rows are good to about 2e-6)."""
 
 _QUIET = np.errstate(invalid="ignore", over="ignore")
-"""NaN and inf pass through without a word: the caller looks for them and says where they are."""
+"""NaN and inf go into the moments without a warning; the caller looks for them there."""
 
 
 class Moments:
@@ -58,37 +58,43 @@ class Moments:
             padding: indices of the padding rows.
         """
         count = len(block) - len(padding)
-        totals = _column_sums(block, weights)  # (neurons,)
-        squares = _column_squares(block).double().cpu().numpy()
-        padded = _column_squares(block[padding]).double().cpu().numpy() if len(padding) else np.zeros(len(squares))
-        mean = totals.double().cpu().numpy() / count
-        deviations = np.maximum(squares - padded - count * mean**2, 0.0)
-        # Also where padding outweighs the tokens, and where a square has left float32.
-        lost = np.maximum(count * mean**2, padded) > _DOMINANT * deviations
-        dominant = np.flatnonzero(lost | ~np.isfinite(deviations))
-        if len(dominant):
-            columns = block[:, torch.from_numpy(dominant).to(block.device)].double().cpu().numpy()
-            if len(padding):
-                columns = np.delete(columns, padding.cpu().numpy(), axis=0)
-            mean[dominant] = columns.mean(axis=0)
-            deviations[dominant] = ((columns - mean[dominant]) ** 2).sum(axis=0)
-        self.join(count, mean, deviations)
+        if count == 0:
+            return
+        if block.device.type != "cpu":
+            mean, squares = _device_moments(block[weights.bool()])
+        else:
+            mean, squares = _cpu_moments(block.numpy(), weights.numpy(), padding.numpy())
+        self.join(count, mean, squares)
 
 
-def _rows(block: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-    return torch.from_numpy(block.numpy()[where.numpy()]) if block.device.type == "cpu" else block[where]
+def _cpu_moments(values: np.ndarray, weights: np.ndarray, padding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and sum of squared deviations of the rows that are no padding, each of shape (neurons,).
+
+    This thread alone sweeps, without a temporary: waking torch's threads for so little takes longer wherever the cores
+    are shared.
+    """
+    count = len(values) - len(padding)
+    raw = np.einsum("td,td->d", values, values).astype(np.float64)  # padding included
+    rows = values[padding]
+    mean = np.einsum("t,td->d", weights, values).astype(np.float64) / count
+    squares = raw - np.einsum("td,td->d", rows, rows) - count * mean**2
+    wide = ~np.isfinite(squares)
+    dominant = np.flatnonzero((raw > _DOMINANT * squares) & ~wide)
+    if len(dominant):
+        pivot = mean[dominant].astype(np.float32)
+        columns = values[:, dominant] - pivot  # (rows, dominant neurons)
+        columns[padding] = 0.0
+        rest = columns.sum(axis=0) / count
+        mean[dominant] = pivot.astype(np.float64) + rest
+        squares[dominant] = np.einsum("td,td->d", columns, columns) - count * rest.astype(np.float64) ** 2
+    if wide.any():
+        columns = np.delete(values[:, wide].astype(np.float64), padding, axis=0)
+        mean[wide] = columns.mean(axis=0)
+        squares[wide] = ((columns - mean[wide]) ** 2).sum(axis=0)
+    return mean, np.maximum(squares, 0.0)
 
 
-def _column_sums(block: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    if block.device.type == "cpu":
-        # One sweep by this thread: waking torch's threads for so little takes longer wherever cores are shared.
-        return torch.from_numpy(np.einsum("t,td->d", weights.numpy(), block.numpy()))
-    return weights @ block
-
-
-def _column_squares(block: torch.Tensor) -> torch.Tensor:
-    if block.device.type == "cpu":
-        values = block.numpy()
-        # One sweep without a temporary: about half the time of torch's square and sum on this layout.
-        return torch.from_numpy(np.einsum("td,td->d", values, values))
-    return (block * block).sum(0)
+def _device_moments(rows: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    mean = rows.mean(0, dtype=torch.float64)
+    squares = (rows - mean).square_().sum(0)  # float64: accelerators have the room, and the rows are there already
+    return mean.cpu().numpy(), squares.cpu().numpy()

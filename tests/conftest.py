@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models; the cores are shared, and threads that wait spin
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, configuration, settings
 
 settings.register_profile(
     "obce", derandomize=True, deadline=None, max_examples=40, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("obce")
+configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "obce-hypothesis")
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +72,7 @@ def tiny_analysis(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     """Analyse the tiny model on twenty texts, six more held out."""
     from tiny import sample
 
-    from obce_core.analyze import analyze
+    from obce_core.pipeline import analyze
 
     return analyze(tiny_folder, sample(20, heldout=6), batch_size=8, out=tmp_path_factory.mktemp("analyses") / "tiny")
 
@@ -80,7 +82,7 @@ def demo_analysis(needs_demo: None, tmp_path_factory: pytest.TempPathFactory) ->
     """Analyse the demo model on 24 demo texts, eight more held out."""
     from dataclasses import replace
 
-    from obce_core.analyze import analyze
+    from obce_core.pipeline import analyze
     from obce_core.texts import load_texts
 
     texts = load_texts("demo", n=24, seed=0)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-import subprocess
-import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -32,14 +31,10 @@ def test_every_name_is_the_function_of_its_module(name: str) -> None:
     assert inspect.getdoc(found)
 
 
-def test_importing_a_submodule_does_not_hide_the_function_of_its_name() -> None:
-    for name in VERBS:
-        module = import_module(obce_core._HOMES[name])
-        obce_core.__dict__.pop(name, None)
-        setattr(obce_core, name, module)  # as the import system does
-        assert callable(getattr(obce_core, name))
-    script = "import obce_core, obce_core.compress.result; assert 'compress' not in vars(obce_core)"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=120).returncode == 0
+@pytest.mark.parametrize("name", VERBS)
+def test_no_module_has_the_name_of_a_function(name: str) -> None:
+    home = Path(obce_core.__file__).parent  # importing such a module would hide the function
+    assert not (home / f"{name}.py").exists() and not (home / name).exists()
 
 
 @pytest.mark.parametrize("name", VERBS)

@@ -25,10 +25,10 @@ ORDER = [
     ["architectures", "criteria", "texts"],
     ["models"],
     ["activations", "analysis"],
-    ["analyze", "plan"],
-    ["compress.result"],
+    ["pipeline", "plan"],
+    ["compression.result"],
     ["fidelity"],
-    ["compress"],
+    ["compression"],
     ["glue"],
     ["verify", "evaluate", "export"],
     ["studies", "report"],
@@ -85,7 +85,7 @@ def ids(paths: list[Path]) -> list[str]:
 
 def test_there_are_modules_to_look_at() -> None:
     assert len(ENGINE) > 40
-    assert {"errors", "architectures.bert", "topology.line", "compress.fold"} <= {dotted(path) for path in ENGINE}
+    assert {"errors", "architectures.bert", "topology.line", "compression.fold"} <= {dotted(path) for path in ENGINE}
 
 
 @pytest.mark.parametrize("path", ENGINE, ids=ids(ENGINE))
@@ -140,8 +140,16 @@ def test_streamlit_is_for_pages_and_plotly_for_figures() -> None:
 
 
 HUGGING_FACE = (
-    "encoder.layer", "attention.self", "attention.output", "intermediate.dense", "output.dense", "word_embeddings", "embeddings.", "LayerNorm.", "q_lin",
-)  # fmt: skip
+    "encoder.layer",
+    "attention.self",
+    "attention.output",
+    "intermediate.dense",
+    "output.dense",
+    "word_embeddings",
+    "embeddings.",
+    "LayerNorm.",
+    "q_lin",
+)
 OUTSIDE = [path for path in ENGINE if "architectures" not in path.parts]
 
 
@@ -188,7 +196,7 @@ LIGHT = [
     ("obce_core", HEAVY),
     ("obce_core.jobs", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
     ("obce_core.plan", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
-    ("obce_core.compress.result", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
+    ("obce_core.compression.result", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
     ("obce_core.texts", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly", "datasets")),
     ("obce_core.models", ("torch", "transformers", "pandas", "scipy", "streamlit")),
 ]

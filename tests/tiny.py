@@ -26,7 +26,30 @@ SIZES = {
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *(f"##{c}" for c in LETTERS), *(str(n) for n in range(10)),
               ".", ",", "-", "!"]  # fmt: skip
-WORDS = ["able", "acid", "baby", "back", "cake", "calm", "dark", "dawn", "each", "edge", "face", "fact", "gain", "game", "hair", "half", "idea", "iron", "jazz", "join", "keen", "kind"]
+WORDS = [
+    "able",
+    "acid",
+    "baby",
+    "back",
+    "cake",
+    "calm",
+    "dark",
+    "dawn",
+    "each",
+    "edge",
+    "face",
+    "fact",
+    "gain",
+    "game",
+    "hair",
+    "half",
+    "idea",
+    "iron",
+    "jazz",
+    "join",
+    "keen",
+    "kind",
+]
 
 
 def save_tiny(folder: Path, cls: Any = None, *, seed: int = 0, **sizes: Any) -> Path:

@@ -92,4 +92,3 @@ def _bug(error: Exception) -> ObceError:
     except OSError:
         where = ""
     return ObceError(f"Internal error ({type(error).__name__}: {shorten(error, 200)}).", hint=where)
-

@@ -27,7 +27,7 @@ class Kind:
 
 
 def _analyze(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    from obce_core.analyze import analyze
+    from obce_core.pipeline import analyze
 
     chosen = _common(options)
     analysis = analyze(**chosen, progress=lambda done, total: context.progress(done, total, "texts"), cancelled=context.cancelled)
@@ -35,7 +35,7 @@ def _analyze(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _compress(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    from obce_core.compress.build import compress
+    from obce_core.compression.build import compress
 
     chosen = _common(options)
     done = compress(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)

@@ -41,9 +41,7 @@ TASKS: dict[str, Layout] = {
     "cola": Layout(folder="CoLA", sentences=(3,), label=1, hub=_ONE),
     "sst2": Layout(folder="SST-2", sentences=_ONE, hub=_ONE),
     "mrpc": Layout(folder="MRPC", sentences=("#1 String", "#2 String"), label="Quality", hub=_TWO),
-    "qqp": Layout(
-        folder="QQP", sentences=("question1", "question2"), label="is_duplicate", hub=("question1", "question2")
-    ),
+    "qqp": Layout(folder="QQP", sentences=("question1", "question2"), label="is_duplicate", hub=("question1", "question2")),
     "stsb": Layout(folder="STS-B", sentences=_TWO, label="score", hub=_TWO),
     "mnli": Layout(
         folder="MNLI",

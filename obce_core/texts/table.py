@@ -58,9 +58,7 @@ def read_jsonl(path: Path) -> Table:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             column = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-            raise TextsError(
-                f"{name} line {number} is not valid JSON{column}.", hint="Write one object a line."
-            ) from None
+            raise TextsError(f"{name} line {number} is not valid JSON{column}.", hint="Write one object a line.") from None
         if not isinstance(row, dict):
             raise TextsError(
                 f"{name} line {number} is a JSON {type(row).__name__}, expected an object.",
@@ -86,9 +84,7 @@ def read_parquet(path: Path) -> Table:
         file = pq.ParquetFile(path)
         groups = [file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)]
         if file.metadata.num_rows > MAX_ROWS or sum(groups) > settings.MAX_TEXT_FILE_BYTES:
-            raise TextsError(
-                f"{name} unpacks to more than {MAX_ROWS:,} rows or {settings.MAX_TEXT_FILE_BYTES:,} bytes."
-            )
+            raise TextsError(f"{name} unpacks to more than {MAX_ROWS:,} rows or {settings.MAX_TEXT_FILE_BYTES:,} bytes.")
         wanted = _checked_header(name, [field.name for field in file.schema_arrow if _is_plain(pa, field.type)])
         table = file.read(columns=wanted)
         columns = {column: table.column(column).to_pylist() for column in wanted}
@@ -128,9 +124,7 @@ def _read_separated(path: Path, dialect: dict[str, Any]) -> Table:
 def _checked_header(name: str, row: list[str]) -> list[str]:
     twice = next((cell for cell, count in Counter(row).items() if count > 1), None)
     if twice is not None:
-        raise TextsError(
-            f"{name} has two columns named {shorten(twice)!r}.", hint="Give each column a name of its own."
-        )
+        raise TextsError(f"{name} has two columns named {shorten(twice)!r}.", hint="Give each column a name of its own.")
     return row
 
 

@@ -87,8 +87,5 @@ class Wikipedia:
             tick()
             if len(sentences) >= wanted:
                 break
-        note = (
-            f"{len(sentences):,} sentences of the first {count:,} articles, shuffled with seed {request.seed} "
-            f"(buffer {BUFFER:,})."
-        )
+        note = f"{len(sentences):,} sentences of the first {count:,} articles, shuffled with seed {request.seed} (buffer {BUFFER:,})."
         return RawTexts(texts=sentences, source=f"wikipedia:{DUMP}", name="wikipedia", notes=(note,))

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from obce_core.compress.result import Compressed, list_models, models_home, read_compressed
+from obce_core.compression.result import Compressed, list_models, models_home, read_compressed
 from obce_core.errors import ObceError
 from obce_core.figures.numbers import amount, count, megabytes, millions, share
 from obce_core.figures.sizes import sizes

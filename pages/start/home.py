@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from obce_core.analysis import list_analyses
-from obce_core.compress.result import list_models
+from obce_core.compression.result import list_models
 from obce_core.figures.film import film_data
 from obce_core.figures.numbers import share
 from pages._ui import cached, components, drafts, frame, guards, job_panel, nav, state

@@ -180,7 +180,9 @@ def test_overwrite_replaces_our_own_work(plan: Path, tiny_analysis: Any, tmp_pat
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_an_output_folder_that_cannot_be_written(plan: Path, tiny_analysis: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_output_folder_that_cannot_be_written(
+    plan: Path, tiny_analysis: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
     refused(run(capsys, "compress", "--analysis", tiny_analysis.folder, "--plan", plan, "--out", closed / "model"), "closed")

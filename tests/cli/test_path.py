@@ -15,13 +15,12 @@ from obce_core.cli import main
 COMMANDS = ("analyze", "info", "plan", "compress", "app")
 
 
-def test_a_model_goes_from_analysis_to_a_folder_that_loads(
-    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_model_goes_from_analysis_to_a_folder_that_loads(tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import torch
 
     texts = tmp_path / "texts.txt"
-    texts.write_text("\n".join(f"{a} {b}" for a in "able acid baby back cake".split() for b in "dark dawn each edge face".split()))
+    firsts, seconds = ["able", "acid", "baby", "back", "cake"], ["dark", "dawn", "each", "edge", "face"]
+    texts.write_text("\n".join(f"{a} {b}" for a in firsts for b in seconds))
     analyzed = run(capsys, "analyze", "--model", tiny_folder, "--texts", texts, "--n-texts", 20, "--json")
     assert analyzed.code == 0, analyzed.err
     key = analyzed.data["analysis"]
@@ -92,7 +91,7 @@ def test_ctrl_c_cancels_and_leaves_nothing_half_done(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("obce_core.analyze.collect", interrupted)
+    monkeypatch.setattr("obce_core.pipeline.collect", interrupted)
     texts = tmp_path / "texts.txt"
     texts.write_text("able acid\nbaby back\ncake calm\n")
     answer = run(capsys, "analyze", "--model", tiny_folder, "--texts", texts, "--n-texts", 3)

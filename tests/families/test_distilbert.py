@@ -13,19 +13,19 @@ from tiny import SIZES, randomize, sample, save_tokenizer, sentences
 from transformers import DistilBertConfig, DistilBertForSequenceClassification, DistilBertModel
 
 from obce_core.analysis import Analysis
-from obce_core.analyze import analyze
 from obce_core.architectures import FAMILIES, AttentionSite, EncoderShape, Family, Tap, TapPoint
 from obce_core.architectures.config import Field
 from obce_core.architectures.modeling_obce import shrink_layer
 from obce_core.batching import batches, encode
 from obce_core.components import COMPONENTS, CUTTABLE
-from obce_core.compress.build import compress, removed_neurons
-from obce_core.compress.checkpoint import load
-from obce_core.compress.mask import masked
+from obce_core.compression.build import compress, removed_neurons
+from obce_core.compression.checkpoint import load
+from obce_core.compression.mask import masked
 from obce_core.errors import ModelError
 from obce_core.fidelity import largest_difference
 from obce_core.models import check_model
 from obce_core.models.load import load_model
+from obce_core.pipeline import analyze
 from obce_core.plan import Compensation, Hand, Intent, count, from_document, make_plan, resolve, to_document
 
 LINEAR = {
@@ -141,8 +141,14 @@ def one_row(monkeypatch: pytest.MonkeyPatch) -> None:
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Save a random DistilBERT with a tokenizer."""
     sizes = {
-        "vocab_size": SIZES["vocab_size"], "dim": 24, "n_layers": 3, "n_heads": 3, "hidden_dim": 40, "max_position_embeddings": 130, "num_labels": 4,
-    }  # fmt: skip
+        "vocab_size": SIZES["vocab_size"],
+        "dim": 24,
+        "n_layers": 3,
+        "n_heads": 3,
+        "hidden_dim": 40,
+        "max_position_embeddings": 130,
+        "num_labels": 4,
+    }
     model = STOCK[request.param](DistilBertConfig(**sizes)).eval()
     randomize(model, seed=3)
     model.save_pretrained(tmp_path / "model")

@@ -356,7 +356,7 @@ def test_errors_of_the_engine_reach_the_status_as_they_are() -> None:
 
 def test_both_kinds_do_their_work_in_this_process(tiny_folder: Path, tmp_path: Path) -> None:
     from obce_core.analysis import read_analysis
-    from obce_core.compress.result import read_compressed
+    from obce_core.compression.result import read_compressed
     from obce_core.plan import make_plan, write_plan
 
     (tmp_path / "texts.txt").write_text("\n".join(sentences(9)))

@@ -196,14 +196,21 @@ def test_two_tensors_that_are_not_finite_are_counted(model: Path) -> None:
 
 # changed fields of config.json, the message
 CONFIGS = [
-    ({"vocab_size": 2_000_000, "hidden_size": 4096, "num_attention_heads": 8},
-     "config.json describes about 33.0 GB of weights but model.safetensors is 0.0 MB. The folder does not belong together."),
+    (
+        {"vocab_size": 2_000_000, "hidden_size": 4096, "num_attention_heads": 8},
+        "config.json describes about 33.0 GB of weights but model.safetensors is 0.0 MB. The folder does not belong together.",
+    ),
     ({"num_hidden_layers": 96, "intermediate_size": 32768}, "config.json describes about"),
     ({"num_hidden_layers": 2}, "16 of 37 tensors of the encoder are missing"),
-    ({"intermediate_size": 12}, "model.safetensors: encoder.layer.0.intermediate.dense.weight has shape [8, 8], config.json asks for [12, 8]."),
+    (
+        {"intermediate_size": 12},
+        "model.safetensors: encoder.layer.0.intermediate.dense.weight has shape [8, 8], config.json asks for [12, 8].",
+    ),
     ({"num_hidden_layers": 1_000_000}, "config.json: num_hidden_layers is 1000000; allowed 1–96."),
-    ({"model_type": "evil", "auto_map": {"AutoModel": "modeling_evil.Evil"}},
-     "This model needs custom code (auto_map in config.json); custom code is never run. Supported: BERT encoders."),
+    (
+        {"model_type": "evil", "auto_map": {"AutoModel": "modeling_evil.Evil"}},
+        "This model needs custom code (auto_map in config.json); custom code is never run. Supported: BERT encoders.",
+    ),
     ({"auto_map": {"AutoModel": "modeling_evil.Evil"}}, "This model needs custom code (auto_map in config.json)"),
     ({"model_type": "roberta"}, "The model type 'roberta' cannot be cut."),
     ({"model_type": ["bert"]}, "The model type \"['bert']\" cannot be cut."),
@@ -213,7 +220,7 @@ CONFIGS = [
     ({"architectures": ["Evil"]}, "Unknown BERT architecture 'Evil'; known: BertModel,"),
     ({"architectures": "BertModel"}, "config.json: architectures is BertModel; expected a list of names."),
     ({"architectures": [3]}, "config.json: architectures is [3]; expected a list of names."),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "message"), CONFIGS, ids=range(len(CONFIGS)))

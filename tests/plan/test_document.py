@@ -97,8 +97,13 @@ def test_export_import_export_is_the_same_text_in_both_formats(
     keep = {cell: neurons - drop.get(cell, set()) for cell, neurons in keep.items()}
     as_hands = lambda named: tuple(Hand(layer=c[0], component=c[1], neurons=tuple(n), reason=reason) for c, n in named.items())  # noqa: E731
     intent = Intent(
-        criterion=criterion, seed=seed, cells=cells, keep=as_hands(keep), drop=as_hands(drop), compensation=Compensation(method=method, tokens=tokens)
-    )  # fmt: skip
+        criterion=criterion,
+        seed=seed,
+        cells=cells,
+        keep=as_hands(keep),
+        drop=as_hands(drop),
+        compensation=Compensation(method=method, tokens=tokens),
+    )
     plan = resolve(ANALYSIS, intent)
     for name, yaml in (("p.json", False), ("p.yaml", True)):
         text = render(plan, yaml=yaml)
@@ -130,13 +135,19 @@ REFUSED: list[tuple[Change, str]] = [
     (lambda d: d.update(format="obce-plan/2"), "p.json: format is 'obce-plan/2'; this version reads obce-plan/1."),
     (lambda d: d.pop("format"), "p.json: format is 'None'"),
     (lambda d: d.update(layers=3), "Unknown key in p.json 'layers'; known: format, model, analysis, intent, fact, earlier."),
-    (lambda d: d["model"].update(weights_sha256="cd" * 32), "p.json was made for model cdcdcdcdcdcd…, this analysis is of abababababab…. Use the"),
+    (
+        lambda d: d["model"].update(weights_sha256="cd" * 32),
+        "p.json was made for model cdcdcdcdcdcd…, this analysis is of abababababab…. Use the",
+    ),
     (lambda d: d["model"].pop("weights_sha256"), "p.json was made for model …, this analysis is of abababababab…."),
     (lambda d: d["model"].update(author="x"), "Unknown key in p.json: model 'author'; known: name, revision, weights_sha256."),
     (lambda d: d.update(model="bert"), "p.json: model must be an object, found 'bert'."),
     (lambda d: d.pop("model"), "p.json: model must be an object, found 'None'."),
     (lambda d: d.pop("intent"), "p.json: intent must be an object"),
-    (lambda d: d["intent"].update(percentile=50), "Unknown key in p.json: intent 'percentile'; known: criterion, seed, first_layer, cells,"),
+    (
+        lambda d: d["intent"].update(percentile=50),
+        "Unknown key in p.json: intent 'percentile'; known: criterion, seed, first_layer, cells,",
+    ),
     (lambda d: d["intent"].update(criterion="rf"), "Unknown criterion 'rf'; known: r_f,"),
     (lambda d: d["intent"].update(criterion=["r_f"]), "p.json: intent.criterion is \"['r_f']\"; expected a name."),
     (lambda d: d["intent"].update(seed="0"), "seed is 0; expected a whole number from 0 to 4294967295."),
@@ -152,17 +163,26 @@ REFUSED: list[tuple[Change, str]] = [
     (lambda d: d["intent"].update(cells={"3": {"query": 100}}), "Layer 3 query: percentile '100' is not possible"),
     (lambda d: d["intent"].update(cells={"3": {"query": -1}}), "Layer 3 query: percentile '-1' is not possible"),
     (lambda d: d["intent"].update(cells={"3": {"query": "abc"}}), "Layer 3 query: percentile 'abc' is not possible"),
-    (lambda d: d["intent"].update(cells={"3": {"output": 50}}), "Layer 3 output is locked: it feeds a residual sum and cannot be cut. Components"),
+    (
+        lambda d: d["intent"].update(cells={"3": {"output": 50}}),
+        "Layer 3 output is locked: it feeds a residual sum and cannot be cut. Components",
+    ),
     (lambda d: d["intent"].update(cells={"3": {"attention_output": 50}}), "Layer 3 attention_output is locked"),
     (lambda d: d["intent"].update(keep={}), "p.json: intent.keep must be a list."),
     (lambda d: d["intent"].update(keep=[7]), "p.json: intent.keep must be an object, found '7'."),
-    (lambda d: d["intent"]["keep"][0].update(why="x"), "Unknown key in p.json: intent.keep 'why'; known: layer, component, neurons, reason."),
+    (
+        lambda d: d["intent"]["keep"][0].update(why="x"),
+        "Unknown key in p.json: intent.keep 'why'; known: layer, component, neurons, reason.",
+    ),
     (lambda d: d["intent"]["keep"][0].update(neurons=7), "p.json: intent.keep: neurons must be a list of numbers."),
     (lambda d: d["intent"]["keep"][0].update(neurons=[8]), "Layer 3 value: neuron 8 is out of range 0–7."),
     (lambda d: d["intent"]["keep"][0].update(neurons=[7, 7]), "Layer 3 value: a neuron is named twice by hand."),
     (lambda d: d["intent"]["keep"][0].update(layer=5), "There is no layer 5; this model has layers 1–4."),
     (lambda d: d["intent"]["keep"][0].pop("layer"), "Layer '0' is not possible; layers count from 1."),
-    (lambda d: d["intent"].update(drop=d["intent"]["keep"]), "Layer 3 value: neuron 7 is both kept and dropped by hand. Remove it from one list."),
+    (
+        lambda d: d["intent"].update(drop=d["intent"]["keep"]),
+        "Layer 3 value: neuron 7 is both kept and dropped by hand. Remove it from one list.",
+    ),
     (lambda d: d["intent"].update(compensation="mean"), "p.json: intent.compensation must be an object, found 'mean'."),
     (lambda d: d["intent"]["compensation"].update(method="median"), "Unknown compensation 'median'; known: mean+std, mean, zero"),
     (lambda d: d["intent"]["compensation"].update(method=["mean"]), "Unknown compensation \"['mean']\""),
@@ -184,14 +204,17 @@ REFUSED: list[tuple[Change, str]] = [
     (lambda d: d["fact"]["kept"]["4"].update(key=["1"]), "p.json: layer 4 key: 1 is no neuron"),
     (lambda d: d["fact"]["kept"]["4"].update(key=[True]), "p.json: layer 4 key: True is no neuron"),
     (lambda d: d["fact"]["kept"]["4"].update(key=[[1, 3], 3]), "p.json: layer 4 key: neuron 3 is listed twice."),
-    (lambda d: d["fact"]["kept"]["4"].update(key=[[1, 7]]), "p.json: the kept neurons of layer 4 key do not follow from the intent. Resolve it "
-     "again: obce plan --analysis 0123456789abcdef --from p.json --out NEW.json."),
+    (
+        lambda d: d["fact"]["kept"]["4"].update(key=[[1, 7]]),
+        "p.json: the kept neurons of layer 4 key do not follow from the intent. Resolve it "
+        "again: obce plan --analysis 0123456789abcdef --from p.json --out NEW.json.",
+    ),
     (lambda d: d["fact"]["kept"].pop("4"), "p.json: the kept neurons of layer 4 key do not follow from the intent."),
     (lambda d: d["fact"]["kept"].update({"1": {"value": [0]}}), "p.json: the kept neurons of layer 1 value do not follow from the intent."),
     (lambda d: d["intent"]["cells"]["3"].update(query=70), "p.json: the kept neurons of layer 3 query do not follow from the intent."),
     (lambda d: d.update(earlier={}), "p.json: earlier must be a list of plans."),
     (lambda d: d.update(earlier=[3]), "p.json: earlier must be a list of plans."),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "message"), REFUSED, ids=range(len(REFUSED)))
@@ -228,8 +251,14 @@ def test_random_damage_to_a_plan_is_refused_or_gives_the_same_plan(data: st.Data
     )
     owner, key = data.draw(st.sampled_from(places))
     owner[key] = data.draw(
-        st.one_of(st.none(), st.integers(-5, 50), st.text(max_size=3), st.lists(st.integers(-1, 9), max_size=4), st.dictionaries(st.text(max_size=2), st.none(), max_size=2))
-    )  # fmt: skip
+        st.one_of(
+            st.none(),
+            st.integers(-5, 50),
+            st.text(max_size=3),
+            st.lists(st.integers(-1, 9), max_size=4),
+            st.dictionaries(st.text(max_size=2), st.none(), max_size=2),
+        )
+    )
     try:
         found = from_document(document, ANALYSIS, "p.json")
     except (PlanError, UnknownName) as error:

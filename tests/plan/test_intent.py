@@ -109,8 +109,11 @@ CONSTANTS = [
 @pytest.mark.parametrize(("method", "tokens", "constants"), CONSTANTS)
 def test_the_constant_of_a_removed_neuron(method: Any, tokens: Any, constants: list[float]) -> None:
     columns = {
-        "mean_cls": np.array([1.0, -3.0]), "std_cls": np.array([0.5, 2.0]), "mean_all": np.array([10.0, -5.0]), "std_all": np.array([20.0, 0.0])
-    }  # fmt: skip
+        "mean_cls": np.array([1.0, -3.0]),
+        "std_cls": np.array([0.5, 2.0]),
+        "mean_all": np.array([10.0, -5.0]),
+        "std_all": np.array([20.0, 0.0]),
+    }
     found = Compensation(method=method, tokens=tokens).constants(columns)
     assert found.tolist() == constants
     found += 1.0

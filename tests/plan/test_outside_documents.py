@@ -85,10 +85,59 @@ def test_both_yaml_loaders_read_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TRICKY = [
-    "y", "No", "on", "~", "null", "Null", "true", "TRUE", "010", "0x1F", "1e3", "12e4567890123456", "12345678e1234567", "2020-01-01", "1:30", "+1",
-    "1", "-0.5", "", " lead", "trail ", "a: b", "- x", "#c", "a #b", "&a", "*a", "!x", "@a", "%a", "`", "=", "<<", "'q'", '"', "\\", "two\nlines", "\t",
-    "nul\x00", "\x7f", "\x85", "\u2028", "\ufeff", "\u202e", "😀", "é" * 200, "word " * 60, "[1]", "{a: 1}", "?", "|", ">",
-]  # fmt: skip
+    "y",
+    "No",
+    "on",
+    "~",
+    "null",
+    "Null",
+    "true",
+    "TRUE",
+    "010",
+    "0x1F",
+    "1e3",
+    "12e4567890123456",
+    "12345678e1234567",
+    "2020-01-01",
+    "1:30",
+    "+1",
+    "1",
+    "-0.5",
+    "",
+    " lead",
+    "trail ",
+    "a: b",
+    "- x",
+    "#c",
+    "a #b",
+    "&a",
+    "*a",
+    "!x",
+    "@a",
+    "%a",
+    "`",
+    "=",
+    "<<",
+    "'q'",
+    '"',
+    "\\",
+    "two\nlines",
+    "\t",
+    "nul\x00",
+    "\x7f",
+    "\x85",
+    "\u2028",
+    "\ufeff",
+    "\u202e",
+    "😀",
+    "é" * 200,
+    "word " * 60,
+    "[1]",
+    "{a: 1}",
+    "?",
+    "|",
+    ">",
+]
 
 
 @pytest.mark.parametrize("text", TRICKY, ids=[repr(text[:12]) for text in TRICKY])
@@ -99,9 +148,10 @@ def test_text_that_yaml_would_take_for_something_else_is_written_so_that_it_read
 
 SAFE = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 PLAIN = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(10**9), 10**9), SAFE), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(SAFE, inner, max_size=4),
+    st.one_of(st.none(), st.booleans(), st.integers(-(10**9), 10**9), SAFE),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(SAFE, inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @given(st.dictionaries(SAFE, PLAIN, max_size=4))

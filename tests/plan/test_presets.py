@@ -31,7 +31,10 @@ def as_cells(table: dict[int, tuple[int, int, int]]) -> dict[int, dict[str, floa
     return {layer: row for layer, row in cleaned.items() if row}
 
 
-@pytest.mark.parametrize(("name", "layers", "table"), [("paper-bert-base", 12, TABLE_2), ("paper-bert-large", 24, TABLE_3), ("paper-scaled", 12, TABLE_2), ("paper-scaled", 6, SCALED_6)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "layers", "table"),
+    [("paper-bert-base", 12, TABLE_2), ("paper-bert-large", 24, TABLE_3), ("paper-scaled", 12, TABLE_2), ("paper-scaled", 6, SCALED_6)],
+)
 def test_a_preset_is_the_papers_table(name: str, layers: int, table: dict[int, tuple[int, int, int]]) -> None:
     assert preset_cells(name, layers) == as_cells(table)
 

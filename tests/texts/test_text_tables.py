@@ -75,9 +75,7 @@ def test_parquet_gives_the_same_texts_and_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "data", "options", "said"), REFUSED)
-def test_a_faulty_table_is_refused_with_the_place(
-    tmp_path: Path, name: str, data: bytes, options: dict[str, str], said: str
-) -> None:
+def test_a_faulty_table_is_refused_with_the_place(tmp_path: Path, name: str, data: bytes, options: dict[str, str], said: str) -> None:
     with pytest.raises(TextsError) as caught:
         load_texts(write(tmp_path, name, data), n=None, **options)
     assert said in str(caught.value)
@@ -157,7 +155,5 @@ def test_a_key_that_some_lines_lack_is_empty_there(tmp_path: Path) -> None:
 
 
 def test_labels_follow_the_sentences_of_their_text(tmp_path: Path) -> None:
-    data = (
-        b"text,topic\nThe first one has five words. The second has five words too.,a\nAnd this has five words also.,b\n"
-    )
+    data = b"text,topic\nThe first one has five words. The second has five words too.,a\nAnd this has five words also.,b\n"
     assert load_texts(write(tmp_path, "a.csv", data), n=None, split="periods").columns["topic"] == ("a", "a", "b")

@@ -110,7 +110,7 @@ def test_undo_and_redo_walk_through_the_edits(tiny_analysis: Any, cache: Path) -
 
 
 def test_text_of_a_user_is_never_markup(tiny_folder: Path, cache: Path) -> None:
-    from obce_core.analyze import analyze
+    from obce_core.pipeline import analyze
     from obce_core.texts import Texts
 
     evil = ("<script>alert(1)</script> acid", "![x](http://example.org/x.png) baby", "<b>cake</b> dark", "able join")

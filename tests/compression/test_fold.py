@@ -12,7 +12,7 @@ from naive import folded_layer, masked_layer
 
 from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
-from obce_core.compress.fold import fold_layer
+from obce_core.compression.fold import fold_layer
 
 LAYERS = st.sampled_from([(1, 1, 3), (2, 2, 5), (2, 3, 4), (3, 2, 7), (4, 1, 6)])  # heads, head size, intermediate
 

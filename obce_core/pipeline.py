@@ -86,10 +86,15 @@ def analyze(
         check_target(Path(out), overwrite=overwrite)
     report = check_model(model, revision=revision)
     choose_device(device)
+
+    def reading(_: int, __: int) -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled("Reading the texts was cancelled.")
+
     sample = (
         texts
         if isinstance(texts, Texts)
-        else load_texts(texts, n=n_texts, seed=seed, column=column, split=split, glue_dir=glue_dir, heldout=heldout)
+        else load_texts(texts, n=n_texts, seed=seed, column=column, split=split, glue_dir=glue_dir, heldout=heldout, progress=reading)
     )
     if len(set(sample.texts)) < 2:
         raise TextsError(f"An analysis needs at least 2 different texts; got {len(set(sample.texts))}.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,12 @@ import torch
 
 from obce_core.analysis import Analysis
 from obce_core.architectures import modeling_obce
-from obce_core.compress import build
-from obce_core.compress.fold import FoldedLayer, fold_layer
+from obce_core.compression import build
+from obce_core.compression.fold import FoldedLayer, fold_layer
 from obce_core.errors import Cancelled, Mismatch, ModelError
 from obce_core.plan import Hand, Intent, Plan, resolve
 
 Fold = Callable[..., FoldedLayer]
-BUILD = import_module("obce_core.compress.build")
 
 
 @pytest.fixture
@@ -86,7 +84,7 @@ def test_a_wrong_fold_is_caught_and_nothing_is_written(
 ) -> None:
     home = tmp_path / "out"
     home.mkdir()
-    monkeypatch.setattr(BUILD, "fold_layer", fold)
+    monkeypatch.setattr(build, "fold_layer", fold)
     with pytest.raises(Mismatch, match=r"^The cut model differs from its masked twin by .* of the largest output .*; nothing was written."):
         build.compress(tiny_analysis, plan, home / "cut", device="cpu")
     assert_nothing_written(home)
@@ -102,7 +100,7 @@ def test_an_extra_row_dropped_from_tensors_and_widths_is_caught_by_the_count(
 
     home = tmp_path / "out"
     home.mkdir()
-    monkeypatch.setattr(BUILD, "fold_layer", fold)
+    monkeypatch.setattr(build, "fold_layer", fold)
     with pytest.raises(Mismatch, match=r"^Layer 1: folding gave other widths than the plan counts.$"):
         build.compress(tiny_analysis, plan, home / "cut", device="cpu")
     assert_nothing_written(home)
@@ -135,8 +133,8 @@ def test_a_shape_that_was_not_planned_is_caught(
         model.encoder.layer[2].output.dense = torch.nn.Linear(40, 24)
         return model
 
-    right = BUILD.build_compact
-    monkeypatch.setattr(BUILD, "build_compact", wrong)
+    right = build.build_compact
+    monkeypatch.setattr(build, "build_compact", wrong)
     with pytest.raises(
         Mismatch, match=r"^encoder.layer.2.output.dense.weight was built with shape \(24, 40\), the plan asks for \(24, 26\).$"
     ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,16 @@ from naive import sweep_r_f, two_pass
 from safetensors.numpy import load_file
 from tiny import SIZES, copy_folder, edit_tensors, sample, sentences
 
+from obce_core import pipeline
 from obce_core.analysis import BASE_COLUMNS, STORED_CRITERIA, Analysis, list_analyses, read_analysis
-from obce_core.analyze import analyze
 from obce_core.components import COMPONENTS, HEADED
 from obce_core.criteria import CRITERIA, random_scores
 from obce_core.errors import AnalysisError, BadInput, Cancelled, ModelError, NotFinite, PathError, TextsError, UnknownName
 from obce_core.models.load import load_model
+from obce_core.pipeline import analyze
 from obce_core.store import manifest_faults
 from obce_core.texts import Texts, load_texts
 
-MODULE = import_module("obce_core.analyze")
 CELLS = [(layer, component) for layer in range(1, 5) for component in COMPONENTS]
 
 
@@ -153,8 +152,8 @@ def test_the_same_inputs_are_the_same_entry_and_nothing_is_computed_again(
     tiny_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
-    real = MODULE.collect
-    monkeypatch.setattr(MODULE, "collect", lambda *args, **kwargs: (calls.append(1), real(*args, **kwargs))[1])
+    real = pipeline.collect
+    monkeypatch.setattr(pipeline, "collect", lambda *args, **kwargs: (calls.append(1), real(*args, **kwargs))[1])
     first = analyze(tiny_folder, sample(6, heldout=2))
     assert first.folder == cache / "analyses" / first.id
     second = analyze(tiny_folder, sample(6, heldout=2), batch_size=2)
@@ -295,7 +294,7 @@ def test_an_out_folder_of_somebody_else_is_left_alone_before_any_work(
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "thesis.txt").write_text("years")
-    monkeypatch.setattr(MODULE, "check_model", lambda *_, **__: pytest.fail("no work before this check"))
+    monkeypatch.setattr(pipeline, "check_model", lambda *_, **__: pytest.fail("no work before this check"))
     for overwrite, message in ((False, "already exists"), (True, "was not written by obce")):
         with pytest.raises(PathError, match=message):
             analyze(tiny_folder, sample(4), out=theirs, overwrite=overwrite)

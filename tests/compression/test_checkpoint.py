@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +15,28 @@ from tiny import copy_folder, edit_config, edit_tensors, sentences
 
 from obce_core.analysis import Analysis
 from obce_core.batching import batches, encode
-from obce_core.compress.build import compress
-from obce_core.compress.checkpoint import load
-from obce_core.compress.result import read_compressed
+from obce_core.compression import build, checkpoint
+from obce_core.compression.build import compress
+from obce_core.compression.checkpoint import load
+from obce_core.compression.result import read_compressed
 from obce_core.errors import ModelError, ObceError, PathError
 from obce_core.models import check_model
 from obce_core.plan import Hand, Intent, Plan, make_plan, read_plan, resolve, to_document
 from obce_core.store import manifest_faults
 
-BUILD, CHECKPOINT = (import_module(f"obce_core.compress.{name}") for name in ("build", "checkpoint"))
-
 
 @pytest.fixture(scope="module")
 def plan(tiny_analysis: Analysis) -> Plan:
-    return resolve(tiny_analysis, Intent(
-        cells={3: {"query": 30, "key": 50, "value": 70, "intermediate": 50}},
-        drop=(Hand(layer=2, component="query", neurons=(0, 1, 9), reason="to see"), Hand(layer=2, component="value", neurons=tuple(range(8)))),
-    ))  # fmt: skip
+    return resolve(
+        tiny_analysis,
+        Intent(
+            cells={3: {"query": 30, "key": 50, "value": 70, "intermediate": 50}},
+            drop=(
+                Hand(layer=2, component="query", neurons=(0, 1, 9), reason="to see"),
+                Hand(layer=2, component="value", neurons=tuple(range(8))),
+            ),
+        ),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,7 @@ def test_the_folder_has_everything_and_no_pickle(cut: Path, tiny_folder: Path, p
         "obce.json",
         "MANIFEST.json",
     } <= names
-    assert {name for name in os.listdir(tiny_folder) if "token" in name or "vocab" in name} <= names
+    assert {path.name for path in tiny_folder.iterdir() if "token" in path.name or "vocab" in path.name} <= names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl", ".py"))]
     assert manifest_faults(cut) == []
     assert to_document(read_plan(cut / "pruning_plan.json", tiny_analysis)) == to_document(plan)
@@ -130,14 +133,28 @@ TENSORS: list[tuple[Any, str]] = [
     (lambda s: s.pop(f"{LAYER}.key.extra"), f"model.safetensors: tensor {LAYER}.key.extra is missing; the model is not loaded."),
     (lambda s: s.pop(f"{LAYER}.query.bias"), f"model.safetensors: tensor {LAYER}.query.bias is missing; the model is not loaded."),
     (lambda s: s.pop("embeddings.LayerNorm.bias"), "model.safetensors: tensor embeddings.LayerNorm.bias is missing"),
-    (lambda s: s.update({f"{LAYER}.value.extra": torch.zeros(1, 24)}), f"model.safetensors: tensor {LAYER}.value.extra belongs to no part of this model."),
-    (lambda s: s.update({"encoder.layer.4.output.dense.bias": torch.zeros(24)}),
-     "model.safetensors: tensor encoder.layer.4.output.dense.bias belongs to no part of this model."),
-    (lambda s: s.update({f"{LAYER}.key.extra": torch.zeros(3, 24)}), f"model.safetensors: {LAYER}.key.extra is F32 [3, 24], config.json asks for [2, 24]."),
-    (lambda s: s.update({f"{LAYER}.query.weight": torch.zeros(24, 24)}), f"model.safetensors: {LAYER}.query.weight is F32 [24, 24], config.json asks for"),
-    (lambda s: s.update({f"{LAYER}.query.bias": torch.zeros(21, dtype=torch.int32)}), f"model.safetensors: {LAYER}.query.bias is I32 [21], config.json asks"),
+    (
+        lambda s: s.update({f"{LAYER}.value.extra": torch.zeros(1, 24)}),
+        f"model.safetensors: tensor {LAYER}.value.extra belongs to no part of this model.",
+    ),
+    (
+        lambda s: s.update({"encoder.layer.4.output.dense.bias": torch.zeros(24)}),
+        "model.safetensors: tensor encoder.layer.4.output.dense.bias belongs to no part of this model.",
+    ),
+    (
+        lambda s: s.update({f"{LAYER}.key.extra": torch.zeros(3, 24)}),
+        f"model.safetensors: {LAYER}.key.extra is F32 [3, 24], config.json asks for [2, 24].",
+    ),
+    (
+        lambda s: s.update({f"{LAYER}.query.weight": torch.zeros(24, 24)}),
+        f"model.safetensors: {LAYER}.query.weight is F32 [24, 24], config.json asks for",
+    ),
+    (
+        lambda s: s.update({f"{LAYER}.query.bias": torch.zeros(21, dtype=torch.int32)}),
+        f"model.safetensors: {LAYER}.query.bias is I32 [21], config.json asks",
+    ),
     (lambda s: s[f"{LAYER}.key.extra"].fill_(float("nan")), f"model.safetensors: 1 tensor contains NaN or inf (first: {LAYER}.key.extra)."),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "message"), TENSORS, ids=range(len(TENSORS)))
@@ -248,7 +265,7 @@ def test_an_existing_model_is_replaced_only_when_asked_and_kept_when_the_new_one
         compress(tiny_analysis, plan, damaged)
     before = {path.name: path.read_bytes() for path in damaged.iterdir() if path.is_file()}
     with monkeypatch.context() as patch:
-        patch.setattr(CHECKPOINT, "model_card", lambda *_: 1 / 0)
+        patch.setattr(checkpoint, "model_card", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             compress(tiny_analysis, plan, damaged, overwrite=True, device="cpu")
     assert {path.name: path.read_bytes() for path in damaged.iterdir() if path.is_file()} == before
@@ -263,7 +280,7 @@ def test_without_out_the_cache_keeps_one_entry_by_the_plans_digest(
 ) -> None:
     done = compress(tiny_analysis, plan, device="cpu")
     assert done.folder == cache / "models" / plan.digest[:16]
-    monkeypatch.setattr(BUILD, "_fold", lambda *_: 1 / 0)
+    monkeypatch.setattr(build, "_fold", lambda *_: 1 / 0)
     assert compress(tiny_analysis, plan) == done
 
 

@@ -13,16 +13,16 @@ from safetensors.torch import load_file
 from tiny import edit_config, edit_tensors, sample, save_tiny, sentences
 
 from obce_core.analysis import Analysis
-from obce_core.analyze import analyze
 from obce_core.architectures import FAMILIES
 from obce_core.batching import batches, encode
 from obce_core.components import CUTTABLE
-from obce_core.compress.build import compress, removed_neurons
-from obce_core.compress.checkpoint import build_compact, load
-from obce_core.compress.mask import masked
-from obce_core.compress.result import read_compressed
+from obce_core.compression.build import compress, removed_neurons
+from obce_core.compression.checkpoint import build_compact, load
+from obce_core.compression.mask import masked
+from obce_core.compression.result import read_compressed
 from obce_core.fidelity import largest_difference
 from obce_core.models.load import load_model
+from obce_core.pipeline import analyze
 from obce_core.plan import Compensation, Hand, Intent, Plan, count, make_plan, resolve
 
 HEADS = FAMILIES["bert"].architectures()
@@ -89,7 +89,7 @@ def test_every_compensation_is_cut_exactly(method: Any, tokens: Any, tiny_analys
 
 
 def test_in_float64_the_twins_agree_to_rounding(tiny_analysis: Analysis, tmp_path: Path) -> None:
-    from obce_core.compress.build import _fold, _Steps
+    from obce_core.compression.build import _fold, _Steps
     from obce_core.models import check_model
 
     report = check_model(tiny_analysis.meta["model"]["spec"])

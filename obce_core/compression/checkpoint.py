@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from obce_core.architectures import EncoderShape, Family, family_of
 from obce_core.architectures.config import parse_config, read_fields, read_labels
-from obce_core.compress.card import model_card
+from obce_core.compression.card import model_card
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.compressed import PREFIX, is_compressed

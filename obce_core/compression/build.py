@@ -12,10 +12,10 @@ import torch
 from obce_core.analysis import Analysis, read_analysis
 from obce_core.batching import Encoded, encode
 from obce_core.components import CUTTABLE
-from obce_core.compress.checkpoint import build_compact, write_checkpoint
-from obce_core.compress.fold import fold_layer
-from obce_core.compress.mask import Removed, masked
-from obce_core.compress.result import RESULT, Compressed, models_home, read_compressed
+from obce_core.compression.checkpoint import build_compact, write_checkpoint
+from obce_core.compression.fold import fold_layer
+from obce_core.compression.mask import Removed, masked
+from obce_core.compression.result import RESULT, Compressed, models_home, read_compressed
 from obce_core.errors import Cancelled, Mismatch, ModelError
 from obce_core.fidelity import fidelity, largest_difference
 from obce_core.models import ModelReport, ModelSource, check_model, locate
@@ -169,7 +169,7 @@ def _fold(
 
 def _check_shapes(model: torch.nn.Module, widths: list[LayerWidths | None], report: ModelReport) -> None:
     """Hold the built tensors against the planned shapes, name by name."""
-    from obce_core.compress.checkpoint import compact_tensors
+    from obce_core.compression.checkpoint import compact_tensors
 
     have = {report.family.strip_root(name): tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     for name, size in compact_tensors(report.family, report.config, widths).items():
