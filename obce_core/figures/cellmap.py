@@ -16,6 +16,8 @@ from obce_core.figures.theme import DARK, LIGHT, ink_on, ramp
 AGGREGATES = ("median", "mean", "IQR")
 SHORT = {"attention_output": "Att. out", "intermediate": "Intermed."}
 _BINS = 28
+_HILLS = 12
+"""With more layers the rows are too low for hills."""
 
 
 def cell_map(analysis: Analysis, name: str = "r_f", aggregate: str = "median") -> dict[str, Any]:
@@ -61,7 +63,7 @@ def cell_map(analysis: Analysis, name: str = "r_f", aggregate: str = "median") -
         "legend": {
             "low": amount(low, 2),
             "high": amount(high, 2),
-            "text": f"{aggregate} {criterion(name).title}, log; hill: all its neurons",
+            "text": f"{aggregate} {criterion(name).title}, log" + ("; hill: all its neurons" if analysis.shape.layers <= _HILLS else ""),
             "light": list(LIGHT.sequence),
             "dark": list(DARK.sequence),
         },

@@ -140,13 +140,7 @@ def _menu() -> None:
         nav.go("model")
 
 
-@st.fragment
 def _body() -> None:
-    with guards.caught():  # a fragment runs alone after an edit, so it guards itself
-        _draw()
-
-
-def _draw() -> None:
     _menu()
     for line in st.session_state.pop("plan-told", []):
         st.text(line)

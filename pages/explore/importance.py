@@ -67,13 +67,7 @@ def _table(layer: int, component: str, scores: np.ndarray, kept: np.ndarray) -> 
     ]
 
 
-@st.fragment
 def _body() -> None:
-    with guards.caught():  # a fragment runs alone after an edit, so it guards itself
-        _draw()
-
-
-def _draw() -> None:
     pick = st.columns([1.2, 1.2, 3])
     names = list(CRITERIA)
     chosen.criterion = pick[0].selectbox(
