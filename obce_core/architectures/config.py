@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from obce_core.errors import ConfigError, shorten
@@ -53,6 +54,12 @@ class Field:
 def parse_config(raw: bytes, name: str = "config.json") -> dict[str, Any]:
     """Parse a JSON object from outside, or raise ConfigError."""
     return parse_json(raw, name, limit=MAX_CONFIG_BYTES, error=ConfigError)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read and parse a config file from outside; no more of it than the limit is ever in memory."""
+    with path.open("rb") as stream:
+        return parse_config(stream.read(MAX_CONFIG_BYTES + 1), path.name)
 
 
 def read_fields(config: Mapping[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from obce_core.architectures import EncoderShape, Family, family_of
-from obce_core.architectures.config import parse_config, read_fields, read_labels
+from obce_core.architectures.config import read_config, read_fields, read_labels
 from obce_core.compression.card import model_card
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.check import ModelReport, check_model
@@ -87,7 +87,7 @@ def check_compressed(source: ModelSource) -> tuple[ModelReport, list[LayerWidths
         ConfigError: a field or a width that is impossible.
         ModelError: a tensor is missing, left over, or of another shape; names it.
     """
-    raw = parse_config(source.required(CONFIG).read_bytes())
+    raw = read_config(source.required(CONFIG))
     family = family_of(str(raw.get("model_type", ""))[len(PREFIX) :])
     reason = family.refuse(raw)
     if reason:

@@ -74,7 +74,10 @@ class Run:
 
     @property
     def spec(self) -> dict[str, Any]:
-        return read_json(self.folder / "spec.json")
+        try:
+            return read_json(self.folder / "spec.json")
+        except (OSError, ValueError):
+            return {"kind": "unknown", "options": {}, "form": "", "created": 0.0}  # damaged by hand: the run is lost, no more
 
     @property
     def kind(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from obce_core.architectures import EncoderShape, Family, family_of
-from obce_core.architectures.config import parse_config, read_fields, read_labels
+from obce_core.architectures.config import read_config, read_fields, read_labels
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.compressed import PREFIX
 from obce_core.models.locate import CONFIG, ModelSource, locate
@@ -58,7 +58,7 @@ def check_model(spec: str | Path | ModelSource, *, revision: str | None = None) 
         ModelError: what is wrong, in which file, and what to do (see `locate`, `read_header`, `check_tensors`).
     """
     source = spec if isinstance(spec, ModelSource) else locate(spec, revision=revision)
-    raw = parse_config(source.required(CONFIG).read_bytes())
+    raw = read_config(source.required(CONFIG))
     if str(raw.get("model_type", "")).startswith(PREFIX):
         raise ModelError(
             f"{source.folder} is already compressed; analysing and cutting it again is not supported yet.",

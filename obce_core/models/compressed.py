@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from obce_core.architectures.config import parse_config
+from obce_core.architectures.config import read_config
 from obce_core.models.locate import CONFIG, ModelSource
 
 PREFIX = "obce-"
@@ -11,5 +11,5 @@ PREFIX = "obce-"
 
 def is_compressed(source: ModelSource) -> bool:
     """Say whether a folder holds a model that this tool cut."""
-    model_type = parse_config(source.required(CONFIG).read_bytes()).get("model_type")
+    model_type = read_config(source.required(CONFIG)).get("model_type")
     return isinstance(model_type, str) and model_type.startswith(PREFIX)

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTr
 from transformers.initialization import no_init_weights
 from transformers.utils import logging as hf_logging
 
-from obce_core.architectures.config import parse_config
+from obce_core.architectures.config import read_config
 from obce_core.errors import BadInput, ModelError, NotFinite
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.locate import TOKENIZER_FILES, ModelSource
@@ -156,7 +156,7 @@ def load_tokenizer(report: ModelReport) -> PreTrainedTokenizerBase:
     if not {"tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model"} & set(there):
         raise ModelError(f"{source.folder} has no tokenizer (tokenizer.json, vocab.txt, …).", hint="Save the tokenizer there too.")
     settings = source.file("tokenizer_config.json")
-    if settings is not None and parse_config(settings.read_bytes(), settings.name).get("auto_map"):
+    if settings is not None and read_config(settings).get("auto_map"):
         raise ModelError("tokenizer_config.json asks for custom code (auto_map); custom code is never run.")
     stock: Any = report.family.model_class("")
     config = stock.config_class(**report.config)

@@ -112,7 +112,8 @@ def load_document(path: str | Path) -> dict[str, Any]:
         raise PlanError(f"No plan file at {shorten(source, 200)!r}.")
     if not source.is_file():
         raise PlanError(f"{shorten(source, 200)!r} is not a regular file.")
-    return parse_document(source.read_bytes(), source.name)
+    with source.open("rb") as stream:
+        return parse_document(stream.read(MAX_PLAN_JSON_BYTES + 1), source.name)
 
 
 def parse_document(raw: bytes, name: str) -> dict[str, Any]:
