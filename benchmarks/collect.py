@@ -124,6 +124,18 @@ def main() -> None:
             },
             pairs,
         )
+        note("bare pass / collect, medians", f"{median(times, 'bare'):.2f} / {median(times, 'collect'):.2f} s, batches of {best}")
+        note("bare against bare", f"{ratio(times, 'bare again', 'bare'):.3f}")
+        at_most(f"collect against the best bare pass, medians of {pairs}", ratio(times, "collect", "bare"), 1.15)
+        paired = statistics.median(c / b for c, b in zip(times["collect"], times["bare"], strict=True))
+        note("median of the ratios of pairs", f"{paired:.3f}")
+        rate = product_rate(loaded, best * int(np.median(lengths)))
+        limit = flops(loaded, lengths) / rate
+        note(
+            "share of the machine's matrix-product limit",
+            f"collect {limit / median(times, 'collect'):.0%}, bare {limit / median(times, 'bare'):.0%} "
+            f"(limit {limit:.2f} s at {rate / 1e9:.0f} GFLOP/s)",
+        )
         default = interleaved(
             {
                 "bare": lambda: bare(loaded, work),
@@ -131,6 +143,7 @@ def main() -> None:
             },
             3,
         )
+        note("collect at the default batch size against the best bare pass", f"{ratio(default, 'default', 'bare'):.3f}")
         one_by_one = batched(encoded, 1)
         single = interleaved(
             {
@@ -140,20 +153,7 @@ def main() -> None:
             3,
             warm=0,
         )
-        rate = product_rate(loaded, best * int(np.median(lengths)))
-        limit = flops(loaded, lengths) / rate
-        note("bare pass / collect, medians", f"{median(times, 'bare'):.2f} / {median(times, 'collect'):.2f} s, batches of {best}")
-        note("bare against bare", f"{ratio(times, 'bare again', 'bare'):.3f}")
-        at_most(f"collect against the best bare pass, medians of {pairs}", ratio(times, "collect", "bare"), 1.15)
-        paired = statistics.median(c / b for c, b in zip(times["collect"], times["bare"], strict=True))
-        note("median of the ratios of pairs", f"{paired:.3f}")
-        note("collect at the default batch size against the best bare pass", f"{ratio(default, 'default', 'bare'):.3f}")
         at_least("times faster than one text at a time (bare)", ratio(single, "one by one", "collect"), 1.5)
-        note(
-            "share of the machine's matrix-product limit",
-            f"collect {limit / median(times, 'collect'):.0%}, bare {limit / median(times, 'bare'):.0%} "
-            f"(limit {limit:.2f} s at {rate / 1e9:.0f} GFLOP/s)",
-        )
         for path in folder.glob("*.safetensors"):
             path.unlink()
 
