@@ -60,10 +60,10 @@ class Moments:
         count = len(block) - len(padding)
         if count == 0:
             return
-        if block.device.type != "cpu":
-            mean, squares = _device_moments(block[weights.bool()])
+        if block.device.type == "cuda":
+            mean, squares = _cuda_moments(block[weights.bool()])
         else:
-            mean, squares = _cpu_moments(block.numpy(), weights.numpy(), padding.numpy())
+            mean, squares = _cpu_moments(block.cpu().numpy(), weights.cpu().numpy(), padding.cpu().numpy())
         self.join(count, mean, squares)
 
 
@@ -94,7 +94,8 @@ def _cpu_moments(values: np.ndarray, weights: np.ndarray, padding: np.ndarray) -
     return mean, np.maximum(squares, 0.0)
 
 
-def _device_moments(rows: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+def _cuda_moments(rows: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Do the same in float64 where the rows lie; they have shape (tokens, neurons)."""
     mean = rows.mean(0, dtype=torch.float64)
-    squares = (rows - mean).square_().sum(0)  # float64: accelerators have the room, and the rows are there already
+    squares = (rows - mean).square_().sum(0)
     return mean.cpu().numpy(), squares.cpu().numpy()

@@ -14,6 +14,9 @@ import numpy as np
 
 from obce_core.errors import PathError
 
+_HELD_BYTES = 1 << 26
+"""Rows wait in memory up to this size: a scattered row alone costs the file system far more than its bytes."""
+
 
 class RowWriter:
     """A safetensors file of float32 matrices that is filled row by row, in any order.
@@ -48,23 +51,41 @@ class RowWriter:
         os.truncate(self._handle, need)
         os.pwrite(self._handle, len(raw).to_bytes(8, "little") + raw, 0)
         self._data = 8 + len(raw)
+        self._held: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+        self._held_bytes = 0
 
     def write(self, name: str, rows: Sequence[int] | np.ndarray, values: np.ndarray) -> None:
-        """Write `values`, shape (len(rows), width), at the given rows; runs of neighbouring rows go out in one call."""
-        width = self._shapes[name][1]
-        block = np.ascontiguousarray(values, dtype=np.float32)
-        where = np.asarray(rows)
-        cuts = np.flatnonzero(np.diff(where) != 1) + 1
-        for part in np.split(np.arange(len(where)), cuts):
-            offset = self._data + self._start[name] + 4 * width * int(where[part[0]])
-            view = memoryview(block[part[0] : part[-1] + 1].tobytes())
-            while len(view):
-                done = os.pwrite(self._handle, view, offset)
-                view, offset = view[done:], offset + done
+        """Take `values`, shape (len(rows), width), for the given rows; they reach the file when enough have come."""
+        block = np.array(values, dtype=np.float32, order="C")  # a copy: the caller's memory may be used again
+        self._held.setdefault(name, []).append((np.asarray(rows), block))
+        self._held_bytes += block.nbytes
+        if self._held_bytes >= _HELD_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what was held; runs of neighbouring rows of a tensor go out in one call."""
+        held, self._held, self._held_bytes = self._held, {}, 0
+        for name in list(held):
+            parts = held.pop(name)
+            where = np.concatenate([rows for rows, _ in parts])
+            order = np.argsort(where, kind="stable")
+            where, block = where[order], np.concatenate([values for _, values in parts])[order]
+            width = self._shapes[name][1]
+            for part in np.split(np.arange(len(where)), np.flatnonzero(np.diff(where) != 1) + 1):
+                if len(part):
+                    view = memoryview(block[part[0] : part[-1] + 1].tobytes())
+                    offset = self._data + self._start[name] + 4 * width * int(where[part[0]])
+                    while len(view):
+                        done = os.pwrite(self._handle, view, offset)
+                        view, offset = view[done:], offset + done
 
     def close(self) -> None:
         """Close the file; what was not written is zero."""
-        if self._handle >= 0:
+        if self._handle < 0:
+            return
+        try:
+            self._flush()
+        finally:
             os.close(self._handle)
             self._handle = -1
 

@@ -78,6 +78,11 @@ def _watch(page: Any) -> list[str]:
     return faults
 
 
+def _settle(page: Any) -> None:
+    """Wait until the page's script has ended, so that what is clicked is what stays."""
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+
+
 def test_the_demo_goes_from_home_to_a_model_that_loads(server: str, browser: Any, tmp_path: Path) -> None:
     from playwright.sync_api import expect
 
@@ -90,6 +95,7 @@ def test_the_demo_goes_from_home_to_a_model_that_loads(server: str, browser: Any
     # Importance: the map is there; a cell of layer 5 is clicked, its title follows.
     cell = page.locator('.cellmap .cell[data-layer="5"][data-component="value"]')
     cell.wait_for(timeout=120_000)
+    _settle(page)
     assert page.locator(".cellmap .cell.equal").count() == 3
     cell.click()
     expect(page.get_by_role("heading", name="Layer 5 · Value")).to_be_visible()
@@ -107,6 +113,8 @@ def test_the_demo_goes_from_home_to_a_model_that_loads(server: str, browser: Any
 
     # Plan: three cells are set by the keyboard, the numbers follow at once.
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Plan").click()
+    page.locator('.plangrid .cell[data-name="4.query"]').wait_for()
+    _settle(page)
     page.locator('.plangrid .cell[data-name="4.query"]').click()
     page.keyboard.press("5")
     page.keyboard.press("0")
@@ -117,8 +125,10 @@ def test_the_demo_goes_from_home_to_a_model_that_loads(server: str, browser: Any
     expect(page.locator(".facts .value").first).to_contain_text("499")
 
     # Model: build, read the proof, download.
+    _settle(page)
     page.get_by_role("button", name="Build").click()
     expect(page.get_by_role("heading", name="Model")).to_be_visible()
+    _settle(page)
     page.get_by_role("button", name="Build").click()
     download_button = page.get_by_role("button", name="Download the model (zip)")
     download_button.wait_for(timeout=120_000)
