@@ -1,8 +1,8 @@
 """Mean and standard deviation of every neuron over all tokens, in one pass and without loss of digits.
 
-A batch's sums are taken in float32 by the fastest kernels at hand; where a neuron's mean dominates its spread, the
-subtraction would lose digits, so that neuron's column is centred first, and where float32 overflows it is read in
-float64. Batches are joined in float64 (Chan, Golub and LeVeque's pairwise update).
+A batch's moments are taken in two sweeps (mean, then squared deviations) by torch's channels-last batch-norm kernel in
+float32; columns for which that is not good enough are read again in float64. Batches are joined in float64 (Chan, Golub
+and LeVeque's pairwise update).
 """
 
 from __future__ import annotations
@@ -10,10 +10,19 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-_DOMINANT = 16.0
-"""mean² or padding above this many variances: centre before squaring (float32 sums of 1,000 rows are good to about 2e-6)."""
+_DOMINANT = 1e5
+"""mean² above this many variances: the float32 mean is off by a share of the std that its square would show."""
 
-_QUIET = np.errstate(invalid="ignore", over="ignore")
+_CANCELLED = 16.0
+"""Padding that makes up all but 1/16 of the squares leaves too few digits to the tokens when it is taken off."""
+
+_MUCH_PADDING = 0.25
+"""Above this share of padding the tokens are gathered first; below, taking the padding off again is cheaper."""
+
+_HELD_ROWS = 256
+"""Rows that wait to be added together: a call for every batch's few would cost more than they do."""
+
+_QUIET = np.errstate(invalid="ignore", over="ignore", divide="ignore")
 """NaN and inf go into the moments without a warning; the caller looks for them there."""
 
 
@@ -21,32 +30,55 @@ class Moments:
     """Running mean and variance of `width` neurons; rows arrive in blocks."""
 
     def __init__(self, width: int) -> None:
-        self.count = 0
-        self.mean = np.zeros(width)
+        self._count = 0
+        self._mean = np.zeros(width)
         self._squares = np.zeros(width)  # sum of squared deviations
+        self._held: list[np.ndarray] = []
+
+    @property
+    def count(self) -> int:
+        """Rows that were added."""
+        self._take_held()
+        return self._count
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean, shape (neurons,)."""
+        self._take_held()
+        return self._mean
 
     @property
     def std(self) -> np.ndarray:
         """Population standard deviation (ddof 0), shape (neurons,)."""
-        return np.sqrt(np.maximum(self._squares, 0.0) / max(self.count, 1))
+        self._take_held()
+        return np.sqrt(np.maximum(self._squares, 0.0) / max(self._count, 1))
 
     @_QUIET
     def join(self, count: int, mean: np.ndarray, squares: np.ndarray) -> None:
         """Add `count` rows with this mean and sum of squared deviations, each of shape (neurons,)."""
         if count == 0:
             return
-        total = self.count + count
-        delta = mean - self.mean
-        self.mean = self.mean + delta * (count / total)
-        self._squares = self._squares + squares + delta**2 * (self.count * count / total)
-        self.count = total
+        total = self._count + count
+        delta = mean - self._mean
+        self._mean = self._mean + delta * (count / total)
+        self._squares = self._squares + squares + delta**2 * (self._count * count / total)
+        self._count = total
+
+    def add_exact(self, rows: np.ndarray) -> None:
+        """Add a few rows in float64, shape (rows, neurons); they are copied, and wait until there are many."""
+        self._held.append(rows.copy())
+        if sum(map(len, self._held)) >= _HELD_ROWS:
+            self._take_held()
 
     @_QUIET
-    def add_exact(self, rows: np.ndarray) -> None:
-        """Add a small block in float64, shape (rows, neurons)."""
-        block = rows.astype(np.float64)
+    def _take_held(self) -> None:
+        if not self._held:
+            return
+        block = np.concatenate(self._held, dtype=np.float64)
+        self._held.clear()
         mean = block.mean(axis=0)
-        self.join(len(block), mean, ((block - mean) ** 2).sum(axis=0))
+        block -= mean
+        self.join(len(block), mean, np.einsum("td,td->d", block, block))
 
     @_QUIET
     def add(self, block: torch.Tensor, weights: torch.Tensor, padding: torch.Tensor) -> None:
@@ -63,35 +95,41 @@ class Moments:
         if block.device.type == "cuda":
             mean, squares = _cuda_moments(block[weights.bool()])
         else:
-            mean, squares = _cpu_moments(block.cpu().numpy(), weights.cpu().numpy(), padding.cpu().numpy())
+            mean, squares = _cpu_moments(block.cpu(), padding.cpu())
         self.join(count, mean, squares)
 
 
-def _cpu_moments(values: np.ndarray, weights: np.ndarray, padding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and sum of squared deviations of the rows that are no padding, each of shape (neurons,).
+def _cpu_moments(block: torch.Tensor, padding: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and sum of squared deviations of the rows that are no padding, each of shape (neurons,)."""
+    if len(padding) > _MUCH_PADDING * len(block):
+        block, padding = _without(block, padding), padding[:0]
+    rows, width = block.shape
+    count = rows - len(padding)
+    image = block.contiguous().view(1, rows, 1, width).permute(0, 3, 1, 2)  # channels last: a neuron is a channel
+    center, variance = (part.numpy() for part in torch.batch_norm_update_stats(image, None, None, 0.0))  # each (neurons,), float32
+    mean, squares = center.astype(np.float64), rows * variance.astype(np.float64)
+    poor = np.zeros(width, dtype=bool)
+    if len(padding):
+        off = block.numpy()[padding.numpy()] - center  # (padding rows, neurons); numpy: torch would wake its threads for a few rows
+        shift = np.einsum("td->d", off) / -count
+        tokens = squares - np.einsum("td,td->d", off, off) - count * shift**2
+        poor = squares > _CANCELLED * tokens
+        mean, squares = mean + shift, tokens
+    poor |= ~np.isfinite(squares) | (count * mean**2 > _DOMINANT * squares)
+    poor &= (squares != 0) | (mean != 0)  # a neuron that is always 0 needs no second look
+    if poor.any():
+        columns = _without(block[:, torch.from_numpy(poor)], padding).double().numpy()
+        mean[poor] = columns.mean(axis=0)
+        columns -= mean[poor]
+        squares[poor] = np.einsum("td,td->d", columns, columns)
+    return mean, squares
 
-    This thread alone sweeps, without a temporary: waking torch's threads for so little takes longer wherever the cores
-    are shared.
-    """
-    count = len(values) - len(padding)
-    raw = np.einsum("td,td->d", values, values).astype(np.float64)  # padding included
-    rows = values[padding]
-    mean = np.einsum("t,td->d", weights, values).astype(np.float64) / count
-    squares = raw - np.einsum("td,td->d", rows, rows) - count * mean**2
-    wide = ~np.isfinite(squares)
-    dominant = np.flatnonzero((raw > _DOMINANT * squares) & ~wide)
-    if len(dominant):
-        pivot = mean[dominant].astype(np.float32)
-        columns = values[:, dominant] - pivot  # (rows, dominant neurons)
-        columns[padding] = 0.0
-        rest = columns.sum(axis=0) / count
-        mean[dominant] = pivot.astype(np.float64) + rest
-        squares[dominant] = np.einsum("td,td->d", columns, columns) - count * rest.astype(np.float64) ** 2
-    if wide.any():
-        columns = np.delete(values[:, wide].astype(np.float64), padding, axis=0)
-        mean[wide] = columns.mean(axis=0)
-        squares[wide] = ((columns - mean[wide]) ** 2).sum(axis=0)
-    return mean, np.maximum(squares, 0.0)
+
+def _without(block: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
+    """Leave the padding rows out."""
+    kept = torch.ones(len(block), dtype=torch.bool)
+    kept[padding] = False
+    return block[kept]
 
 
 def _cuda_moments(rows: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
@@ -69,15 +70,25 @@ class RowWriter:
             parts = held.pop(name)
             where = np.concatenate([rows for rows, _ in parts])
             order = np.argsort(where, kind="stable")
-            where, block = where[order], np.concatenate([values for _, values in parts])[order]
-            width = self._shapes[name][1]
-            for part in np.split(np.arange(len(where)), np.flatnonzero(np.diff(where) != 1) + 1):
-                if len(part):
-                    view = memoryview(block[part[0] : part[-1] + 1].tobytes())
-                    offset = self._data + self._start[name] + 4 * width * int(where[part[0]])
-                    while len(view):
-                        done = os.pwrite(self._handle, view, offset)
-                        view, offset = view[done:], offset + done
+            place = np.empty(len(order), dtype=np.int64)
+            place[order] = np.arange(len(order))
+            block = np.empty((len(order), self._shapes[name][1]), dtype=np.float32)
+            at = 0
+            for rows, values in parts:
+                block[place[at : at + len(rows)]] = values
+                at += len(rows)
+            self._send(name, where[order], block)
+
+    def _send(self, name: str, rows: np.ndarray, block: np.ndarray) -> None:
+        """Write sorted rows of a tensor."""
+        width = self._shapes[name][1]
+        edges = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
+        for start, stop in pairwise(edges):
+            view = block[start:stop].reshape(-1).view(np.uint8).data
+            offset = self._data + self._start[name] + 4 * width * int(rows[start]) if len(view) else 0
+            while len(view):
+                done = os.pwrite(self._handle, view, offset)
+                view, offset = view[done:], offset + done
 
     def close(self) -> None:
         """Close the file; what was not written is zero."""

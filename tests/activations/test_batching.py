@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny import sentences
 
-from obce_core.batching import Encoded, batches, encode
+from obce_core.batching import _BATCH_PRICE, Encoded, batches, encode
 from obce_core.errors import BadInput
 
 
@@ -65,6 +68,26 @@ def test_every_text_is_in_one_batch_with_its_own_tokens_and_padding_after_them(s
             assert mask.tolist() == [1] * length + [0] * (ids.numel() - length)
             rows.append(int(row))
     assert rows == [1, 3, 4, 0, 2]  # the longest first, ties in the order of the texts
+
+
+def cost(parts: list[list[int]]) -> int:
+    """What a division costs: its tokens with padding, and a price for every batch."""
+    return sum(_BATCH_PRICE + len(part) * max(part) for part in parts)
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=9), st.integers(1, 5))
+def test_no_other_division_of_the_sorted_texts_is_cheaper(lengths: list[int], size: int) -> None:
+    found = [[int(length) for length in batch.mask.sum(1)] for batch in batches(encoded(*lengths), size)]
+    ordered = sorted(lengths, reverse=True)
+    assert [length for part in found for length in part] == ordered
+    every = []
+    for cuts in product([False, True], repeat=len(lengths) - 1):
+        edges = [0, *(i + 1 for i, cut in enumerate(cuts) if cut), len(lengths)]
+        parts = [ordered[a:b] for a, b in pairwise(edges)]
+        if all(len(part) == 1 or (len(part) <= size and len(part) * max(part) <= 64 * size) for part in parts):
+            every.append(parts)
+    assert found in every
+    assert cost(found) == min(map(cost, every))
 
 
 def test_no_texts_are_no_batches() -> None:
