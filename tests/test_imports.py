@@ -23,7 +23,7 @@ ORDER = [
     ["settings", "components"],
     ["outside", "store", "batching", "moments", "rows", "topology"],
     ["architectures", "criteria", "texts"],
-    ["models"],
+    ["models", "hf"],
     ["activations", "analysis"],
     ["pipeline", "plan"],
     ["compression.result"],

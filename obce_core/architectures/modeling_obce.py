@@ -2,15 +2,16 @@
 
 Self-contained (torch and transformers only), so that a copy of this file can travel with a model.
 
-A cut layer keeps, head by head, some query/key pairs and some values. Stored weights are compact; for speed every head
-of a layer runs at the width of its widest head, padded with rows of zeros, which the stock attention then reads as
-equal heads. A dimension whose query was a constant and whose key stayed became one extra key row of its head, met by a
+A cut layer keeps, head by head, some query/key pairs and some values. Stored weights are compact; every head of a layer
+hands on as many slots as its widest head has, zeros in the unused ones, which the stock attention then reads as equal
+heads. A dimension whose query was a constant and whose key stayed became one extra key row of its head, met by a
 query that is always 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,6 +27,8 @@ from transformers import (
     BertForSequenceClassification,
     BertForTokenClassification,
     BertModel,
+    PreTrainedModel,
+    initialization,
 )
 
 BERT_PATHS = {
@@ -39,140 +42,181 @@ BERT_PATHS = {
 }
 
 
-class HeadRows(nn.Module):
-    """A linear map whose rows are spread over heads of `width` slots; only `rows[h]` slots of head h are used.
+class _Slotted(nn.Module):
+    """A linear map that belongs to heads of `width` slots, of which only some are used.
 
-    `extra[h]` = 1 adds one more slot to head h: a stored row without bias (`extra="stored"`, for keys), or the
-    constant 1 (`extra="one"`, for queries). Unused slots hold zeros and get no gradient from attention. Where `padded`
-    is wider than `width`, zeros are added behind every head's slots once the map is done, which is cheaper than
-    computing them.
+    It is made compact: its parameters are what is stored. `pad` turns it, once, into one matrix with zeros in the unused
+    slots, which runs faster; from then on only that copy exists, and `state_dict` still gives the compact one.
     """
 
-    def __init__(
-        self, inputs: int, rows: Sequence[int], width: int, *, extra: Sequence[int] = (), kind: str = "none", padded: int = 0
+    slots: list[int]
+    padded = False
+
+    def pad(self) -> None:
+        """Run on padded weights from now on."""
+        raise NotImplementedError
+
+    @property
+    def surplus(self) -> int:
+        """Parameters that hold padding."""
+        return 0
+
+    def _targets(self) -> list[tuple[str, torch.Tensor, list[int]]]:
+        """List each stored tensor's name, the padded tensor that holds it (slots first), and its slots there."""
+        raise NotImplementedError
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        if not self.padded:
+            super()._save_to_state_dict(destination, prefix, keep_vars)
+            return
+        for name, target, slots in self._targets():
+            stored = _stored(target[slots], name, self)
+            destination[prefix + name] = stored if keep_vars else stored.detach()
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
     ) -> None:
+        if not self.padded:
+            super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+            return
+        targets = self._targets()
+        for name, target, slots in targets:
+            if prefix + name not in state_dict:
+                missing_keys.append(prefix + name)
+                continue
+            value = state_dict[prefix + name]
+            own = _stored(target[slots], name, self)
+            if value.shape != own.shape:
+                error_msgs.append(f"{prefix}{name} has shape {list(value.shape)}, expected {list(own.shape)}.")
+                continue
+            with torch.no_grad():
+                target[slots] = _stored(value, name, self).to(target)
+        known = {prefix + name for name, _, _ in targets}
+        if strict:
+            unexpected_keys += [name for name in state_dict if name.startswith(prefix) and name not in known]
+
+
+def _stored(tensor: torch.Tensor, name: str, module: _Slotted) -> torch.Tensor:
+    """Turn a tensor with slots first into its stored form, or back: only a matrix of columns differs."""
+    return tensor.T if name == "weight" and isinstance(module, HeadColumns) else tensor
+
+
+class HeadRows(_Slotted):
+    """Hands on heads of `width` slots: rows first, then zeros.
+
+    `extra[h]` = 1 gives head h one more used slot: a stored row without bias (`kind="stored"`, for keys), or the
+    constant 1 (`kind="one"`, for queries).
+    """
+
+    def __init__(self, inputs: int, rows: Sequence[int], width: int, *, extra: Sequence[int] = (), kind: str = "none") -> None:
         super().__init__()
-        self.heads, self.padding = len(rows), max(0, padded - width)
         self.in_features, self.out_features = inputs, len(rows) * width
         starts = [head * width for head in range(len(rows))]
         self.slots = [start + i for start, count in zip(starts, rows, strict=True) for i in range(count)]
         lonely = [start + count for start, count, one in zip(starts, rows, extra, strict=True) if one] if extra else []
         self.extra_slots = lonely if kind == "stored" else []
         self.one_slots = lonely if kind == "one" else []
-        self.weight = nn.Parameter(torch.zeros(self.out_features, inputs))
-        self.bias = nn.Parameter(torch.zeros(self.out_features))
-        self.register_buffer("one", self.one_mask(), persistent=False)
+        self.weight = nn.Parameter(torch.zeros(len(self.slots), inputs))
+        self.bias = nn.Parameter(torch.zeros(len(self.slots)))
+        if self.extra_slots:
+            self.extra = nn.Parameter(torch.zeros(len(self.extra_slots), inputs))
         self.one: torch.Tensor | None
-
-    def one_mask(self) -> torch.Tensor | None:
-        """Mark the slots that are always 1, shape (heads * width,); None when there are none."""
-        if not self.one_slots:
-            return None
-        mask = torch.zeros(self.out_features, dtype=torch.bool)
-        mask[self.one_slots] = True
-        return mask
+        self.register_buffer("one", None, persistent=False)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        if not self.padded:
+            return self._spread(hidden)
         bias = self.bias if self.one is None else self.bias.masked_fill(self.one, 1.0)
         output = functional.linear(hidden, self.weight, bias)  # (batch, tokens, heads * width)
         if self.one is not None and torch.is_grad_enabled():
             output = output.masked_fill(self.one, 1.0)  # no gradient reaches the constant's weights
-        if self.padding:
-            output = functional.pad(output.unflatten(-1, (self.heads, -1)), (0, self.padding)).flatten(-2)
-        return output  # (batch, tokens, heads * padded)
+        return output
 
-    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
-        weight, bias = (self.weight, self.bias) if keep_vars else (self.weight.detach(), self.bias.detach())
-        destination[prefix + "weight"] = weight[self.slots]
-        destination[prefix + "bias"] = bias[self.slots]
+    def _spread(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Compute the stored rows and put each into its slot; a column of 0 and one of 1 fill the others."""
+        parts = [functional.linear(hidden, self.weight, self.bias)]
         if self.extra_slots:
-            destination[prefix + "extra"] = weight[self.extra_slots]
+            parts.append(functional.linear(hidden, self.extra))
+        parts += [hidden.new_zeros(*hidden.shape[:-1], 1), hidden.new_ones(*hidden.shape[:-1], 1)]
+        filled = [*self.slots, *self.extra_slots]
+        places = [len(filled)] * self.out_features
+        for place, slot in enumerate(filled):
+            places[slot] = place
+        for slot in self.one_slots:
+            places[slot] = len(filled) + 1
+        return torch.cat(parts, dim=-1).index_select(-1, torch.tensor(places, device=hidden.device))
 
-    def _load_from_state_dict(
-        self,
-        state_dict: dict[str, Any],
-        prefix: str,
-        local_metadata: dict[str, Any],
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
-    ) -> None:
-        targets = [("weight", self.weight, self.slots), ("bias", self.bias, self.slots)]
-        if self.extra_slots:
-            targets.append(("extra", self.weight, self.extra_slots))
-        _fill(targets, 0, state_dict, prefix, missing_keys, error_msgs)
-        unexpected_keys += _strangers(targets, state_dict, prefix) if strict else []
+    def pad(self) -> None:
+        if self.padded:
+            return
+        weight, bias = self.weight, self.bias
+        full, offset = weight.new_zeros(self.out_features, self.in_features), bias.new_zeros(self.out_features)
+        with torch.no_grad():
+            full[self.slots], offset[self.slots] = weight, bias
+            if self.extra_slots:
+                full[self.extra_slots] = self.extra
+                del self.extra
+        self.weight, self.bias = nn.Parameter(full, weight.requires_grad), nn.Parameter(offset, bias.requires_grad)
+        if self.one_slots:
+            self.one = torch.zeros(self.out_features, dtype=torch.bool, device=full.device)
+            self.one[self.one_slots] = True
+        self.padded = True
+
+    @property
+    def surplus(self) -> int:
+        if not self.padded:
+            return 0
+        unused = self.out_features - len(self.slots)
+        return (unused - len(self.extra_slots)) * self.in_features + unused
+
+    def _targets(self) -> list[tuple[str, torch.Tensor, list[int]]]:
+        found: list[tuple[str, torch.Tensor, list[int]]] = [("weight", self.weight, self.slots), ("bias", self.bias, self.slots)]
+        return [*found, ("extra", self.weight, self.extra_slots)] if self.extra_slots else found
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, rows={len(self.slots)}, extra={len(self.extra_slots)}"
+        return f"in_features={self.in_features}, rows={len(self.slots)}, extra={len(self.extra_slots)}, slots={self.out_features}"
 
 
-class HeadColumns(nn.Module):
-    """A linear map that reads heads of `width` slots; only `columns[h]` columns of head h are stored."""
+class HeadColumns(_Slotted):
+    """Reads heads of `width` slots, of which only `columns[h]` of head h have a stored column."""
 
     def __init__(self, outputs: int, columns: Sequence[int], width: int) -> None:
         super().__init__()
         self.in_features, self.out_features = len(columns) * width, outputs
         self.slots = [head * width + i for head, count in enumerate(columns) for i in range(count)]
-        self.weight = nn.Parameter(torch.zeros(outputs, self.in_features))
+        self.weight = nn.Parameter(torch.zeros(outputs, len(self.slots)))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, context: torch.Tensor) -> torch.Tensor:
+        if not self.padded:
+            context = context.index_select(-1, torch.tensor(self.slots, dtype=torch.long, device=context.device))
         return functional.linear(context, self.weight, self.bias)
 
-    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
-        weight, bias = (self.weight, self.bias) if keep_vars else (self.weight.detach(), self.bias.detach())
-        destination[prefix + "weight"] = weight[:, self.slots]
-        destination[prefix + "bias"] = bias
+    def pad(self) -> None:
+        if self.padded:
+            return
+        full = self.weight.new_zeros(self.out_features, self.in_features)
+        with torch.no_grad():
+            full[:, self.slots] = self.weight
+        self.weight = nn.Parameter(full, self.weight.requires_grad)
+        self.padded = True
 
-    def _load_from_state_dict(
-        self,
-        state_dict: dict[str, Any],
-        prefix: str,
-        local_metadata: dict[str, Any],
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
-    ) -> None:
-        every = list(range(self.out_features))
-        targets = [("weight", self.weight.T, self.slots), ("bias", self.bias, every)]
-        _fill(targets, 1, state_dict, prefix, missing_keys, error_msgs)
-        unexpected_keys += _strangers(targets, state_dict, prefix) if strict else []
+    @property
+    def surplus(self) -> int:
+        return self.out_features * (self.in_features - len(self.slots)) if self.padded else 0
+
+    def _targets(self) -> list[tuple[str, torch.Tensor, list[int]]]:
+        return [("weight", self.weight.T, self.slots), ("bias", self.bias, list(range(self.out_features)))]
 
     def extra_repr(self) -> str:
-        return f"columns={len(self.slots)}, out_features={self.out_features}"
-
-
-def _fill(
-    targets: Sequence[tuple[str, torch.Tensor, list[int]]],
-    axis: int,
-    state_dict: Mapping[str, torch.Tensor],
-    prefix: str,
-    missing: list[str],
-    errors: list[str],
-) -> None:
-    """Copy compact tensors into their slots; `axis` 1 means that a stored matrix is the transpose of its target."""
-    for name, target, slots in targets:
-        if prefix + name not in state_dict:
-            missing.append(prefix + name)
-            continue
-        value = state_dict[prefix + name]
-        rows = value.T if axis == 1 and value.dim() == 2 else value
-        if tuple(rows.shape) != (len(slots), *target.shape[1:]):
-            errors.append(f"{prefix}{name} has shape {list(value.shape)}, expected {len(slots)} rows or columns.")
-            continue
-        with torch.no_grad():
-            if name != "extra":
-                target.zero_()
-            target[slots] = rows.to(target)
-
-
-def _strangers(targets: Sequence[tuple[str, torch.Tensor, list[int]]], state_dict: Mapping[str, torch.Tensor], prefix: str) -> list[str]:
-    """List the tensors of a module that it has no place for, such as an extra row in a layer without one."""
-    known = {prefix + name for name, _, _ in targets}
-    return [name for name in state_dict if name.startswith(prefix) and name not in known]
+        return f"columns={len(self.slots)}, slots={self.in_features}, out_features={self.out_features}"
 
 
 def head_width(widths: Mapping[str, Sequence[int]]) -> int:
@@ -182,12 +226,6 @@ def head_width(widths: Mapping[str, Sequence[int]]) -> int:
     """
     keys = (pairs + extra for pairs, extra in zip(widths["pairs"], widths["extra"], strict=True))
     return max(1, *keys, *widths["values"])
-
-
-def map_width(rows: Sequence[int], width: int) -> int:
-    """Return the slots of a head that a map computes: its own widest head's, or all `width` when padding saves little."""
-    own = max(1, *rows)
-    return own if 4 * own <= 3 * width else width
 
 
 def shrink_layer(layer: nn.Module, widths: Mapping[str, Any], paths: Mapping[str, str] = BERT_PATHS) -> None:
@@ -201,10 +239,9 @@ def shrink_layer(layer: nn.Module, widths: Mapping[str, Any], paths: Mapping[str
     width = head_width(widths)
     pairs, extra, values = widths["pairs"], widths["extra"], widths["values"]
     middle = int(widths["intermediate"])
-    keys = map_width([count + one for count, one in zip(pairs, extra, strict=True)], width)
-    _put(layer, paths["query"], HeadRows(hidden, pairs, keys, extra=extra, kind="one", padded=width))
-    _put(layer, paths["key"], HeadRows(hidden, pairs, keys, extra=extra, kind="stored", padded=width))
-    _put(layer, paths["value"], HeadRows(hidden, values, map_width(values, width), padded=width))
+    _put(layer, paths["query"], HeadRows(hidden, pairs, width, extra=extra, kind="one"))
+    _put(layer, paths["key"], HeadRows(hidden, pairs, width, extra=extra, kind="stored"))
+    _put(layer, paths["value"], HeadRows(hidden, values, width))
     _put(layer, paths["attention_output"], HeadColumns(hidden, values, width))
     full: Any = layer.get_submodule(paths["intermediate"])
     if middle != full.out_features:
@@ -214,6 +251,17 @@ def shrink_layer(layer: nn.Module, widths: Mapping[str, Any], paths: Mapping[str
     attention.attention_head_size = width
     if hasattr(attention, "all_head_size"):
         attention.all_head_size = len(pairs) * width
+
+
+def slotted(model: nn.Module) -> list[_Slotted]:
+    """List the maps of a model that belong to heads of slots."""
+    return [module for module in model.modules() if isinstance(module, _Slotted)]
+
+
+def pad_layers(model: nn.Module) -> None:
+    """Run every cut layer of a model on padded weights from now on; done once the stored tensors are in place."""
+    for module in slotted(model):
+        module.pad()
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
@@ -230,15 +278,40 @@ def _put(root: nn.Module, path: str, module: nn.Module) -> None:
     setattr(root.get_submodule(parent) if parent else root, name, module)
 
 
+_HEADS = (
+    "PreTraining",
+    "MaskedLM",
+    "NextSentencePrediction",
+    "SequenceClassification",
+    "TokenClassification",
+    "MultipleChoice",
+    "QuestionAnswering",
+)
+AUTO_CLASSES = {"AutoModel": "ObceBertModel"} | {f"AutoModelFor{head}": f"ObceBertFor{head}" for head in _HEADS}
+"""The class here that each Auto class of transformers opens."""
+
+AUTO_MAP = {"AutoConfig": "modeling_obce.ObceBertConfig"} | {auto: f"modeling_obce.{name}" for auto, name in AUTO_CLASSES.items()}
+"""What config.json says of this file, so that transformers finds it in the model's folder."""
+
+
 class ObceBertConfig(BertConfig):
     """A BertConfig with the widths of every layer: a list of `pairs`, `extra`, `values`, `intermediate`, or None."""
 
     model_type = "obce-bert"
 
     widths: list | None = None
+    auto_map: dict | None = None
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        super().__post_init__(**kwargs)
+        self.auto_map = dict(AUTO_MAP)
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: str = "AutoConfig") -> None:
+        """Leave `auto_map` alone: it names every class, where transformers would write one."""
 
 
-class _Uneven(nn.Module):
+class _Uneven(PreTrainedModel):
     """Build a stock Bert class, then shrink the layers that the config names."""
 
     config_class = ObceBertConfig
@@ -249,6 +322,60 @@ class _Uneven(nn.Module):
         for layer, widths in zip(self.base_model.encoder.layer, config.widths or (), strict=bool(config.widths)):
             if widths is not None:
                 shrink_layer(layer, widths)
+
+    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """Count the stored parameters: padding is none."""
+        held = super().num_parameters(only_trainable=only_trainable, exclude_embeddings=exclude_embeddings)
+        counted = (module for module in slotted(self) if not only_trainable or module.weight.requires_grad)
+        return held - sum(module.surplus for module in counted)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """Load a saved model; the embeddings and the encoder must be there, tensor by tensor.
+
+        Raises:
+            ValueError: a tensor of embeddings or encoder is missing, left over, or of another shape; names it. A task
+                head or pooler that is absent starts at random, one that is left over is ignored, as in transformers.
+        """
+        wants_info, lenient = kwargs.pop("output_loading_info", False), kwargs.pop("ignore_mismatched_sizes", False)
+        model, info = super().from_pretrained(
+            pretrained_model_name_or_path, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
+        )
+        prefix = cls.base_model_prefix + "."
+        for what, names in (("is missing", info["missing_keys"]), ("belongs to no part of this model", info["unexpected_keys"])):
+            for name in sorted(names):
+                if name.removeprefix(prefix).startswith(("embeddings.", "encoder.")):
+                    raise ValueError(f"{pretrained_model_name_or_path}: tensor {name} {what}; the model is not loaded.")
+        for name, stored, expected in sorted(info["mismatched_keys"]):
+            if not lenient or name.removeprefix(prefix).startswith(("embeddings.", "encoder.")):
+                raise ValueError(
+                    f"{pretrained_model_name_or_path}: tensor {name} has shape {list(stored)}, expected {list(expected)}; the model is "
+                    "not loaded."
+                )
+        pad_layers(model)
+        return (model, info) if wants_info else model
+
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> Any:
+        """Save compact weights, and this file beside them so that the folder opens without the package that made it."""
+        self.config.auto_map = dict(AUTO_MAP)
+        folder = Path(save_directory)
+        if not folder.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "modeling_obce.py").write_bytes(Path(__file__).read_bytes())
+        return super().save_pretrained(save_directory, *args, **kwargs)
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
+        """Leave `auto_map` alone: it names every class, where transformers would write one."""
+
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, _Slotted):
+            for name, tensor in module.named_parameters(recurse=False):
+                if name == "bias":
+                    initialization.zeros_(tensor)
+                else:
+                    initialization.normal_(tensor, mean=0.0, std=self.config.initializer_range)
 
 
 class ObceBertModel(_Uneven, BertModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from obce_core.architectures import EncoderShape, Family, family_of
 from obce_core.architectures.config import read_config, read_fields, read_labels
+from obce_core.architectures.modeling_obce import pad_layers
 from obce_core.compression.card import model_card
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.check import ModelReport, check_model
@@ -51,6 +53,9 @@ def write_checkpoint(
     save_file({names[name]: tensor.contiguous() for name, tensor in state.items()}, stage / WEIGHTS, metadata={"format": "pt"})
     save_file(dict(constants), stage / COMPENSATION, metadata={"format": "pt"})
     atomic_write(stage / CONFIG, json.dumps(model.config.to_diff_dict() | _class_names(model), indent=1, sort_keys=True) + "\n")
+    if getattr(model.config, "auto_map", None):
+        code = Path(inspect.getfile(type(model)))
+        atomic_write(stage / code.name, code.read_bytes())
     write_json(stage / PLAN, plan)
     for name in (*TOKENIZER_FILES, *SIDE_FILES):
         found = report.source.file(name)
@@ -70,6 +75,8 @@ def load(where: str | Path, *, device: str = "auto", dtype: str = "float32") -> 
 
     >>> model, tokenizer = load("demo")                                                # doctest: +SKIP
     """
+    import obce_core.hf  # noqa: F401  (so that pipelines and Auto classes know what is handed out)
+
     source = locate(where)
     if not is_compressed(source):
         stock = load_model(check_model(source), device=device, dtype=dtype)
@@ -133,7 +140,9 @@ def build_compact(report: ModelReport, widths: list[LayerWidths | None], state: 
     cls: Any = report.family.compact_class(report.architecture)
     rows = [None if row is None else width_entry(row) for row in widths]
     config = cls.config_class(**report.config, widths=rows, architectures=[report.architecture])
-    return build(cls, config, report, state)
+    model = build(cls, config, report, state)
+    pad_layers(model)
+    return model
 
 
 def width_entry(row: LayerWidths) -> dict[str, Any]:

@@ -31,26 +31,52 @@ def test_a_layer_runs_at_its_widest_head(pairs: Any, extra: Any, values: Any, sl
     assert head_width({"pairs": pairs, "extra": extra, "values": values}) == slots
 
 
+def laid_out(module: Any, layout: str) -> Any:
+    """Turn a freshly made module into one of the two layouts."""
+    if layout == "padded":
+        module.pad()
+    assert module.padded is (layout == "padded")
+    return module
+
+
+LAYOUTS = pytest.mark.parametrize("layout", ["compact", "padded", "filled, then padded"])
+
+
+def load_into(module: Any, state: dict[str, torch.Tensor], layout: str) -> Any:
+    """Fill a module in one of the orders that occur: before padding (from_pretrained), after it (a resumed training)."""
+    laid_out(module, layout).load_state_dict(state)
+    if layout == "filled, then padded":
+        module.pad()
+        module.pad()
+    return module
+
+
+@LAYOUTS
 @pytest.mark.parametrize(("pairs", "extra", "values", "slots"), WIDTHS)
-def test_compact_tensors_come_out_as_they_went_in(pairs: Any, extra: Any, values: Any, slots: int) -> None:
-    keys = HeadRows(5, pairs, slots, extra=extra, kind="stored")
+def test_compact_tensors_come_out_as_they_went_in(pairs: Any, extra: Any, values: Any, slots: int, layout: str) -> None:
     told = {"weight": filled((sum(pairs), 5)), "bias": filled((sum(pairs),), 500.0)}
     if sum(extra):
         told["extra"] = filled((sum(extra), 5), 900.0)
-    keys.load_state_dict(told)
+    keys = load_into(HeadRows(5, pairs, slots, extra=extra, kind="stored"), told, layout)
     assert {name: tensor.tolist() for name, tensor in keys.state_dict().items()} == {n: t.tolist() for n, t in told.items()}
-    assert keys.weight.shape == (len(pairs) * slots, 5)
-    assert int((keys.weight != 0).any(1).sum()) == sum(pairs) + sum(extra)
+    stored = sum(tensor.numel() for tensor in told.values())
+    assert sum(tensor.numel() for tensor in keys.parameters()) - keys.surplus == stored
+    if layout == "compact":
+        assert keys.surplus == 0
+    else:
+        assert keys.weight.shape == (len(pairs) * slots, 5)
+        assert int((keys.weight != 0).any(1).sum()) == sum(pairs) + sum(extra)
 
-    columns = HeadColumns(6, values, slots)
     told = {"weight": filled((6, sum(values))), "bias": filled((6,), 500.0)}
-    columns.load_state_dict(told)
+    columns = load_into(HeadColumns(6, values, slots), told, layout)
     assert {name: tensor.tolist() for name, tensor in columns.state_dict().items()} == {n: t.tolist() for n, t in told.items()}
+    assert sum(tensor.numel() for tensor in columns.parameters()) - columns.surplus == 6 * sum(values) + 6
 
 
-def test_rows_stand_in_the_slots_of_their_heads_and_the_extra_query_is_one() -> None:
-    queries = HeadRows(2, (1, 2), 3, extra=(1, 0), kind="one")
-    queries.load_state_dict({"weight": torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]), "bias": torch.tensor([0.5, 0.25, 0.125])})
+@LAYOUTS
+def test_rows_stand_in_the_slots_of_their_heads_and_the_extra_query_is_one(layout: str) -> None:
+    state = {"weight": torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]), "bias": torch.tensor([0.5, 0.25, 0.125])}
+    queries = load_into(HeadRows(2, (1, 2), 3, extra=(1, 0), kind="one"), state, layout)
     hidden = torch.tensor([10.0, 100.0])
     expected = [10.5, 1.0, 0.0, 200.25, 30.125, 0.0]
     with torch.no_grad():
@@ -59,28 +85,43 @@ def test_rows_stand_in_the_slots_of_their_heads_and_the_extra_query_is_one() -> 
     assert "extra" not in queries.state_dict()
 
 
-def test_columns_read_the_slots_of_their_heads() -> None:
-    columns = HeadColumns(1, (1, 2), 3)
-    columns.load_state_dict({"weight": torch.tensor([[2.0, 3.0, 5.0]]), "bias": torch.tensor([0.5])})
+@LAYOUTS
+def test_extra_rows_stand_behind_the_pairs_of_their_head_and_have_no_bias(layout: str) -> None:
+    state = {"weight": torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]), "bias": torch.tensor([0.5, 0.25, 0.125])}
+    keys = HeadRows(2, (1, 2), 3, extra=(1, 0), kind="stored")
+    load_into(keys, state | {"extra": torch.tensor([[1.0, 1.0]])}, layout)
+    assert keys(torch.tensor([10.0, 100.0])).tolist() == [10.5, 110.0, 0.0, 200.25, 30.125, 0.0]
+
+
+@LAYOUTS
+def test_columns_read_the_slots_of_their_heads(layout: str) -> None:
+    columns = load_into(HeadColumns(1, (1, 2), 3), {"weight": torch.tensor([[2.0, 3.0, 5.0]]), "bias": torch.tensor([0.5])}, layout)
     assert columns(torch.tensor([1.0, 70.0, 70.0, 10.0, 100.0, 70.0])).tolist() == [2.0 + 30.0 + 500.0 + 0.5]
+
+
+def test_a_frozen_map_stays_frozen_when_it_is_padded() -> None:
+    for module in (HeadRows(2, (1, 2), 3, extra=(1, 0), kind="stored"), HeadColumns(1, (1, 2), 3)):
+        module.requires_grad_(False).pad()
+        assert not any(tensor.requires_grad for tensor in module.parameters())
 
 
 # tensor to damage, fragment of the message
 DAMAGED = [
-    ({"weight": torch.zeros(2, 5)}, "weight has shape \\[2, 5\\], expected 3 rows or columns"),
-    ({"weight": torch.zeros(3, 4)}, "weight has shape \\[3, 4\\]"),
-    ({"bias": torch.zeros(4)}, "bias has shape \\[4\\]"),
-    ({"extra": torch.zeros(2, 5)}, "extra has shape \\[2, 5\\]"),
+    ({"weight": torch.zeros(2, 5)}, "weight.* shape .*\\[2, 5\\]"),
+    ({"weight": torch.zeros(3, 4)}, "weight.* shape .*\\[3, 4\\]"),
+    ({"bias": torch.zeros(4)}, "bias.* shape .*\\[4\\]"),
+    ({"extra": torch.zeros(2, 5)}, "extra.* shape .*\\[2, 5\\]"),
     ({"extra": None}, 'Missing key.*"extra"'),
     ({"bias": None}, 'Missing key.*"bias"'),
     ({"strange": torch.zeros(1)}, 'Unexpected key.*"strange"'),
 ]
 
 
+@pytest.mark.parametrize("layout", ["compact", "padded"])
 @pytest.mark.parametrize(("change", "message"), DAMAGED)
-def test_tensors_that_do_not_fit_are_named(change: dict[str, Any], message: str) -> None:
+def test_tensors_that_do_not_fit_are_named(change: dict[str, Any], message: str, layout: str) -> None:
     state = {"weight": torch.zeros(3, 5), "bias": torch.zeros(3), "extra": torch.zeros(1, 5)} | change
-    module = HeadRows(5, (1, 2), 3, extra=(1, 0), kind="stored")
+    module = laid_out(HeadRows(5, (1, 2), 3, extra=(1, 0), kind="stored"), layout)
     with pytest.raises(RuntimeError, match=message):
         module.load_state_dict({name: tensor for name, tensor in state.items() if tensor is not None})
 

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file as load_numpy
 from tiny import copy_folder, edit_config, edit_tensors, sentences
 
 from obce_core.analysis import Analysis
+from obce_core.architectures import modeling_obce
 from obce_core.batching import batches, encode
 from obce_core.compression import build, checkpoint
 from obce_core.compression.build import compress
@@ -69,7 +70,8 @@ def test_the_folder_has_everything_and_no_pickle(cut: Path, tiny_folder: Path, p
         "MANIFEST.json",
     } <= names
     assert {path.name for path in tiny_folder.iterdir() if "token" in path.name or "vocab" in path.name} <= names
-    assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl", ".py"))]
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl"))]
+    assert (cut / "modeling_obce.py").read_bytes() == Path(modeling_obce.__file__).read_bytes()
     assert manifest_faults(cut) == []
     assert to_document(read_plan(cut / "pruning_plan.json", tiny_analysis)) == to_document(plan)
 
@@ -89,7 +91,7 @@ def test_the_config_has_the_widths_of_every_head_and_an_uncut_layer_has_none(cut
     assert (config["model_type"], config["architectures"]) == ("obce-bert", ["ObceBertModel"])
     assert [row is None for row in config["widths"]] == [True, False, False, True]
     assert config["widths"][1] == {"pairs": [6, 7, 8], "extra": [1, 1, 0], "values": [0, 8, 8], "intermediate": 40}
-    assert "auto_map" not in config
+    assert config["auto_map"]["AutoModelForMaskedLM"] == "modeling_obce.ObceBertForMaskedLM"
     assert "_name_or_path" not in config
 
 
