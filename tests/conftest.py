@@ -78,6 +78,16 @@ def tiny_analysis(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
+def tiny_cut(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cut some of everything in the tiny model."""
+    from tiny import some_of_everything
+
+    from obce_core.compression.build import compress
+
+    return compress(tiny_analysis, some_of_everything(tiny_analysis), tmp_path_factory.mktemp("cuts") / "cut", device="cpu").folder
+
+
+@pytest.fixture(scope="session")
 def demo_analysis(needs_demo: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Analyse the demo model on 24 demo texts, eight more held out."""
     from dataclasses import replace

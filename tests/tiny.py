@@ -13,6 +13,7 @@ import numpy as np
 from obce_core.analysis import BASE_COLUMNS, STORED_CRITERIA, Analysis
 from obce_core.architectures import FAMILIES
 from obce_core.components import COMPONENTS
+from obce_core.plan import Hand, Intent, Plan, resolve
 from obce_core.texts import Texts
 
 SIZES = {
@@ -100,6 +101,19 @@ def sample(count: int = 20, *, heldout: int = 6, seed: int = 0) -> Texts:
     """Make a frozen sample with held-out texts."""
     every = sentences(count + heldout, seed=seed)
     return Texts(texts=every[:count], source="test", seed=seed, available=count + heldout, heldout=every[count:])
+
+
+def some_of_everything(analysis: Analysis, **intent: Any) -> Plan:
+    """Cut some of everything in the tiny model's layers; heads 0 and 1 need an extra row, head 2 does not."""
+    drop = []
+    for layer in range(1, analysis.shape.layers + 1):
+        drop += [
+            Hand(layer=layer, component="query", neurons=(0, 1, 9, 17)),
+            Hand(layer=layer, component="key", neurons=(2, 17, 20)),
+            Hand(layer=layer, component="value", neurons=(3, 4, 5, 12, 23)),
+            Hand(layer=layer, component="intermediate", neurons=tuple(range(0, 40, 3))),
+        ]
+    return resolve(analysis, Intent(drop=tuple(drop), **intent))
 
 
 def copy_folder(source: Path, target: Path, **changes: Any) -> Path:

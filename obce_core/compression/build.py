@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from obce_core.analysis import Analysis, read_analysis
 from obce_core.batching import Encoded, encode
-from obce_core.components import CUTTABLE
 from obce_core.compression.checkpoint import build_compact, write_checkpoint
-from obce_core.compression.fold import fold_layer
-from obce_core.compression.mask import Removed, masked
+from obce_core.compression.mask import masked
+from obce_core.compression.origin import MODEL_FORMAT, fixed_config
+from obce_core.compression.removed import Removed, removed_neurons, to_tensors
 from obce_core.compression.result import RESULT, Compressed, models_home, read_compressed
+from obce_core.compression.state import fold_state
 from obce_core.errors import Cancelled, Mismatch, ModelError
 from obce_core.fidelity import fidelity, largest_difference
 from obce_core.models import ModelReport, ModelSource, check_model, locate
@@ -24,7 +24,7 @@ from obce_core.plan.budget import count, plan_widths
 from obce_core.plan.document import read_plan, to_document
 from obce_core.plan.plan import Plan
 from obce_core.plan.widths import LayerWidths
-from obce_core.store import check_target, is_complete, staged_folder, write_json
+from obce_core.store import check_target, digest, is_complete, staged_folder, write_json
 from obce_core.version import versions
 
 TOLERANCE = 1e-5
@@ -71,14 +71,14 @@ def compress(
         check_target(target, overwrite=overwrite)
     report = _same_model(source, model)
     steps = _Steps(source.shape.layers + 4, progress, cancelled)
-    widths, state, constants = _fold(source, chosen, report, steps)
+    removed = removed_neurons(source, chosen)
+    widths, state = _fold(read_state(report), source, chosen, report, removed, steps)
     with staged_folder(target, overwrite=overwrite, keep_existing=out is None) as stage:
         cut = build_compact(report, list(widths), state).eval()
         _check_shapes(cut, widths, report)
         original = load_model(report, device=device)
         cut = cut.to(next(original.model.parameters()).device)
         steps.next()
-        removed = removed_neurons(source, chosen)
         proof = _encode(original, source, source.texts.heldout[:PROOF_TEXTS] or source.texts.texts[:PROOF_TEXTS])
         with masked(original.base, report.family, removed):
             difference = largest_difference(original.model, cut, proof)
@@ -95,9 +95,12 @@ def compress(
             smaller = base_model(cut, report.family.root)
             close = fidelity(original.base, smaller, _encode(original, source, held), cancelled=cancelled)
         steps.next()
+        document = to_document(chosen)
         facts = {
-            "format": "obce-model/1",
+            "format": MODEL_FORMAT,
             "plan": chosen.digest,
+            "plan_document": digest(document),
+            "config": fixed_config(report),
             "analysis": source.id,
             "model": dict(chosen.model),
             "budget": asdict(count(source, chosen)),
@@ -106,20 +109,10 @@ def compress(
             "fidelity": asdict(close) if close else None,
             "versions": versions(),
         }
-        write_checkpoint(stage, cut, state, report, to_document(chosen), constants, facts)
+        write_checkpoint(stage, cut, state, report, document, to_tensors(removed), facts)
         write_json(stage / RESULT, facts)
         steps.next()
     return read_compressed(target)
-
-
-def removed_neurons(analysis: Analysis, plan: Plan) -> Removed:
-    """Return what the masked twin needs: for each cut cell the removed neurons and the constants in their place."""
-    found: dict[tuple[int, str], tuple[torch.Tensor, torch.Tensor]] = {}
-    for layer, row in plan.kept.items():
-        for component, mask in row.items():
-            values = plan.intent.compensation.constants(analysis.cell(layer, component))
-            found[layer, component] = torch.from_numpy(~mask), torch.from_numpy(np.ascontiguousarray(values))
-    return found
 
 
 def _same_model(analysis: Analysis, where: str | Path | ModelSource | None) -> ModelReport:
@@ -138,33 +131,14 @@ def _same_model(analysis: Analysis, where: str | Path | ModelSource | None) -> M
 
 
 def _fold(
-    analysis: Analysis, plan: Plan, report: ModelReport, steps: _Steps
-) -> tuple[list[LayerWidths | None], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """Fold every cut layer in float64; return widths by layer, the whole state, and the constants of cut cells."""
-    state, family, shape = read_state(report), report.family, report.shape
-    widths: list[LayerWidths | None] = []
-    stored: dict[str, torch.Tensor] = {}
-    for layer in range(1, shape.layers + 1):
-        steps.next()
-        if layer not in plan.kept:
-            widths.append(None)
-            continue
-        paths = {c: family.linear(layer, c) for c in (*CUTTABLE, "attention_output", "output")}
-        weights = {f"{c}.{p}": state[f"{path}.{p}"].double().numpy() for c, path in paths.items() for p in ("weight", "bias")}
-        masks = {c: plan.mask(layer, c, shape) for c in CUTTABLE}
-        constants = {c: plan.intent.compensation.constants(analysis.cell(layer, c)) for c in CUTTABLE}
-        folded = fold_layer(weights, masks, constants, shape)
-        widths.append(folded.widths)
-        for name, tensor in folded.tensors.items():
-            component, part = name.split(".")
-            state[f"{paths[component]}.{part}"] = torch.from_numpy(tensor).float()
-        for component in plan.kept[layer]:
-            stored[f"layer.{layer}.{component}"] = torch.from_numpy(np.ascontiguousarray(constants[component]))
-    planned = plan_widths(analysis, plan)
-    for layer, (built, wanted) in enumerate(zip(widths, planned, strict=True), start=1):
+    state: dict[str, torch.Tensor], analysis: Analysis, plan: Plan, report: ModelReport, removed: Removed, steps: _Steps
+) -> tuple[list[LayerWidths | None], dict[str, torch.Tensor]]:
+    """Fold every cut layer and hold its widths against those that the plan counts."""
+    widths, folded = fold_state(state, report.family, report.shape, removed, next_layer=steps.next)
+    for layer, (built, wanted) in enumerate(zip(widths, plan_widths(analysis, plan), strict=True), start=1):
         if built is not None and built != wanted:
             raise Mismatch(f"Layer {layer}: folding gave other widths than the plan counts.")
-    return widths, state, stored
+    return widths, folded
 
 
 def _check_shapes(model: torch.nn.Module, widths: list[LayerWidths | None], report: ModelReport) -> None:

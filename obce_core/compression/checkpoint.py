@@ -16,6 +16,8 @@ from obce_core.architectures import EncoderShape, Family, family_of
 from obce_core.architectures.config import read_config, read_fields, read_labels
 from obce_core.architectures.modeling_obce import pad_layers
 from obce_core.compression.card import model_card
+from obce_core.compression.origin import PLAN, read_origin
+from obce_core.compression.removed import COMPENSATION
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.compressed import PREFIX, is_compressed
@@ -25,7 +27,7 @@ from obce_core.models.weights import FLOATS, read_header
 from obce_core.plan.widths import LayerWidths, original_widths, stored_shapes
 from obce_core.store import atomic_write, write_json
 
-PLAN, COMPENSATION, CARD = "pruning_plan.json", "compensation.safetensors", "README.md"
+CARD = "README.md"
 
 
 class Loaded(NamedTuple):
@@ -88,11 +90,12 @@ def load(where: str | Path, *, device: str = "auto", dtype: str = "float32") -> 
 
 
 def check_compressed(source: ModelSource) -> tuple[ModelReport, list[LayerWidths | None]]:
-    """Check a compressed folder before anything is built: config, widths of every head, tensors and their shapes.
+    """Check a compressed folder before anything is built: config, widths of every head, tensors and their shapes, and
+    that plan, constants and config are those of the cut (see `read_origin`).
 
     Raises:
-        ConfigError: a field or a width that is impossible.
-        ModelError: a tensor is missing, left over, or of another shape; names it.
+        ConfigError: a field or a width that is impossible or was edited.
+        ModelError: a tensor or file is missing, left over, altered, or of another shape; names it.
     """
     raw = read_config(source.required(CONFIG))
     family = family_of(str(raw.get("model_type", ""))[len(PREFIX) :])
@@ -122,6 +125,7 @@ def check_compressed(source: ModelSource) -> tuple[ModelReport, list[LayerWidths
         source=source, family=family, architecture=family.architecture(named[0].removeprefix("Obce")), shape=shape,
         config=config, ignored=(), tensors=tensors, extra=tuple(extra),
     )  # fmt: skip
+    read_origin(report, widths)
     return report, widths
 
 
@@ -135,12 +139,14 @@ def compact_tensors(family: Family, config: Mapping[str, Any], widths: list[Laye
     return found
 
 
-def build_compact(report: ModelReport, widths: list[LayerWidths | None], state: dict[str, torch.Tensor]) -> PreTrainedModel:
-    """Build the uneven model and fill it from compact tensors, named relative to the base model."""
+def build_compact(
+    report: ModelReport, widths: list[LayerWidths | None], state: dict[str, torch.Tensor], *, dtype: torch.dtype = torch.float32
+) -> PreTrainedModel:
+    """Build the uneven model in `dtype` and fill it from compact tensors, named relative to the base model."""
     cls: Any = report.family.compact_class(report.architecture)
     rows = [None if row is None else width_entry(row) for row in widths]
     config = cls.config_class(**report.config, widths=rows, architectures=[report.architecture])
-    model = build(cls, config, report, state)
+    model = build(cls, config, report, state, dtype=dtype)
     pad_layers(model)
     return model
 

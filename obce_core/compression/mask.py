@@ -5,16 +5,14 @@ It shares nothing with folding, so that the two can be held against each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 
 from obce_core.architectures import Family
-
-Removed = Mapping[tuple[int, str], tuple[torch.Tensor, torch.Tensor]]
-"""For each cut cell (layer from 1, component): the removed neurons, shape (neurons,), booleans, and their constants."""
+from obce_core.compression.removed import Removed
 
 
 @contextmanager

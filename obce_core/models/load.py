@@ -106,10 +106,12 @@ def read_state(report: ModelReport) -> dict[str, torch.Tensor]:
     return {report.family.strip_root(name): tensor.float() for name, tensor in floats.items()}
 
 
-def build(cls: type, config: PretrainedConfig, report: ModelReport, state: dict[str, torch.Tensor]) -> PreTrainedModel:
-    """Build a model without random work and fill it; a pooler or head may be absent in the file, an encoder not."""
+def build(
+    cls: type, config: PretrainedConfig, report: ModelReport, state: dict[str, torch.Tensor], *, dtype: torch.dtype = torch.float32
+) -> PreTrainedModel:
+    """Build a model in `dtype` without random work and fill it; a pooler or head may be absent in the file, an encoder not."""
     with no_init_weights():
-        model = cls(config)
+        model = cls(config).to(dtype)
     root = report.family.root
     own = model.state_dict()
     prefix = f"{root}." if hasattr(model, root) else ""
@@ -143,8 +145,8 @@ def _start_absent(model: PreTrainedModel, absent: list[str], config: PretrainedC
             if name in tied or name not in parameters:
                 continue
             tensor = parameters[name]
-            if tensor.dim() > 1:
-                tensor.normal_(0.0, config.initializer_range, generator=generator)
+            if tensor.dim() > 1:  # drawn in float32 whatever the dtype, so that every build starts alike
+                tensor.copy_(torch.empty(tensor.shape).normal_(0.0, config.initializer_range, generator=generator))
             else:
                 tensor.fill_(1.0 if name in norms else 0.0)
 

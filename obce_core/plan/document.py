@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from obce_core.analysis import Analysis, read_analysis
+from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
 from obce_core.errors import AnalysisError, PathError, PlanError, UnknownName, shorten
 from obce_core.outside import parse_json, parse_yaml, render_yaml
-from obce_core.plan.intent import Compensation, Hand, Intent
-from obce_core.plan.plan import Plan, resolve, to_ranges
+from obce_core.plan.intent import Compensation, Hand, Intent, check_cuttable
+from obce_core.plan.plan import Kept, Plan, resolve, to_ranges
 from obce_core.settings import MAX_PLAN_JSON_BYTES, MAX_PLAN_YAML_BYTES
 from obce_core.store import atomic_write
 
@@ -125,13 +126,8 @@ def parse_document(raw: bytes, name: str) -> dict[str, Any]:
 
 def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "plan") -> Plan:
     """Check a plan's plain data against an analysis and return the plan."""
-    _only(document, _PLAN_KEYS, name)
-    if document.get("format") != FORMAT:
-        raise PlanError(f"{name}: format is {shorten(document.get('format'))!r}; this version reads {FORMAT}.")
-    model = _mapping(document.get("model"), f"{name}: model")
-    _only(model, ("name", "revision", "weights_sha256"), f"{name}: model")
+    theirs = read_model(document, name)
     ours = str(analysis.meta["model"]["weights_sha256"])
-    theirs = str(model.get("weights_sha256", ""))
     if theirs != ours:
         raise PlanError(
             f"{name} was made for model {shorten(theirs[:12])}…, this analysis is of {ours[:12]}….",
@@ -139,13 +135,42 @@ def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "
         )
     intent = parse_intent(document.get("intent"), f"{name}: intent")
     plan = resolve(analysis, intent)
-    fact = _mapping(document.get("fact"), f"{name}: fact")
-    _only(fact, ("kept",), f"{name}: fact")
-    _compare(plan, _mapping(fact.get("kept"), f"{name}: fact.kept"), analysis, name)
+    _compare(plan, read_kept(document, analysis.shape, name), analysis.shape, name)
     earlier = document.get("earlier", [])
     if not isinstance(earlier, list) or not all(isinstance(entry, dict) for entry in earlier):
         raise PlanError(f"{name}: earlier must be a list of plans.")
     return Plan(model=plan.model, analysis=plan.analysis, intent=intent, kept=plan.kept, notes=plan.notes, earlier=tuple(earlier))
+
+
+def read_model(document: Mapping[str, Any], name: str) -> str:
+    """Check a plan's keys and format and return the sha256 of the weights that it is for."""
+    _only(document, _PLAN_KEYS, name)
+    if document.get("format") != FORMAT:
+        raise PlanError(f"{name}: format is {shorten(document.get('format'))!r}; this version reads {FORMAT}.")
+    model = _mapping(document.get("model"), f"{name}: model")
+    _only(model, ("name", "revision", "weights_sha256"), f"{name}: model")
+    return str(model.get("weights_sha256", ""))
+
+
+def read_kept(document: Mapping[str, Any], shape: EncoderShape, name: str) -> dict[int, dict[str, np.ndarray]]:
+    """Read the kept neurons that a plan states as its fact, as `Plan.kept` has them; nothing is resolved again."""
+    fact = _mapping(document.get("fact"), f"{name}: fact")
+    _only(fact, ("kept",), f"{name}: fact")
+    told: dict[tuple[int, str], np.ndarray] = {}
+    for layer, row in _mapping(fact.get("kept"), f"{name}: fact.kept").items():
+        number = _layer(layer, f"{name}: fact.kept")
+        if number > shape.layers:
+            raise PlanError(f"{name}: there is no layer {number}; this model has layers 1–{shape.layers}.")
+        for component, ranges in _mapping(row, f"{name}: fact.kept.{number}").items():
+            check_cuttable(number, component)
+            told[number, component] = _mask(ranges, shape.width(component), f"{name}: layer {number} {component}")
+    found: dict[int, dict[str, np.ndarray]] = {}
+    for number in range(1, shape.layers + 1):
+        for component in CUTTABLE:
+            mask = told.get((number, component))
+            if mask is not None and not mask.all():
+                found.setdefault(number, {})[component] = mask
+    return found
 
 
 def parse_intent(value: object, where: str = "intent") -> Intent:
@@ -171,22 +196,13 @@ def parse_intent(value: object, where: str = "intent") -> Intent:
     )
 
 
-def _compare(plan: Plan, kept: Mapping[str, Any], analysis: Analysis, name: str) -> None:
-    shape = analysis.shape
-    told: dict[tuple[int, str], np.ndarray] = {}
-    for layer, row in kept.items():
-        number = _layer(layer, f"{name}: fact.kept")
-        if number > shape.layers:
-            raise PlanError(f"{name}: there is no layer {number}; this model has layers 1–{shape.layers}.")
-        for component, ranges in _mapping(row, f"{name}: fact.kept.{number}").items():
-            Hand(layer=number, component=component, neurons=())
-            told[number, component] = _mask(ranges, shape.width(component), f"{name}: layer {number} {component}")
-    for at in range(1, shape.layers + 1):
+def _compare(plan: Plan, told: Kept, shape: EncoderShape, name: str) -> None:
+    for layer in range(1, shape.layers + 1):
         for component in CUTTABLE:
-            follows = plan.mask(at, component, shape)
-            if not np.array_equal(told.get((at, component), np.ones(shape.width(component), dtype=bool)), follows):
+            full = np.ones(shape.width(component), dtype=bool)
+            if not np.array_equal(told.get(layer, {}).get(component, full), plan.mask(layer, component, shape)):
                 raise PlanError(
-                    f"{name}: the kept neurons of layer {at} {component} do not follow from the intent.",
+                    f"{name}: the kept neurons of layer {layer} {component} do not follow from the intent.",
                     hint=f"Resolve it again: obce plan --analysis {plan.analysis} --from {name} --out NEW.json.",
                 )
 

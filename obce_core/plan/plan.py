@@ -13,7 +13,7 @@ from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
 from obce_core.criteria import criterion
 from obce_core.errors import PlanError
-from obce_core.plan.intent import Hand, Intent
+from obce_core.plan.intent import Compensation, Hand, Intent
 from obce_core.store import digest
 
 Kept = Mapping[int, Mapping[str, np.ndarray]]
@@ -53,9 +53,7 @@ class Plan:
     @property
     def digest(self) -> str:
         """Name the cut: the digest of model, kept neurons and constants (which come from the analysis)."""
-        fact = {str(layer): {c: to_ranges(m) for c, m in row.items()} for layer, row in self.kept.items()}
-        chosen = self.intent.compensation
-        return digest([self.model["weights_sha256"], self.analysis, fact, chosen.method, chosen.tokens])
+        return cut_digest(self.model["weights_sha256"], self.analysis, self.kept, self.intent.compensation)
 
 
 def resolve(analysis: Analysis, intent: Intent) -> Plan:
@@ -104,6 +102,12 @@ def resolve(analysis: Analysis, intent: Intent) -> Plan:
         kept={layer: cells for layer, cells in cut.items() if cells},
         notes=tuple(notes),
     )
+
+
+def cut_digest(weights_sha256: str, analysis: str, kept: Kept, compensation: Compensation) -> str:
+    """Return the digest of what decides a cut: the model, the kept neurons, and where the constants come from."""
+    fact = {str(layer): {c: to_ranges(m) for c, m in row.items()} for layer, row in kept.items()}
+    return digest([weights_sha256, analysis, fact, compensation.method, compensation.tokens])
 
 
 def keep_above(scores: np.ndarray, percentile: float) -> np.ndarray:

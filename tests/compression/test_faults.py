@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny import some_of_everything
 
 from obce_core.analysis import Analysis
 from obce_core.architectures import modeling_obce
-from obce_core.compression import build
+from obce_core.compression import build, state
 from obce_core.compression.fold import FoldedLayer, fold_layer
 from obce_core.errors import Cancelled, Mismatch, ModelError
-from obce_core.plan import Hand, Intent, Plan, resolve
+from obce_core.plan import Intent, Plan, resolve
 
 Fold = Callable[..., FoldedLayer]
 
@@ -24,15 +25,7 @@ Fold = Callable[..., FoldedLayer]
 @pytest.fixture
 def plan(tiny_analysis: Analysis) -> Plan:
     """Cut some of everything in every layer; heads 0 and 1 need an extra row, head 2 does not."""
-    drop = []
-    for layer in range(1, 5):
-        drop += [
-            Hand(layer=layer, component="query", neurons=(0, 1, 9, 17)),
-            Hand(layer=layer, component="key", neurons=(2, 17, 20)),
-            Hand(layer=layer, component="value", neurons=(3, 4, 5, 12, 23)),
-            Hand(layer=layer, component="intermediate", neurons=tuple(range(0, 40, 3))),
-        ]
-    return resolve(tiny_analysis, Intent(drop=tuple(drop)))
+    return some_of_everything(tiny_analysis)
 
 
 def changed(constants: Mapping[str, np.ndarray], component: str, change: Callable[[np.ndarray], np.ndarray]) -> dict[str, np.ndarray]:
@@ -84,7 +77,7 @@ def test_a_wrong_fold_is_caught_and_nothing_is_written(
 ) -> None:
     home = tmp_path / "out"
     home.mkdir()
-    monkeypatch.setattr(build, "fold_layer", fold)
+    monkeypatch.setattr(state, "fold_layer", fold)
     with pytest.raises(Mismatch, match=r"^The cut model differs from its masked twin by .* of the largest output .*; nothing was written."):
         build.compress(tiny_analysis, plan, home / "cut", device="cpu")
     assert_nothing_written(home)
@@ -100,7 +93,7 @@ def test_an_extra_row_dropped_from_tensors_and_widths_is_caught_by_the_count(
 
     home = tmp_path / "out"
     home.mkdir()
-    monkeypatch.setattr(build, "fold_layer", fold)
+    monkeypatch.setattr(state, "fold_layer", fold)
     with pytest.raises(Mismatch, match=r"^Layer 1: folding gave other widths than the plan counts.$"):
         build.compress(tiny_analysis, plan, home / "cut", device="cpu")
     assert_nothing_written(home)

@@ -16,12 +16,15 @@ from obce_core.analysis import Analysis
 from obce_core.architectures import FAMILIES
 from obce_core.batching import batches, encode
 from obce_core.components import CUTTABLE
-from obce_core.compression.build import compress, removed_neurons
+from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import build_compact, load
 from obce_core.compression.mask import masked
+from obce_core.compression.removed import removed_neurons
 from obce_core.compression.result import read_compressed
+from obce_core.compression.state import fold_state
 from obce_core.fidelity import largest_difference
-from obce_core.models.load import load_model
+from obce_core.models import check_model
+from obce_core.models.load import load_model, read_state
 from obce_core.pipeline import analyze
 from obce_core.plan import Compensation, Hand, Intent, Plan, count, make_plan, resolve
 
@@ -88,19 +91,16 @@ def test_every_compensation_is_cut_exactly(method: Any, tokens: Any, tiny_analys
     assert (tmp_path / "cut" / "model.safetensors").stat().st_size == done.budget.bytes_left
 
 
-def test_in_float64_the_twins_agree_to_rounding(tiny_analysis: Analysis, tmp_path: Path) -> None:
-    from obce_core.compression.build import _fold, _Steps
-    from obce_core.models import check_model
-
+def test_in_float64_the_twins_agree_to_rounding(tiny_analysis: Analysis) -> None:
     report = check_model(tiny_analysis.meta["model"]["spec"])
-    plan = uneven(tiny_analysis)
-    widths, state, _ = _fold(tiny_analysis, plan, report, _Steps(99, None, None))
-    cut = build_compact(report, list(widths), state).double().eval()
+    removed = removed_neurons(tiny_analysis, uneven(tiny_analysis))
+    widths, state = fold_state(read_state(report), report.family, report.shape, removed, dtype=torch.float64)
+    cut = build_compact(report, widths, state, dtype=torch.float64).eval()
+    assert {tensor.dtype for tensor in cut.state_dict().values() if tensor.is_floating_point()} == {torch.float64}
     original = load_model(report, device="cpu", dtype="float64")
     texts = encode(original.tokenizer, sentences(9, seed=5))
-    with masked(original.base, report.family, removed_neurons(tiny_analysis, plan)):
-        # the state passes through float32 files, so what is left is the rounding of the weights alone
-        assert largest_difference(original.model, cut, texts) < 1e-6
+    with masked(original.base, report.family, removed):
+        assert 0.0 < largest_difference(original.model, cut, texts) <= 1e-12
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])

@@ -18,9 +18,10 @@ from obce_core.architectures.config import Field
 from obce_core.architectures.modeling_obce import shrink_layer
 from obce_core.batching import batches, encode
 from obce_core.components import COMPONENTS, CUTTABLE
-from obce_core.compression.build import compress, removed_neurons
+from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import load
 from obce_core.compression.mask import masked
+from obce_core.compression.removed import removed_neurons
 from obce_core.errors import ModelError
 from obce_core.fidelity import largest_difference
 from obce_core.models import check_model

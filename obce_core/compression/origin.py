@@ -1,0 +1,109 @@
+"""Where a compressed folder comes from: its plan, constants and facts, held against its config and each other.
+
+`obce.json` records the digest of the plan and the config that the model was cut with, so that a file edited by hand
+afterwards is named and not believed. A folder that another program saved again has none of the three files; a folder
+with some of them is cut short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from obce_core.architectures.config import read_config
+from obce_core.compression.removed import COMPENSATION, Removed, read_removed, removed_widths
+from obce_core.compression.result import RESULT
+from obce_core.errors import ConfigError, ModelError, shorten
+from obce_core.models.check import ModelReport
+from obce_core.plan.document import load_document
+from obce_core.plan.fact import Fact, read_fact
+from obce_core.plan.widths import LayerWidths
+from obce_core.store import digest
+
+MODEL_FORMAT = "obce-model/1"
+PLAN = "pruning_plan.json"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Origin:
+    """What a model was cut by: the plan's stated fact, and what replaces the removed neurons."""
+
+    fact: Fact
+    removed: Removed
+
+
+def fixed_config(report: ModelReport) -> dict[str, Any]:
+    """Return what must not change in config.json after a cut, as `obce.json` records it."""
+    return {"architecture": report.architecture, **{field.name: report.config[field.name] for field in report.family.fields}}
+
+
+def read_origin(report: ModelReport, widths: list[LayerWidths | None]) -> Origin | None:
+    """Read a compressed folder's plan and constants and check that all of its files tell the same.
+
+    Args:
+        report, widths: what `config.json` and `model.safetensors` say (see `check_compressed`).
+
+    Returns:
+        None for a folder without any of the three files.
+
+    Raises:
+        ModelError: a file is missing, damaged, or was altered after the cut; names it and what differs.
+        PlanError: the plan is no plan of this model.
+        NotFinite: a constant is NaN or inf.
+    """
+    source = report.source
+    files = {name: source.file(name) for name in (RESULT, PLAN, COMPENSATION)}
+    missing = [name for name, path in files.items() if path is None]
+    if len(missing) == len(files):
+        return None
+    if missing:
+        raise ModelError(f"{source.folder} is incomplete: {missing[0]} is missing.", hint="Copy the whole folder, or cut the model again.")
+    facts = _facts(report)
+    document = load_document(source.required(PLAN))
+    found = digest(document)
+    if found != facts["plan_document"]:
+        raise ModelError(
+            f"{PLAN} was altered after the cut: its digest is {found[:12]}…, {RESULT} says {shorten(facts['plan_document'][:12])}….",
+            hint="Put it back, or compress by the new plan.",
+        )
+    fact = read_fact(document, report.shape, PLAN)
+    if fact.digest != facts["plan"]:
+        raise ModelError(f"{RESULT} was altered after the cut: it names the plan {shorten(facts['plan'][:12])}…, not {fact.digest[:12]}….")
+    removed = read_removed(source, fact.kept, report.shape)
+    _check_config(report, facts["config"])
+    _check_widths(widths, removed_widths(removed, report.shape))
+    return Origin(fact=fact, removed=removed)
+
+
+def _facts(report: ModelReport) -> Mapping[str, Any]:
+    facts = read_config(report.source.required(RESULT))
+    if facts.get("format") != MODEL_FORMAT:
+        raise ModelError(f"{RESULT}: format is {shorten(facts.get('format'))!r}; this version reads {MODEL_FORMAT}.")
+    for name, kind in (("plan", str), ("plan_document", str), ("config", dict)):
+        if not isinstance(facts.get(name), kind):
+            raise ModelError(f"{RESULT}: {name} is missing or damaged.", hint="Cut the model again.")
+    return facts
+
+
+def _check_config(report: ModelReport, told: Mapping[str, Any]) -> None:
+    for name, value in fixed_config(report).items():
+        if name not in told or told[name] != value:
+            raise ConfigError(
+                f"config.json was edited after the cut: {name} is {shorten(value)}, {RESULT} says {shorten(told.get(name))}.",
+                hint="Put it back; save a model that was trained further in a folder of its own.",
+            )
+
+
+def _check_widths(have: list[LayerWidths | None], wanted: list[LayerWidths | None]) -> None:
+    for layer, (row, planned) in enumerate(zip(have, wanted, strict=True), start=1):
+        if row == planned:
+            continue
+        if row is None or planned is None:
+            raise ConfigError(
+                f"config.json: layer {layer} is {'cut' if row else 'whole'}, the plan leaves it {'cut' if planned else 'whole'}."
+            )
+        told, asked = asdict(row), asdict(planned)
+        name = next(name for name in told if told[name] != asked[name])
+        values = [list(value) if isinstance(value, tuple) else value for value in (told[name], asked[name])]
+        raise ConfigError(f"config.json: widths of layer {layer}: {name} is {shorten(values[0])}, the plan leaves {shorten(values[1])}.")

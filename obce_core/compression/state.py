@@ -1,0 +1,49 @@
+"""Fold a whole model: from the original's tensors and what replaces the removed neurons to compact tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+
+from obce_core.architectures import EncoderShape, Family
+from obce_core.components import CUTTABLE
+from obce_core.compression.fold import fold_layer
+from obce_core.compression.removed import Removed, layer_cut
+from obce_core.plan.widths import LayerWidths
+
+
+def fold_state(
+    state: Mapping[str, torch.Tensor],
+    family: Family,
+    shape: EncoderShape,
+    removed: Removed,
+    *,
+    dtype: torch.dtype = torch.float32,
+    next_layer: Callable[[], None] = lambda: None,
+) -> tuple[list[LayerWidths | None], dict[str, torch.Tensor]]:
+    """Fold every cut layer in float64 and hand all tensors on in `dtype`.
+
+    Args:
+        state: the original's tensors, named relative to the base model.
+        removed: the removed neurons of each cut cell and what stands in their place.
+        next_layer: called before each layer; may raise to end the work.
+
+    Returns:
+        The widths by layer (None: uncut) and the compact state; the given one is left as it is.
+    """
+    widths: list[LayerWidths | None] = []
+    found = dict(state)
+    for layer in range(1, shape.layers + 1):
+        next_layer()
+        if not any((layer, name) in removed for name in CUTTABLE):
+            widths.append(None)
+            continue
+        paths = {name: family.linear(layer, name) for name in (*CUTTABLE, "attention_output", "output")}
+        weights = {f"{c}.{p}": state[f"{path}.{p}"].double().numpy() for c, path in paths.items() for p in ("weight", "bias")}
+        folded = fold_layer(weights, *layer_cut(removed, layer, shape), shape)
+        widths.append(folded.widths)
+        for name, tensor in folded.tensors.items():
+            component, part = name.split(".")
+            found[f"{paths[component]}.{part}"] = torch.from_numpy(tensor)
+    return widths, {name: tensor.to(dtype) for name, tensor in found.items()}

@@ -1,0 +1,64 @@
+"""What a plan file states, without the analysis that it was made on: enough to hold a compressed model against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from obce_core.architectures import EncoderShape
+from obce_core.components import CUTTABLE
+from obce_core.plan.document import parse_intent, read_kept, read_model
+from obce_core.plan.intent import Compensation
+from obce_core.plan.plan import Kept, cut_digest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fact:
+    """The stated fact of a plan: the weights it is for, the neurons it keeps, and where their constants come from.
+
+    `kept` has only cells that are cut, as in `Plan`.
+    """
+
+    weights_sha256: str
+    analysis: str
+    kept: Kept
+    compensation: Compensation
+
+    @property
+    def digest(self) -> str:
+        """The digest of the cut; equal to that of the plan which this was read from."""
+        return cut_digest(self.weights_sha256, self.analysis, self.kept, self.compensation)
+
+    def differs(self, other: Fact, shape: EncoderShape) -> str | None:
+        """Say in words where two facts part, or return None."""
+        if self.weights_sha256 != other.weights_sha256:
+            return f"it is for the weights {self.weights_sha256[:12]}…, not {other.weights_sha256[:12]}…"
+        for layer in range(1, shape.layers + 1):
+            for component in CUTTABLE:
+                full = np.ones(shape.width(component), dtype=bool)
+                a, b = (fact.kept.get(layer, {}).get(component, full) for fact in (self, other))
+                if not np.array_equal(a, b):
+                    return f"layer {layer} {component} keeps other neurons ({int(a.sum())} and {int(b.sum())})"
+        if self.compensation != other.compensation:
+            names = [f"{one.method} over {one.tokens} tokens" for one in (self.compensation, other.compensation)]
+            return f"its compensation is {names[0]}, not {names[1]}"
+        if self.analysis != other.analysis:
+            return f"it was made on analysis {self.analysis[:16]!r}, not {other.analysis[:16]!r}"
+        return None
+
+
+def read_fact(document: Mapping[str, Any], shape: EncoderShape, name: str = "plan") -> Fact:
+    """Read a plan's plain data as it stands.
+
+    Raises:
+        PlanError: unknown keys, another format, layers or neurons that a model of this shape does not have.
+    """
+    return Fact(
+        weights_sha256=read_model(document, name),
+        kept=read_kept(document, shape, name),
+        analysis=str(document.get("analysis", "")),
+        compensation=parse_intent(document.get("intent"), f"{name}: intent").compensation,
+    )
