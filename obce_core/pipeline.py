@@ -30,6 +30,7 @@ from obce_core.criteria import CRITERIA, CellData
 from obce_core.errors import Cancelled, TextsError, UnknownName
 from obce_core.models import ModelReport, ModelSource, check_model
 from obce_core.models.load import LoadedModel, choose_device, load_model
+from obce_core.rows import read_matrix
 from obce_core.store import check_target, digest, file_sha256, is_complete, staged_folder, write_json
 from obce_core.texts import Texts, load_texts
 from obce_core.version import versions
@@ -182,25 +183,23 @@ def _write_importance(
 ) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from safetensors import safe_open
 
     shape = loaded.report.shape
     blocks: list[pa.Table] = []
-    with safe_open(str(stage / ACTIVATIONS), framework="numpy") as file:
-        for layer in range(1, shape.layers + 1):
-            for component in COMPONENTS:
-                if cancelled is not None and cancelled():
-                    raise Cancelled("Computing the importance was cancelled.")
-                cell = moments[layer, component]
-                weight = loaded.base.get_submodule(loaded.report.family.linear(layer, component)).weight
-                data = CellData(
-                    layer=layer,
-                    component=component,
-                    outputs=file.get_tensor(tensor_name(layer, component)),
-                    std_all=cell.std_all,
-                    weight=_numpy(weight),
-                )
-                blocks.append(_table(data, cell, n_tokens, shape.head_size if component in ("query", "key", "value") else 0))
+    for layer in range(1, shape.layers + 1):
+        for component in COMPONENTS:
+            if cancelled is not None and cancelled():
+                raise Cancelled("Computing the importance was cancelled.")
+            cell = moments[layer, component]
+            weight = loaded.base.get_submodule(loaded.report.family.linear(layer, component)).weight
+            data = CellData(
+                layer=layer,
+                component=component,
+                outputs=read_matrix(stage / ACTIVATIONS, tensor_name(layer, component)),
+                std_all=cell.std_all,
+                weight=_numpy(weight),
+            )
+            blocks.append(_table(data, cell, n_tokens, shape.head_size if component in ("query", "key", "value") else 0))
     pq.write_table(pa.concat_tables(blocks), stage / IMPORTANCE)
 
 

@@ -1,4 +1,4 @@
-"""Stream rows of many tensors into one safetensors file, so that memory does not grow with their number."""
+"""Stream rows of many tensors into one safetensors file and read them back, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from obce_core.errors import PathError
 
-_HELD_BYTES = 1 << 26
+_HELD_BYTES = 1 << 25
 """Rows wait in memory up to this size: a scattered row alone costs the file system far more than its bytes."""
 
 
@@ -105,3 +105,15 @@ class RowWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def read_matrix(path: Path, name: str) -> np.ndarray:
+    """Read one matrix of a file that `RowWriter` wrote, float32.
+
+    The file is read, not mapped: mapped pages count as this process's memory for as long as the file is open.
+    """
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        entry = json.loads(stream.read(length))[name]
+        stream.seek(8 + length + entry["data_offsets"][0])
+        return np.fromfile(stream, dtype="<f4", count=math.prod(entry["shape"])).reshape(entry["shape"])

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from obce_core.errors import PathError
-from obce_core.rows import RowWriter
+from obce_core.rows import RowWriter, read_matrix
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -28,6 +28,7 @@ def test_rows_written_in_any_order_stand_in_their_places(order: list[int], tmp_p
     found = load_file(tmp_path / "a.safetensors")
     assert found.keys() == wanted.keys()
     assert all(found[name].dtype == np.float32 and np.array_equal(found[name], wanted[name]) for name in wanted)
+    assert all(np.array_equal(read_matrix(tmp_path / "a.safetensors", name), wanted[name]) for name in wanted)
 
 
 def test_the_file_is_as_large_as_one_that_safetensors_writes(tmp_path: Path) -> None:
