@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from obce_core.analysis import Analysis, read_analysis
+from obce_core.architectures.stored import StoredLayer, compact_tensors, widths_of
 from obce_core.batching import Encoded, encode
 from obce_core.compression.checkpoint import build_compact, write_checkpoint
 from obce_core.compression.mask import masked
@@ -23,7 +24,6 @@ from obce_core.models.load import LoadedModel, base_model, load_model, read_stat
 from obce_core.plan.budget import count, plan_widths
 from obce_core.plan.document import read_plan, to_document
 from obce_core.plan.plan import Plan
-from obce_core.plan.widths import LayerWidths
 from obce_core.store import check_target, digest, is_complete, staged_folder, write_json
 from obce_core.version import versions
 
@@ -72,10 +72,10 @@ def compress(
     report = _same_model(source, model)
     steps = _Steps(source.shape.layers + 4, progress, cancelled)
     removed = removed_neurons(source, chosen)
-    widths, state = _fold(read_state(report), source, chosen, report, removed, steps)
+    layers, state = _fold(read_state(report), source, chosen, report, removed, steps)
     with staged_folder(target, overwrite=overwrite, keep_existing=out is None) as stage:
-        cut = build_compact(report, list(widths), state).eval()
-        _check_shapes(cut, widths, report)
+        cut = build_compact(report, layers, state).eval()
+        _check_shapes(cut, layers, report)
         original = load_model(report, device=device)
         cut = cut.to(next(original.model.parameters()).device)
         steps.next()
@@ -132,21 +132,19 @@ def _same_model(analysis: Analysis, where: str | Path | ModelSource | None) -> M
 
 def _fold(
     state: dict[str, torch.Tensor], analysis: Analysis, plan: Plan, report: ModelReport, removed: Removed, steps: _Steps
-) -> tuple[list[LayerWidths | None], dict[str, torch.Tensor]]:
+) -> tuple[list[StoredLayer | None], dict[str, torch.Tensor]]:
     """Fold every cut layer and hold its widths against those that the plan counts."""
-    widths, folded = fold_state(state, report.family, report.shape, removed, next_layer=steps.next)
-    for layer, (built, wanted) in enumerate(zip(widths, plan_widths(analysis, plan), strict=True), start=1):
-        if built is not None and built != wanted:
-            raise Mismatch(f"Layer {layer}: folding gave other widths than the plan counts.")
-    return widths, folded
+    layers, folded = fold_state(state, report.family, report.shape, removed, next_layer=steps.next)
+    for number, (built, wanted) in enumerate(zip(layers, plan_widths(analysis, plan), strict=True), start=1):
+        if built is not None and built.widths != wanted:
+            raise Mismatch(f"Layer {number}: folding gave other widths than the plan counts.")
+    return layers, folded
 
 
-def _check_shapes(model: torch.nn.Module, widths: list[LayerWidths | None], report: ModelReport) -> None:
+def _check_shapes(model: torch.nn.Module, layers: list[StoredLayer | None], report: ModelReport) -> None:
     """Hold the built tensors against the planned shapes, name by name."""
-    from obce_core.compression.checkpoint import compact_tensors
-
     have = {report.family.strip_root(name): tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    for name, size in compact_tensors(report.family, report.config, widths).items():
+    for name, size in compact_tensors(report.family, report.config, widths_of(layers)).items():
         if have.get(name) != size:
             raise Mismatch(f"{name} was built with shape {have.get(name)}, the plan asks for {size}.")
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from obce_core.architectures import EncoderShape
-from obce_core.plan.widths import LayerWidths, layer_widths
+from obce_core.architectures.stored import StoredLayer
+from obce_core.plan.widths import stored_layer
 
 Weights = Mapping[str, np.ndarray]
 """The tensors of a layer's linear maps by component and part: `query.weight`, `output.bias`, …; float64."""
@@ -26,10 +27,10 @@ Weights = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoldedLayer:
-    """A cut layer: its stored tensors (see `stored_shapes`) and its widths."""
+    """A cut layer: its stored tensors (see `stored_shapes`), and which rows of the original these are."""
 
     tensors: dict[str, np.ndarray]
-    widths: LayerWidths
+    stored: StoredLayer
 
 
 def fold_layer(weights: Weights, masks: Mapping[str, np.ndarray], constants: Mapping[str, np.ndarray], shape: EncoderShape) -> FoldedLayer:
@@ -58,11 +59,12 @@ def fold_layer(weights: Weights, masks: Mapping[str, np.ndarray], constants: Map
         "output.weight": back[:, middle],
         "output.bias": weights["output.bias"] + back[:, ~middle] @ constants["intermediate"][~middle],
     }
-    widths = layer_widths(masks, constants["query"], shape)
+    stored = stored_layer(masks, constants["query"], shape)
+    extra = np.array(stored.widths.extra, dtype=bool)
     lonely = np.where(~query & key, constants["query"], 0.0)  # (neurons,)
     rows = lonely.reshape(shape.heads, 1, shape.head_size) @ weights["key.weight"].reshape(
         shape.heads, shape.head_size, shape.hidden
     )  # (heads, 1, hidden)
-    if any(widths.extra):
-        tensors["key.extra"] = rows[np.array(widths.extra, dtype=bool), 0]
-    return FoldedLayer(tensors=tensors, widths=widths)
+    if extra.any():
+        tensors["key.extra"] = rows[extra, 0]
+    return FoldedLayer(tensors=tensors, stored=stored)

@@ -7,18 +7,20 @@ with some of them is cut short.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from obce_core.architectures.config import read_config
-from obce_core.compression.removed import COMPENSATION, Removed, read_removed, removed_widths
+from obce_core.architectures.stored import StoredLayer
+from obce_core.compression.removed import COMPENSATION, Removed, read_removed, removed_layers
 from obce_core.compression.result import RESULT
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.check import ModelReport
 from obce_core.plan.document import load_document
 from obce_core.plan.fact import Fact, read_fact
-from obce_core.plan.widths import LayerWidths
 from obce_core.store import digest
 
 MODEL_FORMAT = "obce-model/1"
@@ -38,11 +40,11 @@ def fixed_config(report: ModelReport) -> dict[str, Any]:
     return {"architecture": report.architecture, **{field.name: report.config[field.name] for field in report.family.fields}}
 
 
-def read_origin(report: ModelReport, widths: list[LayerWidths | None]) -> Origin | None:
+def read_origin(report: ModelReport) -> Origin | None:
     """Read a compressed folder's plan and constants and check that all of its files tell the same.
 
     Args:
-        report, widths: what `config.json` and `model.safetensors` say (see `check_compressed`).
+        report: what `config.json` and `model.safetensors` say (see `check_compressed`).
 
     Returns:
         None for a folder without any of the three files.
@@ -72,7 +74,7 @@ def read_origin(report: ModelReport, widths: list[LayerWidths | None]) -> Origin
         raise ModelError(f"{RESULT} was altered after the cut: it names the plan {shorten(facts['plan'][:12])}…, not {fact.digest[:12]}….")
     removed = read_removed(source, fact.kept, report.shape)
     _check_config(report, facts["config"])
-    _check_widths(widths, removed_widths(removed, report.shape))
+    _check_layers(report.layers, removed_layers(removed, report.shape))
     return Origin(fact=fact, removed=removed)
 
 
@@ -95,15 +97,21 @@ def _check_config(report: ModelReport, told: Mapping[str, Any]) -> None:
             )
 
 
-def _check_widths(have: list[LayerWidths | None], wanted: list[LayerWidths | None]) -> None:
-    for layer, (row, planned) in enumerate(zip(have, wanted, strict=True), start=1):
-        if row == planned:
+def _check_layers(have: Sequence[StoredLayer | None], wanted: Sequence[StoredLayer | None]) -> None:
+    for layer, (found, planned) in enumerate(zip(have, wanted, strict=True), start=1):
+        if found is None or planned is None:
+            if found is not planned:
+                raise ConfigError(
+                    f"config.json: layer {layer} is {'cut' if found else 'whole'}, the plan leaves it {'cut' if planned else 'whole'}."
+                )
             continue
-        if row is None or planned is None:
-            raise ConfigError(
-                f"config.json: layer {layer} is {'cut' if row else 'whole'}, the plan leaves it {'cut' if planned else 'whole'}."
-            )
-        told, asked = asdict(row), asdict(planned)
-        name = next(name for name in told if told[name] != asked[name])
-        values = [list(value) if isinstance(value, tuple) else value for value in (told[name], asked[name])]
-        raise ConfigError(f"config.json: widths of layer {layer}: {name} is {shorten(values[0])}, the plan leaves {shorten(values[1])}.")
+        told, asked = asdict(found.widths), asdict(planned.widths)
+        for name in told:
+            if told[name] != asked[name]:
+                values = [list(value) if isinstance(value, tuple) else value for value in (told[name], asked[name])]
+                raise ConfigError(
+                    f"config.json: widths of layer {layer}: {name} is {shorten(values[0])}, the plan leaves {shorten(values[1])}."
+                )
+        for name in ("pairs", "mixed", "values", "intermediate"):
+            if not np.array_equal(getattr(found.rows, name), getattr(planned.rows, name)):
+                raise ConfigError(f"config.json: widths of layer {layer}: rows.{name} names other rows than the plan leaves.")

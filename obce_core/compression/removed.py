@@ -14,12 +14,13 @@ from safetensors.torch import load_file
 
 from obce_core.analysis import Analysis
 from obce_core.architectures import EncoderShape
+from obce_core.architectures.stored import StoredLayer
 from obce_core.components import CUTTABLE
 from obce_core.errors import ModelError, NotFinite, shorten
 from obce_core.models.locate import ModelSource
 from obce_core.models.weights import read_header
 from obce_core.plan.plan import Kept, Plan
-from obce_core.plan.widths import LayerWidths, layer_widths
+from obce_core.plan.widths import stored_layer
 
 COMPENSATION = "compensation.safetensors"
 
@@ -68,13 +69,13 @@ def read_removed(source: ModelSource, kept: Kept, shape: EncoderShape) -> Remove
     return {cell: (torch.from_numpy(~kept[cell[0]][cell[1]]), tensors[name]) for name, cell in wanted.items()}
 
 
-def removed_widths(removed: Removed, shape: EncoderShape) -> list[LayerWidths | None]:
-    """Count the stored widths of every layer once these neurons are folded away; None for an uncut layer."""
-    found: list[LayerWidths | None] = []
+def removed_layers(removed: Removed, shape: EncoderShape) -> list[StoredLayer | None]:
+    """Say what every layer stores once these neurons are folded away; None for an uncut layer."""
+    found: list[StoredLayer | None] = []
     for layer in range(1, shape.layers + 1):
         masks, constants = layer_cut(removed, layer, shape)
         cut = any((layer, name) in removed for name in CUTTABLE)
-        found.append(layer_widths(masks, constants["query"], shape) if cut else None)
+        found.append(stored_layer(masks, constants["query"], shape) if cut else None)
     return found
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import torch
 
 from obce_core.architectures import EncoderShape, Family
+from obce_core.architectures.stored import StoredLayer
 from obce_core.components import CUTTABLE
 from obce_core.compression.fold import fold_layer
 from obce_core.compression.removed import Removed, layer_cut
-from obce_core.plan.widths import LayerWidths
 
 
 def fold_state(
@@ -21,7 +21,7 @@ def fold_state(
     *,
     dtype: torch.dtype = torch.float32,
     next_layer: Callable[[], None] = lambda: None,
-) -> tuple[list[LayerWidths | None], dict[str, torch.Tensor]]:
+) -> tuple[list[StoredLayer | None], dict[str, torch.Tensor]]:
     """Fold every cut layer in float64 and hand all tensors on in `dtype`.
 
     Args:
@@ -30,20 +30,20 @@ def fold_state(
         next_layer: called before each layer; may raise to end the work.
 
     Returns:
-        The widths by layer (None: uncut) and the compact state; the given one is left as it is.
+        What each layer stores (None: uncut) and the compact state; the given one is left as it is.
     """
-    widths: list[LayerWidths | None] = []
+    layers: list[StoredLayer | None] = []
     found = dict(state)
     for layer in range(1, shape.layers + 1):
         next_layer()
         if not any((layer, name) in removed for name in CUTTABLE):
-            widths.append(None)
+            layers.append(None)
             continue
         paths = {name: family.linear(layer, name) for name in (*CUTTABLE, "attention_output", "output")}
         weights = {f"{c}.{p}": state[f"{path}.{p}"].double().numpy() for c, path in paths.items() for p in ("weight", "bias")}
         folded = fold_layer(weights, *layer_cut(removed, layer, shape), shape)
-        widths.append(folded.widths)
+        layers.append(folded.stored)
         for name, tensor in folded.tensors.items():
             component, part = name.split(".")
             found[f"{paths[component]}.{part}"] = torch.from_numpy(tensor)
-    return widths, {name: tensor.to(dtype) for name, tensor in found.items()}
+    return layers, {name: tensor.to(dtype) for name, tensor in found.items()}

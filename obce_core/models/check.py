@@ -9,8 +9,9 @@ from typing import Any
 
 from obce_core.architectures import EncoderShape, Family, family_of
 from obce_core.architectures.config import read_config, read_fields, read_labels
+from obce_core.architectures.stored import StoredLayer
 from obce_core.errors import ConfigError, ModelError, shorten
-from obce_core.models.compressed import PREFIX
+from obce_core.models.compressed import check_compressed, is_compressed
 from obce_core.models.locate import CONFIG, ModelSource, locate
 from obce_core.models.weights import TensorInfo, check_tensors, read_header
 
@@ -22,7 +23,9 @@ _OVERHEAD_BYTES = 700_000_000
 class ModelReport:
     """What was found in a model's folder.
 
-    `config` holds the allowed fields only; `ignored` names the others. Parameter counts are of stored tensors.
+    `config` holds the allowed fields only; `ignored` names the others. Parameter counts are of stored tensors. `layers`
+    has an entry a layer for a model that obce cut (None: that layer is whole) and is empty for a stock one; `shape` and
+    `config` are always those of the uncut model.
     """
 
     source: ModelSource
@@ -33,6 +36,7 @@ class ModelReport:
     ignored: tuple[str, ...]
     tensors: Mapping[str, TensorInfo]
     extra: tuple[str, ...]
+    layers: tuple[StoredLayer | None, ...] = ()
 
     @property
     def parameters(self) -> int:
@@ -58,12 +62,9 @@ def check_model(spec: str | Path | ModelSource, *, revision: str | None = None) 
         ModelError: what is wrong, in which file, and what to do (see `locate`, `read_header`, `check_tensors`).
     """
     source = spec if isinstance(spec, ModelSource) else locate(spec, revision=revision)
+    if is_compressed(source):
+        return check_compressed(source)
     raw = read_config(source.required(CONFIG))
-    if str(raw.get("model_type", "")).startswith(PREFIX):
-        raise ModelError(
-            f"{source.folder} is already compressed; analysing and cutting it again is not supported yet.",
-            hint="Name the original model.",
-        )
     if raw.get("auto_map"):
         raise ModelError(
             "This model needs custom code (auto_map in config.json); custom code is never run.",

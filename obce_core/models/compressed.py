@@ -1,9 +1,18 @@
-"""Tell a model that obce cut from a stock one, by its config alone."""
+"""A model that obce cut, told from a stock one and checked by its files alone: no torch, nothing built."""
 
 from __future__ import annotations
 
-from obce_core.architectures.config import read_config
-from obce_core.models.locate import CONFIG, ModelSource
+from typing import TYPE_CHECKING
+
+from obce_core.architectures import family_of
+from obce_core.architectures.config import read_config, read_fields, read_labels
+from obce_core.architectures.stored import compact_tensors, read_entries, widths_of
+from obce_core.errors import ConfigError, ModelError, shorten
+from obce_core.models.locate import CONFIG, WEIGHTS, ModelSource
+from obce_core.models.weights import FLOATS, read_header
+
+if TYPE_CHECKING:
+    from obce_core.models.check import ModelReport
 
 PREFIX = "obce-"
 """A cut model's `model_type` is its family's with this in front."""
@@ -13,3 +22,44 @@ def is_compressed(source: ModelSource) -> bool:
     """Say whether a folder holds a model that this tool cut."""
     model_type = read_config(source.required(CONFIG)).get("model_type")
     return isinstance(model_type, str) and model_type.startswith(PREFIX)
+
+
+def check_compressed(source: ModelSource) -> ModelReport:
+    """Check a cut model before anything is built: config, stored rows of every head, tensors and their shapes.
+
+    Its `auto_map` is ignored: the class comes from this package.
+
+    Raises:
+        ConfigError: a field or a width that is impossible.
+        ModelError: a tensor is missing, left over, or of another shape; names it.
+    """
+    from obce_core.models.check import ModelReport
+
+    raw = read_config(source.required(CONFIG))
+    family = family_of(str(raw.get("model_type", ""))[len(PREFIX) :])
+    reason = family.refuse(raw)
+    if reason:
+        raise ConfigError(f"config.json: {reason}")
+    config = {**read_fields(raw, family.fields), **read_labels(raw)}
+    shape = family.shape(config)
+    layers = read_entries(raw.get("widths"), shape)
+    named = raw.get("architectures")
+    if not isinstance(named, list) or len(named) != 1 or not isinstance(named[0], str):
+        raise ConfigError(f"config.json: architectures is {shorten(named)}; expected a list of one name.")
+    tensors = read_header(source.weights)
+    wanted = compact_tensors(family, config, widths_of(layers))
+    have = {family.strip_root(name): info for name, info in tensors.items()}
+    for name, size in wanted.items():
+        if name not in have:
+            raise ModelError(f"{WEIGHTS}: tensor {name} is missing; the model is not loaded.")
+        if have[name].shape != size or have[name].dtype not in FLOATS:
+            raise ModelError(f"{WEIGHTS}: {name} is {have[name].dtype} {list(have[name].shape)}, config.json asks for {list(size)}.")
+    extra = [name for name in have if name not in wanted]
+    parts = {name.split(".")[0] for name in wanted}  # of the encoder; a pooler or head is another part
+    strange = [name for name in extra if name.split(".")[0] in parts and have[name].dtype in FLOATS]
+    if strange:
+        raise ModelError(f"{WEIGHTS}: tensor {shorten(strange[0])} belongs to no part of this model.")
+    return ModelReport(
+        source=source, family=family, architecture=family.architecture(named[0].removeprefix("Obce")), shape=shape,
+        config=config, ignored=(), tensors=tensors, extra=tuple(extra), layers=tuple(layers),
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from transformers.utils import logging as hf_logging
 from obce_core.architectures.config import read_config
 from obce_core.errors import BadInput, ModelError, NotFinite
 from obce_core.models.check import ModelReport, check_model
+from obce_core.models.dense import dense_state
 from obce_core.models.locate import TOKENIZER_FILES, ModelSource
 
 hf_logging.disable_progress_bar()
@@ -74,7 +75,7 @@ def load_model(
     device: str = "auto",
     dtype: str = "float32",
 ) -> LoadedModel:
-    """Load a stock model from checked files.
+    """Load a stock model from checked files; one that obce cut comes in the stock shapes (see `dense_state`).
 
     The config is built from allowed fields only, weights come from safetensors only, no code of the folder runs.
 
@@ -85,6 +86,8 @@ def load_model(
     report = spec if isinstance(spec, ModelReport) else check_model(spec, revision=revision)
     where, compute = choose_device(device), choose_dtype(dtype)
     state = read_state(report)
+    if report.layers:
+        state = dense_state(state, report.family, report.shape, report.layers)
     cls: Any = report.family.model_class(report.architecture)
     config: PretrainedConfig = cls.config_class(**report.config, architectures=[report.architecture])
     model = build(cls, config, report, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from obce_core.architectures.stored import LayerWidths, original_widths
 from obce_core.plan.budget import Budget, count, plan_widths
 from obce_core.plan.document import (
     from_document,
@@ -17,7 +18,7 @@ from obce_core.plan.intent import METHODS, Compensation, Hand, Intent
 from obce_core.plan.make import make_plan
 from obce_core.plan.plan import Plan, keep_above, resolve, to_ranges
 from obce_core.plan.presets import PRESETS, preset, preset_cells, uniform
-from obce_core.plan.widths import LayerWidths, layer_widths, original_widths
+from obce_core.plan.widths import layer_widths
 
 __all__ = [
     "METHODS",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from obce_core.analysis import Analysis
 from obce_core.architectures import EncoderShape
+from obce_core.architectures.stored import LayerWidths, original_widths, stored_shapes
 from obce_core.components import CUTTABLE
 from obce_core.plan.plan import Plan
-from obce_core.plan.widths import LayerWidths, layer_widths, original_widths, stored_shapes
+from obce_core.plan.widths import layer_widths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,72 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from obce_core.architectures import EncoderShape
+from obce_core.architectures.stored import LayerRows, LayerWidths, StoredLayer
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerWidths:
-    """Stored widths of a cut layer.
-
-    For each head: `pairs` (dimensions whose query and key are both kept), `extra` (1 where query-cut dimensions fold
-    into one more key row), `values`. For the layer: `intermediate`.
-    """
-
-    pairs: tuple[int, ...]
-    extra: tuple[int, ...]
-    values: tuple[int, ...]
-    intermediate: int
-
-
-def layer_widths(masks: Mapping[str, np.ndarray], query_constants: np.ndarray, shape: EncoderShape) -> LayerWidths:
-    """Count what stays of a layer after exact folding.
+def stored_layer(masks: Mapping[str, np.ndarray], query_constants: np.ndarray, shape: EncoderShape) -> StoredLayer:
+    """Say what stays of a layer after exact folding.
 
     Args:
         masks: kept neurons of `query`, `key`, `value`, `intermediate`, booleans of shape (neurons,).
         query_constants: the constant of every query neuron, shape (query neurons,); zero makes no extra row.
     """
-    heads = (shape.heads, shape.head_size)
-    query, key = masks["query"].reshape(heads), masks["key"].reshape(heads)
-    lonely = ~query & key & (query_constants.reshape(heads) != 0.0)  # key kept, query a constant: a bias on every key
-    return LayerWidths(
-        pairs=tuple((query & key).sum(axis=1).tolist()),
-        extra=tuple(lonely.any(axis=1).astype(int).tolist()),
-        values=tuple(masks["value"].reshape(heads).sum(axis=1).tolist()),
-        intermediate=int(masks["intermediate"].sum()),
+    query, key = masks["query"], masks["key"]
+    lonely = ~query & key & (query_constants != 0.0)  # key kept, query a constant: a bias on every key
+    pairs = np.flatnonzero(query & key)
+    rows = LayerRows(
+        pairs=pairs, mixed=np.zeros_like(pairs), values=np.flatnonzero(masks["value"]), intermediate=np.flatnonzero(masks["intermediate"])
     )
+    return StoredLayer(widths=rows.widths(lonely.reshape(shape.heads, shape.head_size).any(axis=1), shape), rows=rows)
 
 
-def original_widths(shape: EncoderShape) -> LayerWidths:
-    """Return the widths of an uncut layer."""
-    full = (shape.head_size,) * shape.heads
-    return LayerWidths(pairs=full, extra=(0,) * shape.heads, values=full, intermediate=shape.intermediate)
-
-
-def stored_shapes(widths: LayerWidths, shape: EncoderShape) -> dict[str, tuple[int, ...]]:
-    """List the tensors of a cut layer by component and part: `query.weight`, `key.extra`, `output.bias`, …
-
-    LayerNorms are not listed: no cut touches them.
-    """
-    pairs, extra, values = sum(widths.pairs), sum(widths.extra), sum(widths.values)
-    hidden, middle = shape.hidden, widths.intermediate
-    found: dict[str, tuple[int, ...]] = {
-        "query.weight": (pairs, hidden),
-        "query.bias": (pairs,),
-        "key.weight": (pairs, hidden),
-        "key.bias": (pairs,),
-        "value.weight": (values, hidden),
-        "value.bias": (values,),
-        "attention_output.weight": (hidden, values),
-        "attention_output.bias": (hidden,),
-        "intermediate.weight": (middle, hidden),
-        "intermediate.bias": (middle,),
-        "output.weight": (hidden, middle),
-        "output.bias": (hidden,),
-    }
-    if extra:
-        found["key.extra"] = (extra, hidden)
-    return found
+def layer_widths(masks: Mapping[str, np.ndarray], query_constants: np.ndarray, shape: EncoderShape) -> LayerWidths:
+    """Count what stays of a layer after exact folding (see `stored_layer`)."""
+    return stored_layer(masks, query_constants, shape).widths

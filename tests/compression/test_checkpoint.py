@@ -21,7 +21,6 @@ from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import load
 from obce_core.compression.result import read_compressed
 from obce_core.errors import ModelError, ObceError, PathError
-from obce_core.models import check_model
 from obce_core.plan import Hand, Intent, Plan, make_plan, read_plan, resolve, to_document
 from obce_core.store import manifest_faults
 
@@ -90,7 +89,7 @@ def test_the_config_has_the_widths_of_every_head_and_an_uncut_layer_has_none(cut
     config = json.loads((cut / "config.json").read_text())
     assert (config["model_type"], config["architectures"]) == ("obce-bert", ["ObceBertModel"])
     assert [row is None for row in config["widths"]] == [True, False, False, True]
-    assert config["widths"][1] == {"pairs": [6, 7, 8], "extra": [1, 1, 0], "values": [0, 8, 8], "intermediate": 40}
+    assert config["widths"][1] == row()
     assert config["auto_map"]["AutoModelForMaskedLM"] == "modeling_obce.ObceBertForMaskedLM"
     assert "_name_or_path" not in config
 
@@ -120,13 +119,6 @@ def test_a_stock_model_loads_through_the_same_door(tiny_folder: Path) -> None:
     assert type(model).__name__ == "BertModel"
     assert not model.training
     assert tokenizer("acid")["input_ids"][0] == 2
-
-
-def test_a_cut_model_is_not_analysed_again_yet(cut: Path) -> None:
-    with pytest.raises(
-        ModelError, match=r"is already compressed; analysing and cutting it again is not supported yet. Name the original model."
-    ):
-        check_model(cut)
 
 
 LAYER = "encoder.layer.1.attention.self"
@@ -168,9 +160,13 @@ def test_a_tensor_that_does_not_belong_is_named_in_one_line(change: Any, message
     assert "\n" not in str(caught.value)
 
 
+ROWS = {"pairs": "3fbfff", "values": "00ffff", "intermediate": "ffffffffff"}
+"""Which rows of the original layer 2 has stored, a bit each."""
+
+
 def row(**change: Any) -> dict[str, Any]:
     """Change the widths of layer 2."""
-    return {"pairs": [6, 7, 8], "extra": [1, 1, 0], "values": [0, 8, 8], "intermediate": 40} | change
+    return {"pairs": [6, 7, 8], "extra": [1, 1, 0], "values": [0, 8, 8], "intermediate": 40, "rows": ROWS} | change
 
 
 # the field widths, or that of layer 2, the start of the message
@@ -179,8 +175,8 @@ WIDTHS: list[tuple[Any, str]] = [
     ([], "config.json: widths must list 4 layers."),
     ([None] * 5, "config.json: widths must list 4 layers."),
     ({"1": None}, "config.json: widths must list 4 layers."),
-    ([None, 3, None, None], "config.json: widths of layer 2 must have pairs, extra, values and intermediate."),
-    (row(more=1), "config.json: widths of layer 2 must have pairs, extra, values and intermediate."),
+    ([None, 3, None, None], "config.json: widths of layer 2 must have pairs, extra, values, intermediate and rows."),
+    (row(more=1), "config.json: widths of layer 2 must have pairs, extra, values, intermediate and rows."),
     (row(pairs=[6, 7]), "config.json: widths of layer 2: pairs must list 3 heads."),
     (row(pairs=6), "config.json: widths of layer 2: pairs must list 3 heads."),
     (row(pairs=[9, 7, 8]), "config.json: widths of layer 2: pairs must be whole numbers from 0 to 8."),
@@ -193,8 +189,17 @@ WIDTHS: list[tuple[Any, str]] = [
     (row(intermediate=41), "config.json: widths of layer 2: intermediate must be a whole number from 0 to 40."),
     (row(intermediate=None), "config.json: widths of layer 2: intermediate must be a whole number from 0 to 40."),
     (row(extra=[0, 0, 0]), f"model.safetensors: tensor {LAYER}.key.extra belongs to no part"),
-    (row(pairs=[7, 7, 8]), f"model.safetensors: {LAYER}.query.weight is F32 [21, 24], config.json asks for [22, 24]."),
-    (row(values=[8, 0, 0]), f"model.safetensors: {LAYER}.value.weight is F32 [16, 24], config.json asks for [8, 24]."),
+    (row(pairs=[7, 7, 8]), "config.json: widths of layer 2: rows names other numbers of rows than the widths."),
+    (row(values=[8, 0, 0]), "config.json: widths of layer 2: rows names other numbers of rows than the widths."),
+    (row(rows=None), "config.json: widths of layer 2: rows must have pairs, values and intermediate."),
+    (row(rows=ROWS | {"more": ""}), "config.json: widths of layer 2: rows must have pairs, values and intermediate."),
+    (row(rows=ROWS | {"pairs": "3fbfffff"}), "config.json: widths of layer 2: rows.pairs is '3fbfffff'; expected 6 hexadecimal digits."),
+    (row(rows=ROWS | {"values": "00FFFF"}), "config.json: widths of layer 2: rows.values is '00FFFF'; expected 6 hexadecimal digits."),
+    (row(rows=ROWS | {"mixed": "01"}), "config.json: widths of layer 2: rows.mixed is '01'; expected a digit 0, 1 or 2 for each pair."),
+    (
+        row(pairs=[7, 7, 8], rows=ROWS | {"pairs": "7fbfff"}, extra=[1, 1, 0]),
+        f"model.safetensors: {LAYER}.query.weight is F32 [21, 24], config.json asks for [22, 24].",
+    ),
     ([None] * 4, f"model.safetensors: {LAYER}.query.weight is F32 [21, 24], config.json asks for [24, 24]."),
 ]
 

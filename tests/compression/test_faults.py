@@ -89,7 +89,8 @@ def test_an_extra_row_dropped_from_tensors_and_widths_is_caught_by_the_count(
     def fold(*args: Any) -> FoldedLayer:
         folded = fold_layer(*args)
         tensors = {name: tensor for name, tensor in folded.tensors.items() if name != "key.extra"}
-        return FoldedLayer(tensors=tensors, widths=replace(folded.widths, extra=(0, 0, 0)))
+        widths = replace(folded.stored.widths, extra=(0, 0, 0))
+        return FoldedLayer(tensors=tensors, stored=replace(folded.stored, widths=widths))
 
     home = tmp_path / "out"
     home.mkdir()

@@ -33,7 +33,7 @@ def compare(shape: EncoderShape, masks: dict[str, np.ndarray], constants: dict[s
     present = np.arange(tokens) < rng.integers(1, tokens + 1)
     folded = fold_layer(weights, masks, constants, shape)
     wanted = masked_layer(hidden, present, weights, masks, constants, shape.heads, np.tanh)
-    found = folded_layer(hidden, present, folded.tensors, folded.widths, shape.head_size, np.tanh)
+    found = folded_layer(hidden, present, folded.tensors, folded.stored.widths, shape.head_size, np.tanh)
     assert np.abs(found - wanted).max() <= 1e-12 * np.abs(wanted).max()
     return folded
 
@@ -58,8 +58,10 @@ def test_folding_is_exact_for_any_masks_and_constants(sizes: tuple[int, int, int
         constants[name] = np.array(data.draw(st.lists(st.sampled_from([0.0, -3.0, 0.5, 2.0, 7.0]), min_size=width, max_size=width)))
     folded = compare(shape, masks, constants, data.draw(st.integers(0, 1000)))
     query, key = (masks[name].reshape(heads, head_size) for name in ("query", "key"))
-    assert folded.widths.pairs == tuple((query & key).sum(1).tolist())
-    assert folded.widths.extra == tuple((~query & key & (constants["query"].reshape(heads, head_size) != 0)).any(1).astype(int).tolist())
+    assert folded.stored.widths.pairs == tuple((query & key).sum(1).tolist())
+    assert folded.stored.widths.extra == tuple(
+        (~query & key & (constants["query"].reshape(heads, head_size) != 0)).any(1).astype(int).tolist()
+    )
 
 
 # name, cells that are cut: component -> removed neurons (None: all of them), extra rows by head
@@ -88,7 +90,7 @@ def test_each_case_of_a_cut_is_exact(name: str, cut: dict[str, list[int] | None]
         masks[component][slice(None) if neurons is None else neurons] = False
     for seed in range(3):
         folded = compare(SHAPE, masks, constants, seed)
-        assert folded.widths.extra == extra
+        assert folded.stored.widths.extra == extra
         assert ("key.extra" in folded.tensors) is any(extra)
 
 
@@ -98,7 +100,7 @@ def test_constants_of_zero_give_no_extra_row_and_leave_the_biases() -> None:
         masks[component][::2] = False
         constants[component] = np.zeros(SHAPE.width(component))
     folded = compare(SHAPE, masks, constants, seed=1)
-    assert folded.widths.extra == (0, 0, 0)
+    assert folded.stored.widths.extra == (0, 0, 0)
     weights = random_layer(SHAPE, np.random.default_rng(1))
     assert folded.tensors["output.bias"].tolist() == weights["output.bias"].tolist()
     assert folded.tensors["attention_output.bias"].tolist() == weights["attention_output.bias"].tolist()

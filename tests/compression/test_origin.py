@@ -52,6 +52,14 @@ def widths(change: Callable[[list[Any]], object]) -> Callable[[Path], object]:
     return edit("config.json", lambda config: change(config["widths"]))
 
 
+def other_rows(digits: str) -> str:
+    """Name one row that is not stored in the place of one that is."""
+    bits = list(f"{int(digits, 16):0{4 * len(digits)}b}")
+    kept, gone = bits.index("1"), bits.index("0")
+    bits[kept], bits[gone] = "0", "1"
+    return f"{int(''.join(bits), 2):0{len(digits)}x}"
+
+
 def cut_short(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:-40])
 
@@ -123,11 +131,11 @@ DAMAGE: list[tuple[str, Callable[[Path], object], tuple[str, ...]]] = [
         constants(lambda t: t["layer.3.intermediate"].__setitem__(0, np.nan)),
         ("compensation.safetensors: layer.3.intermediate contains NaN or inf",),
     ),
-    ("pairs of two heads exchanged", widths(lambda w: w[1]["pairs"].reverse()), ("config.json: widths of layer 2: pairs is",)),
+    ("pairs of two heads exchanged", widths(lambda w: w[1]["pairs"].reverse()), ("config.json: widths of layer 2: rows names other",)),
     (
-        "values of two heads exchanged",
-        widths(lambda w: w[2]["values"].reverse()),
-        ("config.json: widths of layer 3: values is [7, 7, 5], the plan leaves [5, 7, 7]",),
+        "other rows named, as many",
+        widths(lambda w: w[2]["rows"].update(intermediate=other_rows(w[2]["rows"]["intermediate"]))),
+        ("config.json: widths of layer 3: rows.intermediate names other rows than the plan leaves",),
     ),
     (
         "an extra row given to another head",

@@ -13,10 +13,10 @@ from safetensors.numpy import save_file
 from tiny import memory_analysis
 
 from obce_core.analysis import Analysis
+from obce_core.architectures.stored import LayerWidths, stored_shapes
 from obce_core.components import CUTTABLE
 from obce_core.plan import Compensation, Hand, Intent, Plan, count, layer_widths, make_plan, original_widths, plan_widths, resolve
 from obce_core.plan.budget import file_bytes
-from obce_core.plan.widths import LayerWidths, stored_shapes
 
 LAYERS, HIDDEN, HEADS, MIDDLE = 2, 12, 3, 10
 SMALL = memory_analysis(LAYERS, HIDDEN, HEADS, MIDDLE)
