@@ -79,13 +79,17 @@ def collect(
     lengths = encoded.lengths
     starts = np.concatenate([[0], np.cumsum(lengths)])  # first row of each text when every token has one
     rows = int(starts[-1]) if tokens == "all" else len(lengths)
-    everywhere = {cell: Moments(shape.width(cell[1])) for cell in cells}
-    at_cls = {cell: Moments(shape.width(cell[1])) for cell in cells}
-    with RowWriter(path, {tensor_name(*cell): (rows, shape.width(cell[1])) for cell in cells}) as writer, ExitStack() as stack:
+    neurons = {cell: loaded.report.neurons(*cell) for cell in cells}
+    columns = {cell: torch.from_numpy(which) for cell, which in neurons.items() if len(which) < shape.width(cell[1])}
+    everywhere = {cell: Moments(len(neurons[cell])) for cell in cells}
+    at_cls = {cell: Moments(len(neurons[cell])) for cell in cells}
+    with RowWriter(path, {tensor_name(*cell): (rows, len(neurons[cell])) for cell in cells}) as writer, ExitStack() as stack:
         now = _Now()
 
         def read(cell: Cell, output: torch.Tensor, *, folded: bool, kept: bool) -> None:
             values = output.detach().float()  # (batch, tokens, neurons)
+            if cell in columns:  # a model that was cut already: what is no neuron of it any more stays out
+                values = values.index_select(-1, columns[cell].to(values.device))
             if folded:
                 everywhere[cell].add(values.flatten(0, 1), now.weights, now.padding)
                 at_cls[cell].add_exact(values[:, 0].cpu().numpy())

@@ -16,6 +16,7 @@ import numpy as np
 
 from obce_core import settings
 from obce_core.architectures import EncoderShape, Family, family_of
+from obce_core.architectures.stored import StoredLayer, read_entries
 from obce_core.components import COMPONENTS, check_component
 from obce_core.criteria import CRITERIA, criterion, random_scores
 from obce_core.errors import AnalysisError, shorten
@@ -69,12 +70,34 @@ class Analysis:
         return family_of(self.meta["model"]["family"])
 
     @cached_property
+    def layers(self) -> tuple[StoredLayer | None, ...]:
+        """What each layer stored of the original when the analysed model was cut already (None: all); empty when it was not."""
+        told = self.meta["model"].get("widths")
+        return () if told is None else tuple(read_entries(told, self.shape))
+
+    def neurons(self, layer: int, component: str) -> np.ndarray:
+        """Return the neurons of a cell by their original index, rising, shape (neurons,).
+
+        In a model that was never cut these are 0, 1, 2, …; an extra key row is no neuron.
+        """
+        self._place(layer, component)
+        stored = self.layers[layer - 1] if self.layers else None
+        return np.arange(self.shape.width(component)) if stored is None else stored.stored(component, self.shape)
+
+    def width(self, layer: int, component: str) -> int:
+        """Count the neurons of a cell."""
+        place = self._place(layer, component)
+        return place.stop - place.start
+
+    @cached_property
     def _places(self) -> dict[tuple[int, str], slice]:
         places, at = {}, 0
         for layer in range(1, self.shape.layers + 1):
+            stored = self.layers[layer - 1] if self.layers else None
             for component in COMPONENTS:
-                places[layer, component] = slice(at, at + self.shape.width(component))
-                at += self.shape.width(component)
+                width = self.shape.width(component) if stored is None else len(stored.stored(component, self.shape))
+                places[layer, component] = slice(at, at + width)
+                at += width
         return places
 
     def cell(self, layer: int, component: str) -> dict[str, np.ndarray]:
@@ -86,7 +109,7 @@ class Analysis:
         """Return a criterion's float64 score of each neuron of a cell; `seed` matters for `random` only."""
         place = self._place(layer, component)
         if criterion(name).reads == "seed":
-            return random_scores(seed, layer, component, self.shape.width(component))
+            return random_scores(seed, layer, component, self.shape.width(component))[self.neurons(layer, component)]
         return self.columns[name][place]
 
     def degenerate(self, layer: int, component: str, name: str = "r_f") -> bool:
@@ -102,11 +125,19 @@ class Analysis:
             return file.get_tensor(f"layer.{layer}.{component}")
 
     def neuron(self, layer: int, component: str, neuron: int) -> np.ndarray:
-        """Read one neuron's outputs over the texts, float32, shape (texts,)."""
-        width = self.shape.width(check_component(component))
+        """Read one neuron's outputs over the texts, float32, shape (texts,); `neuron` is its original index."""
+        return self.outputs(layer, component)[:, self.position(layer, component, neuron)]
+
+    def position(self, layer: int, component: str, neuron: int) -> int:
+        """Return the place of a neuron, named by its original index, among those of its cell."""
+        stored = self.neurons(layer, component)
+        width = self.shape.width(component)
         if not 0 <= neuron < width:
             raise AnalysisError(f"Layer {layer} {component} has neurons 0–{width - 1}; there is no neuron {neuron}.")
-        return self.outputs(layer, component)[:, neuron]
+        place = int(np.searchsorted(stored, neuron))
+        if place == len(stored) or stored[place] != neuron:
+            raise AnalysisError(f"Layer {layer} {component}: neuron {neuron} was cut before this analysis.")
+        return place
 
     @cached_property
     def texts(self) -> Texts:

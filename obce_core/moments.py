@@ -90,7 +90,7 @@ class Moments:
             padding: indices of the padding rows.
         """
         count = len(block) - len(padding)
-        if count == 0:
+        if count == 0 or block.shape[1] == 0:
             return
         if block.device.type == "cuda":
             mean, squares = _cuda_moments(block[weights.bool()])

@@ -24,8 +24,9 @@ from obce_core.analysis import (
     read_analysis,
 )
 from obce_core.architectures import TAPS, Tap
+from obce_core.architectures.stored import to_entry
 from obce_core.batching import encode
-from obce_core.components import COMPONENTS
+from obce_core.components import COMPONENTS, HEADED
 from obce_core.criteria import CRITERIA, CellData
 from obce_core.errors import Cancelled, TextsError, UnknownName
 from obce_core.models import ModelReport, ModelSource, check_model
@@ -159,6 +160,7 @@ def describe_model(report: ModelReport) -> dict[str, Any]:
         "shape": {name: getattr(report.shape, name) for name in ("layers", "hidden", "heads", "head_size", "intermediate")},
         "tensors": {name: list(info.shape) for name, info in report.tensors.items() if info.dtype.startswith(("F", "BF"))},
         "bytes": report.source.weights.stat().st_size,
+        "widths": [layer and to_entry(layer, report.shape) for layer in report.layers] or None,
     }
 
 
@@ -168,6 +170,7 @@ def _inputs(report: ModelReport, sample: Texts, *, device: str, **chosen: Any) -
         "algorithm": ALGORITHM,
         "weights_sha256": report.source.weights_sha256,
         "config": dict(report.config),
+        **({"widths": describe_model(report)["widths"]} if report.layers else {}),
         "tokenizer": [file_sha256(path) if path else None for path in tokenizer],
         "texts": sample.digest,
         "heldout": digest(list(sample.heldout)),
@@ -191,23 +194,23 @@ def _write_importance(
             if cancelled is not None and cancelled():
                 raise Cancelled("Computing the importance was cancelled.")
             cell = moments[layer, component]
+            neurons = loaded.report.neurons(layer, component)
             weight = loaded.base.get_submodule(loaded.report.family.linear(layer, component)).weight
             data = CellData(
                 layer=layer,
                 component=component,
                 outputs=read_matrix(stage / ACTIVATIONS, tensor_name(layer, component)),
                 std_all=cell.std_all,
-                weight=_numpy(weight),
+                weight=_numpy(weight)[neurons],
             )
-            blocks.append(_table(data, cell, n_tokens, shape.head_size if component in ("query", "key", "value") else 0))
+            blocks.append(_table(data, cell, n_tokens, neurons, shape.head_size if component in HEADED else 0))
     pq.write_table(pa.concat_tables(blocks), stage / IMPORTANCE)
 
 
-def _table(data: CellData, moments: CellMoments, n_tokens: int, head_size: int) -> Any:
+def _table(data: CellData, moments: CellMoments, n_tokens: int, neuron: np.ndarray, head_size: int) -> Any:
     import pyarrow as pa
 
-    count = data.outputs.shape[1]
-    neuron = np.arange(count)
+    count = len(neuron)
     scores = {name: CRITERIA[name].score(data) for name in STORED_CRITERIA}
     columns: dict[str, Any] = {
         "mean": data.outputs.mean(axis=0, dtype=np.float64),

@@ -76,7 +76,7 @@ def show_plan(
     _report(made, source, json=json)
     if not json:
         for layer in range(1, source.shape.layers + 1):
-            row = [f"{made.cut(layer, name):>6,} of {source.shape.width(name):,} {name}" for name in CUTTABLE if made.cut(layer, name)]
+            row = [f"{made.cut(layer, name):>6,} of {source.width(layer, name):,} {name}" for name in CUTTABLE if made.cut(layer, name)]
             say(f"layer {layer:>2}  " + (", ".join(row) or "whole"))
 
 

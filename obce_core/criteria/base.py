@@ -51,6 +51,8 @@ class Criterion:
         True when, over the outputs that it reads, no neuron's range exceeds 1e-5 of the cell's largest |output|. Over
         all tokens the range is not stored; twice the population std never exceeds it and stands in.
         """
+        if not len(columns["max"]):  # an earlier cut left no neuron
+            return True
         if self.reads == "cloud":
             widest = np.max(columns["max"] - columns["min"])
             largest = np.max(np.maximum(np.abs(columns["max"]), np.abs(columns["min"])))

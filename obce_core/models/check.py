@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from obce_core.architectures import EncoderShape, Family, family_of
 from obce_core.architectures.config import read_config, read_fields, read_labels
 from obce_core.architectures.stored import StoredLayer
@@ -48,6 +50,11 @@ class ModelReport:
         """Parameters of the encoder's layers, without embeddings, pooler and heads."""
         layers = self.family.layers + "."
         return sum(info.count for name, info in self.tensors.items() if self.family.strip_root(name).startswith(layers))
+
+    def neurons(self, layer: int, component: str) -> np.ndarray:
+        """Return the original indices of a cell's neurons, shape (neurons,): all of them in a stock model."""
+        stored = self.layers[layer - 1] if self.layers else None
+        return np.arange(self.shape.width(component)) if stored is None else stored.stored(component, self.shape)
 
     @property
     def memory_bytes(self) -> int:

@@ -7,12 +7,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from obce_core.analysis import Analysis
 from obce_core.architectures import EncoderShape
 from obce_core.architectures.stored import LayerWidths, original_widths, stored_shapes
 from obce_core.components import CUTTABLE
 from obce_core.plan.plan import Plan
-from obce_core.plan.widths import layer_widths
+from obce_core.plan.widths import before, layer_widths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,10 +64,10 @@ def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_L
     Pure numpy, no model is read: milliseconds for BERT Large.
     """
     shape = analysis.shape
-    before = [original_widths(shape)] * shape.layers
-    after = before if plan is None else plan_widths(analysis, plan)
+    now = [stored_widths(analysis, layer) for layer in range(1, shape.layers + 1)]
+    after = now if plan is None else plan_widths(analysis, plan)
     tensors = original_tensors(analysis)
-    cut = sum(_layer_parameters(b, shape) - _layer_parameters(a, shape) for b, a in zip(before, after, strict=True))
+    cut = sum(_layer_parameters(b, shape) - _layer_parameters(a, shape) for b, a in zip(now, after, strict=True))
     layers = analysis.family.layers + "."
     encoder = sum(math.prod(size) for name, size in tensors.items() if name.startswith(layers))
     total = sum(math.prod(size) for size in tensors.values())
@@ -74,13 +76,13 @@ def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_L
         file_bytes({names[name]: dims for name, dims in found.items()}) for found in (tensors, cut_tensors(analysis, tensors, after))
     )
     return Budget(
-        neurons=shape.layers * sum(shape.width(component) for component in CUTTABLE),
+        neurons=sum(analysis.width(layer, component) for layer in range(1, shape.layers + 1) for component in CUTTABLE),
         neurons_cut=0 if plan is None else plan.neurons_cut,
         parameters=total,
         parameters_left=total - cut,
         encoder=encoder,
         encoder_left=encoder - cut,
-        flops=sum(layer_flops(widths, shape, length) for widths in before),
+        flops=sum(layer_flops(widths, shape, length) for widths in now),
         flops_left=sum(layer_flops(widths, shape, length) for widths in after),
         bytes=size,
         bytes_left=size_left,
@@ -94,12 +96,20 @@ def plan_widths(analysis: Analysis, plan: Plan) -> list[LayerWidths]:
     found = []
     for layer in range(1, shape.layers + 1):
         if layer not in plan.kept:
-            found.append(original_widths(shape))
+            found.append(stored_widths(analysis, layer))
             continue
         masks = {component: plan.mask(layer, component, shape) for component in CUTTABLE}
-        constants = plan.intent.compensation.constants(analysis.cell(layer, "query"))
-        found.append(layer_widths(masks, constants, shape))
+        constants = np.zeros(shape.width("query"))
+        constants[analysis.neurons(layer, "query")] = plan.intent.compensation.constants(analysis.cell(layer, "query"))
+        earlier = analysis.layers[layer - 1] if analysis.layers else None
+        found.append(layer_widths(*before(earlier, masks, constants, shape), shape))
     return found
+
+
+def stored_widths(analysis: Analysis, layer: int) -> LayerWidths:
+    """Return the widths of a layer of the analysed model: the original's, unless an earlier cut changed them."""
+    earlier = analysis.layers[layer - 1] if analysis.layers else None
+    return original_widths(analysis.shape) if earlier is None else earlier.widths
 
 
 def layer_flops(widths: LayerWidths, shape: EncoderShape, length: int) -> int:

@@ -17,7 +17,10 @@ from obce_core.plan.intent import Compensation, Hand, Intent
 from obce_core.store import digest
 
 Kept = Mapping[int, Mapping[str, np.ndarray]]
-"""Boolean masks of kept neurons, shape (neurons,), by layer and component; an absent cell keeps all."""
+"""Boolean masks by layer and component over the original's neurons, shape (neurons,): False for those that this plan cuts.
+
+An absent cell keeps all. A plan speaks of nothing but what it cuts itself: in a model that was cut before, the neurons
+that are gone already stay True."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,6 +73,8 @@ def resolve(analysis: Analysis, intent: Intent) -> Plan:
         _check_layer(layer, shape)
         for component in (name for name in CUTTABLE if name in cells):
             columns = analysis.cell(layer, component)
+            if not analysis.width(layer, component):
+                raise PlanError(f"Layer {layer} {component} has no neuron left; an earlier cut took them all.")
             if row.degenerate(columns):
                 raise PlanError(
                     f"Layer {layer} {component} cannot be cut by {intent.criterion}: every text gives the same value there, "
@@ -77,20 +82,22 @@ def resolve(analysis: Analysis, intent: Intent) -> Plan:
                     hint="Start at a later layer (--first-layer 2), or choose another criterion.",
                 )
             scores = analysis.scores(layer, component, intent.criterion, seed=intent.seed)
-            mask = keep_above(scores, cells[component])
-            if not mask.any():
+            above = keep_above(scores, cells[component])
+            if not above.any():
                 raise PlanError(
-                    f"Layer {layer} {component}: percentile {cells[component]:g} would keep 0 of {len(mask)} neurons "
+                    f"Layer {layer} {component}: percentile {cells[component]:g} would keep 0 of {len(above)} neurons "
                     f"(their {intent.criterion} are tied).",
                     hint="Drop them by hand if you mean it.",
                 )
+            mask = np.ones(shape.width(component), dtype=bool)
+            mask[analysis.neurons(layer, component)] = above
             kept.setdefault(layer, {})[component] = mask
     notes = []
     for hands, value in ((intent.keep, True), (intent.drop, False)):
         for hand in hands:
-            mask = _by_hand(hand, shape, kept)
+            mask = _by_hand(hand, analysis, kept)
             mask[list(hand.neurons)] = value
-            if not mask.any():
+            if not mask[analysis.neurons(hand.layer, hand.component)].any():
                 notes.append(f"Layer {hand.layer} {hand.component}: every neuron is dropped by hand.")
     model = {name: str(analysis.meta["model"][name]) for name in ("name", "revision", "weights_sha256")}
     ordered = {layer: {name: kept[layer][name] for name in CUTTABLE if name in kept[layer]} for layer in sorted(kept)}
@@ -125,12 +132,15 @@ def to_ranges(mask: np.ndarray) -> list[Any]:
     return [int(part[0]) if len(part) == 1 else [int(part[0]), int(part[-1])] for part in parts]
 
 
-def _by_hand(hand: Hand, shape: EncoderShape, kept: dict[int, dict[str, np.ndarray]]) -> np.ndarray:
-    _check_layer(hand.layer, shape)
-    width = shape.width(hand.component)
+def _by_hand(hand: Hand, analysis: Analysis, kept: dict[int, dict[str, np.ndarray]]) -> np.ndarray:
+    _check_layer(hand.layer, analysis.shape)
+    width = analysis.shape.width(hand.component)
     over = [neuron for neuron in hand.neurons if neuron >= width]
     if over:
         raise PlanError(f"Layer {hand.layer} {hand.component}: neuron {over[0]} is out of range 0–{width - 1}.")
+    gone = np.setdiff1d(hand.neurons, analysis.neurons(hand.layer, hand.component))
+    if len(gone):
+        raise PlanError(f"Layer {hand.layer} {hand.component}: neuron {int(gone[0])} was cut before this analysis.")
     return kept.setdefault(hand.layer, {}).setdefault(hand.component, np.ones(width, dtype=bool))
 
 

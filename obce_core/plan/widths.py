@@ -10,6 +10,26 @@ from obce_core.architectures import EncoderShape
 from obce_core.architectures.stored import LayerRows, LayerWidths, StoredLayer
 
 
+def before(
+    layer: StoredLayer | None, masks: Mapping[str, np.ndarray], query_constants: np.ndarray, shape: EncoderShape
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Add to a layer's masks and query constants what an earlier cut left of it, in the stock shapes (see `dense_state`).
+
+    Neurons that are gone stay gone. An extra key row is a key that is kept, in a dimension whose query is the constant 1.
+    """
+    if layer is None:
+        return dict(masks), query_constants
+    found = {}
+    for name, mask in masks.items():
+        there = np.zeros(len(mask), dtype=bool)
+        there[layer.stored(name, shape)] = True
+        found[name] = mask & there
+    constants = np.where(masks["query"], 0.0, query_constants)
+    slots = layer.extra_slots(shape)
+    found["key"][slots], constants[slots] = True, 1.0
+    return found, constants
+
+
 def stored_layer(masks: Mapping[str, np.ndarray], query_constants: np.ndarray, shape: EncoderShape) -> StoredLayer:
     """Say what stays of a layer after exact folding.
 
