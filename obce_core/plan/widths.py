@@ -14,8 +14,8 @@ from obce_core.architectures import EncoderShape
 class LayerWidths:
     """Stored widths of a cut layer.
 
-    For each head: `pairs` (dimensions whose query and key are both kept), `extra` (1 where query-cut dimensions fold
-    into one more key row), `values`. For the layer: `intermediate`.
+    For each head: `pairs` (stored query/key dimensions), `extra` (1 where what the removed queries leave of themselves
+    folds into one more key row), `values`. For the layer: `intermediate`.
     """
 
     pairs: tuple[int, ...]
@@ -24,19 +24,29 @@ class LayerWidths:
     intermediate: int
 
 
-def layer_widths(masks: Mapping[str, np.ndarray], query_constants: np.ndarray, shape: EncoderShape) -> LayerWidths:
+def layer_widths(masks: Mapping[str, np.ndarray], query_constants: np.ndarray | None, shape: EncoderShape) -> LayerWidths:
     """Count what stays of a layer after exact folding.
+
+    With constants a pair stays where query and key are both kept. With predictions (least-squares) the scores of a head
+    are a product of its kept queries and kept keys, whichever these are: as many pairs stay as the fewer of the two, and
+    an extra key row where the keys are more.
 
     Args:
         masks: kept neurons of `query`, `key`, `value`, `intermediate`, booleans of shape (neurons,).
-        query_constants: the constant of every query neuron, shape (query neurons,); zero makes no extra row.
+        query_constants: the constant of every query neuron, shape (query neurons,); zero makes no extra row. None:
+            removed neurons are predicted.
     """
     heads = (shape.heads, shape.head_size)
     query, key = masks["query"].reshape(heads), masks["key"].reshape(heads)
-    lonely = ~query & key & (query_constants.reshape(heads) != 0.0)  # key kept, query a constant: a bias on every key
+    if query_constants is None:
+        queries, keys = query.sum(axis=1), key.sum(axis=1)
+        pairs, extra = np.minimum(queries, keys), keys > queries
+    else:
+        lonely = ~query & key & (query_constants.reshape(heads) != 0.0)  # key kept, query a constant: a bias on every key
+        pairs, extra = (query & key).sum(axis=1), lonely.any(axis=1)
     return LayerWidths(
-        pairs=tuple((query & key).sum(axis=1).tolist()),
-        extra=tuple(lonely.any(axis=1).astype(int).tolist()),
+        pairs=tuple(pairs.tolist()),
+        extra=tuple(extra.astype(int).tolist()),
         values=tuple(masks["value"].reshape(heads).sum(axis=1).tolist()),
         intermediate=int(masks["intermediate"].sum()),
     )
