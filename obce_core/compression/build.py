@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,10 +14,15 @@ from obce_core.analysis import Analysis, read_analysis
 from obce_core.batching import Encoded, encode
 from obce_core.components import CUTTABLE
 from obce_core.compression.checkpoint import build_compact, write_checkpoint
+from obce_core.compression.compensation import compensation_tensors
+from obce_core.compression.fit import fit_maps
 from obce_core.compression.fold import fold_layer
+from obce_core.compression.least_squares import AffineMap
 from obce_core.compression.mask import Removed, masked
+from obce_core.compression.mix import mix_layer
 from obce_core.compression.result import RESULT, Compressed, models_home, read_compressed
-from obce_core.errors import Cancelled, Mismatch, ModelError
+from obce_core.compression.steps import Report, Steps
+from obce_core.errors import Mismatch, ModelError
 from obce_core.fidelity import fidelity, largest_difference
 from obce_core.models import ModelReport, ModelSource, check_model, locate
 from obce_core.models.load import LoadedModel, base_model, load_model, read_state
@@ -32,7 +38,7 @@ TOLERANCE = 1e-5
 
 PROOF_TEXTS, FIDELITY_TEXTS = 64, 450
 
-Report = Callable[[int, int], None]
+Maps = Mapping[tuple[int, str], AffineMap]
 
 
 def compress(
@@ -70,16 +76,19 @@ def compress(
     if out is not None:
         check_target(target, overwrite=overwrite)
     report = _same_model(source, model)
-    steps = _Steps(source.shape.layers + 4, progress, cancelled)
-    widths, state, constants = _fold(source, chosen, report, steps)
+    predicts = chosen.intent.compensation.predicts
+    steps = Steps(source.shape.layers + 4 + (len(chosen.kept) if predicts else 0), progress, cancelled)
+    original = load_model(report, device=device)
+    texts = source.texts
+    maps = fit_maps(original, _encode(original, source, texts.texts), chosen, step=steps.next, cancelled=cancelled) if predicts else {}
+    widths, state, stored = _fold(source, chosen, report, steps, maps)
     with staged_folder(target, overwrite=overwrite, keep_existing=out is None) as stage:
         cut = build_compact(report, list(widths), state).eval()
         _check_shapes(cut, widths, report)
-        original = load_model(report, device=device)
         cut = cut.to(next(original.model.parameters()).device)
         steps.next()
-        removed = removed_neurons(source, chosen)
-        proof = _encode(original, source, source.texts.heldout[:PROOF_TEXTS] or source.texts.texts[:PROOF_TEXTS])
+        removed = removed_neurons(source, chosen, maps)
+        proof = _encode(original, source, texts.heldout[:PROOF_TEXTS] or texts.texts[:PROOF_TEXTS])
         with masked(original.base, report.family, removed):
             difference = largest_difference(original.model, cut, proof)
         if not difference <= TOLERANCE:
@@ -89,7 +98,7 @@ def compress(
                 hint="Please report this plan.",
             )
         steps.next()
-        held = source.texts.heldout[:FIDELITY_TEXTS]
+        held = texts.heldout[:FIDELITY_TEXTS]
         close = None
         if held:
             smaller = base_model(cut, report.family.root)
@@ -106,19 +115,23 @@ def compress(
             "fidelity": asdict(close) if close else None,
             "versions": versions(),
         }
-        write_checkpoint(stage, cut, state, report, to_document(chosen), constants, facts)
+        write_checkpoint(stage, cut, state, report, to_document(chosen), stored, facts)
         write_json(stage / RESULT, facts)
         steps.next()
     return read_compressed(target)
 
 
-def removed_neurons(analysis: Analysis, plan: Plan) -> Removed:
-    """Return what the masked twin needs: for each cut cell the removed neurons and the constants in their place."""
-    found: dict[tuple[int, str], tuple[torch.Tensor, torch.Tensor]] = {}
+def removed_neurons(analysis: Analysis, plan: Plan, maps: Maps | None = None) -> Removed:
+    """Return what the masked twin needs: for each cut cell the removed neurons and what stands in their place.
+
+    `maps` are those of `fit_maps`, for a plan whose compensation predicts.
+    """
+    found: dict[tuple[int, str], Any] = {}
     for layer, row in plan.kept.items():
         for component, mask in row.items():
-            values = plan.intent.compensation.constants(analysis.cell(layer, component))
-            found[layer, component] = torch.from_numpy(~mask), torch.from_numpy(np.ascontiguousarray(values))
+            how = maps.get((layer, component)) if maps else None
+            become = (how.weight, how.bias) if how else (plan.intent.compensation.constants(analysis.cell(layer, component)),)
+            found[layer, component] = (torch.from_numpy(~mask), *(torch.from_numpy(np.ascontiguousarray(part)) for part in become))
     return found
 
 
@@ -138,9 +151,9 @@ def _same_model(analysis: Analysis, where: str | Path | ModelSource | None) -> M
 
 
 def _fold(
-    analysis: Analysis, plan: Plan, report: ModelReport, steps: _Steps
+    analysis: Analysis, plan: Plan, report: ModelReport, steps: Steps, maps: Maps
 ) -> tuple[list[LayerWidths | None], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """Fold every cut layer in float64; return widths by layer, the whole state, and the constants of cut cells."""
+    """Fold every cut layer in float64; return widths by layer, the whole state, and what compensation.safetensors holds."""
     state, family, shape = read_state(report), report.family, report.shape
     widths: list[LayerWidths | None] = []
     stored: dict[str, torch.Tensor] = {}
@@ -153,13 +166,13 @@ def _fold(
         weights = {f"{c}.{p}": state[f"{path}.{p}"].double().numpy() for c, path in paths.items() for p in ("weight", "bias")}
         masks = {c: plan.mask(layer, c, shape) for c in CUTTABLE}
         constants = {c: plan.intent.compensation.constants(analysis.cell(layer, c)) for c in CUTTABLE}
-        folded = fold_layer(weights, masks, constants, shape)
+        here = {c: maps[layer, c] for c in plan.kept[layer] if (layer, c) in maps}
+        folded = mix_layer(weights, masks, here, shape) if here else fold_layer(weights, masks, constants, shape)
         widths.append(folded.widths)
         for name, tensor in folded.tensors.items():
             component, part = name.split(".")
             state[f"{paths[component]}.{part}"] = torch.from_numpy(tensor).float()
-        for component in plan.kept[layer]:
-            stored[f"layer.{layer}.{component}"] = torch.from_numpy(np.ascontiguousarray(constants[component]))
+        stored |= compensation_tensors(layer, plan.kept[layer], constants, here, folded)
     planned = plan_widths(analysis, plan)
     for layer, (built, wanted) in enumerate(zip(widths, planned, strict=True), start=1):
         if built is not None and built != wanted:
@@ -180,17 +193,3 @@ def _check_shapes(model: torch.nn.Module, widths: list[LayerWidths | None], repo
 def _encode(loaded: LoadedModel, analysis: Analysis, texts: tuple[str, ...]) -> Encoded:
     positions = loaded.report.config.get("max_position_embeddings", 512)
     return encode(loaded.tokenizer, texts, max_length=analysis.meta["max_length"], positions=positions)
-
-
-class _Steps:
-    """Count steps for a progress bar and obey a cancellation between them."""
-
-    def __init__(self, total: int, progress: Report | None, cancelled: Callable[[], bool] | None) -> None:
-        self._total, self._done, self._progress, self._cancelled = total, 0, progress, cancelled
-
-    def next(self) -> None:
-        if self._cancelled is not None and self._cancelled():
-            raise Cancelled("Compressing was cancelled; nothing was written.")
-        self._done += 1
-        if self._progress is not None:
-            self._progress(self._done, self._total)

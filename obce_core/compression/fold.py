@@ -26,10 +26,20 @@ Weights = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoldedLayer:
-    """A cut layer: its stored tensors (see `stored_shapes`) and its widths."""
+    """A cut layer: its stored tensors (see `stored_shapes`), its widths, and what its stored rows were, int64.
+
+    `pair_index`, shape (pairs,), names the original dimension of each query/key pair, head by head: index // head size
+    is its head. `mixed`, shape (pairs,), marks rows that predictions were folded into (see `mix_layer`): 0 none, 1 the
+    query row, 2 the key row; then `pair_index` is the original neuron of the other row. `values` and `intermediate` are
+    the original neurons of those rows. The extra key rows are no neurons.
+    """
 
     tensors: dict[str, np.ndarray]
     widths: LayerWidths
+    pair_index: np.ndarray
+    mixed: np.ndarray
+    values: np.ndarray
+    intermediate: np.ndarray
 
 
 def fold_layer(weights: Weights, masks: Mapping[str, np.ndarray], constants: Mapping[str, np.ndarray], shape: EncoderShape) -> FoldedLayer:
@@ -65,4 +75,8 @@ def fold_layer(weights: Weights, masks: Mapping[str, np.ndarray], constants: Map
     )  # (heads, 1, hidden)
     if any(widths.extra):
         tensors["key.extra"] = rows[np.array(widths.extra, dtype=bool), 0]
-    return FoldedLayer(tensors=tensors, widths=widths)
+    index = np.flatnonzero(pairs)
+    return FoldedLayer(
+        tensors=tensors, widths=widths, pair_index=index, mixed=np.zeros_like(index), values=np.flatnonzero(value),
+        intermediate=np.flatnonzero(middle),
+    )  # fmt: skip
