@@ -86,29 +86,34 @@ def two_pass(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def count_layer(
-    query: Sequence[bool], key: Sequence[bool], value: Sequence[bool], middle: Sequence[bool], constants: Sequence[float],
+    query: Sequence[bool], key: Sequence[bool], value: Sequence[bool], middle: Sequence[bool], constants: Sequence[float] | None,
     hidden: int, heads: int,
 ) -> int:  # fmt: skip
-    """Count the parameters of a folded layer, a neuron at a time, LayerNorms left out."""
+    """Count the parameters of a folded layer, a neuron at a time, LayerNorms left out; constants None is least-squares."""
     size = len(query) // heads
     total = 2 * hidden  # biases of attention output and output
     for head in range(heads):
-        extra = False
-        for i in range(head * size, (head + 1) * size):
-            if query[i] and key[i]:
-                total += 2 * (hidden + 1)
-            elif key[i] and constants[i] != 0.0:
-                extra = True
-            if value[i]:
-                total += hidden + 1 + hidden
+        dims = range(head * size, (head + 1) * size)
+        pairs, extra = head_pairs(query, key, constants, dims)
+        total += pairs * 2 * (hidden + 1)
+        total += sum(hidden + 1 + hidden for i in dims if value[i])
         total += hidden if extra else 0
     for kept in middle:
         total += hidden + 1 + hidden if kept else 0
     return total
 
 
+def head_pairs(query: Sequence[bool], key: Sequence[bool], constants: Sequence[float] | None, dims: range) -> tuple[int, bool]:
+    """Count the stored pairs of the head with these dimensions, and say whether it needs an extra key row."""
+    if constants is None:
+        queries, keys = [i for i in dims if query[i]], [i for i in dims if key[i]]
+        return (len(keys), False) if len(keys) <= len(queries) else (len(queries), True)
+    pairs = [i for i in dims if query[i] and key[i]]
+    return len(pairs), any(key[i] and not query[i] and constants[i] != 0.0 for i in dims)
+
+
 def flops_layer(
-    query: Sequence[bool], key: Sequence[bool], value: Sequence[bool], middle: Sequence[bool], constants: Sequence[float],
+    query: Sequence[bool], key: Sequence[bool], value: Sequence[bool], middle: Sequence[bool], constants: Sequence[float] | None,
     hidden: int, heads: int, tokens: int,
 ) -> int:  # fmt: skip
     """Count two operations for every multiply-add of one text, a token and a row at a time."""
@@ -116,8 +121,7 @@ def flops_layer(
     total = 0
     for head in range(heads):
         dims = range(head * size, (head + 1) * size)
-        queries = sum(1 for i in dims if query[i] and key[i])
-        extra = any(key[i] and not query[i] and constants[i] != 0.0 for i in dims)
+        queries, extra = head_pairs(query, key, constants, dims)
         values = sum(1 for i in dims if value[i])
         for _ in range(tokens):
             total += 2 * hidden * queries + 2 * hidden * (queries + extra) + 2 * hidden * values  # q, k, v
@@ -145,10 +149,11 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 def masked_layer(
     hidden: np.ndarray, present: np.ndarray, weights: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray],
-    constants: Mapping[str, np.ndarray], heads: int, act: Any,
+    constants: Mapping[str, Any], heads: int, act: Any,
 ) -> np.ndarray:  # fmt: skip
     """Run a layer's attention and feed-forward maps on one text, removed neurons replaced by their constants.
 
+    In the place of a component's constants there may be (weight, bias): removed = weight @ kept + bias.
     `hidden` has shape (tokens, hidden), `present` (tokens,) marks tokens that are no padding. There is no residual and
     no LayerNorm: the maps alone are what folding changes.
     """
@@ -157,6 +162,11 @@ def masked_layer(
         return weights[f"{name}.weight"] @ x + weights[f"{name}.bias"]
 
     def held(name: str, values: np.ndarray) -> np.ndarray:
+        if isinstance(constants[name], tuple):
+            weight, bias = constants[name]
+            found = values.copy()
+            found[~masks[name]] = weight @ values[masks[name]] + bias
+            return found
         return np.where(masks[name], values, constants[name])
 
     query, key, value = ([held(name, outputs(name, x)) for x in hidden] for name in ("query", "key", "value"))

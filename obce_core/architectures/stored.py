@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,13 @@ class StoredLayer:
         free[self.rows.pairs] = False
         first = free.reshape(shape.heads, shape.head_size).argmax(axis=1) + np.arange(shape.heads) * shape.head_size
         return first[np.array(self.widths.extra, dtype=bool)]
+
+    def marked(self, earlier: StoredLayer) -> StoredLayer:
+        """Carry on the marks of rows that an earlier cut mixed."""
+        past = np.zeros(int(max(earlier.rows.pairs.max(initial=-1), self.rows.pairs.max(initial=-1))) + 1, dtype=np.int64)
+        past[earlier.rows.pairs] = earlier.rows.mixed
+        mixed = np.where(self.rows.mixed > 0, self.rows.mixed, past[self.rows.pairs])
+        return replace(self, rows=replace(self.rows, mixed=mixed))
 
 
 def widths_of(layers: Sequence[StoredLayer | None]) -> list[LayerWidths | None]:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
 from obce_core.analysis import Analysis, read_analysis
-from obce_core.architectures.stored import StoredLayer, compact_tensors, widths_of
+from obce_core.architectures.stored import StoredLayer, compact_tensors, to_entry, widths_of
 from obce_core.batching import Encoded, encode
 from obce_core.compression.checkpoint import build_compact, write_checkpoint
+from obce_core.compression.fit import fit_maps
 from obce_core.compression.mask import masked
-from obce_core.compression.origin import MODEL_FORMAT, fixed_config
+from obce_core.compression.origin import MODEL_FORMAT, fixed_config, read_origin
 from obce_core.compression.removed import Removed, removed_neurons, to_tensors
 from obce_core.compression.result import RESULT, Compressed, models_home, read_compressed
 from obce_core.compression.state import fold_state
-from obce_core.errors import Cancelled, Mismatch, ModelError
+from obce_core.compression.steps import Report, Steps
+from obce_core.errors import Mismatch, ModelError
 from obce_core.fidelity import fidelity, largest_difference
 from obce_core.models import ModelReport, ModelSource, check_model, locate
-from obce_core.models.load import LoadedModel, base_model, load_model, read_state
+from obce_core.models.load import LoadedModel, base_model, load_model, stock_state
 from obce_core.plan.budget import count, plan_widths
 from obce_core.plan.document import read_plan, to_document
 from obce_core.plan.plan import Plan
@@ -31,8 +33,6 @@ TOLERANCE = 1e-5
 """Largest difference allowed between masked and cut model, float32, as a share of the largest output."""
 
 PROOF_TEXTS, FIDELITY_TEXTS = 64, 450
-
-Report = Callable[[int, int], None]
 
 
 def compress(
@@ -70,16 +70,20 @@ def compress(
     if out is not None:
         check_target(target, overwrite=overwrite)
     report = _same_model(source, model)
-    steps = _Steps(source.shape.layers + 4, progress, cancelled)
-    removed = removed_neurons(source, chosen)
-    layers, state = _fold(read_state(report), source, chosen, report, removed, steps)
+    origin = read_origin(report) if report.layers else None
+    predicts = chosen.intent.compensation.predicts
+    steps = Steps(source.shape.layers + 4 + (len(chosen.kept) if predicts else 0), progress, cancelled)
+    original = load_model(report, device=device)
+    texts = source.texts
+    maps = fit_maps(original, _encode(original, source, texts.texts), chosen, step=steps.next, cancelled=cancelled) if predicts else {}
+    removed = removed_neurons(source, chosen, maps)
+    layers, state = _fold(stock_state(report), source, chosen, report, removed, steps)
     with staged_folder(target, overwrite=overwrite, keep_existing=out is None) as stage:
         cut = build_compact(report, layers, state).eval()
         _check_shapes(cut, layers, report)
-        original = load_model(report, device=device)
         cut = cut.to(next(original.model.parameters()).device)
         steps.next()
-        proof = _encode(original, source, source.texts.heldout[:PROOF_TEXTS] or source.texts.texts[:PROOF_TEXTS])
+        proof = _encode(original, source, texts.heldout[:PROOF_TEXTS] or texts.texts[:PROOF_TEXTS])
         with masked(original.base, report.family, removed):
             difference = largest_difference(original.model, cut, proof)
         if not difference <= TOLERANCE:
@@ -95,12 +99,13 @@ def compress(
             smaller = base_model(cut, report.family.root)
             close = fidelity(original.base, smaller, _encode(original, source, held), cancelled=cancelled)
         steps.next()
-        document = to_document(chosen)
+        document = to_document(replace(chosen, earlier=tuple(origin.plans) if origin else ()))
         facts = {
             "format": MODEL_FORMAT,
             "plan": chosen.digest,
             "plan_document": digest(document),
             "config": fixed_config(report),
+            "before": [layer and to_entry(layer, report.shape) for layer in report.layers] or None,
             "analysis": source.id,
             "model": dict(chosen.model),
             "budget": asdict(count(source, chosen)),
@@ -109,7 +114,9 @@ def compress(
             "fidelity": asdict(close) if close else None,
             "versions": versions(),
         }
-        write_checkpoint(stage, cut, state, report, document, to_tensors(removed), facts)
+        write_checkpoint(
+            stage, cut, state, report, document, to_tensors(removed, (*origin.earlier, origin.removed) if origin else ()), facts
+        )
         write_json(stage / RESULT, facts)
         steps.next()
     return read_compressed(target)
@@ -131,10 +138,10 @@ def _same_model(analysis: Analysis, where: str | Path | ModelSource | None) -> M
 
 
 def _fold(
-    state: dict[str, torch.Tensor], analysis: Analysis, plan: Plan, report: ModelReport, removed: Removed, steps: _Steps
+    state: dict[str, torch.Tensor], analysis: Analysis, plan: Plan, report: ModelReport, removed: Removed, steps: Steps
 ) -> tuple[list[StoredLayer | None], dict[str, torch.Tensor]]:
     """Fold every cut layer and hold its widths against those that the plan counts."""
-    layers, folded = fold_state(state, report.family, report.shape, removed, next_layer=steps.next)
+    layers, folded = fold_state(state, report.family, report.shape, removed, earlier=report.layers, next_layer=steps.next)
     for number, (built, wanted) in enumerate(zip(layers, plan_widths(analysis, plan), strict=True), start=1):
         if built is not None and built.widths != wanted:
             raise Mismatch(f"Layer {number}: folding gave other widths than the plan counts.")
@@ -152,17 +159,3 @@ def _check_shapes(model: torch.nn.Module, layers: list[StoredLayer | None], repo
 def _encode(loaded: LoadedModel, analysis: Analysis, texts: tuple[str, ...]) -> Encoded:
     positions = loaded.report.config.get("max_position_embeddings", 512)
     return encode(loaded.tokenizer, texts, max_length=analysis.meta["max_length"], positions=positions)
-
-
-class _Steps:
-    """Count steps for a progress bar and obey a cancellation between them."""
-
-    def __init__(self, total: int, progress: Report | None, cancelled: Callable[[], bool] | None) -> None:
-        self._total, self._done, self._progress, self._cancelled = total, 0, progress, cancelled
-
-    def next(self) -> None:
-        if self._cancelled is not None and self._cancelled():
-            raise Cancelled("Compressing was cancelled; nothing was written.")
-        self._done += 1
-        if self._progress is not None:
-            self._progress(self._done, self._total)

@@ -13,13 +13,18 @@ def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str,
     size, close = facts["budget"], facts["fidelity"]
     base = f"base_model: {report.source.name}\n" if report.source.kind != "folder" else ""
     intent = plan["intent"]
+    method, tokens = intent["compensation"]["method"], intent["compensation"]["tokens"]
+    become = (
+        "predicted from those that stay (least-squares over all tokens of the analysis's texts)"
+        if method == "least-squares"
+        else f"replaced by a constant ({method} over {tokens} tokens)"
+    )
     lines = [
         f"---\n{base}library_name: transformers\ntags:\n- obce\n- pruning\n- bert\n---\n",
         f"# {report.source.name}, cut by OBCE\n",
-        f"Neurons with the smallest `{intent['criterion']}` of their layer and component were removed and replaced by a "
-        f"constant ({intent['compensation']['method']} over {intent['compensation']['tokens']} tokens), folded exactly into the "
-        "weights that stay (arXiv 2312.10702). The plan is in `pruning_plan.json`, the constants in "
-        "`compensation.safetensors`.\n",
+        f"Neurons with the smallest `{intent['criterion']}` of their layer and component were removed and "
+        f"{become}, folded exactly into the weights that stay (arXiv 2312.10702). The plan is in `pruning_plan.json`, what the "
+        "removed neurons became in `compensation.safetensors`.\n",
         "| | original | this model | left |\n|---|---|---|---|",
         _row("parameters", size, "parameters"),
         _row("of the encoder's layers", size, "encoder"),

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from obce_core.architectures.config import read_config
-from obce_core.architectures.stored import StoredLayer
+from obce_core.architectures.stored import StoredLayer, read_entries
 from obce_core.compression.removed import COMPENSATION, Removed, read_removed, removed_layers
 from obce_core.compression.result import RESULT
-from obce_core.errors import ConfigError, ModelError, shorten
+from obce_core.errors import ConfigError, ModelError, PlanError, shorten
 from obce_core.models.check import ModelReport
 from obce_core.plan.document import load_document
 from obce_core.plan.fact import Fact, read_fact
@@ -29,10 +29,22 @@ PLAN = "pruning_plan.json"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Origin:
-    """What a model was cut by: the plan's stated fact, and what replaces the removed neurons."""
+    """What a model was cut by: the plan's stated fact, what replaces the removed neurons, and what went before.
 
+    `document` is the plan as the file has it; `earlier` holds what earlier plans of the same model removed, the oldest
+    first, and `before` what each layer stored when this plan was made (empty: everything).
+    """
+
+    document: Mapping[str, Any]
     fact: Fact
     removed: Removed
+    earlier: tuple[Removed, ...]
+    before: tuple[StoredLayer | None, ...]
+
+    @property
+    def plans(self) -> list[dict[str, Any]]:
+        """The plans by which the model was cut, the oldest first, each without its own list of earlier ones."""
+        return [*self.document["earlier"], {**self.document, "earlier": []}]
 
 
 def fixed_config(report: ModelReport) -> dict[str, Any]:
@@ -72,10 +84,20 @@ def read_origin(report: ModelReport) -> Origin | None:
     fact = read_fact(document, report.shape, PLAN)
     if fact.digest != facts["plan"]:
         raise ModelError(f"{RESULT} was altered after the cut: it names the plan {shorten(facts['plan'][:12])}…, not {fact.digest[:12]}….")
-    removed = read_removed(source, fact.kept, report.shape)
+    past = [read_fact(entry, report.shape, f"{PLAN}: earlier plan {number}") for number, entry in enumerate(_earlier(document), start=1)]
+    cuts = [(entry.kept, entry.compensation.predicts) for entry in (*past, fact)]
+    *earlier, removed = read_removed(source, cuts, report.shape)
+    before = () if facts["before"] is None else tuple(read_entries(facts["before"], report.shape))
     _check_config(report, facts["config"])
-    _check_layers(report.layers, removed_layers(removed, report.shape))
-    return Origin(fact=fact, removed=removed)
+    _check_layers(report.layers, removed_layers(removed, report.shape, before))
+    return Origin(document=document, fact=fact, removed=removed, earlier=tuple(earlier), before=before)
+
+
+def _earlier(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = document.get("earlier", [])
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise PlanError(f"{PLAN}: earlier must be a list of plans.")
+    return found
 
 
 def _facts(report: ModelReport) -> Mapping[str, Any]:
@@ -85,6 +107,8 @@ def _facts(report: ModelReport) -> Mapping[str, Any]:
     for name, kind in (("plan", str), ("plan_document", str), ("config", dict)):
         if not isinstance(facts.get(name), kind):
             raise ModelError(f"{RESULT}: {name} is missing or damaged.", hint="Cut the model again.")
+    if "before" not in facts:
+        raise ModelError(f"{RESULT}: before is missing.", hint="Cut the model again.")
     return facts
 
 

@@ -85,9 +85,7 @@ def load_model(
     """
     report = spec if isinstance(spec, ModelReport) else check_model(spec, revision=revision)
     where, compute = choose_device(device), choose_dtype(dtype)
-    state = read_state(report)
-    if report.layers:
-        state = dense_state(state, report.family, report.shape, report.layers)
+    state = stock_state(report)
     cls: Any = report.family.model_class(report.architecture)
     config: PretrainedConfig = cls.config_class(**report.config, architectures=[report.architecture])
     model = build(cls, config, report, state)
@@ -107,6 +105,12 @@ def read_state(report: ModelReport) -> dict[str, torch.Tensor]:
         noun = "tensor contains" if len(bad) == 1 else "tensors contain"
         raise NotFinite(f"{path.name}: {len(bad)} {noun} NaN or inf (first: {bad[0]}).", hint="The weights are damaged.")
     return {report.family.strip_root(name): tensor.float() for name, tensor in floats.items()}
+
+
+def stock_state(report: ModelReport) -> dict[str, torch.Tensor]:
+    """Read every tensor in the stock shapes, whether the model was cut or not."""
+    state = read_state(report)
+    return dense_state(state, report.family, report.shape, report.layers) if report.layers else state
 
 
 def build(

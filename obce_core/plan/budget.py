@@ -99,8 +99,10 @@ def plan_widths(analysis: Analysis, plan: Plan) -> list[LayerWidths]:
             found.append(stored_widths(analysis, layer))
             continue
         masks = {component: plan.mask(layer, component, shape) for component in CUTTABLE}
-        constants = np.zeros(shape.width("query"))
-        constants[analysis.neurons(layer, "query")] = plan.intent.compensation.constants(analysis.cell(layer, "query"))
+        constants = None
+        if not plan.intent.compensation.predicts:
+            constants = np.zeros(shape.width("query"))
+            constants[analysis.neurons(layer, "query")] = plan.intent.compensation.constants(analysis.cell(layer, "query"))
         earlier = analysis.layers[layer - 1] if analysis.layers else None
         found.append(layer_widths(*before(earlier, masks, constants, shape), shape))
     return found

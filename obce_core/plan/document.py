@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -191,7 +191,8 @@ def parse_intent(value: object, where: str = "intent") -> Intent:
         keep=_hands(data.get("keep", []), f"{where}.keep"),
         drop=_hands(data.get("drop", []), f"{where}.drop"),
         compensation=Compensation(
-            method=chosen.get("method", defaults.compensation.method), tokens=chosen.get("tokens", defaults.compensation.tokens)
+            method=chosen.get("method", defaults.compensation.method),
+            tokens=cast(Any, _text(chosen["tokens"], f"{where}.compensation.tokens")) if "tokens" in chosen else None,
         ),
     )
 

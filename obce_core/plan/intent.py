@@ -10,27 +10,53 @@ from obce_core.components import CUTTABLE, LOCKED, check_component
 from obce_core.criteria import criterion
 from obce_core.errors import PlanError, UnknownName, shorten
 
-Method = Literal["mean+std", "mean", "zero"]
-METHODS: tuple[Method, ...] = ("mean+std", "mean", "zero")
+Method = Literal["mean+std", "mean", "zero", "least-squares"]
+METHODS: tuple[Method, ...] = ("mean+std", "mean", "zero", "least-squares")
 COMPENSATION_TOKENS = ("cls", "all")
 _MAX_REASON = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compensation:
-    """The constant in a removed neuron's place: `mean+std` (paper), `mean` or `zero`, over [CLS] or all tokens."""
+    """What stands in a removed neuron's place: a constant over [CLS] or all tokens, or a prediction from the kept ones.
+
+    `mean+std` (paper), `mean` and `zero` are constants. `least-squares` predicts the neuron from the kept ones (ridge
+    regression with intercept) and is fitted when the model is cut. `tokens` None takes the method's own: `all` for
+    least-squares, `cls` (the paper's) for the others.
+
+    Raises:
+        UnknownName: no such method or tokens.
+        PlanError: least-squares over [CLS].
+    """
 
     method: Method = "mean+std"
-    tokens: Literal["cls", "all"] = "cls"
+    tokens: Literal["cls", "all"] | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise UnknownName("compensation", self.method, METHODS)
+        if self.tokens is None:
+            object.__setattr__(self, "tokens", "all" if self.predicts else "cls")
         if self.tokens not in COMPENSATION_TOKENS:
             raise UnknownName("compensation tokens", self.tokens, COMPENSATION_TOKENS)
+        if self.predicts and self.tokens == "cls":
+            raise PlanError(
+                "least-squares over [CLS] alone overfits: it would have one row a text (the paper's 150) for hundreds of neurons.",
+                hint="Leave --compensation-tokens out, or give all.",
+            )
+
+    @property
+    def predicts(self) -> bool:
+        """Say whether removed neurons are predicted from kept ones instead of being constants."""
+        return self.method == "least-squares"
 
     def constants(self, columns: Mapping[str, Any]) -> Any:
-        """Compute the constant of every neuron of a cell from its importance columns, float64, shape (neurons,)."""
+        """Compute the constant of every neuron of a cell from its importance columns, float64, shape (neurons,).
+
+        None under least-squares, which has no constants.
+        """
+        if self.predicts:
+            return None
         mean, std = columns[f"mean_{self.tokens}"], columns[f"std_{self.tokens}"]
         return {"mean+std": mean + std, "mean": mean + 0.0, "zero": mean * 0.0}[self.method]
 

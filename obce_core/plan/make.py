@@ -28,7 +28,7 @@ def make_plan(
     criterion: str = "r_f",
     seed: int = 0,
     compensation: str = "mean+std",
-    compensation_tokens: str = "cls",
+    compensation_tokens: str | None = None,
 ) -> Plan:
     """Decide which neurons are cut.
 
@@ -40,6 +40,11 @@ def make_plan(
         intent: an `Intent`, or a file that holds one (a plan file's intent is read).
         target_encoder: the smallest uniform percentile that leaves at most this share of the encoder's parameters.
         target_params: the same of the whole model's parameters.
+
+    and these what stands in the place of the removed:
+
+        compensation: `mean+std` (the paper), `mean`, `zero`, or `least-squares`.
+        compensation_tokens: `cls` (the paper) or `all`; None is `all` for least-squares and `cls` for the others.
 
     Raises:
         PlanError: more or less than one way is given, or the plan cannot be carried out (see `resolve`, `reach`).
@@ -69,7 +74,7 @@ def make_plan(
         criterion=criterion,
         seed=seed,
         first_layer=3 if first_layer is None else first_layer,
-        compensation=Compensation(method=as_method(compensation), tokens=cast(Literal["cls", "all"], compensation_tokens)),
+        compensation=Compensation(method=as_method(compensation), tokens=cast(Literal["cls", "all"] | None, compensation_tokens)),
     )
     if preset is not None:
         chosen, notes = apply_preset(preset, source, base)

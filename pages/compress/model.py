@@ -96,9 +96,9 @@ def _show(built: Compressed) -> None:
         st.code(str(built.folder), language=None, wrap_lines=True)
         st.code('import obce_core\n\nmodel, tokenizer = obce_core.load("obce-model")', language="python")
         frame.note(
-            "<b>Masked = cut</b>: the original, with every removed neuron replaced by its constant, against the smaller model; the "
-            "largest difference of any output, as a share of the largest output. Rounding alone gives about 1e−6; above 1e−5 nothing "
-            "would have been written. <b>Cosine</b>: to the original, on texts that the analysis did not see. It is the loss "
+            "<b>Masked = cut</b>: the original, with every removed neuron replaced by its constant or prediction, against the smaller "
+            "model; the largest difference of any output, as a share of the largest output. Rounding alone gives about 1e−6; above "
+            "1e−5 nothing would have been written. <b>Cosine</b>: to the original, on texts that the analysis did not see. It is the loss "
             "before any fine-tuning."
         )
 
@@ -119,7 +119,7 @@ with guards.caught():
             frame.note(
                 f"The plan under edit cuts <b>{count(budget.neurons_cut)}</b> neurons and leaves "
                 f"<b>{share(budget.encoder_share)}</b> of the encoder. "
-                "Building folds the constants, proves the result against the masked original and measures it on held-out texts."
+                "Building folds the removed neurons away, proves the result against the masked original and measures it on held-out texts."
             )
             row = st.columns([1, 1, 4])
             if row[0].button("Build", type="primary", icon=":material/construction:", width="stretch"):

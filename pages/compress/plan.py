@@ -65,7 +65,8 @@ def _criterion() -> None:
 
 def _compensation() -> None:
     method, tokens = st.session_state["plan-method"], st.session_state["plan-tokens"]
-    drafts.edit(source.id, replace(drafts.current(source.id), compensation=Compensation(method=method, tokens=tokens)))
+    fixed = None if method == "least-squares" else tokens
+    drafts.edit(source.id, replace(drafts.current(source.id), compensation=Compensation(method=method, tokens=fixed)))
 
 
 def _import() -> None:
@@ -180,10 +181,15 @@ def _body() -> None:
         )
         pair = st.columns(2)
         tokens = ["cls", "all"]
-        pair[0].selectbox("Compensation", METHODS, METHODS.index(intent.compensation.method), key="plan-method", on_change=_compensation)
+        st.session_state["plan-method"], st.session_state["plan-tokens"] = intent.compensation.method, intent.compensation.tokens
+        pair[0].selectbox(
+            "Compensation", METHODS, key="plan-method", on_change=_compensation,
+            help="What stands in a removed neuron's place: a constant, or (least-squares) a prediction from the kept neurons",
+        )  # fmt: skip
         pair[1].selectbox(
-            "over", tokens, tokens.index(intent.compensation.tokens), format_func={"cls": "[CLS] (paper)", "all": "all tokens"}.get,
-            key="plan-tokens", on_change=_compensation,
+            "over", tokens, format_func={"cls": "[CLS] (paper)", "all": "all tokens"}.get, key="plan-tokens", on_change=_compensation,
+            disabled=intent.compensation.predicts,
+            help="least-squares takes all tokens: one row a text would overfit" if intent.compensation.predicts else None,
         )  # fmt: skip
         if plan is not None:
             st.subheader("Take it away", anchor=False)
@@ -210,6 +216,8 @@ with guards.caught():
             "**Pxx** keeps the neurons strictly above the xx-th percentile of their own layer and component. **Folding is exact**: a "
             "removed neuron is a constant, and the constant goes into the weights that stay, so the smaller model is the same "
             "function as the masked one. A query/key dimension survives only where both sides are kept; where only the key is, it "
-            "becomes part of one extra key row a head. That is why P50 on both leaves about a quarter of the pairs.\n\n**Limits.** "
-            "Sizes are counted, quality is not: build the model to measure how close it stays on held-out texts."
+            "becomes part of one extra key row a head. That is why P50 on both leaves about a quarter of the pairs. Under "
+            "**least-squares** a removed neuron is predicted from the kept ones (query, key and value: of its own head), which is "
+            "folded in as exactly; a head then stores as many pairs as the fewer of its kept queries and kept keys, so more stays."
+            "\n\n**Limits.** Sizes are counted, quality is not: build the model to measure how close it stays on held-out texts."
         )

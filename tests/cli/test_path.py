@@ -40,6 +40,19 @@ def test_a_model_goes_from_analysis_to_a_folder_that_loads(tiny_folder: Path, tm
     assert cut.data["budget"]["bytes_left"] == (out / "model.safetensors").stat().st_size
 
 
+def test_least_squares_by_command_line_takes_all_tokens(tiny_analysis: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(tiny_analysis.folder)  # type: ignore[attr-defined]
+    way = ("plan", "--analysis", folder, "--percentile", 50, "--compensation", "least-squares", "--out")
+    assert run(capsys, *way, tmp_path / "plan.json").code == 0
+    assert json.loads((tmp_path / "plan.json").read_text())["intent"]["compensation"] == {"method": "least-squares", "tokens": "all"}
+    cut = run(capsys, "compress", "--analysis", folder, "--plan", tmp_path / "plan.json", "--out", tmp_path / "model", "--json")
+    assert cut.code == 0, cut.err
+    assert cut.data["difference"] <= 1e-5
+    refused = run(capsys, *way, tmp_path / "cls.json", "--compensation-tokens", "cls")
+    assert refused.code == 2 and "overfits" in refused.err and "Traceback" not in refused.err
+    assert not (tmp_path / "cls.json").exists()
+
+
 def test_the_shell_and_python_give_the_same_analysis(tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("able acid\nbaby back\ncake calm\ndark dawn\n")

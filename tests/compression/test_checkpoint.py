@@ -76,13 +76,24 @@ def test_the_folder_has_everything_and_no_pickle(cut: Path, tiny_folder: Path, p
 
 
 def test_the_constants_of_every_cut_cell_are_kept_in_float64(cut: Path, plan: Plan, tiny_analysis: Analysis) -> None:
-    stored = load_numpy(cut / "compensation.safetensors")
+    stored = {name: v for name, v in load_numpy(cut / "compensation.safetensors").items() if ".rows." not in name}
     assert set(stored) == {"layer.2.query", "layer.2.value", "layer.3.query", "layer.3.key", "layer.3.value", "layer.3.intermediate"}
     for name, values in stored.items():
         _, layer, component = name.split(".")
         columns = tiny_analysis.cell(int(layer), component)
         assert values.dtype == np.float64
         assert values.tolist() == (columns["mean_cls"] + columns["std_cls"]).tolist()
+
+
+def test_the_stored_rows_of_every_cut_layer_are_named_by_their_original_neurons(cut: Path, plan: Plan, tiny_analysis: Analysis) -> None:
+    report, shape = check_model(cut), tiny_analysis.shape
+    assert [layer is not None for layer in report.layers] == [False, True, True, False]
+    for number in (2, 3):
+        both = plan.mask(number, "query", shape) & plan.mask(number, "key", shape)
+        assert report.neurons(number, "query").tolist() == report.neurons(number, "key").tolist() == np.flatnonzero(both).tolist()
+        for component in ("value", "intermediate"):
+            assert report.neurons(number, component).tolist() == np.flatnonzero(plan.mask(number, component, shape)).tolist()
+    assert report.neurons(1, "query").tolist() == list(range(24))
 
 
 def test_the_config_has_the_widths_of_every_head_and_an_uncut_layer_has_none(cut: Path) -> None:
@@ -105,6 +116,7 @@ def test_the_card_tells_the_numbers_of_the_budget(cut: Path, tiny_analysis: Anal
     ):
         assert f"{number:,}" in card
     assert "6 texts that were not used for the analysis" in card
+    assert "replaced by a constant (mean+std over cls tokens), folded exactly" in card
     assert str(cut.parent) not in card and str(cut.parent) not in (cut / "config.json").read_text()
     assert done.plain()["budget"]["parameters_left"] == done.budget.parameters_left
 

@@ -16,8 +16,10 @@ from obce_core.analysis import Analysis
 from obce_core.architectures import modeling_obce
 from obce_core.compression import build, state
 from obce_core.compression.fold import FoldedLayer, fold_layer
+from obce_core.compression.least_squares import AffineMap
+from obce_core.compression.mix import mix_layer
 from obce_core.errors import Cancelled, Mismatch, ModelError
-from obce_core.plan import Intent, Plan, resolve
+from obce_core.plan import Compensation, Intent, Plan, resolve
 
 Fold = Callable[..., FoldedLayer]
 
@@ -152,6 +154,69 @@ def test_a_cancelled_cut_leaves_nothing(tiny_analysis: Analysis, plan: Plan, tmp
             )  # fmt: skip
         assert told == [(at, 8) for at in range(1, allowed + 1)]
         assert_nothing_written(home)
+
+
+def test_a_cut_with_predictions_takes_a_step_more_for_each_cut_layer_and_can_be_cancelled(
+    tiny_analysis: Analysis, plan: Plan, tmp_path: Path
+) -> None:
+    plan = resolve(tiny_analysis, replace(plan.intent, compensation=Compensation(method="least-squares")))
+    told: list[tuple[int, int]] = []
+    home = tmp_path / "out"
+    home.mkdir()
+    for allowed in (0, 2, 5, 11):
+        told.clear()
+        with pytest.raises(Cancelled):
+            build.compress(
+                tiny_analysis, plan, home / "cut", device="cpu", progress=lambda at, total: told.append((at, total)),
+                cancelled=lambda allowed=allowed: len(told) >= allowed,
+            )  # fmt: skip
+        assert told == [(at, 12) for at in range(1, allowed + 1)]
+        assert_nothing_written(home)
+    build.compress(tiny_analysis, plan, home / "cut", device="cpu", progress=lambda at, total: told.append((at, total)))
+    assert told[-1] == (12, 12)
+
+
+def spoiled_map(change: Callable[[AffineMap], AffineMap]) -> Fold:
+    """Fold with another map of the intermediate neurons than the masked twin has."""
+
+    def fold(weights: Any, masks: Any, maps: Mapping[str, AffineMap], shape: Any) -> FoldedLayer:
+        return mix_layer(weights, masks, {**maps, "intermediate": change(maps["intermediate"])}, shape)
+
+    return fold
+
+
+def mix_then(change: Callable[[dict[str, np.ndarray]], None]) -> Fold:
+    """Mix rightly, then spoil a tensor."""
+
+    def fold(*args: Any) -> FoldedLayer:
+        folded = mix_layer(*args)
+        change(folded.tensors)
+        return folded
+
+    return fold
+
+
+MIX_FAULTS: list[tuple[str, Fold]] = [
+    ("the intercepts left out", spoiled_map(lambda m: replace(m, bias=np.zeros_like(m.bias)))),
+    ("the slopes left out", spoiled_map(lambda m: replace(m, weight=np.zeros_like(m.weight)))),
+    ("two removed neurons exchanged", spoiled_map(lambda m: replace(m, weight=m.weight[::-1], bias=m.bias[::-1]))),
+    ("the extra rows left out", mix_then(lambda t: t["key.extra"].fill(0.0))),
+    ("a query bias forgotten", mix_then(lambda t: t["query.bias"].fill(0.0))),
+    ("two key rows exchanged", mix_then(lambda t: t.update({"key.weight": t["key.weight"][::-1].copy()}))),
+]
+
+
+@pytest.mark.parametrize(("name", "fold"), MIX_FAULTS, ids=[name for name, _ in MIX_FAULTS])
+def test_a_wrong_mix_is_caught_and_nothing_is_written(
+    name: str, fold: Fold, tiny_analysis: Analysis, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = resolve(tiny_analysis, replace(plan.intent, compensation=Compensation(method="least-squares")))
+    home = tmp_path / "out"
+    home.mkdir()
+    monkeypatch.setattr(state, "mix_layer", fold)
+    with pytest.raises(Mismatch, match=r"^The cut model differs from its masked twin"):
+        build.compress(tiny_analysis, plan, home / "cut", device="cpu")
+    assert_nothing_written(home)
 
 
 def test_weights_of_another_model_are_refused(tiny_analysis: Analysis, plan: Plan, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from obce_core.batching import batches, encode
 from obce_core.components import CUTTABLE
 from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import build_compact, load
+from obce_core.compression.fit import fit_maps
 from obce_core.compression.mask import masked
 from obce_core.compression.removed import removed_neurons
 from obce_core.compression.result import read_compressed
@@ -91,13 +93,55 @@ def test_every_compensation_is_cut_exactly(method: Any, tokens: Any, tiny_analys
     assert (tmp_path / "cut" / "model.safetensors").stat().st_size == done.budget.bytes_left
 
 
-def test_in_float64_the_twins_agree_to_rounding(tiny_analysis: Analysis) -> None:
+def test_least_squares_is_cut_exactly_on_every_head_and_counted_to_the_last_byte(head: Analysis, tmp_path: Path) -> None:
+    plan = uneven(head, Compensation(method="least-squares"))
+    done = compress(head, plan, tmp_path / "cut", device="cpu")
+    assert 0.0 < done.difference <= 1e-5
+    assert done.budget == count(head, plan)
+    stored = load_file(tmp_path / "cut" / "model.safetensors")
+    assert sum(tensor.numel() for tensor in stored.values()) == done.budget.parameters_left
+    assert (tmp_path / "cut" / "model.safetensors").stat().st_size == done.budget.bytes_left
+
+
+def test_the_predictions_on_disk_are_those_of_the_model(tiny_analysis: Analysis, tmp_path: Path) -> None:
+    plan = uneven(tiny_analysis, Compensation(method="least-squares"))
+    compress(tiny_analysis, plan, tmp_path / "cut", device="cpu")
+    assert "predicted from those that stay (least-squares over all tokens" in (tmp_path / "cut" / "README.md").read_text()
+    stored = load_file(tmp_path / "cut" / "compensation.safetensors")
+    removed = {}
+    for layer, row in plan.kept.items():
+        for component, kept in row.items():
+            weight, bias = (stored.pop(f"layer.{layer}.{component}.{part}") for part in ("weight", "bias"))
+            assert (weight.dtype, bias.dtype) == (torch.float64, torch.float64)
+            assert (weight.shape, bias.shape) == ((int((~kept).sum()), int(kept.sum())), (int((~kept).sum()),))
+            removed[layer, component] = (torch.from_numpy(~kept), weight, bias)
+    assert not stored
+    original = load_model(tiny_analysis.meta["model"]["spec"], device="cpu")
+    model, tokenizer = load(tmp_path / "cut", device="cpu")
+    texts = encode(tokenizer, sentences(9, seed=5))
+    with masked(original.base, original.report.family, removed):
+        assert largest_difference(original.model, model, texts, batch_size=9) <= 1e-5
+
+
+def test_texts_held_out_have_no_part_in_the_predictions(tiny_folder: Path, tmp_path: Path) -> None:
+    texts, found = sample(14, heldout=6), []
+    for name, held in (("one", texts.heldout[:3]), ("two", texts.heldout[3:])):
+        analysis = analyze(tiny_folder, replace(texts, heldout=held), out=tmp_path / f"{name}-analysis")
+        compress(analysis, make_plan(analysis, percentile=50, compensation="least-squares"), tmp_path / name, device="cpu")
+        found.append((tmp_path / name / "model.safetensors").read_bytes())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("method", ["mean+std", "zero", "least-squares"])
+def test_in_float64_the_twins_agree_to_rounding(method: Any, tiny_analysis: Analysis) -> None:
     report = check_model(tiny_analysis.meta["model"]["spec"])
-    removed = removed_neurons(tiny_analysis, uneven(tiny_analysis))
-    widths, state = fold_state(read_state(report), report.family, report.shape, removed, dtype=torch.float64)
-    cut = build_compact(report, widths, state, dtype=torch.float64).eval()
-    assert {tensor.dtype for tensor in cut.state_dict().values() if tensor.is_floating_point()} == {torch.float64}
+    plan = uneven(tiny_analysis, Compensation(method=method))
     original = load_model(report, device="cpu", dtype="float64")
+    maps = fit_maps(original, encode(original.tokenizer, tiny_analysis.texts.texts), plan) if method == "least-squares" else {}
+    removed = removed_neurons(tiny_analysis, plan, maps)
+    layers, state = fold_state(read_state(report), report.family, report.shape, removed, dtype=torch.float64)
+    cut = build_compact(report, layers, state, dtype=torch.float64).eval()
+    assert {tensor.dtype for tensor in cut.state_dict().values() if tensor.is_floating_point()} == {torch.float64}
     texts = encode(original.tokenizer, sentences(9, seed=5))
     with masked(original.base, report.family, removed):
         assert 0.0 < largest_difference(original.model, cut, texts) <= 1e-12

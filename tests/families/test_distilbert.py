@@ -215,6 +215,15 @@ def test_it_plans_folds_and_the_cut_model_is_the_masked_one(method: Any, analysi
     assert largest_difference(model, again.model, texts, batch_size=9) <= 1e-5
 
 
+def test_predictions_are_folded_into_it_as_well(analysis: Analysis, tmp_path: Path) -> None:
+    cells = {layer: {"value": 50.0, "intermediate": 50.0} for layer in (1, 2, 3)} | {3: dict.fromkeys(CUTTABLE, 50.0)}
+    cells[1].pop("value")  # all equal on [CLS]
+    plan = resolve(analysis, Intent(cells=cells, compensation=Compensation(method="least-squares")))
+    done = compress(analysis, plan, tmp_path / "cut", device="cpu")
+    assert done.difference <= 1e-5
+    assert (tmp_path / "cut" / "model.safetensors").stat().st_size == done.budget.bytes_left
+
+
 def test_every_way_of_planning_works_on_it(analysis: Analysis) -> None:
     assert make_plan(analysis, preset="paper-scaled").neurons_cut > 0
     assert count(analysis, make_plan(analysis, target_encoder=0.9, first_layer=2)).encoder_share <= 0.9

@@ -102,7 +102,7 @@ def test_export_import_export_is_the_same_text_in_both_formats(
         cells=cells,
         keep=as_hands(keep),
         drop=as_hands(drop),
-        compensation=Compensation(method=method, tokens=tokens),
+        compensation=Compensation(method=method, tokens=None if method == "least-squares" else tokens),
     )
     plan = resolve(ANALYSIS, intent)
     for name, yaml in (("p.json", False), ("p.yaml", True)):
@@ -188,6 +188,8 @@ REFUSED: list[tuple[Change, str]] = [
     (lambda d: d["intent"]["compensation"].update(method=["mean"]), "Unknown compensation \"['mean']\""),
     (lambda d: d["intent"]["compensation"].update(alpha=1), "Unknown key in p.json: intent.compensation 'alpha'; known: method, tokens."),
     (lambda d: d.pop("fact"), "p.json: fact must be an object, found 'None'."),
+    (lambda d: d["intent"]["compensation"].update(method="least-squares", tokens="cls"), "least-squares over [CLS] alone overfits"),
+    (lambda d: d["intent"]["compensation"].update(tokens=None), "p.json: intent.compensation.tokens is 'None'; expected a name."),
     (lambda d: d["fact"].update(cut={}), "Unknown key in p.json: fact 'cut'; known: kept."),
     (lambda d: d["fact"].update(kept=None), "p.json: fact.kept must be an object"),
     (lambda d: d["fact"]["kept"].update({"5": {}}), "p.json: there is no layer 5; this model has layers 1–4."),

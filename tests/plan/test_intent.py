@@ -9,7 +9,7 @@ import pytest
 
 from obce_core.components import CUTTABLE
 from obce_core.errors import ObceError, PlanError, UnknownName
-from obce_core.plan import Compensation, Hand, Intent
+from obce_core.plan import METHODS, Compensation, Hand, Intent
 
 # what is given to Intent, error class, the start of the message
 REFUSED: list[tuple[dict[str, Any], type[ObceError], str]] = [
@@ -121,7 +121,25 @@ def test_the_constant_of_a_removed_neuron(method: Any, tokens: Any, constants: l
 
 
 def test_an_unknown_compensation_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match=r"Unknown compensation 'median'; known: mean\+std, mean, zero"):
+    with pytest.raises(UnknownName, match=r"Unknown compensation 'median'; known: mean\+std, mean, zero, least-squares"):
         Compensation(method="median")  # type: ignore[arg-type]
     with pytest.raises(UnknownName, match="Unknown compensation tokens 'some'; known: cls, all"):
         Compensation(tokens="some")  # type: ignore[arg-type]
+
+
+def test_least_squares_takes_all_tokens_and_has_no_constants() -> None:
+    found = Compensation(method="least-squares")
+    assert (found.tokens, found.predicts) == ("all", True)
+    assert found == Compensation(method="least-squares", tokens="all")
+    assert found.constants({"mean_all": np.ones(3), "std_all": np.ones(3)}) is None
+    for method in METHODS[:-1]:
+        assert (Compensation(method=method).tokens, Compensation(method=method).predicts) == ("cls", False)
+
+
+def test_least_squares_over_cls_is_refused_with_the_reason() -> None:
+    with pytest.raises(PlanError) as caught:
+        Compensation(method="least-squares", tokens="cls")
+    assert str(caught.value) == (
+        "least-squares over [CLS] alone overfits: it would have one row a text (the paper's 150) for hundreds of neurons. "
+        "Leave --compensation-tokens out, or give all."
+    )

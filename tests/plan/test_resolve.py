@@ -12,7 +12,7 @@ from obce_core.analysis import Analysis
 from obce_core.components import COMPONENTS, CUTTABLE
 from obce_core.criteria import random_scores
 from obce_core.errors import PlanError, UnknownName
-from obce_core.plan import Compensation, Hand, Intent, make_plan, resolve
+from obce_core.plan import METHODS, Compensation, Hand, Intent, make_plan, resolve
 
 
 @pytest.fixture
@@ -178,6 +178,14 @@ def test_options_reach_the_intent(analysis: Analysis) -> None:
     assert plan.intent.compensation == Compensation(method="mean", tokens="all")
     with pytest.raises(UnknownName, match="Unknown compensation 'medain'"):
         make_plan(analysis, percentile=50, compensation="medain")
+    with pytest.raises(PlanError, match="overfits"):
+        make_plan(analysis, percentile=50, compensation="least-squares", compensation_tokens="cls")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_tokens_not_given_are_those_of_the_method(method: str, analysis: Analysis) -> None:
+    plan = make_plan(analysis, percentile=50, compensation=method)
+    assert plan.intent.compensation.tokens == ("all" if method == "least-squares" else "cls")
 
 
 def test_a_mask_of_an_untouched_cell_keeps_all(analysis: Analysis) -> None:

@@ -14,7 +14,7 @@ from obce_core.plan.target import STEPS, reach
 ANALYSIS = memory_analysis(3, 16, 4, 20, vocab=40, seed=3)
 
 
-@pytest.fixture(scope="module", params=["mean+std", "zero"])
+@pytest.fixture(scope="module", params=["mean+std", "zero", "least-squares"])
 def tried(request: pytest.FixtureRequest) -> tuple[Intent, list[tuple[float, float]]]:
     """Carry out every percentile; return the intent and (share of the encoder, share of the model) of each step."""
     base = Intent(first_layer=1, compensation=Compensation(method=request.param))

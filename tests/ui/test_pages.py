@@ -109,6 +109,26 @@ def test_undo_and_redo_walk_through_the_edits(tiny_analysis: Any, cache: Path) -
     assert not app.button(key="redo").disabled
 
 
+def test_least_squares_is_offered_and_fixes_the_tokens_to_all(tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    app = open_page("plan", analysis=key)
+    app.button(key="all-50").click().run()
+    before = words(app)
+    app.selectbox(key="plan-method").select("least-squares").run()
+    assert not app.exception
+    tokens = app.selectbox(key="plan-tokens")
+    assert (tokens.value, tokens.disabled) == ("all", True)
+    assert words(app) != before  # more pairs stay
+    draft = json.loads((cache / "plans" / f"{key}.json").read_text())
+    assert draft["compensation"] == {"method": "least-squares", "tokens": "all"}
+    app.button(key="undo").click().run()
+    assert [app.selectbox(key=f"plan-{name}").value for name in ("method", "tokens")] == ["mean+std", "cls"]
+    app.selectbox(key="plan-tokens").select("all").run()
+    app.selectbox(key="plan-method").select("mean").run()
+    draft = json.loads((cache / "plans" / f"{key}.json").read_text())
+    assert draft["compensation"] == {"method": "mean", "tokens": "all"}
+
+
 def test_text_of_a_user_is_never_markup(tiny_folder: Path, cache: Path) -> None:
     from obce_core.pipeline import analyze
     from obce_core.texts import Texts

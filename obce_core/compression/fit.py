@@ -1,0 +1,39 @@
+"""Fit the predictions of a plan's removed neurons: a second pass of the original model over the analysis's texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from obce_core.batching import Encoded
+from obce_core.compression.cross_moments import layer_moments, split_folds
+from obce_core.compression.least_squares import AffineMap, fit
+from obce_core.models.load import LoadedModel
+from obce_core.plan.plan import Plan
+
+
+def fit_maps(
+    original: LoadedModel,
+    encoded: Encoded,
+    plan: Plan,
+    *,
+    step: Callable[[], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> dict[tuple[int, str], AffineMap]:
+    """Return the map of every cut cell (layer from 1, component); the moments of one layer are in memory at a time.
+
+    Args:
+        encoded: the texts of the analysis; held-out texts have no part in it.
+        step: called before each cut layer.
+
+    Raises:
+        Cancelled: `cancelled()` became true between two batches.
+    """
+    folds = split_folds(encoded)
+    found: dict[tuple[int, str], AffineMap] = {}
+    for layer, row in plan.kept.items():
+        if step is not None:
+            step()
+        moments = layer_moments(original, folds, layer, tuple(row), cancelled=cancelled)
+        for component, kept in row.items():
+            found[layer, component] = fit(moments.pop(component), kept)
+    return found
