@@ -25,6 +25,8 @@ from obce_core.proof.samples import KINDS, draw, mixed
 Report = Callable[[int, int], None]
 
 _ULP = 2.0**-23
+"""One unit in the last place of float32, as a share of the number."""
+
 _STEPS = 6
 
 
