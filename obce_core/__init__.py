@@ -8,6 +8,7 @@ The facade::
     read_plan      a plan file            -> Plan
     compress       an Analysis and a Plan -> Compressed (a model folder)
     load           a model folder         -> (model, tokenizer)
+    verify         a model folder         -> Verification (it is the masked original)
 
 Importing this package is light; torch and transformers load on first use.
 """
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from obce_core.compression.checkpoint import load
     from obce_core.pipeline import analyze
     from obce_core.plan import make_plan, read_plan
+    from obce_core.proof.verify import verify
 
 _HOMES = {
     "analyze": "obce_core.pipeline",
@@ -33,9 +35,10 @@ _HOMES = {
     "make_plan": "obce_core.plan",
     "read_analysis": "obce_core.analysis",
     "read_plan": "obce_core.plan",
+    "verify": "obce_core.proof.verify",
 }
 
-__all__ = ["__version__", "analyze", "compress", "load", "make_plan", "read_analysis", "read_plan"]
+__all__ = ["__version__", "analyze", "compress", "load", "make_plan", "read_analysis", "read_plan", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -77,15 +77,19 @@ def batches(encoded: Encoded, batch_size: int = 32, device: torch.device | None 
     lengths = encoded.lengths
     order = np.argsort(-lengths, kind="stable")
     for start, stop in _divide(lengths[order], batch_size):
-        rows = order[start:stop]
-        width = int(lengths[rows[0]])
-        ids = np.full((len(rows), width), encoded.pad_id, dtype=np.int64)
-        mask = np.zeros((len(rows), width), dtype=np.int64)
-        for i, row in enumerate(rows):
-            tokens = encoded.ids[row]
-            ids[i, : len(tokens)] = tokens
-            mask[i, : len(tokens)] = 1
-        yield Batch(rows=rows, ids=torch.from_numpy(ids).to(device), mask=torch.from_numpy(mask).to(device))
+        yield padded(encoded, order[start:stop], device)
+
+
+def padded(encoded: Encoded, rows: np.ndarray, device: torch.device | None = None) -> Batch:
+    """Pad these texts to the longest of them, in this order."""
+    width = max(len(encoded.ids[row]) for row in rows)
+    ids = np.full((len(rows), width), encoded.pad_id, dtype=np.int64)
+    mask = np.zeros((len(rows), width), dtype=np.int64)
+    for i, row in enumerate(rows):
+        tokens = encoded.ids[row]
+        ids[i, : len(tokens)] = tokens
+        mask[i, : len(tokens)] = 1
+    return Batch(rows=rows, ids=torch.from_numpy(ids).to(device), mask=torch.from_numpy(mask).to(device))
 
 
 def _divide(lengths: np.ndarray, batch_size: int) -> list[tuple[int, int]]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from obce_core.batching import Batch, Encoded, batches
 from obce_core.compression.result import Fidelity
-from obce_core.errors import Cancelled
+from obce_core.errors import Cancelled, Mismatch
+
+_HIDDEN = "hidden"
+_BASE = ("last_hidden_state", "pooler_output")
+"""What a model without a head hands on beside its hidden states."""
 
 
 def fidelity(
@@ -59,14 +65,70 @@ def largest_difference(reference: torch.nn.Module, model: torch.nn.Module, encod
     return worst / largest if largest else worst
 
 
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Largest differences of two models, each as a share of the largest |output| of the reference there.
+
+    `hidden`: the worst of the hidden states of all layers, the embeddings' and the pooler's output included. `logits`:
+    the worst of what a head hands on; None for a model without one.
+    """
+
+    hidden: float
+    logits: float | None
+
+
+def differences(reference: torch.nn.Module, model: torch.nn.Module, batches: Iterable[Batch]) -> Difference:
+    """Compare every output of two models over non-padding positions; NaN anywhere gives NaN or inf.
+
+    Raises:
+        Mismatch: the models do not hand on the same outputs.
+    """
+    worst: dict[str, float] = {}
+    largest: dict[str, float] = {}
+    with torch.inference_mode():
+        for batch in batches:
+            a, b = _outputs(reference, batch), _outputs(model, batch)
+            if a.keys() != b.keys():
+                raise Mismatch(f"The models hand on other outputs: {', '.join(sorted(a.keys() ^ b.keys()))}.")
+            for name in a:
+                # numpy's maximum hands NaN on, where max() would drop it and call two models equal.
+                worst[name] = float(np.maximum(worst.get(name, 0.0), float((a[name] - b[name]).abs().max())))
+                largest[name] = float(np.maximum(largest.get(name, 0.0), float(a[name].abs().max())))
+    shares = {name: worst[name] / largest[name] if largest[name] else worst[name] for name in worst}
+    hidden = [share for name, share in shares.items() if name.startswith(_HIDDEN)]
+    other = [share for name, share in shares.items() if not name.startswith(_HIDDEN)]
+    return Difference(hidden=float(np.max(hidden)), logits=float(np.max(other)) if other else None)
+
+
+def _outputs(model: torch.nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
+    """Return every output by name, float64, padding left out; hidden states are `hidden 0` (the embeddings), `hidden 1`, …"""
+    output = _call(model, batch, output_hidden_states=True)
+    found: dict[str, torch.Tensor] = {}
+    for name, value in output.items():
+        if name == "hidden_states":
+            found |= {f"{_HIDDEN} {layer}": _present(states, batch) for layer, states in enumerate(value)}
+        elif isinstance(value, torch.Tensor):
+            found[f"{_HIDDEN} {name}" if name in _BASE else name] = _present(value, batch)
+    return found
+
+
 def _hidden(base: torch.nn.Module, batch: Batch) -> torch.Tensor:
     return base(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state.double()
 
 
 def _first(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    return _present(_call(model, batch)[0], batch)
+
+
+def _call(model: torch.nn.Module, batch: Batch, **options: bool) -> Any:
+    """Run a model on a batch; for multiple choice the texts are the choices of one question."""
+    ids, mask = batch.ids, batch.mask
     if type(model).__name__.endswith("MultipleChoice"):
-        output = model(input_ids=batch.ids.unsqueeze(0), attention_mask=batch.mask.unsqueeze(0))[0]
-    else:
-        output = model(input_ids=batch.ids, attention_mask=batch.mask)[0]
-    values = output.double()
+        ids, mask = ids.unsqueeze(0), mask.unsqueeze(0)
+    return model(input_ids=ids, attention_mask=mask, **options)
+
+
+def _present(values: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Keep the positions that are no padding where there is one value a token, float64."""
+    values = values.double()
     return values[batch.mask.bool()] if values.shape[:2] == batch.mask.shape else values

@@ -133,7 +133,9 @@ def manifest_faults(folder: Path) -> list[str]:
     faults = []
     for name, (size, sha256) in told.items():
         path = folder / name
-        if not path.is_file():
+        if not path.resolve().is_relative_to(folder.resolve()):
+            faults.append(f"{shorten(name)} leads out of the folder")
+        elif not path.is_file():
             faults.append(f"{name} is missing")
         elif path.stat().st_size != size:
             faults.append(f"{name} has {path.stat().st_size} bytes, its manifest says {size}")

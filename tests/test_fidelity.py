@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from obce_core.batching import Encoded
-from obce_core.errors import Cancelled
-from obce_core.fidelity import fidelity, largest_difference
+from obce_core.batching import Encoded, batches
+from obce_core.errors import Cancelled, Mismatch
+from obce_core.fidelity import differences, fidelity, largest_difference
 
 # three texts of 3, 2 and 1 tokens; a token's id picks its output
 TEXTS = Encoded(ids=((0, 1, 2), (1, 2), (3,)), max_length=8, truncated=0, pad_id=4)
@@ -106,3 +106,45 @@ def test_a_reference_of_zeros_gives_the_difference_itself() -> None:
     zero = torch.zeros(5, 2)
     assert largest_difference(Model(zero), Model(zero), TEXTS) == 0.0
     assert largest_difference(Model(zero), Model(zero + 0.5), TEXTS) == 0.5
+
+
+class Layered(torch.nn.Module):
+    """Hand on hidden states of two layers, the last ten times as large as the first, and what a head says."""
+
+    def __init__(self, first: torch.Tensor, second: torch.Tensor, logits: torch.Tensor | None) -> None:
+        super().__init__()
+        self.first, self.second, self.logits = torch.nn.Parameter(first.clone()), second, logits
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, output_hidden_states: bool) -> Any:
+        assert output_hidden_states
+        states = (self.first[input_ids], 10 * self.second[input_ids])
+        found: dict[str, Any] = {"hidden_states": states, "last_hidden_state": states[1], "loss": None}
+        return found if self.logits is None else found | {"logits": self.logits[input_ids[:, 0]]}
+
+
+def test_every_hidden_state_is_measured_by_its_own_size() -> None:
+    reference, every = Layered(TABLE, TABLE, None), list(batches(TEXTS, 2))
+    found = differences(reference, Layered(changed(2, [2.0, 1.5]), TABLE, None), every)
+    assert (found.hidden, found.logits) == (pytest.approx(0.5 / 2.0), None)
+    found = differences(reference, Layered(TABLE, changed(2, [2.0, 1.5]), None), every)
+    assert found.hidden == pytest.approx(5.0 / 20.0)
+    padding = changed(4, [-7.0, 7.0])
+    assert differences(reference, Layered(padding, padding, None), every).hidden == 0.0
+
+
+def test_what_a_head_says_is_measured_apart() -> None:
+    reference, every = Layered(TABLE, TABLE, TABLE), list(batches(TEXTS, 3))
+    found = differences(reference, Layered(TABLE, TABLE, changed(1, [0.0, 1.0])), every)
+    assert (found.hidden, found.logits) == (0.0, pytest.approx(0.5))
+    with pytest.raises(Mismatch, match=r"^The models hand on other outputs: logits.$"):
+        differences(reference, Layered(TABLE, TABLE, None), every)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_no_difference_that_is_not_finite_slips_through(bad: float) -> None:
+    reference, spoiled = Layered(TABLE, TABLE, TABLE), changed(0, [1.0, bad])
+    for size in (1, 3):
+        every = list(batches(TEXTS, size))
+        assert not differences(reference, Layered(spoiled, TABLE, TABLE), every).hidden <= 1e9
+        assert not differences(reference, Layered(TABLE, spoiled, TABLE), every).hidden <= 1e9
+        assert not differences(reference, Layered(TABLE, TABLE, spoiled), every).logits <= 1e9  # type: ignore[operator]

@@ -30,7 +30,7 @@ ORDER = [
     ["fidelity"],
     ["compression"],
     ["glue"],
-    ["verify", "evaluate", "export"],
+    ["proof", "evaluate", "export"],
     ["studies", "report"],
     ["figures"],
     ["jobs"],

@@ -330,6 +330,16 @@ def test_a_folder_is_held_against_its_manifest(damage: Any, faults: list[str], h
     assert manifest_faults(home / "out") == faults
 
 
+@pytest.mark.parametrize("name", ["../secret.txt", "/etc/passwd", "a/../../secret.txt"])
+def test_a_manifest_that_leads_out_of_its_folder_is_a_fault_and_nothing_there_is_read(name: str, home: Path) -> None:
+    fill(home / "out")
+    (home / "secret.txt").write_text("secret")
+    told = json.loads((home / "out" / MANIFEST).read_text())
+    told["files"][name] = {"size": 6, "sha256": "ab"}
+    (home / "out" / MANIFEST).write_text(json.dumps(told))
+    assert manifest_faults(home / "out") == [f"{name} leads out of the folder"]
+
+
 @pytest.mark.parametrize("text", [None, "", "[]", '{"files": 3}', '{"files": {"a.txt": {}}}', '{"files": {"a.txt": 3}}', '{"files": []}'])
 def test_a_manifest_that_cannot_be_read_is_a_fault(text: str | None, home: Path) -> None:
     fill(home / "out")

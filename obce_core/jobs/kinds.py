@@ -42,6 +42,14 @@ def _compress(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return done.plain()
 
 
+def _verify(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    from obce_core.proof.verify import verify
+
+    chosen = _common(options)
+    done = verify(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
+    return done.plain()
+
+
 def _common(options: Mapping[str, Any]) -> dict[str, Any]:
     """Set what concerns the whole process and return the other options."""
     from obce_core import settings
@@ -62,6 +70,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind(name="analyze", title="Analysis", work=_analyze),
         Kind(name="compress", title="Compression", work=_compress),
+        Kind(name="verify", title="Proof", work=_verify),
     )
 }
 
