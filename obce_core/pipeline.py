@@ -227,7 +227,7 @@ def _table(data: CellData, moments: CellMoments, n_tokens: int, neuron: np.ndarr
     return pa.table(
         {
             "layer": pa.array(np.full(count, data.layer), pa.int16()),
-            "component": pa.array([data.component] * count),
+            "component": pa.array([data.component] * count, pa.string()),
             "neuron": pa.array(neuron, pa.int32()),
             "head": head,
             "n_tokens": pa.array(np.full(count, n_tokens), pa.int64()),

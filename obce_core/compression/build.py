@@ -114,9 +114,8 @@ def compress(
             "fidelity": asdict(close) if close else None,
             "versions": versions(),
         }
-        write_checkpoint(
-            stage, cut, state, report, document, to_tensors(removed, (*origin.earlier, origin.removed) if origin else ()), facts
-        )
+        replaced = to_tensors(removed, [past for _, past in origin.cuts] if origin else ())
+        write_checkpoint(stage, cut, state, report, document, replaced, facts)
         write_json(stage / RESULT, facts)
         steps.next()
     return read_compressed(target)

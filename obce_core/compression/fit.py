@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from obce_core.batching import Encoded
 from obce_core.compression.cross_moments import layer_moments, split_folds
 from obce_core.compression.least_squares import AffineMap, fit
@@ -35,5 +37,15 @@ def fit_maps(
             step()
         moments = layer_moments(original, folds, layer, tuple(row), cancelled=cancelled)
         for component, kept in row.items():
-            found[layer, component] = fit(moments.pop(component), kept)
+            there = np.zeros(len(kept), dtype=bool)
+            there[original.report.neurons(layer, component)] = True
+            found[layer, component] = _over(kept, fit(moments.pop(component), kept & there), there)
     return found
+
+
+def _over(kept: np.ndarray, found: AffineMap, there: np.ndarray) -> AffineMap:
+    """Bring a map from the neurons that are `there` to all that the plan does not cut: what an earlier cut took predicts nothing."""
+    wanted = there[~(kept & there)]  # of the predicted neurons, those that this plan removes
+    weight = np.zeros((int(wanted.sum()), int(kept.sum())))
+    weight[:, there[kept]] = found.weight[wanted]
+    return AffineMap(weight=weight, bias=found.bias[wanted])

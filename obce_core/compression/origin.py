@@ -31,15 +31,20 @@ PLAN = "pruning_plan.json"
 class Origin:
     """What a model was cut by: the plan's stated fact, what replaces the removed neurons, and what went before.
 
-    `document` is the plan as the file has it; `earlier` holds what earlier plans of the same model removed, the oldest
-    first, and `before` what each layer stored when this plan was made (empty: everything).
+    `document` is the plan as the file has it; `earlier` holds the same of the plans before it, the oldest first,
+    and `before` what each layer stored when this plan was made (empty: everything).
     """
 
     document: Mapping[str, Any]
     fact: Fact
     removed: Removed
-    earlier: tuple[Removed, ...]
+    earlier: tuple[tuple[Fact, Removed], ...]
     before: tuple[StoredLayer | None, ...]
+
+    @property
+    def cuts(self) -> list[tuple[Fact, Removed]]:
+        """Every plan by which the model was cut and what it removed, the oldest first."""
+        return [*self.earlier, (self.fact, self.removed)]
 
     @property
     def plans(self) -> list[dict[str, Any]]:
@@ -90,7 +95,7 @@ def read_origin(report: ModelReport) -> Origin | None:
     before = () if facts["before"] is None else tuple(read_entries(facts["before"], report.shape))
     _check_config(report, facts["config"])
     _check_layers(report.layers, removed_layers(removed, report.shape, before))
-    return Origin(document=document, fact=fact, removed=removed, earlier=tuple(earlier), before=before)
+    return Origin(document=document, fact=fact, removed=removed, earlier=tuple(zip(past, earlier, strict=True)), before=before)
 
 
 def _earlier(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
-from obce_core.compression.checkpoint import build_compact, check_compressed, load
+from obce_core.architectures.stored import StoredLayer
+from obce_core.compression.checkpoint import build_compact, load
 from obce_core.compression.mask import masked
 from obce_core.compression.origin import PLAN, Origin, read_origin
+from obce_core.compression.removed import Removed
 from obce_core.compression.state import fold_state
 from obce_core.errors import Cancelled, ModelError, PlanError
 from obce_core.fidelity import differences
 from obce_core.models.check import ModelReport, check_model
-from obce_core.models.compressed import is_compressed
-from obce_core.models.load import choose_device, load_model, read_state
+from obce_core.models.compressed import check_compressed, is_compressed
+from obce_core.models.dense import dense_state
+from obce_core.models.load import choose_device, load_model, read_state, stock_state
 from obce_core.models.locate import ModelSource, locate
 from obce_core.plan.document import load_document
 from obce_core.plan.fact import read_fact
@@ -79,11 +83,14 @@ def verify(
     report, origin = _cut(source)
     if plan is not None:
         _check_plan(plan, origin, report)
-    original, where = _original(first, origin), choose_device(device)
+    original, cuts = _original(first, origin)
+    where = choose_device(device)
     step()
-    widths, folded = fold_state(read_state(original), original.family, original.shape, origin.removed, dtype=torch.float64)
+    layers, folded = _fold_again(original, cuts)
     stored = read_state(report)
-    tensors, differs = len(stored), first_difference(stored, folded)
+    saved = _fold_again(original, cuts, saved=True)[1] if len(cuts) > 1 else folded
+    tensors, differs = len(stored), first_difference(stored, saved)
+    del saved
     del stored
     twin = load_model(original, device=str(where))
     samples = {kind: draw(kind, twin, seed=seed) for kind in KINDS}
@@ -94,10 +101,12 @@ def verify(
         else:
             where = torch.device("cpu") if where.type == "mps" else where  # mps has no float64
             twin.model.to(device=where, dtype=torch.float64)  # from float32 weights, so nothing is lost
-            cut = build_compact(original, widths, folded, dtype=torch.float64).to(where).eval()
+            cut = build_compact(original, layers, folded, dtype=torch.float64).to(where).eval()
         for kind, texts in samples.items():
             step()
-            with masked(twin.base, original.family, origin.removed):
+            with ExitStack() as stack:
+                for cut_by in reversed(cuts):  # a later mask acts on what an earlier one predicts from
+                    stack.enter_context(masked(twin.base, original.family, cut_by))
                 found = differences(twin.model, cut, mixed(texts, where))
             lengths = texts.lengths
             measured.append(
@@ -137,8 +146,8 @@ def first_difference(stored: Mapping[str, torch.Tensor], folded: Mapping[str, to
 def _cut(source: ModelSource) -> tuple[ModelReport, Origin]:
     if not is_compressed(source):
         raise ModelError(f"{source.name} is not a model that obce cut.", hint="Name the folder that obce compress wrote.")
-    report, widths = check_compressed(source)
-    origin = read_origin(report, widths)
+    report = check_compressed(source)
+    origin = read_origin(report)
     if origin is None:
         raise ModelError(
             f"{source.folder} has no {PLAN}: another program saved it, so nothing says what was cut.",
@@ -147,14 +156,42 @@ def _cut(source: ModelSource) -> tuple[ModelReport, Origin]:
     return report, origin
 
 
-def _original(source: ModelSource, origin: Origin) -> ModelReport:
-    told = origin.fact.weights_sha256
-    if source.weights_sha256 != told:
+def _original(source: ModelSource, origin: Origin) -> tuple[ModelReport, list[Removed]]:
+    """Check the model that the folder is held against; return it and the cuts that lie between the two."""
+    told = [fact.weights_sha256 for fact, _ in origin.cuts]
+    if source.weights_sha256 not in told:
         raise ModelError(
-            f"{source.name} has other weights ({source.weights_sha256[:12]}…) than the model was cut from ({told[:12]}…).",
+            f"{source.name} has other weights ({source.weights_sha256[:12]}…) than the model was cut from ({told[-1][:12]}…).",
             hint="Name the original with --against.",
         )
-    return check_model(source)
+    cuts = [removed for _, removed in origin.cuts[told.index(source.weights_sha256) :]]
+    for number, past in enumerate(cuts):
+        mixed_layers = {layer for (layer, name), become in past.items() if len(become) == 3 and name in ("query", "key")}
+        again = sorted({layer for later in cuts[number + 1 :] for layer, name in later if name in ("query", "key")} & mixed_layers)
+        if again:
+            raise ModelError(
+                f"Layer {again[0]}: least-squares mixed its queries or keys before they were cut again, so no mask of {source.name} is "
+                "the same function.",
+                hint="Hold it against the model that the last plan cut.",
+            )
+    return check_model(source), cuts
+
+
+def _fold_again(
+    original: ModelReport, cuts: Sequence[Removed], *, saved: bool = False
+) -> tuple[Sequence[StoredLayer | None], dict[str, torch.Tensor]]:
+    """Fold cut after cut in float64; return what the layers store and the compact state.
+
+    `saved` rounds to float32 in between, as the files of the models in between do.
+    """
+    family, shape = original.family, original.shape
+    layers: Sequence[StoredLayer | None] = original.layers
+    state = stock_state(original)
+    for number, removed in enumerate(cuts):
+        if number:
+            state = dense_state({name: tensor.float() if saved else tensor for name, tensor in state.items()}, family, shape, layers)
+        layers, state = fold_state(state, family, shape, removed, earlier=layers, dtype=torch.float64)
+    return layers, state
 
 
 def _check_plan(plan: str | Path, origin: Origin, report: ModelReport) -> None:

@@ -21,6 +21,7 @@ from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import load
 from obce_core.compression.result import read_compressed
 from obce_core.errors import ModelError, ObceError, PathError
+from obce_core.models import check_model
 from obce_core.plan import Hand, Intent, Plan, make_plan, read_plan, resolve, to_document
 from obce_core.store import manifest_faults
 

@@ -150,8 +150,9 @@ def test_a_wrong_fold_in_the_folder_fails(
 def moved_extra(*args: Any) -> FoldedLayer:
     """Fold rightly, then give the extra rows to other heads."""
     folded = fold_layer(*args)
-    assert folded.widths.extra == (1, 1, 0)
-    return FoldedLayer(tensors=folded.tensors, widths=replace(folded.widths, extra=(0, 1, 1)))
+    assert folded.stored.widths.extra == (1, 1, 0)
+    widths = replace(folded.stored.widths, extra=(0, 1, 1))
+    return FoldedLayer(tensors=folded.tensors, stored=replace(folded.stored, widths=widths))
 
 
 @pytest.mark.parametrize(
