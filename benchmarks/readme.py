@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from obce_core.compression.result import Compressed
 
 WAYS = (
     ("The paper's way: `r_f`, mean + std of [CLS]", {}),
@@ -18,27 +23,54 @@ PLANS = (
     ("P70", {"percentile": 70.0}),
     ("paper-scaled", {"preset": "paper-scaled"}),
 )
+COMPENSATIONS = (
+    ("mean+std, `cls` (the paper)", "mean+std", "cls"),
+    ("mean+std, `all`", "mean+std", "all"),
+    ("mean, `cls`", "mean", "cls"),
+    ("mean, `all`", "mean", "all"),
+    ("zero", "zero", "cls"),
+    ("least-squares", "least-squares", "all"),
+)
 
 
 def main() -> None:
-    """Analyse the demo on 150 texts and cut it by every plan in every way."""
+    """Analyse the demo on 150 texts, cut it by every plan in every way, then by r_f with every compensation."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["OBCE_CACHE"] = home
         import obce_core as obce
 
         analysis = obce.analyze("demo", "demo", n_texts=150, seed=0)
+
+        @cache
+        def build(name: str, criterion: str, compensation: str, tokens: str) -> Compressed:
+            plan = obce.make_plan(
+                analysis, **dict(PLANS)[name], criterion=criterion, compensation=compensation, compensation_tokens=tokens
+            )  # fmt: skip
+            return obce.compress(analysis, plan, Path(home) / "out", overwrite=True)
+
         for title, way in WAYS:
             print(f"\n{title}:\n")
             print("| plan | neurons cut | encoder left | model left | FLOPs left | masked = cut | cosine [CLS] | cosine mean-pooled |")
             print("|---|---|---|---|---|---|---|---|")
-            for name, how in PLANS:
-                built = obce.compress(analysis, obce.make_plan(analysis, **how, **way), Path(home) / "out", overwrite=True)
+            for name, _ in PLANS:
+                built = build(
+                    name, way.get("criterion", "r_f"), way.get("compensation", "mean+std"), way.get("compensation_tokens", "cls")
+                )  # fmt: skip
                 size, close = built.budget, built.fidelity
                 print(
                     f"| {name} | {size.neurons_cut:,} | {size.encoder_share:.1%} | {size.model_share:.1%} | "
                     f"{size.flops_left / size.flops:.1%} | {built.difference:.0e} | {close.cls:.3f} | {close.pooled:.3f} |",
                     flush=True,
                 )
+        print("\nEvery compensation, by `r_f`: cosine [CLS] / mean-pooled (encoder left):\n")
+        print("| compensation | " + " | ".join(name for name, _ in PLANS) + " |")
+        print("|---|" + "---|" * len(PLANS))
+        for title, compensation, tokens in COMPENSATIONS:
+            cells = []
+            for name, _ in PLANS:
+                built = build(name, "r_f", compensation, tokens)
+                cells.append(f"{built.fidelity.cls:.3f} / {built.fidelity.pooled:.3f} ({built.budget.encoder_share:.1%})")
+            print(f"| {title} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

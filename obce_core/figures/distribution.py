@@ -62,18 +62,30 @@ def distribution(scores: np.ndarray, kept: np.ndarray, component: str, *, name: 
     return figure
 
 
-def strip(scores: np.ndarray, kept: np.ndarray, component: str, head_size: int, *, name: str = "r_f", mode: str = "light") -> go.Figure:
-    """Draw each neuron's score, by head where there are heads (else by rank): solid is kept, hollow is cut."""
+def strip(
+    scores: np.ndarray,
+    kept: np.ndarray,
+    component: str,
+    head_size: int,
+    neurons: np.ndarray | None = None,
+    *,
+    name: str = "r_f",
+    mode: str = "light",
+) -> go.Figure:
+    """Draw each neuron's score, by head where there are heads (else by rank): solid is kept, hollow is cut.
+
+    `neurons`, shape (neurons,), holds their original indices; None means 0, 1, 2, …
+    """
     colours = palette(mode)
     hue = colours.components[component]
     figure = blank(colours, height=230)
-    neuron = np.arange(len(scores))
+    neuron = np.arange(len(scores)) if neurons is None else neurons
     if head_size:
         # A fixed jitter by offset inside the head, so that a neuron stays where it was.
         place = neuron // head_size + 0.7 * ((neuron % head_size) / head_size - 0.5)
     else:
         place = np.empty(len(scores))
-        place[np.argsort(-scores, kind="stable")] = neuron + 1
+        place[np.argsort(-scores, kind="stable")] = np.arange(len(scores)) + 1
     for solid, mask in ((False, ~kept), (True, kept)):
         figure.add_scattergl(
             x=place[mask],
@@ -92,7 +104,7 @@ def strip(scores: np.ndarray, kept: np.ndarray, component: str, head_size: int, 
         ticks = log_ticks(float(positive.min()), float(positive.max()))
         figure.update_yaxes(type="log", tickvals=ticks, ticktext=[amount(t, 1) for t in ticks], title_text=criterion(name).title)
     if head_size:
-        figure.update_xaxes(tickvals=list(range(len(scores) // head_size)), title_text="head", nticks=0)
+        figure.update_xaxes(tickvals=list(range(int(neuron[-1]) // head_size + 1)), title_text="head", nticks=0)
     else:
         figure.update_xaxes(title_text="rank")
     return figure

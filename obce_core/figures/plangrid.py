@@ -18,7 +18,7 @@ def plan_grid(analysis: Analysis, intent: Intent, plan: Plan | None, *, linked: 
     cells = []
     for layer in range(1, shape.layers + 1):
         for component in CUTTABLE:
-            width = shape.width(component)
+            width = analysis.width(layer, component)
             cells.append(
                 {
                     "layer": layer,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from obce_core.architectures.stored import LayerWidths, original_widths
-from obce_core.plan.budget import Budget, count, plan_widths
+from obce_core.plan.budget import Budget, count, plan_widths, stored_widths
 from obce_core.plan.document import (
     from_document,
     intent_document,
@@ -44,6 +44,7 @@ __all__ = [
     "read_plan",
     "render",
     "resolve",
+    "stored_widths",
     "to_document",
     "to_ranges",
     "uniform",

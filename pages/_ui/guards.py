@@ -38,7 +38,7 @@ def need_analysis() -> Analysis:
         st.stop()
     if not 1 <= chosen.layer <= found.shape.layers:
         chosen.layer = min(3, found.shape.layers)
-    if chosen.neuron is not None and chosen.neuron >= found.shape.width(chosen.component):
+    if chosen.neuron is not None and chosen.neuron not in found.neurons(chosen.layer, chosen.component):
         chosen.neuron = None
     return found
 

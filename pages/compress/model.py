@@ -12,7 +12,7 @@ from obce_core.compression.result import Compressed, list_models, models_home, r
 from obce_core.errors import ObceError
 from obce_core.figures.numbers import amount, count, megabytes, millions, share
 from obce_core.figures.sizes import sizes
-from obce_core.plan import Plan, original_widths, plan_widths, write_plan
+from obce_core.plan import Plan, plan_widths, stored_widths, write_plan
 from obce_core.plan.document import read_plan
 from obce_core.store import is_complete
 from pages._ui import cached, drafts, frame, guards, job_panel, nav, state
@@ -46,7 +46,7 @@ def _zip(built: Compressed) -> bytes:
 
 def _layers(plan: Plan) -> list[dict[str, Any]]:
     """List what each layer stores before and after."""
-    before = original_widths(source.shape)
+    now = [stored_widths(source, layer) for layer in range(1, source.shape.layers + 1)]
     return [
         {
             "layer": layer,
@@ -55,7 +55,7 @@ def _layers(plan: Plan) -> list[dict[str, Any]]:
             "values": f"{sum(before.values)} → {sum(row.values)}",
             "intermediate": f"{count(before.intermediate)} → {count(row.intermediate)}",
         }
-        for layer, row in enumerate(plan_widths(source, plan), start=1)
+        for layer, (before, row) in enumerate(zip(now, plan_widths(source, plan), strict=True), start=1)
     ]
 
 

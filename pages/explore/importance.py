@@ -43,19 +43,19 @@ def _kept(layer: int, component: str) -> np.ndarray:
     try:
         plan, _ = cached.resolved(source.id, drafts.current(source.id))
     except Exception:  # an impossible draft is explained on the Plan page
-        return np.ones(source.shape.width(component), dtype=bool)
-    return plan.mask(layer, component, source.shape)
+        return np.ones(source.width(layer, component), dtype=bool)
+    return plan.mask(layer, component, source.shape)[source.neurons(layer, component)]
 
 
 def _table(layer: int, component: str, scores: np.ndarray, kept: np.ndarray) -> list[dict[str, Any]]:
-    cell = source.cell(layer, component)
+    cell, neurons = source.cell(layer, component), source.neurons(layer, component)
     order = np.argsort(-scores, kind="stable")
     rank = np.empty(len(order))
     rank[order] = np.arange(len(order))
     return [
         {
-            "neuron": int(n),
-            "head": source.shape.head_of(component, int(n)),
+            "neuron": int(neurons[n]),
+            "head": source.shape.head_of(component, int(neurons[n])),
             criterion(chosen.criterion).title: float(scores[n]),
             "percentile in cell": float(100 * (1 - rank[n] / len(order))),
             "std": float(cell["std"][n]),
@@ -95,13 +95,14 @@ def _body() -> None:
     with right:
         st.subheader(f"Layer {layer} · {TITLES[component]}", anchor=False)
         if source.degenerate(layer, component, chosen.criterion):
-            frame.note("Every text gives the same value here: there is nothing to rank. Choose another cell.")
+            told = "Every text gives the same value here" if source.width(layer, component) else "An earlier cut left no neuron here"
+            frame.note(f"{told}: there is nothing to rank. Choose another cell.")
             return
         head_size = source.shape.head_size if component in COMPONENTS[:3] else 0
         figure = distribution(scores, kept, component, name=chosen.criterion, mode=mode)
         st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key="histogram")
         st.plotly_chart(
-            strip(scores, kept, component, head_size, name=chosen.criterion, mode=mode), theme=None, config={"displayModeBar": False},
+            strip(scores, kept, component, head_size, source.neurons(layer, component), name=chosen.criterion, mode=mode), theme=None, config={"displayModeBar": False},
             key="strip",
         )  # fmt: skip
         locked = " This component is locked: it is never cut." if component in LOCKED else ""

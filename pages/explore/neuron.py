@@ -19,7 +19,8 @@ source = guards.need_analysis()
 
 def _step(by: int) -> None:
     """Go to the next neuron of the cell by rank."""
-    order = np.argsort(-source.scores(chosen.layer, chosen.component), kind="stable")
+    ranked = np.argsort(-source.scores(chosen.layer, chosen.component), kind="stable")
+    order = source.neurons(chosen.layer, chosen.component)[ranked]
     at = int(np.flatnonzero(order == chosen.neuron)[0])
     chosen.neuron = int(order[(at + by) % len(order)])
 
@@ -27,11 +28,14 @@ def _step(by: int) -> None:
 with guards.caught():
     layer, component = chosen.layer, chosen.component
     cell = source.cell(layer, component)
-    scores = cell["r_f"]
+    scores, there = cell["r_f"], source.neurons(layer, component)
+    if not len(there):
+        frame.note("An earlier cut left no neuron here: choose another cell on the Importance page.")
+        st.stop()
     if chosen.neuron is None:
-        chosen.neuron = int(np.argmax(scores))
-    neuron = chosen.neuron
-    values = cached.outputs(source.id, layer, component)[:, neuron]
+        chosen.neuron = int(there[np.argmax(scores)])
+    neuron, at = chosen.neuron, source.position(layer, component, chosen.neuron)
+    values = cached.outputs(source.id, layer, component)[:, at]
     texts = source.texts.texts
     if source.meta["tokens"] == "all":
         texts = tuple(f"token {i + 1}" for i in range(len(values)))
@@ -50,11 +54,11 @@ with guards.caught():
     controls = st.columns([1, 1, 1.2, 3.2], vertical_alignment="bottom")
     controls[0].button("Higher rank", icon=":material/arrow_upward:", on_click=_step, args=(-1,), width="stretch")
     controls[1].button("Lower rank", icon=":material/arrow_downward:", on_click=_step, args=(1,), width="stretch")
-    typed = controls[2].number_input("Neuron", 0, len(scores) - 1, neuron, key=f"neuron-{layer}-{component}-{neuron}")
-    if typed != neuron:
-        chosen.neuron = int(typed)
+    typed = controls[2].number_input("Neuron", int(there[0]), int(there[-1]), neuron, key=f"neuron-{layer}-{component}-{neuron}")
+    if typed != neuron:  # of those that are there, the nearest
+        chosen.neuron = int(there[np.argmin(np.abs(there - typed))]) if typed not in there else int(typed)
         st.rerun()
-    rank = int((scores > scores[neuron]).sum()) + 1
+    rank = int((scores > scores[at]).sum()) + 1
     try:
         plan, _ = cached.resolved(source.id, drafts.current(source.id))
         kept = bool(plan.mask(layer, component, source.shape)[neuron])
@@ -64,9 +68,9 @@ with guards.caught():
     percentile = drafts.current(source.id).percentile(layer, component)
     frame.facts(
         [
-            ("r_f", amount(scores[neuron]), "", "radius; edge length " + amount(2 * scores[neuron])),
+            ("r_f", amount(scores[at]), "", "radius; edge length " + amount(2 * scores[at])),
             ("rank in its cell", count(rank), f"of {count(len(scores))}", f"cell median {amount(float(np.median(scores)))}"),
-            ("std of outputs", amount(cell["std"][neuron]), "", f"mean {amount(cell['mean'][neuron])}"),
+            ("std of outputs", amount(cell["std"][at]), "", f"mean {amount(cell['mean'][at])}"),
             ("by the plan", by_plan, f"P{percentile:g}" if percentile else "", "under edit on the Plan page"),
             ("r_f without one text", amount(without), "", "its most isolated one"),
         ]

@@ -62,8 +62,9 @@ with right:
         with guards.caught():
             layer, component = min(5, source.shape.layers), "value"
             scores = source.scores(layer, component)
-            neuron = int(scores.argsort()[-4])
-            values = cached.outputs(source.id, layer, component)[:, neuron]
+            at = int(scores.argsort()[-4])
+            neuron = int(source.neurons(layer, component)[at])
+            values = cached.outputs(source.id, layer, component)[:, at]
             data = film_data(values, source.texts.texts, title=f"Layer {layer} · Value · neuron {neuron}")
             components.film({**data, "compact": True}, key="home-film")
             frame.note(
