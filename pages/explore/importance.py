@@ -101,10 +101,8 @@ def _body() -> None:
         head_size = source.shape.head_size if component in COMPONENTS[:3] else 0
         figure = distribution(scores, kept, component, name=chosen.criterion, mode=mode)
         st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key="histogram")
-        st.plotly_chart(
-            strip(scores, kept, component, head_size, source.neurons(layer, component), name=chosen.criterion, mode=mode), theme=None, config={"displayModeBar": False},
-            key="strip",
-        )  # fmt: skip
+        by_head = strip(scores, kept, component, head_size, source.neurons(layer, component), name=chosen.criterion, mode=mode)
+        st.plotly_chart(by_head, theme=None, config={"displayModeBar": False}, key="strip")
         locked = " This component is locked: it is never cut." if component in LOCKED else ""
         near = float(np.mean(scores < 0.01 * np.quantile(scores, 0.99)))
         frame.note(
