@@ -42,6 +42,13 @@ def _compress(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return done.plain()
 
 
+def _export_onnx(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    from obce_core.export.onnx import export_onnx
+
+    chosen = _common(options)
+    return export_onnx(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
+
+
 def _common(options: Mapping[str, Any]) -> dict[str, Any]:
     """Set what concerns the whole process and return the other options."""
     from obce_core import settings
@@ -62,6 +69,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind(name="analyze", title="Analysis", work=_analyze),
         Kind(name="compress", title="Compression", work=_compress),
+        Kind(name="export-onnx", title="ONNX export", work=_export_onnx),
     )
 }
 
