@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-_USUAL_LENGTH = 64
+_USUAL_LENGTH = 32
 """A batch of `batch_size` texts is meant for texts up to this many tokens; of longer ones it takes fewer, so that memory
 does not grow with the length of the texts."""
 
@@ -69,7 +69,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, max_leng
 def batches(encoded: Encoded, batch_size: int = 32, device: torch.device | None = None) -> Iterator[Batch]:
     """Yield batches of texts of similar length, the longest first (so that memory peaks at once).
 
-    A batch has at most `batch_size` texts and 64 times as many tokens, padding included, but at least one text. Within
+    A batch has at most `batch_size` texts and 32 times as many tokens, padding included, but at least one text. Within
     these bounds the texts, sorted by length, are divided where that leaves the least padding and the fewest batches.
     """
     if batch_size < 1:

@@ -28,7 +28,6 @@ from transformers import (
     BertForTokenClassification,
     BertModel,
     PreTrainedModel,
-    initialization,
 )
 
 BERT_PATHS = {
@@ -127,16 +126,24 @@ class HeadRows(_Slotted):
         self.bias = nn.Parameter(torch.zeros(len(self.slots)))
         if self.extra_slots:
             self.extra = nn.Parameter(torch.zeros(len(self.extra_slots), inputs))
-        self.one: torch.Tensor | None
-        self.register_buffer("one", None, persistent=False)
+        # What stands in each slot of a compact map: a stored row, then an extra one, then 0 or 1.
+        filled = [*self.slots, *self.extra_slots]
+        self.places = [len(filled)] * self.out_features
+        for place, slot in enumerate(filled):
+            self.places[slot] = place
+        for slot in self.one_slots:
+            self.places[slot] = len(filled) + 1
+        self.fixed: torch.Tensor | None
+        self.register_buffer("fixed", None, persistent=False)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         if not self.padded:
             return self._spread(hidden)
-        bias = self.bias if self.one is None else self.bias.masked_fill(self.one, 1.0)
+        # No gradient may reach what is not stored, however small: an optimizer that divides by its size would move it.
+        bias = self.bias if self.fixed is None else self.bias.masked_fill(self.fixed, 1.0 if self.one_slots else 0.0)
         output = functional.linear(hidden, self.weight, bias)  # (batch, tokens, heads * width)
-        if self.one is not None and torch.is_grad_enabled():
-            output = output.masked_fill(self.one, 1.0)  # no gradient reaches the constant's weights
+        if self.one_slots and self.fixed is not None and torch.is_grad_enabled():
+            output = output.masked_fill(self.fixed, 1.0)
         return output
 
     def _spread(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -145,13 +152,7 @@ class HeadRows(_Slotted):
         if self.extra_slots:
             parts.append(functional.linear(hidden, self.extra))
         parts += [hidden.new_zeros(*hidden.shape[:-1], 1), hidden.new_ones(*hidden.shape[:-1], 1)]
-        filled = [*self.slots, *self.extra_slots]
-        places = [len(filled)] * self.out_features
-        for place, slot in enumerate(filled):
-            places[slot] = place
-        for slot in self.one_slots:
-            places[slot] = len(filled) + 1
-        return torch.cat(parts, dim=-1).index_select(-1, torch.tensor(places, device=hidden.device))
+        return torch.cat(parts, dim=-1).index_select(-1, torch.tensor(self.places, device=hidden.device))
 
     def pad(self) -> None:
         if self.padded:
@@ -164,9 +165,9 @@ class HeadRows(_Slotted):
                 full[self.extra_slots] = self.extra
                 del self.extra
         self.weight, self.bias = nn.Parameter(full, weight.requires_grad), nn.Parameter(offset, bias.requires_grad)
-        if self.one_slots:
-            self.one = torch.zeros(self.out_features, dtype=torch.bool, device=full.device)
-            self.one[self.one_slots] = True
+        if self.one_slots or self.extra_slots:
+            self.fixed = torch.zeros(self.out_features, dtype=torch.bool, device=full.device)
+            self.fixed[[*self.one_slots, *self.extra_slots]] = True
         self.padded = True
 
     @property
@@ -310,18 +311,45 @@ class ObceBertConfig(BertConfig):
     def register_for_auto_class(cls, auto_class: str = "AutoConfig") -> None:
         """Leave `auto_map` alone: it names every class, where transformers would write one."""
 
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """Save config.json, and beside it this file, which it names; so the folder opens without the package that made it."""
+        self.auto_map = dict(AUTO_MAP)
+        folder = Path(save_directory)
+        if not folder.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "modeling_obce.py").write_bytes(Path(__file__).read_bytes())
+        super().save_pretrained(save_directory, *args, **kwargs)
+
 
 class _Uneven(PreTrainedModel):
-    """Build a stock Bert class, then shrink the layers that the config names."""
+    """Build a stock Bert class, with the layers that the config names shrunk."""
 
     config_class = ObceBertConfig
     base_model: Any
 
-    def __init__(self, config: ObceBertConfig) -> None:
-        super().__init__(config)
-        for layer, widths in zip(self.base_model.encoder.layer, config.widths or (), strict=bool(config.widths)):
-            if widths is not None:
-                shrink_layer(layer, widths)
+    def __init__(self, config: ObceBertConfig, **kwargs: Any) -> None:
+        super().__init__(config, **kwargs)
+        if self.base_model is not self:
+            # A stock head makes a stock base model; that of a cut model counts and saves itself as one.
+            setattr(self, self.base_model_prefix, ObceBertModel(config, add_pooling_layer=self.base_model.pooler is not None))
+            self.post_init()
+            return
+        rows, layers = config.widths or (), self.base_model.encoder.layer
+        if rows and len(rows) != len(layers):
+            raise ValueError(f"The config's widths list {len(rows)} layers, num_hidden_layers is {len(layers)}.")
+        for layer, widths in zip(layers, rows, strict=False):
+            if widths is None:
+                continue
+            shrink_layer(layer, widths)
+            for tensor in layer.parameters():
+                if tensor.dim() == 2:  # the usual start, which transformers drew before the maps were replaced
+                    nn.init.normal_(tensor, std=config.initializer_range)
+
+    @classmethod
+    def _from_config(cls, config: ObceBertConfig, **kwargs: Any) -> Any:
+        model = super()._from_config(config, **kwargs)
+        pad_layers(model)
+        return model
 
     def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """Count the stored parameters: padding is none."""
@@ -355,27 +383,9 @@ class _Uneven(PreTrainedModel):
         pad_layers(model)
         return (model, info) if wants_info else model
 
-    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> Any:
-        """Save compact weights, and this file beside them so that the folder opens without the package that made it."""
-        self.config.auto_map = dict(AUTO_MAP)
-        folder = Path(save_directory)
-        if not folder.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "modeling_obce.py").write_bytes(Path(__file__).read_bytes())
-        return super().save_pretrained(save_directory, *args, **kwargs)
-
     @classmethod
     def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
         """Leave `auto_map` alone: it names every class, where transformers would write one."""
-
-    def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
-        if isinstance(module, _Slotted):
-            for name, tensor in module.named_parameters(recurse=False):
-                if name == "bias":
-                    initialization.zeros_(tensor)
-                else:
-                    initialization.normal_(tensor, mean=0.0, std=self.config.initializer_range)
 
 
 class ObceBertModel(_Uneven, BertModel):

@@ -39,6 +39,10 @@ def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str,
             else "Fidelity on held-out texts: not measured (no text was left for it).\n"
         ),
         '```python\nimport obce_core\n\nmodel, tokenizer = obce_core.load("path/to/this/folder")\n```\n',
+        "Without that package, by the modelling file in this folder (torch and transformers only):\n",
+        "```python\nimport transformers\n\n"
+        'model = transformers.AutoModel.from_pretrained("path/to/this/folder", trust_remote_code=True)\n```\n',
+        "Tensors of the embeddings and the encoder must all be there; a task head that the file lacks starts at random.\n",
     ]
     return "\n".join(lines)
 

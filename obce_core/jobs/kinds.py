@@ -50,6 +50,20 @@ def _verify(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return done.plain()
 
 
+def _export_dense(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    from obce_core.export.dense import export_dense
+
+    chosen = _common(options)
+    return export_dense(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
+
+
+def _export_onnx(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    from obce_core.export.onnx import export_onnx
+
+    chosen = _common(options)
+    return export_onnx(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
+
+
 def _common(options: Mapping[str, Any]) -> dict[str, Any]:
     """Set what concerns the whole process and return the other options."""
     from obce_core import settings
@@ -71,6 +85,8 @@ KINDS: dict[str, Kind] = {
         Kind(name="analyze", title="Analysis", work=_analyze),
         Kind(name="compress", title="Compression", work=_compress),
         Kind(name="verify", title="Proof", work=_verify),
+        Kind(name="export-dense", title="Export in stock shapes", work=_export_dense),
+        Kind(name="export-onnx", title="ONNX export", work=_export_onnx),
     )
 }
 

@@ -84,7 +84,7 @@ def test_no_other_division_of_the_sorted_texts_is_cheaper(lengths: list[int], si
     for cuts in product([False, True], repeat=len(lengths) - 1):
         edges = [0, *(i + 1 for i, cut in enumerate(cuts) if cut), len(lengths)]
         parts = [ordered[a:b] for a, b in pairwise(edges)]
-        if all(len(part) == 1 or (len(part) <= size and len(part) * max(part) <= 64 * size) for part in parts):
+        if all(len(part) == 1 or (len(part) <= size and len(part) * max(part) <= 32 * size) for part in parts):
             every.append(parts)
     assert found in every
     assert cost(found) == min(map(cost, every))

@@ -1,0 +1,89 @@
+"""`obce export`: a model in the form that another runtime takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from obce_core import settings
+from obce_core.cli import options as opt
+from obce_core.cli.console import absolute, say, show, work
+from obce_core.errors import BadInput
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="A folder of obce compress, or demo, a model folder, or a hub id.")],
+    onnx: Annotated[str | None, typer.Option(help="Write ONNX into this new folder, checked against torch.")] = None,
+    dense: Annotated[str | None, typer.Option(help="Write the same function in stock BERT shapes into this new folder.")] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="With --onnx: a dynamically quantised file too, its loss measured.")] = False,
+    revision: opt.Revision = None,
+    overwrite: opt.Overwrite = False,
+    threads: opt.Threads = None,
+    offline: opt.Offline = False,
+    quiet: opt.Quiet = False,
+    json: opt.Json = False,
+) -> None:
+    """Write a cut or a stock model for another runtime.
+
+    Example: obce export my-model --onnx my-model-onnx --int8
+    """
+    if offline:
+        settings.set_offline()
+    if (onnx is None) == (dense is None):
+        told = "No form to export to was named" if onnx is None else "Two forms were named"
+        raise BadInput(f"{told}.", hint="Give --onnx OUT or --dense OUT.")
+    if dense is not None:
+        if int8 or revision:
+            raise BadInput("--int8 and --revision go with --onnx.")
+        _dense(model, dense, overwrite=overwrite, threads=threads, offline=offline, quiet=quiet, json=json)
+        return
+    assert onnx is not None
+    chosen = {
+        "model": absolute(model), "out": str(Path(onnx).absolute()), "revision": revision, "int8": int8, "overwrite": overwrite,
+        "threads": threads, "offline": offline,
+    }  # fmt: skip
+    done = work("export-onnx", chosen, quiet=quiet or json)
+    if json:
+        show(done, as_json=True)
+        return
+    checked = (
+        f"largest difference {done['difference']:.1e}, largest output {done['largest']:.1e} ({len(done['sizes'])} shapes, with padding)"
+    )
+    answer = {
+        "folder": done["folder"],
+        "model.onnx": f"{done['bytes'] / 1e6:.1f} MB, opset {done['opset']}",
+        "outputs": ", ".join(f"{name} ({', '.join(map(str, axes))})" for name, axes in done["outputs"].items()),
+        "onnxruntime = torch": checked,
+    }
+    short = done["int8"]
+    if short is not None:
+        answer["int8 file"] = f"model_int8.onnx, {short['bytes'] / 1e6:.1f} MB"
+        answer["int8 loss"] = (
+            f"largest difference {short['difference']:.2g} of {short['largest']:.2g}, cosine {short['cosine']:.4f} (lowest "
+            f"{short['cosine_lowest']:.4f}, {short['texts']} packaged texts)"
+        )
+    show(answer, as_json=False)
+    if not quiet:
+        say(f"Next: onnxruntime.InferenceSession('{onnx}/model.onnx')")
+
+
+def _dense(model: str, out: str, *, overwrite: bool, threads: int | None, offline: bool, quiet: bool, json: bool) -> None:
+    chosen = {
+        "model": absolute(model), "out": str(Path(out).absolute()), "overwrite": overwrite, "threads": threads, "offline": offline
+    }  # fmt: skip
+    done = work("export-dense", chosen, quiet=quiet or json)
+    if json:
+        show(done, as_json=True)
+        return
+    show(
+        {
+            "folder": done["folder"],
+            "stock = cut": f"largest difference {done['difference']:.1e} of the largest output ({done['texts']} packaged texts)",
+            "on disk": f"{done['bytes'] / 1e6:.1f} MB",
+        },
+        as_json=False,
+    )
+    if not quiet:
+        say(f"Next: python -c \"import transformers; transformers.AutoModel.from_pretrained('{out}')\"")

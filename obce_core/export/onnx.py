@@ -1,0 +1,126 @@
+"""Write a model as ONNX: a folder with the graph, checked against torch, and what a tokenizer needs."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from obce_core.compression.checkpoint import load
+from obce_core.errors import BadInput, Cancelled, PathError
+from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, ModelSource, locate
+from obce_core.store import atomic_write, check_target, staged_folder, write_json
+from obce_core.version import versions
+
+FORMAT, FACTS = "obce-onnx/1", "export.json"
+FLOAT, INT8 = "model.onnx", "model_int8.onnx"
+_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+_LARGEST = 1_900_000_000
+"""Bytes of weights that fit into one ONNX file, whose limit is 2 GB."""
+
+
+def require() -> None:
+    """Raise BadInput when a package of the extra `onnx` is not installed."""
+    absent = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if absent:
+        verb = "is" if len(absent) == 1 else "are"
+        raise BadInput(f"Exporting to ONNX needs {', '.join(absent)}, which {verb} not installed.", hint="pip install 'obce[onnx]'")
+
+
+def export_onnx(
+    model: str | Path,
+    out: str | Path,
+    *,
+    revision: str | None = None,
+    int8: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> dict[str, Any]:
+    """Write a cut or a stock model as ONNX, once onnxruntime gives what torch gives.
+
+    Args:
+        model: a folder written by `compress`, or anything `analyze` takes as a model. No code of a folder runs.
+        out: the new folder: `model.onnx`, with `int8` also `model_int8.onnx`, the tokenizer, the labels, `export.json`.
+        int8: also write a dynamically quantised file and measure what it loses on packaged texts.
+        progress: called with (steps done, steps in all).
+
+    Returns:
+        The facts of `export.json`, and `folder`.
+
+    Raises:
+        BadInput: a package of the extra `onnx` is missing, or the model is too large for one file.
+        ModelError: see `load`.
+        Mismatch: a file differs from the model; nothing is written then.
+
+    >>> export_onnx("my-model", "my-model-onnx")["difference"] < 1e-4                  # doctest: +SKIP
+    """
+    require()
+    target = Path(out)
+    if target.suffix == ".onnx":
+        raise PathError(f"{target.name}: the export is a folder that holds {FLOAT}.", hint="Name a folder, without .onnx.")
+    check_target(target, overwrite=overwrite)
+    source = locate(model, revision=revision)
+    total, done = 5 if int8 else 3, 0
+
+    def step() -> None:
+        nonlocal done
+        if cancelled is not None and cancelled():
+            raise Cancelled("The export was cancelled.")
+        if progress is not None:
+            progress(done, total)
+        done += 1
+
+    step()
+    loaded = load(source.folder, device="cpu")
+    weight = sum(tensor.numel() * tensor.element_size() for tensor in loaded.model.parameters())
+    if weight > _LARGEST:
+        raise BadInput(f"{source.name} has {weight / 1e9:.1f} GB of weights; one ONNX file holds 2 GB.")
+    import onnx
+
+    from obce_core.export.check import check
+    from obce_core.export.int8 import measure, quantize
+    from obce_core.export.trace import axes, describe, trace
+
+    step()
+    proto = trace(loaded.model)
+    with staged_folder(target, overwrite=overwrite) as stage:
+        onnx.save_model(proto, str(stage / FLOAT))
+        step()
+        checked = check(loaded.model, stage / FLOAT, cancelled=cancelled)
+        facts: dict[str, Any] = {
+            "format": FORMAT,
+            "model": source.name,
+            "weights_sha256": source.weights_sha256,
+            "architecture": type(loaded.model).__name__,
+            "opset": proto.opset_import[0].version,
+            **describe(proto),
+            "bytes": (stage / FLOAT).stat().st_size,
+            **asdict(checked),
+            "int8": None,
+        }
+        if int8:
+            step()
+            quantize(proto, stage / INT8)
+            step()
+            positions, choices = loaded.model.config.max_position_embeddings, len(axes(loaded.model)) == 3
+            loss = measure(stage / FLOAT, stage / INT8, loaded.tokenizer, positions=positions, choices=choices, cancelled=cancelled)
+            facts["int8"] = {"bytes": (stage / INT8).stat().st_size, **asdict(loss)}
+        _side_files(stage, source, loaded.model)
+        write_json(stage / FACTS, facts | {"versions": versions() | {name: version(name) for name in _PACKAGES}})
+    if progress is not None:
+        progress(total, total)
+    return {**facts, "folder": str(target)}
+
+
+def _side_files(stage: Path, source: ModelSource, model: Any) -> None:
+    """Copy the tokenizer and the licence; write the checked config, without the code that it would name elsewhere."""
+    for name in (*TOKENIZER_FILES, *(name for name in SIDE_FILES if name.startswith("LICENSE"))):
+        found = source.file(name)
+        if found is not None:
+            atomic_write(stage / name, found.read_bytes())
+    config = model.config.to_diff_dict() | {"architectures": [type(model).__name__], "model_type": model.config.model_type}
+    write_json(stage / CONFIG, {name: value for name, value in config.items() if name != "auto_map"})
