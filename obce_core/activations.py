@@ -82,7 +82,7 @@ def collect(
     neurons = {cell: loaded.report.neurons(*cell) for cell in cells}
     columns = {cell: torch.from_numpy(which) for cell, which in neurons.items() if len(which) < shape.width(cell[1])}
     everywhere = {cell: Moments(len(neurons[cell])) for cell in cells}
-    at_cls = {cell: Moments(len(neurons[cell])) for cell in cells}
+    at_cls = {cell: Moments.of_few(len(neurons[cell])) for cell in cells}
     with RowWriter(path, {tensor_name(*cell): (rows, len(neurons[cell])) for cell in cells}) as writer, ExitStack() as stack:
         now = _Now()
 

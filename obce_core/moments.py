@@ -33,7 +33,16 @@ class Moments:
         self._count = 0
         self._mean = np.zeros(width)
         self._squares = np.zeros(width)  # sum of squared deviations
-        self._held: list[np.ndarray] = []
+        self._held = np.empty((0, width), dtype=np.float32)
+        self._waiting = 0
+
+    @classmethod
+    def of_few(cls, width: int) -> Moments:
+        """Make moments to which a few rows at a time are added by `add_exact`; they wait until there are many."""
+        found = cls(width)
+        # Made at once: rows copied one by one among a model's temporaries would leave holes that no temporary fits into.
+        found._held = np.empty((_HELD_ROWS, width), dtype=np.float32)
+        return found
 
     @property
     def count(self) -> int:
@@ -60,22 +69,29 @@ class Moments:
             return
         total = self._count + count
         delta = mean - self._mean
-        self._mean = self._mean + delta * (count / total)
-        self._squares = self._squares + squares + delta**2 * (self._count * count / total)
+        self._mean += delta * (count / total)
+        self._squares += squares
+        self._squares += delta**2 * (self._count * count / total)
         self._count = total
 
     def add_exact(self, rows: np.ndarray) -> None:
-        """Add a few rows in float64, shape (rows, neurons); they are copied, and wait until there are many."""
-        self._held.append(rows.copy())
-        if sum(map(len, self._held)) >= _HELD_ROWS:
+        """Add a few rows in float64, shape (rows, neurons); they are copied."""
+        if self._waiting + len(rows) > len(self._held):
             self._take_held()
+        if len(rows) > len(self._held):
+            self._take(rows)
+            return
+        self._held[self._waiting : self._waiting + len(rows)] = rows
+        self._waiting += len(rows)
+
+    def _take_held(self) -> None:
+        if self._waiting:
+            self._take(self._held[: self._waiting])
+            self._waiting = 0
 
     @_QUIET
-    def _take_held(self) -> None:
-        if not self._held:
-            return
-        block = np.concatenate(self._held, dtype=np.float64)
-        self._held.clear()
+    def _take(self, rows: np.ndarray) -> None:
+        block = rows.astype(np.float64)
         mean = block.mean(axis=0)
         block -= mean
         self.join(len(block), mean, np.einsum("td,td->d", block, block))

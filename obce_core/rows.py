@@ -53,31 +53,40 @@ class RowWriter:
         os.pwrite(self._handle, len(raw).to_bytes(8, "little") + raw, 0)
         self._data = 8 + len(raw)
         self._held: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-        self._held_bytes = 0
+        # One block for all of them: many small ones among a model's temporaries leave holes that no temporary fits into.
+        self._room = np.empty(min(_HELD_BYTES // 4, at // 4), dtype=np.float32)
+        self._used = 0
 
     def write(self, name: str, rows: Sequence[int] | np.ndarray, values: np.ndarray) -> None:
         """Take `values`, shape (len(rows), width), for the given rows; they reach the file when enough have come."""
-        block = np.array(values, dtype=np.float32, order="C")  # a copy: the caller's memory may be used again
-        self._held.setdefault(name, []).append((np.asarray(rows), block))
-        self._held_bytes += block.nbytes
-        if self._held_bytes >= _HELD_BYTES:
+        if self._used + values.size > len(self._room):
             self._flush()
+        if values.size > len(self._room):
+            self._put(name, [(np.asarray(rows), values)])
+            return
+        block = self._room[self._used : self._used + values.size].reshape(values.shape)
+        block[...] = values  # a copy: the caller's memory may be used again
+        self._used += values.size
+        self._held.setdefault(name, []).append((np.asarray(rows), block))
 
     def _flush(self) -> None:
-        """Write what was held; runs of neighbouring rows of a tensor go out in one call."""
-        held, self._held, self._held_bytes = self._held, {}, 0
+        """Write what was held."""
+        held, self._held, self._used = self._held, {}, 0
         for name in list(held):
-            parts = held.pop(name)
-            where = np.concatenate([rows for rows, _ in parts])
-            order = np.argsort(where, kind="stable")
-            place = np.empty(len(order), dtype=np.int64)
-            place[order] = np.arange(len(order))
-            block = np.empty((len(order), self._shapes[name][1]), dtype=np.float32)
-            at = 0
-            for rows, values in parts:
-                block[place[at : at + len(rows)]] = values
-                at += len(rows)
-            self._send(name, where[order], block)
+            self._put(name, held.pop(name))
+
+    def _put(self, name: str, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Write rows of a tensor; runs of neighbouring ones go out in one call."""
+        where = np.concatenate([rows for rows, _ in parts])
+        order = np.argsort(where, kind="stable")
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        block = np.empty((len(order), self._shapes[name][1]), dtype=np.float32)
+        at = 0
+        for rows, values in parts:
+            block[place[at : at + len(rows)]] = values
+            at += len(rows)
+        self._send(name, where[order], block)
 
     def _send(self, name: str, rows: np.ndarray, block: np.ndarray) -> None:
         """Write sorted rows of a tensor."""
