@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, show, work
+from obce_core.cli.ledger import show_ledger
 from obce_core.components import COMPONENTS, TITLES
+
+if TYPE_CHECKING:
+    from obce_core.models import ModelReport
+    from obce_core.plan import Ledger
 
 
 def analyze(
@@ -77,6 +82,8 @@ def info(
     model: Annotated[str, typer.Argument(help="demo, a model folder, or a hub id.")],
     revision: opt.Revision = None,
     offline: opt.Offline = False,
+    table: opt.Table = False,
+    length: opt.Length = 128,
     json: opt.Json = False,
 ) -> None:
     """Say what is in a model and whether it can be cut; nothing of it is run."""
@@ -86,8 +93,12 @@ def info(
     from obce_core.models.compressed import is_compressed
 
     source = locate(model, revision=revision)
+    ledger = _ledger(check_model(source), length) if table else None
+    told = {"table": ledger.plain()} if ledger is not None and json else {}
     if is_compressed(source):
-        show({"model": source.name, "folder": str(source.folder), "can_be_cut": "no: it was cut by obce already"}, as_json=json)
+        show({"model": source.name, "folder": str(source.folder), "can_be_cut": "no: it was cut by obce already", **told}, as_json=json)
+        if ledger is not None and not json:
+            show_ledger(ledger)
         return
     report = check_model(source)
     shape = report.shape
@@ -113,4 +124,13 @@ def info(
             "encoder_parameters": report.encoder_parameters, "memory_needed": report.memory_bytes,
             "ignored_config_keys": list(report.ignored),
         }  # fmt: skip
-    show(answer, as_json=json)
+    show(answer | told, as_json=json)
+    if ledger is not None and not json:
+        show_ledger(ledger)
+
+
+def _ledger(report: ModelReport, length: int) -> Ledger:
+    from obce_core.plan import model_ledger
+    from obce_core.plan.fact import read_kept_of_model
+
+    return model_ledger(report, read_kept_of_model(report) if report.layers else None, length=length)

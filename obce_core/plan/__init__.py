@@ -15,6 +15,7 @@ from obce_core.plan.document import (
     write_plan,
 )
 from obce_core.plan.intent import METHODS, Compensation, Hand, Intent
+from obce_core.plan.ledger import Ledger, model_ledger, plan_ledger
 from obce_core.plan.make import make_plan
 from obce_core.plan.plan import Plan, keep_above, resolve, to_ranges
 from obce_core.plan.presets import PRESETS, preset, preset_cells, uniform
@@ -28,6 +29,7 @@ __all__ = [
     "Hand",
     "Intent",
     "LayerWidths",
+    "Ledger",
     "Plan",
     "count",
     "from_document",
@@ -35,9 +37,11 @@ __all__ = [
     "keep_above",
     "layer_widths",
     "make_plan",
+    "model_ledger",
     "original_widths",
     "parse_document",
     "parse_intent",
+    "plan_ledger",
     "plan_widths",
     "preset",
     "preset_cells",

@@ -131,6 +131,7 @@ def cut_tensors(analysis: Analysis, tensors: Mapping[str, tuple[int, ...]], widt
     """Return the tensors of the cut model by name relative to the base model."""
     family, found = analysis.family, dict(tensors)
     for layer, row in enumerate(widths, start=1):
+        found.pop(f"{family.linear(layer, 'key')}.extra", None)  # of an earlier cut; this one may need none
         for name, size in stored_shapes(row, analysis.shape).items():
             component, part = name.split(".")
             found[f"{family.linear(layer, component)}.{part}"] = size
