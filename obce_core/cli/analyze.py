@@ -10,7 +10,7 @@ from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, show, work
 from obce_core.cli.ledger import show_ledger
-from obce_core.components import COMPONENTS, TITLES
+from obce_core.components import COMPONENTS, CUTTABLE, TITLES
 
 if TYPE_CHECKING:
     from obce_core.models import ModelReport
@@ -89,18 +89,10 @@ def info(
     """Say what is in a model and whether it can be cut; nothing of it is run."""
     if offline:
         settings.set_offline()
-    from obce_core.models import check_model, locate
-    from obce_core.models.compressed import is_compressed
+    from obce_core.models import check_model
 
-    source = locate(model, revision=revision)
-    ledger = _ledger(check_model(source), length) if table else None
-    told = {"table": ledger.plain()} if ledger is not None and json else {}
-    if is_compressed(source):
-        show({"model": source.name, "folder": str(source.folder), "can_be_cut": "no: it was cut by obce already", **told}, as_json=json)
-        if ledger is not None and not json:
-            show_ledger(ledger)
-        return
-    report = check_model(source)
+    report = check_model(model, revision=revision)
+    source, ledger = report.source, _ledger(report, length) if table else None
     shape = report.shape
     answer = {
         "model": source.name,
@@ -112,11 +104,11 @@ def info(
         "hidden": shape.hidden,
         "heads": f"{shape.heads} of {shape.head_size}",
         "intermediate": shape.intermediate,
-        "neurons": shape.layers * sum(shape.width(name) for name in COMPONENTS),
+        "neurons": sum(len(report.neurons(layer, name)) for layer in range(1, shape.layers + 1) for name in COMPONENTS),
         "parameters": f"{report.parameters:,} ({report.encoder_parameters:,} in the layers)",
         "memory_needed": f"about {report.memory_bytes / 1e9:.1f} GB",
         "ignored_config_keys": ", ".join(report.ignored) or "none",
-        "can_be_cut": f"yes ({', '.join(TITLES[name] for name in ('query', 'key', 'value', 'intermediate'))})",
+        "can_be_cut": f"yes{', again' if report.layers else ''} ({', '.join(TITLES[name] for name in CUTTABLE)})",
     }
     if json:
         answer |= {
@@ -124,7 +116,9 @@ def info(
             "encoder_parameters": report.encoder_parameters, "memory_needed": report.memory_bytes,
             "ignored_config_keys": list(report.ignored),
         }  # fmt: skip
-    show(answer | told, as_json=json)
+        if ledger is not None:
+            answer["table"] = ledger.plain()
+    show(answer, as_json=json)
     if ledger is not None and not json:
         show_ledger(ledger)
 

@@ -78,6 +78,13 @@ def test_info_describes_a_model_without_running_it(tiny_folder: Path, capsys: py
     assert told["layers"] == 4 and told["heads"] == 3 and told["can_be_cut"] is True
 
 
+def test_info_describes_a_cut_model_too(tiny_cut: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = run(capsys, "info", tiny_cut, "--json").data
+    assert told["layers"] == 4 and told["can_be_cut"] is True
+    assert 0 < told["neurons"] < 4 * (5 * 24 + 40)
+    assert "yes, again (Query, Key, Value, Intermediate)" in run(capsys, "info", tiny_cut).out
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     answer = run(capsys, command, "--help")
