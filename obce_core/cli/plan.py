@@ -33,6 +33,8 @@ def plan(
     seed: Annotated[int, typer.Option(help="Seed of the criterion random.")] = 0,
     compensation: Annotated[str, typer.Option(help="mean+std (the paper), mean, zero or least-squares.")] = "mean+std",
     compensation_tokens: Annotated[str | None, typer.Option(help="cls (the paper) or all; least-squares: all.")] = None,
+    round_to: Annotated[int, typer.Option(help="Add neurons back until stored widths are multiples of 8 or 16.")] = 0,
+    per_head: Annotated[bool, typer.Option("--per-head", help="Add neurons back until a layer's heads are equally wide.")] = False,
     out: Annotated[str | None, typer.Option(help="plan.json or plan.yaml; without it the plan is only counted.")] = None,
     overwrite: opt.Overwrite = False,
     quiet: opt.Quiet = False,
@@ -54,7 +56,7 @@ def plan(
     made = make_plan(
         source, percentile=percentile, preset=preset, intent=from_, target_encoder=target_encoder,
         target_params=target_params, first_layer=first_layer, criterion=criterion, seed=seed, compensation=compensation,
-        compensation_tokens=compensation_tokens,
+        compensation_tokens=compensation_tokens, round_to=round_to, per_head=per_head,
     )  # fmt: skip
     if out is not None:
         write_plan(made, out, overwrite=overwrite)
@@ -142,6 +144,7 @@ def _report(made: Plan, source: Analysis, *, json: bool, length: int = 128, ledg
         {
             "plan": made.digest[:16],
             "criterion": made.intent.criterion,
+            **({"hardware": made.intent.hardware.words()} if made.intent.hardware.asked else {}),
             "neurons cut": f"{size.neurons_cut:,} of {size.neurons:,}",
             "parameters cut": f"{size.parameters_cut:,} of {size.parameters:,}",
             "encoder left": f"{size.encoder_share:.1%} ({size.encoder_left:,} parameters)",

@@ -14,6 +14,7 @@ from obce_core.plan.document import (
     to_document,
     write_plan,
 )
+from obce_core.plan.hardware import Hardware
 from obce_core.plan.intent import METHODS, Compensation, Hand, Intent
 from obce_core.plan.ledger import Ledger, model_ledger, plan_ledger
 from obce_core.plan.make import make_plan
@@ -27,6 +28,7 @@ __all__ = [
     "Budget",
     "Compensation",
     "Hand",
+    "Hardware",
     "Intent",
     "LayerWidths",
     "Ledger",
