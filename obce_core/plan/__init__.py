@@ -16,10 +16,11 @@ from obce_core.plan.document import (
 )
 from obce_core.plan.hardware import Hardware
 from obce_core.plan.intent import METHODS, Compensation, Hand, Intent
-from obce_core.plan.ledger import Ledger, model_ledger, plan_ledger
+from obce_core.plan.ledger import Ledger
 from obce_core.plan.make import make_plan
 from obce_core.plan.plan import Plan, keep_above, resolve, to_ranges
 from obce_core.plan.presets import PRESETS, preset, preset_cells, uniform
+from obce_core.plan.tally import model_ledger, plan_ledger
 from obce_core.plan.widths import layer_widths
 
 __all__ = [
