@@ -6,41 +6,13 @@ import statistics
 import sys
 from dataclasses import dataclass
 
-import numpy as np
-
+from benchmarks.models import LARGE, made_up
 from benchmarks.timing import at_most, note, seconds
-from obce_core.analysis import BASE_COLUMNS, STORED_CRITERIA, Analysis
-from obce_core.architectures import FAMILIES
-from obce_core.components import COMPONENTS, CUTTABLE
+from obce_core.analysis import Analysis
+from obce_core.components import CUTTABLE
 from obce_core.plan import Budget, Intent, count, resolve, uniform
 
 EDITS = 60
-CONFIG = {
-    "vocab_size": 28_996,
-    "hidden_size": 1024,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 16,
-    "intermediate_size": 4096,
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-}
-
-
-def bert_large() -> Analysis:
-    """Make an analysis of BERT Large (cased vocabulary) with made-up numbers, in memory."""
-    family = FAMILIES["bert"]
-    shape = family.shape(CONFIG)
-    neurons = shape.layers * sum(shape.width(component) for component in COMPONENTS)
-    rng = np.random.default_rng(0)
-    columns = {name: rng.random(neurons) + 0.01 for name in dict.fromkeys((*BASE_COLUMNS, *STORED_CRITERIA))}
-    columns |= {"mean_cls": rng.normal(size=neurons), "min": -rng.random(neurons)}
-    tensors = {name: list(size) for name, size in family.tensors(CONFIG).items()}
-    model = {
-        "spec": "made-up", "name": "BERT Large", "revision": "", "weights_sha256": "00" * 32, "family": "bert",
-        "architecture": "BertModel", "tensors": tensors, "bytes": 0,
-        "shape": {name: getattr(shape, name) for name in ("layers", "hidden", "heads", "head_size", "intermediate")},
-    }  # fmt: skip
-    return Analysis(meta={"format": "obce-analysis/1", "id": "0" * 16, "model": model}, columns=columns)
 
 
 @dataclass
@@ -59,7 +31,7 @@ class Editor:
 
 
 def main() -> None:
-    analysis = bert_large()
+    analysis = made_up("BERT Large", LARGE)
     editor = Editor(analysis, uniform(50, 24, Intent(first_layer=1)))
     first = seconds(editor.edit)
     times = [seconds(editor.edit) for _ in range(EDITS)]

@@ -1,12 +1,17 @@
-"""Print the README's tables of size and fidelity: the demo model cut in several ways, measured on held-out texts."""
+"""Print the README's tables: sizes of the paper's models, and the demo model cut in several ways, measured on held-out texts."""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmarks.models import BASE, LARGE, made_up
+from obce_core.components import COMPONENTS, TITLES
+from obce_core.plan import make_plan, plan_ledger
 
 if TYPE_CHECKING:
     from obce_core.compression.result import Compressed
@@ -31,6 +36,35 @@ COMPENSATIONS = (
     ("zero", "zero", "cls"),
     ("least-squares", "least-squares", "all"),
 )
+
+
+def sizes() -> None:
+    """Count BERT Base under the paper's Table 2 by component and in sum, and the readings of both of the paper's models."""
+    base, large = made_up("BERT Base", BASE), made_up("BERT Large", LARGE)
+    table = plan_ledger(base, make_plan(base, preset="paper-bert-base"))
+    print("| BERT Base, 12 layers | neurons | kept by the plan | rows stored | extra key rows | parameters | left |")
+    print("|---|---|---|---|---|---|---|")
+    for component in COMPONENTS:
+        rows = [entry for entry in table.entries if entry.component == component]
+        names = ("neurons", "kept", "rows", "extra", "parameters", "parameters_left")
+        print(f"| {TITLES[component]} | " + " | ".join(f"{sum(getattr(entry, name) for entry in rows):,}" for name in names) + " |")
+    for part, title in (("layers", "LayerNorms of the layers"), ("embeddings", "Embeddings"), ("pooler", "Pooler")):
+        print(f"| {title} | | | | | {table.parts[part]:,} | {table.parts[part]:,} |")
+    print("\n| BERT Base | parameters | left | bytes in float32 | left |\n|---|---|---|---|---|")
+    for scope in table.scopes:
+        share = scope.parameters_left / scope.parameters
+        print(f"| {scope.name} | {scope.parameters:,} | {scope.parameters_left:,} ({share:.2%}) | {scope.bytes:,} | {scope.bytes_left:,} |")
+    share = table.flops_left / table.flops
+    print(f"| FLOPs of the layers, {table.length} tokens | {table.flops:,} | {table.flops_left:,} ({share:.2%}) | | |")
+    print("\n| | parameters left | of total | encoder only | encoder after / nominal size |\n|---|---|---|---|---|")
+    for analysis, preset in ((base, "paper-bert-base"), (large, "paper-bert-large")):
+        table = plan_ledger(analysis, make_plan(analysis, preset=preset))
+        for what, left, found in (
+            ("as stored", table.total.parameters_left, table.readings),
+            ("by the paper's convention", table.paper_left, table.paper_readings),
+        ):
+            shares = f"{found.of_total:.2%} | {found.encoder_only:.2%} | {found.of_nominal:.2%} of {table.claim.nominal // 10**6}M"
+            print(f"| {table.claim.model} {what} | {left:,} | {shares} |")
 
 
 def main() -> None:
@@ -74,4 +108,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sizes()
+    if sys.argv[1:] != ["sizes"]:
+        main()

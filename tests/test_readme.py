@@ -48,6 +48,13 @@ def test_the_table_of_variables_is_the_one_of_the_settings() -> None:
     assert named == set(re.findall(r"`(OBCE_\w+)`", settings.__doc__ or ""))
 
 
+def test_the_tables_of_sizes_are_printed_by_the_benchmark() -> None:
+    done = subprocess.run([sys.executable, "-m", "benchmarks.readme", "sizes"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    told = README.split("<!-- printed by benchmarks/readme.py, checked by tests/test_readme.py -->\n")[1]
+    assert told.startswith(done.stdout)
+
+
 def test_every_link_to_a_file_leads_somewhere() -> None:
     for page in (ROOT / "README.md", ROOT / "obce_core" / "README.md", ROOT / "benchmarks" / "README.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):

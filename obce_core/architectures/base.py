@@ -73,6 +73,10 @@ class Family(ABC):
     """Attribute under which a model with a head keeps its base model (`bert`)."""
     layers: str
     """Path of the list of layers (`encoder.layer`); its tensors are what "the encoder" counts."""
+    embeddings: str = "embeddings"
+    """Path of the embeddings."""
+    pooler: str = "pooler"
+    """Path of the pooler, where the base model has one."""
     fields: tuple[Field, ...]
     """The allow-list of config.json; everything else there is ignored."""
 
@@ -124,6 +128,13 @@ class Family(ABC):
         if named not in known:
             raise UnknownName(f"{self.title} architecture", named, known)
         return named
+
+    def part(self, name: str) -> str:
+        """Return what a tensor, named relative to the base model, belongs to: `layers`, `embeddings`, `pooler` or `head`."""
+        for part in ("layers", "embeddings", "pooler"):
+            if name.startswith(getattr(self, part) + "."):
+                return part
+        return "head"
 
     def file_names(self, originals: Iterable[str]) -> dict[str, str]:
         """Map names relative to the base model to those of a file with these tensors, extra key rows included."""

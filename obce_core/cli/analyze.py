@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, show, work
-from obce_core.components import COMPONENTS, TITLES
+from obce_core.cli.ledger import show_ledger
+from obce_core.components import COMPONENTS, CUTTABLE, TITLES
+
+if TYPE_CHECKING:
+    from obce_core.models import ModelReport
+    from obce_core.plan import Ledger
 
 
 def analyze(
@@ -77,19 +82,17 @@ def info(
     model: Annotated[str, typer.Argument(help="demo, a model folder, or a hub id.")],
     revision: opt.Revision = None,
     offline: opt.Offline = False,
+    table: opt.Table = False,
+    length: opt.Length = 128,
     json: opt.Json = False,
 ) -> None:
     """Say what is in a model and whether it can be cut; nothing of it is run."""
     if offline:
         settings.set_offline()
-    from obce_core.models import check_model, locate
-    from obce_core.models.compressed import is_compressed
+    from obce_core.models import check_model
 
-    source = locate(model, revision=revision)
-    if is_compressed(source):
-        show({"model": source.name, "folder": str(source.folder), "can_be_cut": "no: it was cut by obce already"}, as_json=json)
-        return
-    report = check_model(source)
+    report = check_model(model, revision=revision)
+    source, ledger = report.source, _ledger(report, length) if table else None
     shape = report.shape
     answer = {
         "model": source.name,
@@ -101,11 +104,11 @@ def info(
         "hidden": shape.hidden,
         "heads": f"{shape.heads} of {shape.head_size}",
         "intermediate": shape.intermediate,
-        "neurons": shape.layers * sum(shape.width(name) for name in COMPONENTS),
+        "neurons": sum(len(report.neurons(layer, name)) for layer in range(1, shape.layers + 1) for name in COMPONENTS),
         "parameters": f"{report.parameters:,} ({report.encoder_parameters:,} in the layers)",
         "memory_needed": f"about {report.memory_bytes / 1e9:.1f} GB",
         "ignored_config_keys": ", ".join(report.ignored) or "none",
-        "can_be_cut": f"yes ({', '.join(TITLES[name] for name in ('query', 'key', 'value', 'intermediate'))})",
+        "can_be_cut": f"yes{', again' if report.layers else ''} ({', '.join(TITLES[name] for name in CUTTABLE)})",
     }
     if json:
         answer |= {
@@ -113,4 +116,15 @@ def info(
             "encoder_parameters": report.encoder_parameters, "memory_needed": report.memory_bytes,
             "ignored_config_keys": list(report.ignored),
         }  # fmt: skip
+        if ledger is not None:
+            answer["table"] = ledger.plain()
     show(answer, as_json=json)
+    if ledger is not None and not json:
+        show_ledger(ledger)
+
+
+def _ledger(report: ModelReport, length: int) -> Ledger:
+    from obce_core.plan import model_ledger
+    from obce_core.plan.fact import read_kept_of_model
+
+    return model_ledger(report, read_kept_of_model(report) if report.layers else None, length=length)

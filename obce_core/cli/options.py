@@ -15,4 +15,6 @@ Dtype = Annotated[str, typer.Option(help="Compute in float32, bfloat16, float16 
 BatchSize = Annotated[int, typer.Option(min=1, max=4096, help="Texts in a batch.")]
 Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads (default: all).")]
 Revision = Annotated[str | None, typer.Option(help="Commit, branch or tag of a hub model.")]
+Table = Annotated[bool, typer.Option("--table", help="Print the table of what is stored, by layer and component.")]
+Length = Annotated[int, typer.Option(min=1, max=1_000_000, help="Tokens of the text that FLOPs are counted for.")]
 AnalysisRef = Annotated[str, typer.Option("--analysis", help="An analysis: its folder or its id.")]

@@ -9,11 +9,12 @@ import typer
 
 from obce_core.cli import options as opt
 from obce_core.cli.console import say, show
+from obce_core.cli.ledger import show_ledger
 from obce_core.components import CUTTABLE
 
 if TYPE_CHECKING:
     from obce_core.analysis import Analysis
-    from obce_core.plan import Plan
+    from obce_core.plan import Ledger, Plan
 
 app = typer.Typer(invoke_without_command=True, no_args_is_help=False, add_completion=False)
 
@@ -32,6 +33,8 @@ def plan(
     seed: Annotated[int, typer.Option(help="Seed of the criterion random.")] = 0,
     compensation: Annotated[str, typer.Option(help="mean+std (the paper), mean, zero or least-squares.")] = "mean+std",
     compensation_tokens: Annotated[str | None, typer.Option(help="cls (the paper) or all; least-squares: all.")] = None,
+    round_to: Annotated[int, typer.Option(help="Add neurons back until stored widths are multiples of 8 or 16.")] = 0,
+    per_head: Annotated[bool, typer.Option("--per-head", help="Add neurons back until a layer's heads are equally wide.")] = False,
     out: Annotated[str | None, typer.Option(help="plan.json or plan.yaml; without it the plan is only counted.")] = None,
     overwrite: opt.Overwrite = False,
     quiet: opt.Quiet = False,
@@ -53,7 +56,7 @@ def plan(
     made = make_plan(
         source, percentile=percentile, preset=preset, intent=from_, target_encoder=target_encoder,
         target_params=target_params, first_layer=first_layer, criterion=criterion, seed=seed, compensation=compensation,
-        compensation_tokens=compensation_tokens,
+        compensation_tokens=compensation_tokens, round_to=round_to, per_head=per_head,
     )  # fmt: skip
     if out is not None:
         write_plan(made, out, overwrite=overwrite)
@@ -69,12 +72,19 @@ def plan(
 def show_plan(
     file: Annotated[str, typer.Argument(help="A plan file.")],
     analysis: Annotated[str | None, typer.Option(help="Its analysis, when it is not in the cache.")] = None,
+    table: opt.Table = False,
+    length: opt.Length = 128,
     json: opt.Json = False,
 ) -> None:
     """Check a plan file against its analysis and count it."""
+    from obce_core.plan import plan_ledger
+
     made, source = _read(file, analysis)
-    _report(made, source, json=json)
-    if not json:
+    ledger = plan_ledger(source, made, length=length) if table else None
+    _report(made, source, json=json, length=length, ledger=ledger)
+    if ledger is not None and not json:
+        show_ledger(ledger)
+    elif not json:
         for layer in range(1, source.shape.layers + 1):
             row = [f"{made.cut(layer, name):>6,} of {source.width(layer, name):,} {name}" for name in CUTTABLE if made.cut(layer, name)]
             say(f"layer {layer:>2}  " + (", ".join(row) or "whole"))
@@ -121,18 +131,20 @@ def _read(file: str, analysis: str | None) -> tuple[Plan, Analysis]:
     return made, read_analysis(analysis or made.analysis)
 
 
-def _report(made: Plan, source: Analysis, *, json: bool) -> None:
+def _report(made: Plan, source: Analysis, *, json: bool, length: int = 128, ledger: Ledger | None = None) -> None:
     from obce_core.plan import count
 
-    size = count(source, made)
+    size = count(source, made, length=length)
     if json:
         shares = {"encoder_share": size.encoder_share, "model_share": size.model_share}
-        show({"plan": made.digest, "analysis": source.id, **asdict(size), **shares, "notes": list(made.notes)}, as_json=True)
+        table = {} if ledger is None else {"table": ledger.plain()}
+        show({"plan": made.digest, "analysis": source.id, **asdict(size), **shares, "notes": list(made.notes), **table}, as_json=True)
         return
     show(
         {
             "plan": made.digest[:16],
             "criterion": made.intent.criterion,
+            **({"hardware": made.intent.hardware.words()} if made.intent.hardware.asked else {}),
             "neurons cut": f"{size.neurons_cut:,} of {size.neurons:,}",
             "parameters cut": f"{size.parameters_cut:,} of {size.parameters:,}",
             "encoder left": f"{size.encoder_share:.1%} ({size.encoder_left:,} parameters)",

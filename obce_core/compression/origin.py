@@ -17,14 +17,13 @@ from obce_core.architectures.config import read_config
 from obce_core.architectures.stored import StoredLayer, read_entries
 from obce_core.compression.removed import COMPENSATION, Removed, read_removed, removed_layers
 from obce_core.compression.result import RESULT
-from obce_core.errors import ConfigError, ModelError, PlanError, shorten
+from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.check import ModelReport
 from obce_core.plan.document import load_document
-from obce_core.plan.fact import Fact, read_fact
+from obce_core.plan.fact import PLAN, Fact, read_facts
 from obce_core.store import digest
 
 MODEL_FORMAT = "obce-model/1"
-PLAN = "pruning_plan.json"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,23 +85,15 @@ def read_origin(report: ModelReport) -> Origin | None:
             f"{PLAN} was altered after the cut: its digest is {found[:12]}…, {RESULT} says {shorten(facts['plan_document'][:12])}….",
             hint="Put it back, or compress by the new plan.",
         )
-    fact = read_fact(document, report.shape, PLAN)
+    *past, fact = read_facts(document, report.shape, PLAN)
     if fact.digest != facts["plan"]:
         raise ModelError(f"{RESULT} was altered after the cut: it names the plan {shorten(facts['plan'][:12])}…, not {fact.digest[:12]}….")
-    past = [read_fact(entry, report.shape, f"{PLAN}: earlier plan {number}") for number, entry in enumerate(_earlier(document), start=1)]
     cuts = [(entry.kept, entry.compensation.predicts) for entry in (*past, fact)]
     *earlier, removed = read_removed(source, cuts, report.shape)
     before = () if facts["before"] is None else tuple(read_entries(facts["before"], report.shape))
     _check_config(report, facts["config"])
     _check_layers(report.layers, removed_layers(removed, report.shape, before))
     return Origin(document=document, fact=fact, removed=removed, earlier=tuple(zip(past, earlier, strict=True)), before=before)
-
-
-def _earlier(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found = document.get("earlier", [])
-    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-        raise PlanError(f"{PLAN}: earlier must be a list of plans.")
-    return found
 
 
 def _facts(report: ModelReport) -> Mapping[str, Any]:

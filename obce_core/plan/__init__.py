@@ -14,10 +14,13 @@ from obce_core.plan.document import (
     to_document,
     write_plan,
 )
+from obce_core.plan.hardware import Hardware
 from obce_core.plan.intent import METHODS, Compensation, Hand, Intent
+from obce_core.plan.ledger import Ledger
 from obce_core.plan.make import make_plan
 from obce_core.plan.plan import Plan, keep_above, resolve, to_ranges
 from obce_core.plan.presets import PRESETS, preset, preset_cells, uniform
+from obce_core.plan.tally import model_ledger, plan_ledger
 from obce_core.plan.widths import layer_widths
 
 __all__ = [
@@ -26,8 +29,10 @@ __all__ = [
     "Budget",
     "Compensation",
     "Hand",
+    "Hardware",
     "Intent",
     "LayerWidths",
+    "Ledger",
     "Plan",
     "count",
     "from_document",
@@ -35,9 +40,11 @@ __all__ = [
     "keep_above",
     "layer_widths",
     "make_plan",
+    "model_ledger",
     "original_widths",
     "parse_document",
     "parse_intent",
+    "plan_ledger",
     "plan_widths",
     "preset",
     "preset_cells",

@@ -7,14 +7,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from obce_core.analysis import Analysis
 from obce_core.architectures import EncoderShape
-from obce_core.architectures.stored import LayerWidths, original_widths, stored_shapes
+from obce_core.architectures.stored import LayerWidths, stored_shapes
 from obce_core.components import CUTTABLE
 from obce_core.plan.plan import Plan
-from obce_core.plan.widths import before, layer_widths
+from obce_core.plan.widths import cut_widths, stored_widths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,19 +97,8 @@ def plan_widths(analysis: Analysis, plan: Plan) -> list[LayerWidths]:
             found.append(stored_widths(analysis, layer))
             continue
         masks = {component: plan.mask(layer, component, shape) for component in CUTTABLE}
-        constants = None
-        if not plan.intent.compensation.predicts:
-            constants = np.zeros(shape.width("query"))
-            constants[analysis.neurons(layer, "query")] = plan.intent.compensation.constants(analysis.cell(layer, "query"))
-        earlier = analysis.layers[layer - 1] if analysis.layers else None
-        found.append(layer_widths(*before(earlier, masks, constants, shape), shape))
+        found.append(cut_widths(analysis, plan.intent.compensation, layer, masks))
     return found
-
-
-def stored_widths(analysis: Analysis, layer: int) -> LayerWidths:
-    """Return the widths of a layer of the analysed model: the original's, unless an earlier cut changed them."""
-    earlier = analysis.layers[layer - 1] if analysis.layers else None
-    return original_widths(analysis.shape) if earlier is None else earlier.widths
 
 
 def layer_flops(widths: LayerWidths, shape: EncoderShape, length: int) -> int:
@@ -131,6 +118,7 @@ def cut_tensors(analysis: Analysis, tensors: Mapping[str, tuple[int, ...]], widt
     """Return the tensors of the cut model by name relative to the base model."""
     family, found = analysis.family, dict(tensors)
     for layer, row in enumerate(widths, start=1):
+        found.pop(f"{family.linear(layer, 'key')}.extra", None)  # of an earlier cut; this one may need none
         for name, size in stored_shapes(row, analysis.shape).items():
             component, part = name.split(".")
             found[f"{family.linear(layer, component)}.{part}"] = size

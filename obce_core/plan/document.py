@@ -14,6 +14,7 @@ from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
 from obce_core.errors import AnalysisError, PathError, PlanError, UnknownName, shorten
 from obce_core.outside import parse_json, parse_yaml, render_yaml
+from obce_core.plan.hardware import Hardware
 from obce_core.plan.intent import Compensation, Hand, Intent, check_cuttable
 from obce_core.plan.plan import Kept, Plan, resolve, to_ranges
 from obce_core.settings import MAX_PLAN_JSON_BYTES, MAX_PLAN_YAML_BYTES
@@ -21,7 +22,7 @@ from obce_core.store import atomic_write
 
 FORMAT = "obce-plan/1"
 _PLAN_KEYS = ("format", "model", "analysis", "intent", "fact", "earlier")
-_INTENT_KEYS = ("criterion", "seed", "first_layer", "cells", "keep", "drop", "compensation")
+_INTENT_KEYS = ("criterion", "seed", "first_layer", "cells", "keep", "drop", "compensation", "hardware")
 _HAND_KEYS = ("layer", "component", "neurons", "reason")
 
 
@@ -39,8 +40,9 @@ def to_document(plan: Plan) -> dict[str, Any]:
 
 
 def intent_document(intent: Intent) -> dict[str, Any]:
-    """Write an intent as plain data."""
-    return {
+    """Write an intent as plain data; `hardware` only where it asks for something."""
+    hardware = intent.hardware
+    document = {
         "criterion": intent.criterion,
         "seed": intent.seed,
         "first_layer": intent.first_layer,
@@ -49,6 +51,7 @@ def intent_document(intent: Intent) -> dict[str, Any]:
         "drop": [_hand_document(hand) for hand in intent.drop],
         "compensation": {"method": intent.compensation.method, "tokens": intent.compensation.tokens},
     }
+    return document | ({"hardware": {"round_to": hardware.round_to, "per_head": hardware.per_head}} if hardware.asked else {})
 
 
 def render(plan: Plan, *, yaml: bool = False) -> str:
@@ -182,6 +185,8 @@ def parse_intent(value: object, where: str = "intent") -> Intent:
         cells[_layer(layer, f"{where}.cells")] = dict(_mapping(row, f"{where}.cells.{shorten(layer)}"))
     chosen = _mapping(data.get("compensation", {}), f"{where}.compensation")
     _only(chosen, ("method", "tokens"), f"{where}.compensation")
+    hardware = _mapping(data.get("hardware", {}), f"{where}.hardware")
+    _only(hardware, ("round_to", "per_head"), f"{where}.hardware")
     defaults = Intent()
     return Intent(
         criterion=_text(data.get("criterion", defaults.criterion), f"{where}.criterion"),
@@ -194,6 +199,7 @@ def parse_intent(value: object, where: str = "intent") -> Intent:
             method=chosen.get("method", defaults.compensation.method),
             tokens=cast(Any, _text(chosen["tokens"], f"{where}.compensation.tokens")) if "tokens" in chosen else None,
         ),
+        hardware=Hardware(**hardware),
     )
 
 

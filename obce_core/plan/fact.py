@@ -10,9 +10,14 @@ import numpy as np
 
 from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
-from obce_core.plan.document import parse_intent, read_kept, read_model
+from obce_core.errors import ModelError, PlanError
+from obce_core.models import ModelReport
+from obce_core.plan.document import load_document, parse_intent, read_kept, read_model
 from obce_core.plan.intent import Compensation
 from obce_core.plan.plan import Kept, cut_digest
+
+PLAN = "pruning_plan.json"
+"""The plan's name in the folder of the model that was cut by it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,3 +67,38 @@ def read_fact(document: Mapping[str, Any], shape: EncoderShape, name: str = "pla
         analysis=str(document.get("analysis", "")),
         compensation=parse_intent(document.get("intent"), f"{name}: intent").compensation,
     )
+
+
+def read_facts(document: Mapping[str, Any], shape: EncoderShape, name: str = "plan") -> list[Fact]:
+    """Read a plan's plain data and the earlier plans that it carries, the oldest first (see `read_fact`)."""
+    earlier = document.get("earlier", [])
+    if not isinstance(earlier, list) or not all(isinstance(entry, dict) for entry in earlier):
+        raise PlanError(f"{name}: earlier must be a list of plans.")
+    past = [read_fact(entry, shape, f"{name}: earlier plan {number}") for number, entry in enumerate(earlier, start=1)]
+    return [*past, read_fact(document, shape, name)]
+
+
+def read_kept_of_model(report: ModelReport) -> Kept | None:
+    """Return what the plans in a cut model's folder keep of the original, by layer and component.
+
+    Returns:
+        None when there is no plan in the folder: another program saved the model again.
+
+    Raises:
+        PlanError: the file is no plan of this model.
+        ModelError: the plans keep other neurons than the model stores.
+    """
+    path = report.source.file(PLAN)
+    if path is None:
+        return None
+    kept: dict[int, dict[str, np.ndarray]] = {}
+    for fact in read_facts(load_document(path), report.shape, PLAN):
+        for layer, row in fact.kept.items():
+            for component, mask in row.items():
+                kept.setdefault(layer, {})[component] = kept.get(layer, {}).get(component, True) & mask
+    for layer in range(1, report.shape.layers + 1):
+        for component in ("value", "intermediate"):
+            mask = kept.get(layer, {}).get(component, np.ones(report.shape.width(component), dtype=bool))
+            if not np.array_equal(np.flatnonzero(mask), report.neurons(layer, component)):
+                raise ModelError(f"{PLAN} keeps other neurons of layer {layer} {component} than config.json stores.")
+    return kept

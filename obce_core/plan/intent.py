@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 from obce_core.components import CUTTABLE, LOCKED, check_component
 from obce_core.criteria import criterion
 from obce_core.errors import PlanError, UnknownName, shorten
+from obce_core.plan.hardware import Hardware
 
 Method = Literal["mean+std", "mean", "zero", "least-squares"]
 METHODS: tuple[Method, ...] = ("mean+std", "mean", "zero", "least-squares")
@@ -87,7 +88,8 @@ class Intent:
     """A pruning intent; an edited intent is a new one.
 
     `cells` maps layer (from 1) to component to percentile, 0 < percentile < 100; an absent entry or 0 is untouched.
-    `first_layer` records where a uniform percentile began. `keep` and `drop` act after the percentiles.
+    `first_layer` records where a uniform percentile began. `keep` and `drop` act after the percentiles, `hardware` after
+    both.
     """
 
     criterion: str = "r_f"
@@ -97,6 +99,7 @@ class Intent:
     keep: tuple[Hand, ...] = ()
     drop: tuple[Hand, ...] = ()
     compensation: Compensation = field(default_factory=Compensation)
+    hardware: Hardware = field(default_factory=Hardware)
 
     def __post_init__(self) -> None:
         criterion(self.criterion)

@@ -8,7 +8,9 @@ from typing import Literal, cast
 
 from obce_core.analysis import Analysis, read_analysis
 from obce_core.errors import PlanError
+from obce_core.plan.budget import count
 from obce_core.plan.document import load_document, parse_intent
+from obce_core.plan.hardware import Hardware
 from obce_core.plan.intent import Compensation, Intent, as_method
 from obce_core.plan.plan import Plan, resolve
 from obce_core.plan.presets import preset as apply_preset
@@ -29,6 +31,8 @@ def make_plan(
     seed: int = 0,
     compensation: str = "mean+std",
     compensation_tokens: str | None = None,
+    round_to: int = 0,
+    per_head: bool = False,
 ) -> Plan:
     """Decide which neurons are cut.
 
@@ -45,6 +49,11 @@ def make_plan(
 
         compensation: `mean+std` (the paper), `mean`, `zero`, or `least-squares`.
         compensation_tokens: `cls` (the paper) or `all`; None is `all` for least-squares and `cls` for the others.
+
+    and these what is added back for the hardware, after everything else (see `widen`):
+
+        round_to: 8 or 16 makes stored widths multiples of it; 0 leaves them.
+        per_head: all heads of a layer become as wide as its widest.
 
     Raises:
         PlanError: more or less than one way is given, or the plan cannot be carried out (see `resolve`, `reach`).
@@ -66,8 +75,10 @@ def make_plan(
     if len(given) != 1:
         ways = "--percentile, --preset, --from, --target-encoder, --target-params"
         raise PlanError(f"Give exactly one of {ways}; got {' and '.join(given) or 'none'}.")
+    hardware = Hardware(round_to=round_to, per_head=per_head)
     if intent is not None:
-        return resolve(source, intent if isinstance(intent, Intent) else _intent_of(intent))
+        told = intent if isinstance(intent, Intent) else _intent_of(intent)
+        return resolve(source, replace(told, hardware=told.hardware.joined(hardware)))
     if preset is not None and first_layer is not None:
         raise PlanError("A preset brings its own first layer; leave --first-layer out.")
     base = Intent(
@@ -76,15 +87,30 @@ def make_plan(
         first_layer=3 if first_layer is None else first_layer,
         compensation=Compensation(method=as_method(compensation), tokens=cast(Literal["cls", "all"] | None, compensation_tokens)),
     )
+    notes: tuple[str, ...] = ()
     if preset is not None:
         chosen, notes = apply_preset(preset, source, base)
-        plan = resolve(source, chosen)
-        return replace(plan, notes=(*notes, *plan.notes))
-    if percentile is not None:
-        return resolve(source, uniform(percentile, source.shape.layers, base))
-    if target_encoder is not None:
-        return resolve(source, reach(source, base, target_encoder, "encoder"))
-    return resolve(source, reach(source, base, cast(float, target_params), "model"))
+    elif percentile is not None:
+        chosen = uniform(percentile, source.shape.layers, base)
+    elif target_encoder is not None:
+        chosen = reach(source, base, target_encoder, "encoder")
+    else:
+        chosen = reach(source, base, cast(float, target_params), "model")
+    plan = resolve(source, replace(chosen, hardware=hardware))
+    missed = _missed(source, plan, target_encoder, target_params) if hardware.asked else ()
+    return replace(plan, notes=(*notes, *plan.notes, *missed))
+
+
+def _missed(analysis: Analysis, plan: Plan, target_encoder: float | None, target_params: float | None) -> tuple[str, ...]:
+    """Say so when a target was met by the percentile, and what the hardware's options added back goes beyond it."""
+    size = count(analysis, plan)
+    for option, target, left in (
+        ("--target-encoder", target_encoder, size.encoder_share),
+        ("--target-params", target_params, size.model_share),
+    ):
+        if target is not None and left > target:
+            return (f"{option} {target:g} was met before the neurons added back for the hardware; with them {left:.3f} is left.",)
+    return ()
 
 
 def _intent_of(path: str | Path) -> Intent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from obce_core.components import CUTTABLE
 from obce_core.criteria import criterion
 from obce_core.errors import PlanError
 from obce_core.plan.intent import Compensation, Hand, Intent
+from obce_core.plan.widen import LayerToWiden, widen
+from obce_core.plan.widths import cut_widths, stored_widths
 from obce_core.store import digest
 
 Kept = Mapping[int, Mapping[str, np.ndarray]]
@@ -62,6 +65,8 @@ class Plan:
 def resolve(analysis: Analysis, intent: Intent) -> Plan:
     """Carry out an intent on an analysis: a percentile keeps the neurons strictly above it, in float64.
 
+    Then neurons named by hand are kept or dropped, and then the hardware's options add some back (see `widen`).
+
     Raises:
         PlanError: a layer that is not there, a percentile in a degenerate cell or one that keeps nothing, a neuron
             named by hand that does not exist.
@@ -99,6 +104,11 @@ def resolve(analysis: Analysis, intent: Intent) -> Plan:
             mask[list(hand.neurons)] = value
             if not mask[analysis.neurons(hand.layer, hand.component)].any():
                 notes.append(f"Layer {hand.layer} {hand.component}: every neuron is dropped by hand.")
+    if intent.hardware.asked:
+        for layer in sorted(kept):
+            widened, told = widen(_to_widen(analysis, intent, layer, kept[layer]), intent.hardware)
+            kept[layer] = {name: widened[name] for name in kept[layer]}
+            notes += told
     model = {name: str(analysis.meta["model"][name]) for name in ("name", "revision", "weights_sha256")}
     ordered = {layer: {name: kept[layer][name] for name in CUTTABLE if name in kept[layer]} for layer in sorted(kept)}
     cut = {layer: {c: m for c, m in cells.items() if not m.all()} for layer, cells in ordered.items()}
@@ -130,6 +140,25 @@ def to_ranges(mask: np.ndarray) -> list[Any]:
         return []
     parts = np.split(where, np.flatnonzero(np.diff(where) != 1) + 1)
     return [int(part[0]) if len(part) == 1 else [int(part[0]), int(part[-1])] for part in parts]
+
+
+def _to_widen(analysis: Analysis, intent: Intent, layer: int, row: Mapping[str, np.ndarray]) -> LayerToWiden:
+    shape = analysis.shape
+    scores = {name: np.full(shape.width(name), -np.inf) for name in CUTTABLE}
+    barred = {name: np.zeros(shape.width(name), dtype=bool) for name in CUTTABLE}
+    for name in CUTTABLE:
+        scores[name][analysis.neurons(layer, name)] = analysis.scores(layer, name, intent.criterion, seed=intent.seed)
+    for hand in intent.drop:
+        if hand.layer == layer:
+            barred[hand.component][list(hand.neurons)] = True
+    return LayerToWiden(
+        layer=layer,
+        masks={name: row.get(name, np.ones(shape.width(name), dtype=bool)) for name in CUTTABLE},
+        scores=scores,
+        barred=barred,
+        widths=partial(cut_widths, analysis, intent.compensation, layer),
+        limits=stored_widths(analysis, layer),
+    )
 
 
 def _by_hand(hand: Hand, analysis: Analysis, kept: dict[int, dict[str, np.ndarray]]) -> np.ndarray:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from obce_core.analysis import Analysis
 from obce_core.architectures import EncoderShape
-from obce_core.architectures.stored import LayerRows, LayerWidths, StoredLayer
+from obce_core.architectures.stored import LayerRows, LayerWidths, StoredLayer, original_widths
+from obce_core.plan.intent import Compensation
 
 
 def before(
@@ -70,3 +72,19 @@ def stored_layer(masks: Mapping[str, np.ndarray], query_constants: np.ndarray | 
 def layer_widths(masks: Mapping[str, np.ndarray], query_constants: np.ndarray | None, shape: EncoderShape) -> LayerWidths:
     """Count what stays of a layer after exact folding (see `stored_layer`)."""
     return stored_layer(masks, query_constants, shape).widths
+
+
+def cut_widths(analysis: Analysis, compensation: Compensation, layer: int, masks: Mapping[str, np.ndarray]) -> LayerWidths:
+    """Count what stays of a layer of an analysed model, earlier cuts included (see `before`)."""
+    constants = None
+    if not compensation.predicts:
+        constants = np.zeros(analysis.shape.width("query"))
+        constants[analysis.neurons(layer, "query")] = compensation.constants(analysis.cell(layer, "query"))
+    earlier = analysis.layers[layer - 1] if analysis.layers else None
+    return layer_widths(*before(earlier, masks, constants, analysis.shape), analysis.shape)
+
+
+def stored_widths(analysis: Analysis, layer: int) -> LayerWidths:
+    """Return the widths of a layer of the analysed model: the original's, unless an earlier cut changed them."""
+    earlier = analysis.layers[layer - 1] if analysis.layers else None
+    return original_widths(analysis.shape) if earlier is None else earlier.widths

@@ -73,9 +73,29 @@ def test_plan_show_and_diff_count_neurons(tiny_analysis: object, tmp_path: Path,
     assert differ.data["cells"]["layer 3 query"]["only_second_cuts"] > 0
 
 
+def test_a_plan_for_hardware_is_made_shown_and_refused(tiny_analysis: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, path = str(tiny_analysis.folder), tmp_path / "plan.json"  # type: ignore[attr-defined]
+    made = run(capsys, "plan", "--analysis", folder, "--percentile", 50, "--round-to", 8, "--per-head", "--out", path)
+    assert made.code == 0, made.err
+    assert json.loads(path.read_text())["intent"]["hardware"] == {"round_to": 8, "per_head": True}
+    shown = run(capsys, "plan", "show", path, "--analysis", folder)
+    assert shown.code == 0 and "widths are multiples of 8, the heads of a layer are equally wide" in shown.out
+    assert "hardware" not in run(capsys, "plan", "--analysis", folder, "--percentile", 50).out
+    for value in ("12", "1", "-8", "x"):
+        answer = run(capsys, "plan", "--analysis", folder, "--percentile", 50, f"--round-to={value}")
+        assert answer.code == 2 and "round" in answer.line and value in answer.line
+
+
 def test_info_describes_a_model_without_running_it(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = run(capsys, "info", tiny_folder, "--json").data
     assert told["layers"] == 4 and told["heads"] == 3 and told["can_be_cut"] is True
+
+
+def test_info_describes_a_cut_model_too(tiny_cut: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = run(capsys, "info", tiny_cut, "--json").data
+    assert told["layers"] == 4 and told["can_be_cut"] is True
+    assert 0 < told["neurons"] < 4 * (5 * 24 + 40)
+    assert "yes, again (Query, Key, Value, Intermediate)" in run(capsys, "info", tiny_cut).out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
