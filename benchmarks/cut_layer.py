@@ -1,8 +1,8 @@
 """Claim: a layer cut unevenly runs nearly as fast as one with even heads of the same size, and faster than the original.
 
-The demo model, P50 by r_f from layer 3, batch 16, length 128. The even layer has as many heads, all of one width
-ceil(max(pairs + extra rows, values) / heads), and the same feed-forward width, in nn.Linear and torch's sdpa: at most
-1.25 times its time.
+P50 by r_f from layer 3: the demo model, or a BERT Base with random weights. The even layer has as many heads, all of one
+width ceil(max(pairs + extra rows, values) / heads), and the same feed-forward width, in nn.Linear and torch's sdpa: at
+most 1.25 times its time (1.4 with one text, where the calls themselves weigh more).
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.models import save_bert
 from benchmarks.timing import at_most, below, interleaved, note, ratio
 from obce_core import analyze, compress, load, make_plan
 from obce_core.analysis import Analysis
 from obce_core.plan import LayerWidths, Plan, original_widths, plan_widths
 from obce_core.plan.budget import layer_flops
 
-BATCH, LENGTH, FIRST = 16, 128, 3
+FIRST = 3
 
 
 class EvenLayer(nn.Module):
@@ -51,54 +53,58 @@ def even_width(widths: LayerWidths) -> int:
     return -(-max(keys, sum(widths.values)) // len(widths.pairs))
 
 
-def prepare(folder: Path) -> tuple[Analysis, Plan, nn.Module, nn.Module]:
-    """Analyse and cut the demo model in `folder`; return the original and the cut one as they are loaded by users."""
-    analysis = analyze("demo", "demo", n_texts=150, device="cpu", out=folder / "analysis")
+def prepare(model: str | Path, folder: Path) -> tuple[Analysis, Plan, nn.Module, nn.Module]:
+    """Analyse and cut a model in `folder`; return the original and the cut one as they are loaded by users."""
+    analysis = analyze(model, "demo", n_texts=150, device="cpu", out=folder / "analysis")
     plan = make_plan(analysis, percentile=50, first_layer=FIRST)
     compress(analysis, plan, folder / "model", device="cpu")
-    return analysis, plan, load("demo", device="cpu").model, load(folder / "model", device="cpu").model
+    return analysis, plan, load(model, device="cpu").model, load(folder / "model", device="cpu").model
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", choices=("demo", "base"), default="demo", help="base: BERT Base with random weights")
+    parser.add_argument("--layers", type=int, nargs="+", help="layers to time; default: every cut one")
+    parser.add_argument("--batches", type=int, nargs="+", default=[16], help="texts of a batch")
+    parser.add_argument("--lengths", type=int, nargs="+", default=[128], help="tokens of a text")
     parser.add_argument("--rounds", type=int, default=101, help="interleaved rounds a layer")
-    rounds = parser.parse_args().rounds
+    chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        analysis, plan, original, cut = prepare(Path(folder))
+        model = save_bert(Path(folder) / "base") if chosen.model == "base" else chosen.model
+        analysis, plan, original, cut = prepare(model, Path(folder))
     shape, widths = analysis.shape, plan_widths(analysis, plan)
-    hidden = torch.randn(BATCH, LENGTH, shape.hidden, generator=torch.Generator().manual_seed(0))
-    to_even, to_original, to_share = [], [], []
-    for layer in range(FIRST, shape.layers + 1):
-        row = widths[layer - 1]
-        even = EvenLayer(shape.hidden, shape.heads, even_width(row), row.intermediate, shape.head_size**-0.5).eval()
-        ours, stock = cut.encoder.layer[layer - 1], original.encoder.layer[layer - 1]
-        with torch.inference_mode():
-            times = interleaved(
-                {
-                    "cut": lambda ours=ours: ours(hidden),
-                    "even": lambda even=even: even(hidden),
-                    "original": lambda stock=stock: stock(hidden),
-                    "original again": lambda stock=stock: stock(hidden),
-                },
-                rounds,
-                warm=5,
+    layers = chosen.layers or range(FIRST, shape.layers + 1)
+    for batch, length in product(chosen.batches, chosen.lengths):
+        hidden = torch.randn(batch, length, shape.hidden, generator=torch.Generator().manual_seed(0))
+        to_even, to_original = [], []
+        for layer in layers:
+            row = widths[layer - 1]
+            even = EvenLayer(shape.hidden, shape.heads, even_width(row), row.intermediate, shape.head_size**-0.5).eval()
+            ours, stock = cut.encoder.layer[layer - 1], original.encoder.layer[layer - 1]
+            with torch.inference_mode():
+                times = interleaved(
+                    {
+                        "cut": lambda ours=ours, hidden=hidden: ours(hidden),
+                        "even": lambda even=even, hidden=hidden: even(hidden),
+                        "original": lambda stock=stock, hidden=hidden: stock(hidden),
+                        "original again": lambda stock=stock, hidden=hidden: stock(hidden),
+                    },
+                    chosen.rounds,
+                    warm=5,
+                )
+            share = layer_flops(row, shape, length) / layer_flops(original_widths(shape), shape, length)
+            to_even.append(ratio(times, "cut", "even"))
+            to_original.append(ratio(times, "cut", "original"))
+            note(
+                f"batch {batch}, length {length}, layer {layer}",
+                f"cut {1000 * statistics.median(times['cut']):.1f} ms; cut/even {to_even[-1]:.2f}, cut/original "
+                f"{to_original[-1]:.2f}, even/original {ratio(times, 'even', 'original'):.2f}, original/itself "
+                f"{ratio(times, 'original again', 'original'):.2f}; FLOPs {share:.2f} of the original's; rows a head: keys at "
+                f"most {max(map(sum, zip(row.pairs, row.extra, strict=True)))}, values at most {max(row.values)}, even {even_width(row)}",
             )
-        share = layer_flops(row, shape, LENGTH) / layer_flops(original_widths(shape), shape, LENGTH)
-        to_even.append(ratio(times, "cut", "even"))
-        to_original.append(ratio(times, "cut", "original"))
-        to_share.append(to_original[-1] / share)
-        note(
-            f"layer {layer}",
-            f"cut {1000 * statistics.median(times['cut']):.1f} ms, even {1000 * statistics.median(times['even']):.1f} ms, "
-            f"original {1000 * statistics.median(times['original']):.1f} ms; cut/even {to_even[-1]:.2f}, "
-            f"cut/original {to_original[-1]:.2f}, even/original {ratio(times, 'even', 'original'):.2f}, "
-            f"original/itself {ratio(times, 'original again', 'original'):.2f}; FLOPs {share:.2f} of the original's; "
-            f"rows a head: keys {max(map(sum, zip(row.pairs, row.extra, strict=True)))} at most, values {max(row.values)} "
-            f"at most, even {even_width(row)}",
-        )
-    note("time of the original for each share of its FLOPs", ", ".join(f"{value:.2f}" for value in to_share))
-    at_most("cut layer against the even one, the worst layer", max(to_even), 1.25)
-    below("cut layer against the original, the worst layer", max(to_original), 1)
+        what = f"batch {batch}, length {length}, the worst layer"
+        at_most(f"cut layer against the even one, {what}", max(to_even), 1.4 if batch == 1 else 1.25)
+        below(f"cut layer against the original, {what}", max(to_original), 1)
 
 
 if __name__ == "__main__":

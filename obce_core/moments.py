@@ -19,7 +19,7 @@ _CANCELLED = 16.0
 _MUCH_PADDING = 0.25
 """Above this share of padding the tokens are gathered first; below, taking the padding off again is cheaper."""
 
-_HELD_ROWS = 64
+_HELD_ROWS = 32
 """Rows that wait to be added together: a call for every batch's few would cost more than they do."""
 
 _QUIET = np.errstate(invalid="ignore", over="ignore", divide="ignore")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -188,23 +189,28 @@ def _write_importance(
     import pyarrow.parquet as pq
 
     shape = loaded.report.shape
-    blocks: list[pa.Table] = []
-    for layer in range(1, shape.layers + 1):
-        for component in COMPONENTS:
-            if cancelled is not None and cancelled():
-                raise Cancelled("Computing the importance was cancelled.")
-            cell = moments[layer, component]
-            neurons = loaded.report.neurons(layer, component)
-            weight = loaded.base.get_submodule(loaded.report.family.linear(layer, component)).weight
-            data = CellData(
-                layer=layer,
-                component=component,
-                outputs=read_matrix(stage / ACTIVATIONS, tensor_name(layer, component)),
-                std_all=cell.std_all,
-                weight=_numpy(weight)[neurons],
-            )
-            blocks.append(_table(data, cell, n_tokens, neurons, shape.head_size if component in HEADED else 0))
-    pq.write_table(pa.concat_tables(blocks), stage / IMPORTANCE)
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for layer in range(1, shape.layers + 1):
+            blocks: list[pa.Table] = []
+            for component in COMPONENTS:
+                if cancelled is not None and cancelled():
+                    raise Cancelled("Computing the importance was cancelled.")
+                cell = moments[layer, component]
+                neurons = loaded.report.neurons(layer, component)
+                weight = _numpy(loaded.base.get_submodule(loaded.report.family.linear(layer, component)).weight)
+                data = CellData(
+                    layer=layer,
+                    component=component,
+                    outputs=read_matrix(stage / ACTIVATIONS, tensor_name(layer, component)),
+                    std_all=cell.std_all,
+                    weight=weight if len(neurons) == len(weight) else weight[neurons],
+                )
+                blocks.append(_table(data, cell, n_tokens, neurons, shape.head_size if component in HEADED else 0))
+            table = pa.concat_tables(blocks)
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(stage / IMPORTANCE, table.schema))
+            writer.write_table(table)  # a layer at a time: the whole table is never in memory
 
 
 def _table(data: CellData, moments: CellMoments, n_tokens: int, neuron: np.ndarray, head_size: int) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from obce_core.errors import PathError
 
-_HELD_BYTES = 1 << 25
+_HELD_BYTES = 1 << 24
 """Rows wait in memory up to this size: a scattered row alone costs the file system far more than its bytes."""
 
 
