@@ -282,7 +282,7 @@ def test_what_cannot_be_exported_is_one_line(cut: Path, tmp_path: Path, capsys: 
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "thesis.tex").write_text("years of work")
     cases = [
-        ((cut,), "No form to export to was named. Give --onnx OUT."),
+        ((cut,), "No form to export to was named. Give --onnx OUT or --dense OUT."),
         ((cut, "--onnx", tmp_path / "a.onnx"), "a.onnx: the export is a folder that holds model.onnx. Name a folder, without .onnx."),
         ((tmp_path / "none", "--onnx", tmp_path / "out"), "No model folder at"),
         ((cut, "--onnx", tmp_path / "theirs"), "theirs already exists."),
