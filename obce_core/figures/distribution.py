@@ -96,7 +96,7 @@ def strip(
                 "color": hue if solid else "rgba(0,0,0,0)",
                 "line": {"color": hue, "width": 1.1},
             },
-            customdata=[[int(n), amount(float(scores[n]))] for n in neuron[mask]],
+            customdata=[[int(n), amount(float(score))] for n, score in zip(neuron[mask], scores[mask], strict=True)],
             hovertemplate="neuron %{customdata[0]}<br>" + criterion(name).title + " %{customdata[1]}<extra></extra>",
         )
     positive = scores[scores > 0]

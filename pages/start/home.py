@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from obce_core.analysis import list_analyses
+from obce_core.components import TITLES
 from obce_core.compression.result import list_models
 from obce_core.figures.film import film_data
 from obce_core.figures.numbers import share
@@ -60,15 +61,19 @@ with right:
     if analyses:
         source = cached.analysis(chosen.analysis) if chosen.analysis else analyses[0]
         with guards.caught():
-            layer, component = min(5, source.shape.layers), "value"
+            component = "value"
+            filled = [layer for layer in range(1, source.shape.layers + 1) if source.width(layer, component)]
+            layer = min(filled, key=lambda layer: abs(layer - 5), default=1)
+            if not filled:
+                component = "output"  # never cut
             scores = source.scores(layer, component)
-            at = int(scores.argsort()[-4])
+            at = int(scores.argsort()[-min(4, len(scores))])
             neuron = int(source.neurons(layer, component)[at])
             values = cached.outputs(source.id, layer, component)[:, at]
-            data = film_data(values, source.texts.texts, title=f"Layer {layer} · Value · neuron {neuron}")
+            data = film_data(values, source.texts.texts, title=f"Layer {layer} · {TITLES[component]} · neuron {neuron}")
             components.film({**data, "compact": True}, key="home-film")
             frame.note(
-                f"One neuron (layer {layer}, value, {neuron}): its output for {len(values)} texts, a growing disk around each. "
+                f"One neuron (layer {layer}, {component}, {neuron}): its output for {len(values)} texts, a growing disk around each. "
                 "When the last gap closes, the radius is <b>r<sub>f</sub></b>."
             )
     else:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pages_app import FILES, adopt, open_page, words
+from tiny import sample
+
+from obce_core import analyze, compress
+from obce_core.plan import Hand, make_plan, resolve
 
 EMPTY = {
     "home": "Nothing yet",
@@ -37,8 +42,36 @@ def test_an_empty_page_says_what_to_do(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_loaded_page_shows_the_analysis(name: str, tiny_analysis: Any, cache: Path) -> None:
     app = open_page(name, analysis=adopt(tiny_analysis, cache))
-    assert not app.exception
+    assert not app.exception and not app.error
     assert LOADED[name] in words(app)
+
+
+@pytest.fixture(scope="module")
+def cut_again(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Analyse a model of which half was cut, and in layer 4 every value neuron."""
+    home = tmp_path_factory.mktemp("again")
+    half = make_plan(tiny_analysis, percentile=50, first_layer=2).intent
+    gone = Hand(layer=4, component="value", neurons=tuple(range(24)))
+    done = compress(tiny_analysis, resolve(tiny_analysis, replace(half, drop=(gone,))), home / "cut", device="cpu")
+    return analyze(done.folder, sample(20), device="cpu", out=home / "analysis")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_analysis_of_a_cut_model_is_shown_by_original_indices(name: str, cut_again: Any, cache: Path) -> None:
+    key = adopt(cut_again, cache)
+    for component in ("query", "value", "intermediate", "output"):
+        app = open_page(name, analysis=key, layer="3", component=component)
+        assert not app.exception and not app.error
+        assert LOADED[name] in words(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("importance", "An earlier cut left no neuron here"), ("neuron", "An earlier cut left no neuron here")]
+)
+def test_a_cell_of_which_nothing_is_left_says_so(name: str, message: str, cut_again: Any, cache: Path) -> None:
+    app = open_page(name, analysis=adopt(cut_again, cache), layer="4", component="value")
+    assert not app.exception and not app.error
+    assert message in words(app)
 
 
 @pytest.mark.parametrize("name", ["importance", "neuron", "plan", "model"])
