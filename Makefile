@@ -20,7 +20,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev
-	for name in imports r_f plan_edit collect cut_layer memory; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	for name in imports r_f plan_edit collect cut_layer cut_memory memory; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 $(BIN)/python:
 	@case "$$(uname -s)" in Linux|Darwin) ;; *) echo "obce runs on Linux and macOS; on Windows use WSL." >&2; exit 2;; esac
