@@ -91,7 +91,7 @@ def collect(
             if cell in columns:  # a model that was cut already: what is no neuron of it any more stays out
                 values = values.index_select(-1, columns[cell].to(values.device))
             if folded:
-                everywhere[cell].add(values.flatten(0, 1), now.weights, now.padding)
+                everywhere[cell].add(values.flatten(0, 1), now.padding)
                 at_cls[cell].add_exact(values[:, 0].cpu().numpy())
                 _check_finite(cell, everywhere[cell], values, now)
             if kept:
@@ -128,11 +128,8 @@ class _Now:
     """The batch that is under way, as the hooks need it."""
 
     def set(self, batch: Batch) -> None:
-        flat = batch.mask.flatten()
         self.batch = batch
-        self.weights = flat.float()  # (batch * tokens,)
-        self.padding = torch.nonzero(flat == 0).flatten()
-        self.lengths = batch.mask.sum(1).cpu().numpy()
+        self.padding = torch.nonzero(batch.mask.flatten() == 0).flatten()
 
 
 @contextmanager
@@ -161,7 +158,7 @@ def _pick(values: torch.Tensor, now: _Now, tokens: Tokens, starts: np.ndarray) -
         share = now.batch.mask.float() / now.batch.mask.sum(1, keepdim=True)  # (batch, tokens)
         return rows, torch.bmm(share.unsqueeze(1), values).squeeze(1).cpu().numpy()
     where = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
-    return where, values.flatten(0, 1)[now.weights.bool()].cpu().numpy()
+    return where, values[now.batch.mask.bool()].cpu().numpy()
 
 
 def _check_finite(cell: Cell, moments: Moments, values: torch.Tensor, now: _Now) -> None:

@@ -97,19 +97,18 @@ class Moments:
         self.join(len(block), mean, np.einsum("td,td->d", block, block))
 
     @_QUIET
-    def add(self, block: torch.Tensor, weights: torch.Tensor, padding: torch.Tensor) -> None:
+    def add(self, block: torch.Tensor, padding: torch.Tensor) -> None:
         """Add the tokens of a batch.
 
         Args:
             block: float32, shape (rows, neurons), one row a token, padding rows included.
-            weights: float32, shape (rows,): 1 for a token, 0 for padding.
             padding: indices of the padding rows.
         """
         count = len(block) - len(padding)
         if count == 0 or block.shape[1] == 0:
             return
         if block.device.type == "cuda":
-            mean, squares = _cuda_moments(block[weights.bool()])
+            mean, squares = _cuda_moments(_without(block, padding))
         else:
             mean, squares = _cpu_moments(block.cpu(), padding.cpu())
         self.join(count, mean, squares)
@@ -143,7 +142,7 @@ def _cpu_moments(block: torch.Tensor, padding: torch.Tensor) -> tuple[np.ndarray
 
 def _without(block: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
     """Leave the padding rows out."""
-    kept = torch.ones(len(block), dtype=torch.bool)
+    kept = torch.ones(len(block), dtype=torch.bool, device=block.device)
     kept[padding] = False
     return block[kept]
 

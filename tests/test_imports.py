@@ -21,7 +21,7 @@ EVERY = [*ENGINE, *PAGES, ROOT / "app.py"]
 ORDER = [
     ["errors", "version"],
     ["settings", "components"],
-    ["outside", "store", "batching", "moments", "rows", "topology"],
+    ["outside", "store", "steps", "batching", "moments", "rows", "topology"],
     ["architectures", "criteria", "texts"],
     ["models", "hf"],
     ["activations", "analysis"],

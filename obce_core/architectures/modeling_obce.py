@@ -10,6 +10,7 @@ query that is always 1.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,35 +42,37 @@ BERT_PATHS = {
 }
 
 
-class _Slotted(nn.Module):
+class _Slotted(nn.Module, ABC):
     """A linear map that belongs to heads of `width` slots, of which only some are used.
 
     It is made compact: its parameters are what is stored. `pad` turns it, once, into one matrix with zeros in the unused
     slots, which runs faster; from then on only that copy exists, and `state_dict` still gives the compact one.
     """
 
-    slots: list[int]
     padded = False
 
+    @abstractmethod
     def pad(self) -> None:
         """Run on padded weights from now on."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def _stored(self) -> list[tuple[str, torch.Tensor, int, torch.Tensor]]:
+        """List, once padded, each stored tensor: its name, the tensor that holds it, and on which axis at which places."""
 
     @property
     def surplus(self) -> int:
         """Parameters that hold padding."""
-        return 0
-
-    def _targets(self) -> list[tuple[str, torch.Tensor, list[int]]]:
-        """List each stored tensor's name, the padded tensor that holds it (slots first), and its slots there."""
-        raise NotImplementedError
+        if not self.padded:
+            return 0
+        held = sum(tensor.numel() for tensor in self.parameters())
+        return held - sum(tensor.numel() // tensor.shape[axis] * len(places) for _, tensor, axis, places in self._stored())
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         if not self.padded:
             super()._save_to_state_dict(destination, prefix, keep_vars)
             return
-        for name, target, slots in self._targets():
-            stored = _stored(target[slots], name, self)
+        for name, tensor, axis, places in self._stored():
+            stored = tensor.index_select(axis, places)
             destination[prefix + name] = stored if keep_vars else stored.detach()
 
     def _load_from_state_dict(
@@ -85,26 +88,21 @@ class _Slotted(nn.Module):
         if not self.padded:
             super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
             return
-        targets = self._targets()
-        for name, target, slots in targets:
+        known = set()
+        for name, tensor, axis, places in self._stored():
+            known.add(prefix + name)
             if prefix + name not in state_dict:
                 missing_keys.append(prefix + name)
                 continue
-            value = state_dict[prefix + name]
-            own = _stored(target[slots], name, self)
-            if value.shape != own.shape:
-                error_msgs.append(f"{prefix}{name} has shape {list(value.shape)}, expected {list(own.shape)}.")
+            value, expected = state_dict[prefix + name], list(tensor.shape)
+            expected[axis] = len(places)
+            if list(value.shape) != expected:
+                error_msgs.append(f"{prefix}{name} has shape {list(value.shape)}, expected {expected}.")
                 continue
             with torch.no_grad():
-                target[slots] = _stored(value, name, self).to(target)
-        known = {prefix + name for name, _, _ in targets}
+                tensor.index_copy_(axis, places, value.to(tensor))
         if strict:
             unexpected_keys += [name for name in state_dict if name.startswith(prefix) and name not in known]
-
-
-def _stored(tensor: torch.Tensor, name: str, module: _Slotted) -> torch.Tensor:
-    """Turn a tensor with slots first into its stored form, or back: only a matrix of columns differs."""
-    return tensor.T if name == "weight" and isinstance(module, HeadColumns) else tensor
 
 
 class HeadRows(_Slotted):
@@ -170,16 +168,10 @@ class HeadRows(_Slotted):
             self.fixed[[*self.one_slots, *self.extra_slots]] = True
         self.padded = True
 
-    @property
-    def surplus(self) -> int:
-        if not self.padded:
-            return 0
-        unused = self.out_features - len(self.slots)
-        return (unused - len(self.extra_slots)) * self.in_features + unused
-
-    def _targets(self) -> list[tuple[str, torch.Tensor, list[int]]]:
-        found: list[tuple[str, torch.Tensor, list[int]]] = [("weight", self.weight, self.slots), ("bias", self.bias, self.slots)]
-        return [*found, ("extra", self.weight, self.extra_slots)] if self.extra_slots else found
+    def _stored(self) -> list[tuple[str, torch.Tensor, int, torch.Tensor]]:
+        rows, extra = (torch.tensor(slots, dtype=torch.long, device=self.weight.device) for slots in (self.slots, self.extra_slots))
+        found: list[tuple[str, torch.Tensor, int, torch.Tensor]] = [("weight", self.weight, 0, rows), ("bias", self.bias, 0, rows)]
+        return [*found, ("extra", self.weight, 0, extra)] if self.extra_slots else found
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, rows={len(self.slots)}, extra={len(self.extra_slots)}, slots={self.out_features}"
@@ -209,12 +201,9 @@ class HeadColumns(_Slotted):
         self.weight = nn.Parameter(full, self.weight.requires_grad)
         self.padded = True
 
-    @property
-    def surplus(self) -> int:
-        return self.out_features * (self.in_features - len(self.slots)) if self.padded else 0
-
-    def _targets(self) -> list[tuple[str, torch.Tensor, list[int]]]:
-        return [("weight", self.weight.T, self.slots), ("bias", self.bias, list(range(self.out_features)))]
+    def _stored(self) -> list[tuple[str, torch.Tensor, int, torch.Tensor]]:
+        columns = torch.tensor(self.slots, dtype=torch.long, device=self.weight.device)
+        return [("weight", self.weight, 1, columns), ("bias", self.bias, 0, torch.arange(self.out_features, device=self.bias.device))]
 
     def extra_repr(self) -> str:
         return f"columns={len(self.slots)}, slots={self.in_features}, out_features={self.out_features}"

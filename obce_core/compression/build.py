@@ -18,7 +18,6 @@ from obce_core.compression.origin import MODEL_FORMAT, fixed_config, read_origin
 from obce_core.compression.removed import Removed, removed_neurons, to_tensors
 from obce_core.compression.result import RESULT, Compressed, models_home, read_compressed
 from obce_core.compression.state import fold_state
-from obce_core.compression.steps import Report, Steps
 from obce_core.errors import Mismatch, ModelError
 from obce_core.fidelity import fidelity, largest_difference
 from obce_core.models import ModelReport, ModelSource, check_model, locate
@@ -26,6 +25,7 @@ from obce_core.models.load import LoadedModel, base_model, load_model, stock_sta
 from obce_core.plan.budget import count, plan_widths
 from obce_core.plan.document import read_plan, to_document
 from obce_core.plan.plan import Plan
+from obce_core.steps import Report, Steps
 from obce_core.store import check_target, digest, is_complete, staged_folder, write_json
 from obce_core.version import versions
 
@@ -72,7 +72,7 @@ def compress(
     report = _same_model(source, model)
     origin = read_origin(report) if report.layers else None
     predicts = chosen.intent.compensation.predicts
-    steps = Steps(source.shape.layers + 4 + (len(chosen.kept) if predicts else 0), progress, cancelled)
+    steps = Steps("Compressing", source.shape.layers + 4 + (len(chosen.kept) if predicts else 0), progress, cancelled)
     original = load_model(report, device=device)
     texts = source.texts
     maps = fit_maps(original, _encode(original, source, texts.texts), chosen, step=steps.next, cancelled=cancelled) if predicts else {}

@@ -54,10 +54,7 @@ def write_checkpoint(
         code = Path(inspect.getfile(type(model)))
         atomic_write(stage / code.name, code.read_bytes())
     write_json(stage / PLAN, plan)
-    for name in (*TOKENIZER_FILES, *SIDE_FILES):
-        found = report.source.file(name)
-        if found is not None:
-            atomic_write(stage / name, found.read_bytes())
+    report.source.copy((*TOKENIZER_FILES, *SIDE_FILES), stage)
     atomic_write(stage / CARD, model_card(report, plan, facts))
 
 

@@ -21,14 +21,14 @@ from obce_core.components import CUTTABLE
 from obce_core.compression.least_squares import AffineMap
 from obce_core.errors import ModelError, NotFinite, shorten
 from obce_core.models.locate import ModelSource
-from obce_core.models.weights import read_header
+from obce_core.models.weights import TensorInfo, read_header
 from obce_core.plan.plan import Kept, Plan
 from obce_core.plan.widths import before, stored_layer
 
 COMPENSATION = "compensation.safetensors"
 
 Maps = Mapping[tuple[int, str], AffineMap]
-Removed = Mapping[tuple[int, str], tuple[torch.Tensor, torch.Tensor] | tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+Removed = Mapping[tuple[int, str], tuple[torch.Tensor, ...]]
 """For each cut cell (layer from 1, component): the removed neurons, booleans of shape (neurons,), and what they become:
 their constants, shape (neurons,), or weight (removed, kept) and bias (removed,) of removed = weight @ kept + bias."""
 
@@ -47,7 +47,7 @@ def removed_neurons(analysis: Analysis, plan: Plan, maps: Maps | None = None) ->
                 values[analysis.neurons(layer, component)] = plan.intent.compensation.constants(analysis.cell(layer, component))
             become = (values,) if how is None else (how.weight, how.bias)
             found[layer, component] = (torch.from_numpy(~mask), *(torch.from_numpy(np.ascontiguousarray(part)) for part in become))
-    return found  # type: ignore[return-value]
+    return found
 
 
 def to_tensors(removed: Removed, earlier: Sequence[Removed] = ()) -> dict[str, torch.Tensor]:
@@ -96,19 +96,19 @@ def read_removed(source: ModelSource, cuts: Sequence[tuple[Kept, bool]], shape: 
                         if not bool(torch.isfinite(parts[-1]).all()):
                             raise NotFinite(f"{COMPENSATION}: {name + part} contains NaN or inf.", hint="The file is damaged.")
                     cells[layer, component] = (torch.from_numpy(gone), *parts)
-            found.append(cells)  # type: ignore[arg-type]
+            found.append(cells)
     strange = [name for name in header if name not in known]
     if strange:
         raise ModelError(f"{COMPENSATION}: tensor {shorten(strange[0])} belongs to no cell that the plan cuts.")
     return found
 
 
-def _check_tensor(header: Mapping[str, object], name: str, size: tuple[int, ...]) -> None:
+def _check_tensor(header: Mapping[str, TensorInfo], name: str, size: tuple[int, ...]) -> None:
     info = header.get(name)
     if info is None:
         raise ModelError(f"{COMPENSATION}: tensor {name} is missing, but the plan cuts that cell.")
-    if (info.dtype, info.shape) != ("F64", size):  # type: ignore[attr-defined]
-        raise ModelError(f"{COMPENSATION}: {name} is {info.dtype} {list(info.shape)}; expected F64 {list(size)}.")  # type: ignore[attr-defined]
+    if (info.dtype, info.shape) != ("F64", size):
+        raise ModelError(f"{COMPENSATION}: {name} is {info.dtype} {list(info.shape)}; expected F64 {list(size)}.")
 
 
 def removed_layers(removed: Removed, shape: EncoderShape, earlier: Sequence[StoredLayer | None] = ()) -> list[StoredLayer | None]:

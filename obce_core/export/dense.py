@@ -11,18 +11,19 @@ from safetensors.torch import save_file
 
 from obce_core.batching import encode
 from obce_core.compression.checkpoint import load
-from obce_core.errors import BadInput, Cancelled, Mismatch
+from obce_core.errors import BadInput, Mismatch
 from obce_core.fidelity import largest_difference
 from obce_core.models.check import check_model
 from obce_core.models.load import load_model, stock_state
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, WEIGHTS
+from obce_core.steps import Report, Steps
 from obce_core.store import atomic_write, check_target, staged_folder, write_json
 from obce_core.texts import load_texts
 from obce_core.version import versions
 
 FORMAT, FACTS = "obce-dense/1", "export.json"
 TOLERANCE = 1e-5
-_TEXTS, _STEPS = 64, 4
+_TEXTS, _STEPS = 64, 3
 
 
 def export_dense(
@@ -30,7 +31,7 @@ def export_dense(
     out: str | Path,
     *,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """Write a cut model as a stock one, once both give the same outputs (see `dense_state` for how).
@@ -52,27 +53,18 @@ def export_dense(
     """
     target = Path(out)
     check_target(target, overwrite=overwrite)
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        if cancelled is not None and cancelled():
-            raise Cancelled("The export was cancelled.")
-        if progress is not None:
-            progress(done, _STEPS)
-        done += 1
-
-    step()
+    steps = Steps("The export", _STEPS, progress, cancelled)
+    steps.begin()
     report = check_model(model)
     if not report.layers:
         raise BadInput(f"{report.source.name} is in the stock shapes already: it was never cut.", hint="Name a folder of obce compress.")
     stock = load_model(report, device="cpu")
-    step()
+    steps.begin()
     texts = encode(stock.tokenizer, load_texts("demo", n=_TEXTS, seed=0).texts, positions=report.config["max_position_embeddings"])
     difference = largest_difference(load(model, device="cpu").model, stock.model, texts)
     if not difference <= TOLERANCE:
         raise Mismatch(f"The stock shapes give other outputs, by {difference:.1e} of the largest; nothing was written.")
-    step()
+    steps.begin()
     facts = {
         "format": FORMAT, "model": report.source.name, "difference": difference, "texts": len(texts.ids), "versions": versions()
     }  # fmt: skip
@@ -82,12 +74,7 @@ def export_dense(
         save_file(state, stage / WEIGHTS, metadata={"format": "pt"})
         config = stock.model.config.to_diff_dict() | {"architectures": [report.architecture]}
         atomic_write(stage / CONFIG, json.dumps(config, indent=1, sort_keys=True) + "\n")
-        for name in (*TOKENIZER_FILES, *SIDE_FILES):
-            found = report.source.file(name)
-            if found is not None:
-                atomic_write(stage / name, found.read_bytes())
+        report.source.copy((*TOKENIZER_FILES, *SIDE_FILES), stage)
         write_json(stage / FACTS, facts)
-        step()
-    if progress is not None:
-        progress(_STEPS, _STEPS)
+    steps.finish()
     return {**facts, "folder": str(target), "bytes": (target / WEIGHTS).stat().st_size}

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from obce_core.compression.checkpoint import load
-from obce_core.errors import BadInput, Cancelled, PathError
+from obce_core.errors import BadInput, PathError
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, ModelSource, locate
-from obce_core.store import atomic_write, check_target, staged_folder, write_json
+from obce_core.steps import Report, Steps
+from obce_core.store import check_target, staged_folder, write_json
 from obce_core.version import versions
 
 FORMAT, FACTS = "obce-onnx/1", "export.json"
@@ -37,7 +38,7 @@ def export_onnx(
     revision: str | None = None,
     int8: bool = False,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """Write a cut or a stock model as ONNX, once onnxruntime gives what torch gives.
@@ -64,17 +65,8 @@ def export_onnx(
         raise PathError(f"{target.name}: the export is a folder that holds {FLOAT}.", hint="Name a folder, without .onnx.")
     check_target(target, overwrite=overwrite)
     source = locate(model, revision=revision)
-    total, done = 5 if int8 else 3, 0
-
-    def step() -> None:
-        nonlocal done
-        if cancelled is not None and cancelled():
-            raise Cancelled("The export was cancelled.")
-        if progress is not None:
-            progress(done, total)
-        done += 1
-
-    step()
+    steps = Steps("The export", 5 if int8 else 3, progress, cancelled)
+    steps.begin()
     loaded = load(source.folder, device="cpu")
     weight = sum(tensor.numel() * tensor.element_size() for tensor in loaded.model.parameters())
     if weight > _LARGEST:
@@ -85,11 +77,11 @@ def export_onnx(
     from obce_core.export.int8 import measure, quantize
     from obce_core.export.trace import axes, describe, trace
 
-    step()
+    steps.begin()
     proto = trace(loaded.model)
     with staged_folder(target, overwrite=overwrite) as stage:
         onnx.save_model(proto, str(stage / FLOAT))
-        step()
+        steps.begin()
         checked = check(loaded.model, stage / FLOAT, cancelled=cancelled)
         facts: dict[str, Any] = {
             "format": FORMAT,
@@ -103,24 +95,20 @@ def export_onnx(
             "int8": None,
         }
         if int8:
-            step()
+            steps.begin()
             quantize(proto, stage / INT8)
-            step()
+            steps.begin()
             positions, choices = loaded.model.config.max_position_embeddings, len(axes(loaded.model)) == 3
             loss = measure(stage / FLOAT, stage / INT8, loaded.tokenizer, positions=positions, choices=choices, cancelled=cancelled)
             facts["int8"] = {"bytes": (stage / INT8).stat().st_size, **asdict(loss)}
         _side_files(stage, source, loaded.model)
         write_json(stage / FACTS, facts | {"versions": versions() | {name: version(name) for name in _PACKAGES}})
-    if progress is not None:
-        progress(total, total)
+    steps.finish()
     return {**facts, "folder": str(target)}
 
 
 def _side_files(stage: Path, source: ModelSource, model: Any) -> None:
     """Copy the tokenizer and the licence; write the checked config, without the code that it would name elsewhere."""
-    for name in (*TOKENIZER_FILES, *(name for name in SIDE_FILES if name.startswith("LICENSE"))):
-        found = source.file(name)
-        if found is not None:
-            atomic_write(stage / name, found.read_bytes())
+    source.copy((*TOKENIZER_FILES, *(name for name in SIDE_FILES if name.startswith("LICENSE"))), stage)
     config = model.config.to_diff_dict() | {"architectures": [type(model).__name__], "model_type": model.config.model_type}
     write_json(stage / CONFIG, {name: value for name, value in config.items() if name != "auto_map"})

@@ -51,7 +51,8 @@ def trace(model: PreTrainedModel) -> ModelProto:
             program = torch.onnx.export(
                 model, (), kwargs=example, dynamo=True, verbose=False, dynamic_shapes=sizes, input_names=list(INPUTS), output_names=outputs
             )
-            proto: ModelProto = program.model_proto  # type: ignore[union-attr]
+            assert program is not None  # it is None for the old exporter only
+            proto: ModelProto = program.model_proto
     except Exception as error:  # the exporter has a tree of its own, and raises others' too
         raise ObceError(f"torch cannot turn this model into a graph: {shorten(error, 200)}.") from error
     finally:

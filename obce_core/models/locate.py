@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Literal
 
 from obce_core import settings
 from obce_core.errors import ModelError, Offline, PathError, shorten
-from obce_core.store import file_sha256
+from obce_core.store import atomic_write, file_sha256
 
 DEMO_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 DEMO_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -80,6 +81,13 @@ class ModelSource:
         if path is None:
             raise ModelError(f"{self.folder} has no {name}.", hint="Name a folder written by save_pretrained.")
         return path
+
+    def copy(self, names: Iterable[str], folder: Path) -> None:
+        """Copy those of the named files that the model has (see `file`)."""
+        for name in names:
+            found = self.file(name)
+            if found is not None:
+                atomic_write(folder / name, found.read_bytes())
 
     @cached_property
     def weights(self) -> Path:

@@ -14,7 +14,7 @@ from obce_core.compression.mask import masked
 from obce_core.compression.origin import PLAN, Origin, read_origin
 from obce_core.compression.removed import Removed
 from obce_core.compression.state import fold_state
-from obce_core.errors import Cancelled, ModelError, PlanError
+from obce_core.errors import ModelError, PlanError
 from obce_core.fidelity import differences
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.compressed import check_compressed, is_compressed
@@ -25,8 +25,7 @@ from obce_core.plan.document import load_document
 from obce_core.plan.fact import read_fact
 from obce_core.proof.result import Measured, Verification
 from obce_core.proof.samples import KINDS, draw, mixed
-
-Report = Callable[[int, int], None]
+from obce_core.steps import Report, Steps
 
 _ULP = 2.0**-23
 """One unit in the last place of float32, as a share of the number."""
@@ -68,24 +67,15 @@ def verify(
     >>> obce_core.verify(smaller.folder, against="demo").equal
     True
     """
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        if cancelled is not None and cancelled():
-            raise Cancelled("The proof was cancelled.")
-        if progress is not None:
-            progress(done, _STEPS)
-        done += 1
-
-    step()
+    steps = Steps("The proof", _STEPS, progress, cancelled)
+    steps.begin()
     source, first = locate(model), locate(against)
     report, origin = _cut(source)
     if plan is not None:
         _check_plan(plan, origin, report)
     original, cuts = _original(first, origin)
     where = choose_device(device)
-    step()
+    steps.begin()
     layers, folded = _fold_again(original, cuts)
     stored = read_state(report)
     saved = _fold_again(original, cuts, saved=True)[1] if len(cuts) > 1 else folded
@@ -103,7 +93,7 @@ def verify(
             twin.model.to(device=where, dtype=torch.float64)  # from float32 weights, so nothing is lost
             cut = build_compact(original, layers, folded, dtype=torch.float64).to(where).eval()
         for kind, texts in samples.items():
-            step()
+            steps.begin()
             with ExitStack() as stack:
                 for cut_by in reversed(cuts):  # a later mask acts on what an earlier one predicts from
                     stack.enter_context(masked(twin.base, original.family, cut_by))
@@ -115,8 +105,7 @@ def verify(
                     hidden=found.hidden, logits=found.logits,
                 )
             )  # fmt: skip
-    if progress is not None:
-        progress(_STEPS, _STEPS)
+    steps.finish()
     return Verification(
         folder=source.folder, original=first.name, plan=origin.fact.digest, tensors=tensors, differs=differs,
         measured=tuple(measured),

@@ -14,7 +14,7 @@ from obce_core.moments import Moments
 
 def add(moments: Moments, block: np.ndarray, keep: np.ndarray) -> None:
     """Add a block of float32 rows of which only some are tokens."""
-    moments.add(torch.from_numpy(block), torch.from_numpy(keep.astype(np.float32)), torch.from_numpy(np.flatnonzero(~keep)))
+    moments.add(torch.from_numpy(block), torch.from_numpy(np.flatnonzero(~keep)))
 
 
 def check(moments: Moments, rows: np.ndarray, rel: float) -> None:

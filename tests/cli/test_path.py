@@ -10,6 +10,7 @@ import pytest
 from shell import run
 
 import obce_core
+from obce_core.analysis import Analysis
 from obce_core.cli import main
 
 COMMANDS = ("analyze", "info", "plan", "compress", "verify", "export", "app")
@@ -40,8 +41,10 @@ def test_a_model_goes_from_analysis_to_a_folder_that_loads(tiny_folder: Path, tm
     assert cut.data["budget"]["bytes_left"] == (out / "model.safetensors").stat().st_size
 
 
-def test_least_squares_by_command_line_takes_all_tokens(tiny_analysis: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = str(tiny_analysis.folder)  # type: ignore[attr-defined]
+def test_least_squares_by_command_line_takes_all_tokens(
+    tiny_analysis: Analysis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tiny_analysis.folder)
     way = ("plan", "--analysis", folder, "--percentile", 50, "--compensation", "least-squares", "--out")
     assert run(capsys, *way, tmp_path / "plan.json").code == 0
     assert json.loads((tmp_path / "plan.json").read_text())["intent"]["compensation"] == {"method": "least-squares", "tokens": "all"}
@@ -62,8 +65,8 @@ def test_the_shell_and_python_give_the_same_analysis(tiny_folder: Path, tmp_path
     assert np.array_equal(by_python.columns["r_f"], obce_core.read_analysis(by_shell).columns["r_f"])
 
 
-def test_plan_show_and_diff_count_neurons(tiny_analysis: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = str(tiny_analysis.folder)  # type: ignore[attr-defined]
+def test_plan_show_and_diff_count_neurons(tiny_analysis: Analysis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(tiny_analysis.folder)
     for percentile in (30, 70):
         assert run(capsys, "plan", "--analysis", folder, "--percentile", percentile, "--out", tmp_path / f"{percentile}.json").code == 0
     shown = run(capsys, "plan", "show", tmp_path / "30.json", "--analysis", folder)
@@ -73,8 +76,8 @@ def test_plan_show_and_diff_count_neurons(tiny_analysis: object, tmp_path: Path,
     assert differ.data["cells"]["layer 3 query"]["only_second_cuts"] > 0
 
 
-def test_a_plan_for_hardware_is_made_shown_and_refused(tiny_analysis: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder, path = str(tiny_analysis.folder), tmp_path / "plan.json"  # type: ignore[attr-defined]
+def test_a_plan_for_hardware_is_made_shown_and_refused(tiny_analysis: Analysis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, path = str(tiny_analysis.folder), tmp_path / "plan.json"
     made = run(capsys, "plan", "--analysis", folder, "--percentile", 50, "--round-to", 8, "--per-head", "--out", path)
     assert made.code == 0, made.err
     assert json.loads(path.read_text())["intent"]["hardware"] == {"round_to": 8, "per_head": True}

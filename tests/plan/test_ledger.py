@@ -234,4 +234,5 @@ def test_plain_data_is_json_with_the_readings() -> None:
         "of_total": table.readings.of_total, "encoder_only": table.readings.encoder_only, "of_nominal": None
     }  # fmt: skip
     assert plain["entries"][0]["component"] == "query" and plain["paper_left"] == table.paper_left
-    assert np.isclose(plain["paper_readings"]["of_total"], table.paper_left / table.total.parameters)  # type: ignore[operator]
+    assert table.paper_left is not None
+    assert np.isclose(plain["paper_readings"]["of_total"], table.paper_left / table.total.parameters)
