@@ -5,8 +5,9 @@ Widgets lose their values when the page changes, so nothing that matters lives i
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ class State:
     criterion: str = "r_f"
     aggregate: str = "median"
     edge_length: bool = False
+    presentation: bool = False
     link_qk: bool = True
     model: str = ""
     intents: dict[str, list[Intent]] = field(default_factory=dict)
@@ -47,19 +49,31 @@ class State:
         self.nonces.pop(form, None)
 
 
+_ADDRESS: dict[str, str] = {
+    "analysis": "[0-9a-f]{1,64}",
+    "layer": "[0-9]{1,4}",
+    "component": "|".join(COMPONENTS),
+    "neuron": "[0-9]{1,7}",
+    "model": "[0-9a-f]{1,64}",
+    "edge_length": "1",
+    "presentation": "1",
+}
+"""What the address carries: a field of the state, and what its text must look like; anything else is ignored."""
+
+
 def get() -> State:
     """Return this visitor's state, filled from the address at first sight."""
     if _KEY not in st.session_state:
-        st.session_state[_KEY] = _from_address(State(), st.query_params)
+        st.session_state[_KEY] = _from_address(st.query_params)
     return st.session_state[_KEY]
 
 
 def write_address() -> None:
     """Write the selection into the address, so that a link opens the same view."""
     state = get()
-    wanted = {"analysis": state.analysis, "layer": str(state.layer or ""), "component": state.component if state.layer else ""}
-    wanted["neuron"] = "" if state.neuron is None else str(state.neuron)
-    wanted["model"] = state.model
+    wanted = {name: _text(getattr(state, name)) for name in _ADDRESS}
+    if not state.layer:
+        wanted["layer"] = wanted["component"] = ""
     wanted = {name: value for name, value in wanted.items() if value}
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)
@@ -79,17 +93,19 @@ def select_cell(layer: int, component: str) -> None:
         state.layer, state.component, state.neuron = layer, component, None
 
 
-def _from_address(state: State, query: MutableMapping[str, Any]) -> State:
+def _from_address(query: Mapping[str, Any]) -> State:
     """Read what an address may say; anything odd is ignored."""
-    text = {name: str(query.get(name, ""))[:64] for name in ("analysis", "layer", "component", "neuron", "model")}
-    if all(c in "0123456789abcdef" for c in text["analysis"]):
-        state.analysis = text["analysis"]
-    if all(c in "0123456789abcdef" for c in text["model"]):
-        state.model = text["model"]
-    if text["component"] in COMPONENTS:
-        state.component = text["component"]
-    if text["layer"].isdigit():
-        state.layer = int(text["layer"])
-    if text["neuron"].isdigit():
-        state.neuron = int(text["neuron"])
+    state = State()
+    for name, pattern in _ADDRESS.items():
+        given = str(query.get(name, ""))
+        if re.fullmatch(pattern, given):
+            kind = type(getattr(state, name))
+            setattr(state, name, given == "1" if kind is bool else given if kind is str else int(given))
     return state
+
+
+def _text(value: object) -> str:
+    """Write a field into the address; "" is left out."""
+    if isinstance(value, bool):
+        return "1" if value else ""
+    return "" if value is None else str(value)
