@@ -39,7 +39,7 @@ WATCH = """
     new MutationObserver((changes) => {
       watch.last = performance.now();
       for (const change of changes) for (const node of change.addedNodes) walk(node);
-    }).observe(root, { subtree: true, childList: true, characterData: true, attributes: true });
+    }).observe(root, { subtree: true, childList: true, characterData: true });
     walk(root);
   };
   const walk = (node) => {
@@ -235,12 +235,14 @@ def viewers(browser: Any, address: str, seconds: float) -> None:
         for page in open_pages:  # all of them within the time that ten clicks take
             page.evaluate(
                 """([layer, component, title]) => {
-                  const start = performance.now(), cell = window.find(`.cellmap .cell[data-layer="${layer}"][data-component="${component}"]`);
+                  const start = performance.now(), map = window.find(".cellmap");
+                  const cell = map.querySelector(`.cell[data-layer="${layer}"][data-component="${component}"]`);
                   window.taken = null;
                   cell.click();
                   const wait = () => {
-                    const there = [...document.querySelectorAll("h2, h3")].some((h) => h.textContent.includes(title));
-                    if (there) window.taken = performance.now() - start; else setTimeout(wait, 10);
+                    const heads = [...document.querySelectorAll("h2, h3")];
+                    if (!heads.some((head) => head.textContent.includes(title))) setTimeout(wait, 10);
+                    else window.taken = performance.now() - start;
                   };
                   wait();
                 }""",
