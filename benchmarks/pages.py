@@ -261,7 +261,7 @@ def viewers(browser: Any, address: str, seconds: float) -> None:
 def messages(browser: Any, address: str, analysis: str) -> None:
     """Sum what the server sends for each page's first run and for a rerun."""
     worst = 0
-    for path in ("importance?layer=3&component=intermediate", "neuron?layer=5&component=value", "plan?", "home?"):
+    for path in ("importance?layer=3&component=intermediate", "neuron?layer=5&component=value", "plan?", "?"):
         received: list[int] = []
         page = open_page(browser, f"{address}/{path}&analysis={analysis}", received)
         first, received[:] = sum(received), []
@@ -270,7 +270,7 @@ def messages(browser: Any, address: str, analysis: str) -> None:
             page.wait_for_timeout(2500)
             note("sent for a click on a cell", f"{sum(received) / 1e6:.2f} MB")
             worst = max(worst, sum(received))
-        note(f"sent for {path.split('?')[0]}", f"{first / 1e6:.2f} MB")
+        note(f"sent for {path.split('?')[0] or 'home'}", f"{first / 1e6:.2f} MB")
         worst = max(worst, first)
         page.context.close()
     at_most("largest sum of messages of one run, 1,500 texts", worst / 1e6, 2.0, " MB")

@@ -17,7 +17,7 @@ from tests.browsers import FLAGS, find_browser, missing
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
-    "home": "home?analysis={id}",
+    "home": "?analysis={id}",
     "importance": "importance?analysis={id}&layer=5&component=value",
     "neuron": "neuron?analysis={id}&layer=5&component=value&neuron={neuron}",
     "plan": "plan?analysis={id}",
