@@ -33,6 +33,7 @@ ORDER = [
     ["proof", "evaluate", "export"],
     ["studies", "report"],
     ["figures"],
+    ["lessons"],
     ["jobs"],
     ["cli"],
 ]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from obce_core.errors import BadInput, NotFinite
-from obce_core.topology import Complex, Simplex, bars, barcode, complex_of, missing_faces, rank_z2, rips
+from obce_core.topology import Complex, Simplex, barcode, bars, complex_of, missing_faces, rank_z2, rips
 
 # Whole numbers make ties, equal points and disks that touch exactly.
 CLOUDS = st.integers(0, 8).flatmap(
