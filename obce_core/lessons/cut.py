@@ -7,15 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from obce_core.analysis import Analysis
+from obce_core.architectures.stored import stored_shapes
 from obce_core.components import TITLES
 from obce_core.figures.numbers import amount
 from obce_core.lessons.question import Question, Slip, counted
-from obce_core.plan import Budget, Intent, Plan, count, resolve
+from obce_core.plan import Budget, Intent, Plan, count, plan_widths, resolve, stored_widths
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cut:
-    """One cell under one percentile. `scores` and `kept` have shape (neurons,), in the order of `neurons` (original indices)."""
+    """One cell under one percentile.
+
+    `scores` and `kept` have shape (neurons,), in the order of `neurons` (original indices); `saved` counts parameters, `left` is
+    the share of the encoder; `extra` counts extra key rows; `tensors` are those of its layer that change: (name, shape before,
+    after), an absent one has no shape.
+    """
 
     layer: int
     component: str
@@ -28,6 +34,7 @@ class Cut:
     saved: int
     left: float
     extra: int
+    tensors: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
 
     @property
     def gone(self) -> int:
@@ -52,15 +59,14 @@ def look(analysis: Analysis, layer: int, component: str, percentile: float, carr
     plan = resolve(analysis, intent(layer, component, percentile)) if carried is None else carried[0]
     budget = count(analysis, plan) if carried is None else carried[1]
     scores, neurons = analysis.scores(layer, component), analysis.neurons(layer, component)
-    whole = analysis.shape.hidden
-    rows = {"query": 2, "key": 2}.get(component, 0)
-    gone = plan.cut(layer, component)
-    # A cut query whose key stays leaves a constant on every key: one more row a head, unless that constant is zero.
-    extra = (gone * rows * (whole + 1) - budget.parameters_cut) // whole if component == "query" else 0
+    before, after = stored_widths(analysis, layer), plan_widths(analysis, plan)[layer - 1]
+    old, new = stored_shapes(before, analysis.shape), stored_shapes(after, analysis.shape)
+    changed = tuple((name, old.get(name, ()), new.get(name, ())) for name in {**old, **new} if old.get(name) != new.get(name))
     return Cut(
         layer=layer, component=component, percentile=percentile, neurons=neurons, scores=scores,
         kept=plan.mask(layer, component, analysis.shape)[neurons], threshold=float(np.percentile(scores, percentile)),
-        hidden=whole, saved=budget.parameters_cut, left=budget.encoder_share, extra=extra,
+        hidden=analysis.shape.hidden, saved=budget.parameters_cut, left=budget.encoder_share, extra=sum(after.extra) - sum(before.extra),
+        tensors=changed,
     )  # fmt: skip
 
 

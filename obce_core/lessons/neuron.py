@@ -30,6 +30,11 @@ class Gap:
     def width(self) -> float:
         return 2 * self.merge.radius
 
+    @property
+    def texts(self) -> tuple[int, int]:
+        """The texts at its two ends, by their places in the input."""
+        return self.merge.left, self.merge.right
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Line:

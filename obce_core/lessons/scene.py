@@ -5,6 +5,7 @@ Coordinates are kept as whole thousandths, so that distances are compared exactl
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,17 @@ def to_points(pairs: Iterable[Sequence[object]]) -> tuple[Point, ...]:
             x, y = (min(max(round(v), 0), edge) for v, edge in zip(pair, FIELD, strict=True))  # type: ignore[call-overload]
             found.append((x, y))
     return tuple(found[:MAX_POINTS])
+
+
+def to_units(point: Point) -> tuple[float, float]:
+    """Write a point as people read it."""
+    return point[0] / UNIT, point[1] / UNIT
+
+
+def from_units(pairs: Iterable[Sequence[object]]) -> tuple[Point, ...]:
+    """Take points that a person typed; a row that is not filled yet is left out."""
+    full = [[value * UNIT for value in pair if isinstance(value, (int, float)) and math.isfinite(value)] for pair in pairs]
+    return to_points(full)
 
 
 def write_points(points: Sequence[Point]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -136,6 +137,8 @@ def test_lesson_5_counts_as_a_plan_does(component: str, percentile: int, tiny_an
     assert saved.answer == f"{count(tiny_analysis, plan).parameters_cut:,}"
     assert "Counted from the tensors" not in saved.why and saved.answer in saved.why
     assert_sound([many, fate, saved])
+    fewer = sum(math.prod(before) * bool(before) - math.prod(after) * bool(after) for _, before, after in seen.tensors)
+    assert f"{fewer:,}" == saved.answer
     for at, index in enumerate(seen.neurons.tolist()):
         assert cut.questions(seen, index)[1].answer == ("Kept" if seen.scores[at] > np.percentile(seen.scores, percentile) else "Cut")
 
