@@ -76,10 +76,13 @@ def diagram_panel(found: Bars, radius: float, *, edge_length: bool = False, heig
         f'<div class="lbars" role="img" aria-label="Birth-death diagram" style="height:{height}px">'
         f'<div class="names" style="top:{top - 9}px">{amount(end * factor, 2)}</div>'
         f'<div class="names" style="top:{base - 16}px">death</div>'
-        f'<div class="plot"><i class="equal" style="top:{top}px;height:{base - top}px"></i>'
+        f'<div class="plot" style="width:{base - top}px"><i class="equal" style="top:{top}px;height:{base - top}px"></i>'
         f'<i class="now level" style="top:{_level(radius, end, top, base):.1f}px"></i>'
         f'<i class="axis" style="top:{base}px"></i><i class="axis up" style="height:{base}px"></i>'
-        f"{''.join(marks)}{_ticks(end, factor, base + 3)}</div></div>"
+        f"{''.join(marks)}{_ticks(end, factor, base + 3, most=3)}</div>"
+        '<div class="key"><i class="dead"></i>a part, born at 0<br><i class="dead ring"></i>a loop<br>'
+        '<i class="dead to-come"></i>still to die<br>'
+        "∞ never dies</div></div>"
     )
 
 
@@ -127,8 +130,8 @@ def _span(kind: str, start: float, stop: float, end: float, top: float, thick: f
     return f'<i class="{kind}" style="left:{_share(start, end)};width:{width:.2f}%;top:{top:.1f}px;height:{thick:.1f}px"></i>'
 
 
-def _ticks(end: float, factor: int, top: float) -> str:
-    step = next(s for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if factor * end / s <= 6)
+def _ticks(end: float, factor: int, top: float, most: int = 6) -> str:
+    step = next(s for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0) if factor * end / s <= most)
     found = np.arange(0, factor * end, step)
     return "".join(
         f'<span class="tick" style="left:{_share(value / factor, end)};top:{top:.0f}px">{value:g}</span>'

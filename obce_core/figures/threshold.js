@@ -75,7 +75,7 @@ function draw(root) {
   const value = quantile(scores, root.percentile);
   root.reading.replaceChildren("percentile ", make("b", "", `P${root.percentile}`));
   const width = root.svg.clientWidth || 800;
-  const height = data.large ? 350 : 320;
+  const height = data.large ? 370 : 340;
   root.svg.setAttribute("height", height);
   root.svg.replaceChildren();
   root.svg.setAttribute("aria-label", `${scores.length} neurons by r_f; P${root.percentile} is at ${amount(value)}`);
@@ -85,7 +85,7 @@ function draw(root) {
   root.low = least - margin;
   root.high = most + margin;
   const x = (score) => ((Math.log10(score) - root.low) / (root.high - root.low)) * width;
-  const [top, base] = [44, height - 34];
+  const [top, base] = [44, height - 54];
   const step = (most - least || 1) / BINS;
   const cut = new Array(BINS).fill(0);
   const kept = new Array(BINS).fill(0);
@@ -104,6 +104,11 @@ function draw(root) {
   const at = value > 0 ? x(value) : 0;
   root.svg.append(shape("line", "at", { x1: at, x2: at, y1: 26, y2: base + 4 }));
   text(root.svg, "name", Math.min(Math.max(at, 26), width - 26), 18, `P${root.percentile}`);
+  if (data.neuron && data.neuron[1] > 0) {
+    const here = x(data.neuron[1]);
+    root.svg.append(shape("path", "here", { d: `M${here},${base + 24}l5,9h-10z` }));
+    text(root.svg, "one", Math.min(Math.max(here, 40), width - 40), base + 46, `neuron ${data.neuron[0]}`);
+  }
   if (at > 90) text(root.svg, "side", at - 42, 40, "cut ←");
   if (at < width - 90) text(root.svg, "side", at + 42, 40, "→ kept");
 }

@@ -12,8 +12,13 @@ from obce_core.figures.numbers import amount
 from obce_core.figures.theme import DARK, LIGHT
 
 
-def threshold_data(scores: np.ndarray, component: str, percentile: float, *, large: bool = False) -> dict[str, Any]:
-    """Make the data of the hill: scores rising, ticks of the log axis, the percentile, the component's colours."""
+def threshold_data(
+    scores: np.ndarray, component: str, percentile: float, *, neuron: tuple[int, float] | None = None, large: bool = False
+) -> dict[str, Any]:
+    """Make the data of the hill: scores rising, ticks of the log axis, the percentile, the component's colours.
+
+    `neuron` is one to be marked: its index and its score.
+    """
     rising = np.sort(np.asarray(scores, dtype=np.float64))
     positive = rising[rising > 0]
     ticks = log_ticks(float(positive[0]), float(positive[-1])) if len(positive) else []
@@ -21,6 +26,7 @@ def threshold_data(scores: np.ndarray, component: str, percentile: float, *, lar
         "scores": rising.tolist(),
         "ticks": [[tick, amount(tick, 1)] for tick in ticks],
         "percentile": percentile,
+        "neuron": list(neuron) if neuron else None,
         "light": LIGHT.components[component],
         "dark": DARK.components[component],
         "large": large,

@@ -93,11 +93,15 @@ def _count(cut: Cut) -> Question:
     )  # fmt: skip
 
 
-def _fate(cut: Cut, neuron: int | None) -> Question:
+def place(cut: Cut, neuron: int | None) -> int:
+    """Return the place of a neuron in the cell; of the middle one by r_f, where none is named."""
     if neuron is None or neuron not in cut.neurons:
-        at = int(np.argsort(cut.scores, kind="stable")[len(cut.scores) // 2])
-    else:
-        at = int(np.flatnonzero(cut.neurons == neuron)[0])
+        return int(np.argsort(cut.scores, kind="stable")[len(cut.scores) // 2])
+    return int(np.flatnonzero(cut.neurons == neuron)[0])
+
+
+def _fate(cut: Cut, neuron: int | None) -> Question:
+    at = place(cut, neuron)
     score, kept = float(cut.scores[at]), bool(cut.kept[at])
     sign, fate = (">", "stays") if kept else ("≤", "goes")
     mistake = (

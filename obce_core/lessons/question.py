@@ -11,6 +11,7 @@ from typing import Literal
 from obce_core.store import digest
 
 _CHOICES = 4
+_NEAR = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,9 @@ def counted(answer: int, slips: Iterable[tuple[int, str]]) -> tuple[tuple[str, .
     for value, why in slips:
         if value != answer and value >= 0:
             wrong.setdefault(value, why)
-    chosen = {answer, *list(wrong)[: _CHOICES - 1]}
+    near_ones = [value for value in wrong if abs(value - answer) <= max(_NEAR, answer)]
+    far = [value for value in wrong if value not in near_ones][:1]  # several would stand out
+    chosen = {answer, *[*near_ones, *far][: _CHOICES - 1]}
     for near in (answer + 1, answer - 1, answer + 2, answer - 2, answer + 3):
         if len(chosen) < _CHOICES and near >= 0:
             chosen.add(near)

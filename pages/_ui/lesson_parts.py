@@ -16,8 +16,7 @@ STYLE = """
 <style>
 .st-key-your-turn { border-left: 2px solid light-dark(#1B2430, #E4E9EF); padding-left: 16px; gap: 8px; }
 .st-key-your-turn p.asked { font-size: 1.08rem; line-height: 1.4; margin: 0; }
-.st-key-your-turn p.told { margin: 0; min-height: 4.4em; line-height: 1.4; color: light-dark(#5A6675, #A3AEBB); }
-.st-key-your-turn p.told b { color: light-dark(#1B2430, #E4E9EF); }
+.st-key-your-turn p.told { margin: 0; min-height: 4.4em; line-height: 1.4; }
 .st-key-your-turn h3 { padding: 0; }
 .st-key-lesson-strip { margin-bottom: -14px; }
 </style>
@@ -85,7 +84,7 @@ def your_turn(questions: Sequence[Question], *, empty: str) -> None:
     with st.container(key="your-turn"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Your turn", anchor=False)
-            st.toggle("Show numbers", chosen.lesson_open, key="lesson-show", on_change=_show, help="Uncover what the question asks for")
+            st.toggle("Uncover", chosen.lesson_open, key="lesson-show", on_change=_show, help="Show the numbers that the question asks for")
             if len(questions) > 1:
                 st.button("Another question", key="lesson-next", type="tertiary", on_click=_next, args=(len(questions),))
         if question is None:
@@ -113,7 +112,7 @@ def _given(question: Question) -> str | None:
     else:
         st.text_input(
             "Answer", before or "", key=widget, on_change=answered, placeholder="a number, then Enter", label_visibility="collapsed",
-            max_chars=40, width=240,
+            width=240,
         )  # fmt: skip
     return chosen.lesson_answers.get(question.key)
 

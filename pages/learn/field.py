@@ -36,7 +36,11 @@ from pages._ui import components, downloads, frame, lesson_parts, state
 _SHAPES = {"house": "House", "shell": "Hollow shell", "pieces": "Pieces", "broken": "Not a complex", "own": "Your own"}
 _SETS = {"ring": "Ring", "blobs": "Two blobs", "line": "Line", "noise": "Noise", "own": "Your own"}
 _WORDS = {"bars": "Barcode", "diagram": "Births and deaths", "first": "∂₁", "second": "∂₂", "points": "Points"}
-_PANEL = 190
+
+
+def _height() -> int:
+    """Return the height of the panel beside the field."""
+    return 250 if state.get().presentation else 190
 
 
 def complexes() -> None:
@@ -52,8 +56,8 @@ def complexes() -> None:
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         data = field_data(drawing.points, size=FIELD, most=MAX_VERTICES, simplices=drawing.simplices, large=chosen.presentation)
-        components.field(data, key="lesson-field", revision=chosen.lesson_revision, on_edit=_drawn)
-        frame.note("Black dots and lines are there, grey triangles are filled, a dashed edge is missing. Drag a point to move it.")
+        components.field(data, key="lesson-drawing", revision=chosen.lesson_revision, on_edit=_drawn)
+        frame.note("Dots and lines are there, shaded triangles are filled, a dashed edge is missing. Drag a point to move it.")
     questions = lesson_1.questions(drawing)
     with right:
         question = lesson_parts.asked(questions)
@@ -97,7 +101,7 @@ def disks() -> None:
         )  # fmt: skip
         panel = _choose("bars", ("bars", "first", "second", "points"))
         if panel == "bars":
-            st.html(panels.barcode_panel(scene.bars, scene.r, height=_PANEL))
+            st.html(panels.barcode_panel(scene.bars, scene.r, height=_height()))
         elif panel == "points":
             _table(scene)
         else:
@@ -130,7 +134,7 @@ def barcodes() -> None:
             _table(scene)
         else:
             draw = panels.barcode_panel if panel == "bars" else panels.diagram_panel
-            st.html(draw(scene.bars, scene.r, edge_length=chosen.edge_length, height=_PANEL))
+            st.html(draw(scene.bars, scene.r, edge_length=chosen.edge_length, height=_height()))
         st.toggle("Edge length, as gudhi and ripser report", chosen.edge_length, key="lesson-edge", on_change=_unit)
         lesson_parts.your_turn(questions, empty="Add two points: one alone never merges.")
     _take(scene)
@@ -188,7 +192,7 @@ def _matrices(question: Question | None, found: Complex, panel: str) -> None:
     dim = 1 if panel == "first" else 2
     rows, columns = len(found.of(dim - 1)), len(found.of(dim))
     rank = "?" if lesson_parts.covers(question, f"rank{dim}") else str(found.rank(dim))
-    st.html(panels.matrix_panel(found, dim, named, height=_PANEL - 24))
+    st.html(panels.matrix_panel(found, dim, named, height=_height() - 24))
     what = ("point", "edge") if dim == 1 else ("edge", "triangle")
     frame.note(
         f"{rows} × {columns:,} over Z/2, a row a{'n' * (dim - 1)} {what[0]}, a column a{'n' * (2 - dim)} {what[1]}; <b>rank {rank}</b>."
@@ -203,7 +207,7 @@ def _table(scene: Scene) -> None:
         chosen.lesson_table_key += 1
     rows = st.data_editor(
         [{"x": x, "y": y} for x, y in map(to_units, chosen.lesson_table)] or [{"x": None, "y": None}],
-        num_rows="dynamic", height=_PANEL, key=f"lesson-table-{chosen.lesson_table_key}", hide_index=True,
+        num_rows="dynamic", height=_height(), key=f"lesson-table-{chosen.lesson_table_key}", hide_index=True,
         column_config={
             name: st.column_config.NumberColumn(min_value=0.0, max_value=most / 1000, step=0.001, format="%.3g")
             for name, most in zip("xy", FIELD, strict=True)

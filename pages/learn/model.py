@@ -140,7 +140,9 @@ def cut() -> None:
     questions = lesson_5.questions(seen, chosen.neuron)
     question = lesson_parts.asked(questions)
     with left:
-        data = threshold_data(seen.scores, component, percentile, large=chosen.presentation)
+        at = lesson_5.place(seen, chosen.neuron)
+        marked = (int(seen.neurons[at]), float(seen.scores[at]))
+        data = threshold_data(seen.scores, component, percentile, neuron=marked, large=chosen.presentation)
         components.threshold(data, key="lesson-threshold", revision=f"{source.id}.{layer}.{component}", on_move=_percentile)
         frame.note("Neurons of this cell by r_f, log scale. Hollow is cut, solid is kept. Drag the line, or move the slider.")
     with right:
