@@ -5,6 +5,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const WAIT = 120;
+const SOME = 400;
 
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
@@ -101,7 +102,7 @@ function draw(root) {
   const place = points.map(([x, y]) => [x * root.scale, height - y * root.scale]);
   const { edges, triangles, missing } = data.radius === null ? byHand(root) : byRadius(root);
   layers.edges.setAttribute("d", edges.map((edge) => path(edge.map((at) => place[at]))).join(""));
-  layers.triangles.setAttribute("d", triangles.map((triangle) => path(turned(triangle.map((at) => place[at]))) + "Z").join(""));
+  fill(root, place, triangles);
   layers.missing.setAttribute("d", missing.map((edge) => path(edge.map((at) => place[at]))).join(""));
   disks(root, place);
   dots(root, place);
@@ -325,6 +326,25 @@ function say(root, words) {
 // One way round, so that overlapping triangles never cancel.
 function turned([a, b, c]) {
   return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]) < 0 ? [a, c, b] : [a, b, c];
+}
+
+// Many triangles take long to paint: edges and disks go ahead, and the shade follows when the hand rests.
+function fill(root, place, triangles) {
+  const paint = () => {
+    const shown = triangles.length > SOME ? triangles.filter((triangle) => empty(triangle, place)) : triangles;
+    root.layers.triangles.setAttribute("d", shown.map((triangle) => path(turned(triangle.map((at) => place[at]))) + "Z").join(""));
+  };
+  clearTimeout(root.shade);
+  if (triangles.length <= SOME) return paint();
+  root.layers.triangles.setAttribute("d", "");
+  root.shade = setTimeout(paint, WAIT);
+}
+
+// A triangle with a point inside is covered by the three smaller ones at that point, which are filled as well.
+function empty([a, b, c], place) {
+  const side = ([px, py], [qx, qy], [x, y]) => (qx - px) * (y - py) - (qy - py) * (x - px);
+  const [p, q, r] = turned([place[a], place[b], place[c]]);
+  return !place.some((point, at) => at !== a && at !== b && at !== c && side(p, q, point) > 0 && side(q, r, point) > 0 && side(r, p, point) > 0);
 }
 
 const path = (corners) => "M" + corners.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join("L");

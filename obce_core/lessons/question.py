@@ -11,7 +11,7 @@ from typing import Literal
 from obce_core.store import digest
 
 _CHOICES = 4
-_NEAR = 12
+_NEAR, _FAR = 12, 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ def counted(answer: int, slips: Iterable[tuple[int, str]]) -> tuple[tuple[str, .
         if value != answer and value >= 0:
             wrong.setdefault(value, why)
     near_ones = [value for value in wrong if abs(value - answer) <= max(_NEAR, answer)]
-    far = [value for value in wrong if value not in near_ones][:1]  # several would stand out
+    far = [value for value in wrong if value not in near_ones and value <= _FAR][:1]  # more would give the answer away
     chosen = {answer, *[*near_ones, *far][: _CHOICES - 1]}
     for near in (answer + 1, answer - 1, answer + 2, answer - 2, answer + 3):
         if len(chosen) < _CHOICES and near >= 0:

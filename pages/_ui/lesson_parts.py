@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from obce_core.figures import panels
 from obce_core.lessons import LESSONS
@@ -62,19 +63,25 @@ def numbers(question: Question | None, rows: Sequence[tuple[str, str, str]]) -> 
     st.html(panels.numbers([(name, "?" if covers(question, fact) else value) for fact, name, value in rows]))
 
 
-def pick(label: str, key: str, names: Mapping[str, str], current: str) -> str | None:
-    """Offer one of some names; return the new one when another was picked."""
+def pick(label: str, key: str, names: Mapping[str, str], current: str, on_pick: Callable[[str], None]) -> None:
+    """Offer some names, the current one marked; `on_pick` hears of another one."""
     widget = f"lesson-{key}"
 
     def changed() -> None:
-        st.session_state[f"{widget}-picked"] = st.session_state[widget]
+        picked = st.session_state[widget]
+        if picked is not None and picked != current:
+            on_pick(picked)
 
-    picked = st.session_state.pop(f"{widget}-picked", None)
-    st.session_state[widget] = current if picked is None else picked
+    st.session_state[widget] = current
     st.segmented_control(
         label, list(names), format_func=lambda name: names[name], key=widget, on_change=changed, label_visibility="collapsed"
     )
-    return picked if picked != current else None
+
+
+def places() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Return where the panel goes and where the question goes: below each other, the question first for a projector."""
+    first, second = st.container(), st.container()
+    return (second, first) if state.get().presentation else (first, second)
 
 
 def your_turn(questions: Sequence[Question], *, empty: str) -> None:
@@ -86,7 +93,7 @@ def your_turn(questions: Sequence[Question], *, empty: str) -> None:
             st.subheader("Your turn", anchor=False)
             st.toggle("Uncover", chosen.lesson_open, key="lesson-show", on_change=_show, help="Show the numbers that the question asks for")
             if len(questions) > 1:
-                st.button("Another question", key="lesson-next", type="tertiary", on_click=_next, args=(len(questions),))
+                st.button("Another", key="lesson-next", type="tertiary", on_click=_next, args=(len(questions),), help="Another question")
         if question is None:
             st.html(f'<p class="asked">{escape(empty)}</p>')
             return

@@ -48,11 +48,7 @@ def complexes() -> None:
     chosen = state.get()
     drawing = read_drawing(chosen.lesson_complex) or SHAPES["house"]
     name = write_drawing(drawing)
-    picked = lesson_parts.pick("Shape", "shape", _SHAPES, name if name in SHAPES else "own")
-    if picked:
-        drawing = SHAPES.get(picked, Drawing(points=(), simplices=()))
-        chosen.lesson_complex = write_drawing(drawing)
-        chosen.lesson_revision += 1
+    lesson_parts.pick("Shape", "shape", _SHAPES, name if name in SHAPES else "own", _shape)
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         data = field_data(drawing.points, size=FIELD, most=MAX_VERTICES, simplices=drawing.simplices, large=chosen.presentation)
@@ -65,6 +61,7 @@ def complexes() -> None:
         if found is None:
             rows = [(f"n{size}", word, f"{len(drawing.of(size))}") for size, word in ((1, "points"), (2, "edges"), (3, "triangles"))]
             lesson_parts.numbers(question, [*rows, ("missing", "faces missing", f"{len(drawing.missing)}")])
+            turn = st.container()
             frame.note("<b>Not a complex</b>: some face of a simplex is missing, so boundary and holes are not defined.")
         else:
             lesson_parts.numbers(
@@ -75,8 +72,11 @@ def complexes() -> None:
                     ("f", "triangles", f"{len(found.triangles)}"), ("euler", "χ Euler", f"{found.euler}".replace("-", "−")),
                 ],
             )  # fmt: skip
-            _matrices(question, found, _choose("first", ("first", "second")))
-        lesson_parts.your_turn(questions, empty="Click in the field to add a first point.")
+            panel, turn = lesson_parts.places()
+            with panel:
+                _matrices(question, found, _choose("first", ("first", "second")))
+        with turn:
+            lesson_parts.your_turn(questions, empty="Click in the field to add a first point.")
     lesson_parts.steps()
     rows_ = [[named(simplex), len(simplex) - 1] for simplex in drawing.all]
     downloads.row("lesson-complex", csv_text=downloads.to_csv(["simplex", "dimension"], rows_))
@@ -99,14 +99,17 @@ def disks() -> None:
                 ("e", "edges", f"{len(found.edges)}"), ("f", "triangles", f"{len(found.triangles):,}"),
             ],
         )  # fmt: skip
-        panel = _choose("bars", ("bars", "first", "second", "points"))
-        if panel == "bars":
-            st.html(panels.barcode_panel(scene.bars, scene.r, height=_height()))
-        elif panel == "points":
-            _table(scene)
-        else:
-            _matrices(question, found, panel)
-        lesson_parts.your_turn(questions, empty="Click in the field to add a first point.")
+        panel, turn = lesson_parts.places()
+        with panel:
+            picked = _choose("bars", ("bars", "first", "second", "points"))
+            if picked == "bars":
+                st.html(panels.barcode_panel(scene.bars, scene.r, height=_height()))
+            elif picked == "points":
+                _table(scene)
+            else:
+                _matrices(question, found, picked)
+        with turn:
+            lesson_parts.your_turn(questions, empty="Click in the field to add a first point.")
     _take(scene)
 
 
@@ -129,14 +132,17 @@ def barcodes() -> None:
                 ("last", "all one part at", "–" if last is None else amount(last)),
             ],
         )  # fmt: skip
-        panel = _choose("bars", ("bars", "diagram", "points"))
-        if panel == "points":
-            _table(scene)
-        else:
-            draw = panels.barcode_panel if panel == "bars" else panels.diagram_panel
-            st.html(draw(scene.bars, scene.r, edge_length=chosen.edge_length, height=_height()))
-        st.toggle("Edge length, as gudhi and ripser report", chosen.edge_length, key="lesson-edge", on_change=_unit)
-        lesson_parts.your_turn(questions, empty="Add two points: one alone never merges.")
+        panel, turn = lesson_parts.places()
+        with panel:
+            picked = _choose("bars", ("bars", "diagram", "points"))
+            if picked == "points":
+                _table(scene)
+            else:
+                draw = panels.barcode_panel if picked == "bars" else panels.diagram_panel
+                st.html(draw(scene.bars, scene.r, edge_length=chosen.edge_length, height=_height()))
+            st.toggle("Edge length, as gudhi and ripser report", chosen.edge_length, key="lesson-edge", on_change=_unit)
+        with turn:
+            lesson_parts.your_turn(questions, empty="Add two points: one alone never merges.")
     _take(scene)
 
 
@@ -145,11 +151,14 @@ def _scene() -> Scene:
     chosen = state.get()
     scene = read_scene(chosen.lesson_points, chosen.lesson_radius)
     name = write_points(scene.points)
-    picked = lesson_parts.pick("Points", "set", _SETS, name if name in SETS else "own")
-    if picked:
-        scene = Scene(points=SETS.get(picked, ()), radius=scene.radius)
-        _put(scene.points)
+    lesson_parts.pick("Points", "set", _SETS, name if name in SETS else "own", lambda picked: _put(SETS.get(picked, ())))
     return scene
+
+
+def _shape(picked: str) -> None:
+    chosen = state.get()
+    chosen.lesson_complex = write_drawing(SHAPES.get(picked, Drawing(points=(), simplices=())))
+    chosen.lesson_revision += 1
 
 
 def _put(points: tuple[Point, ...]) -> None:
@@ -182,10 +191,12 @@ def _drawn(value: Mapping[str, Any]) -> None:
 def _choose(default: str, names: tuple[str, ...]) -> str:
     chosen = state.get()
     current = chosen.lesson_panel if chosen.lesson_panel in names else default
-    picked = lesson_parts.pick("Panel", f"panel-{'-'.join(names)}", {name: _WORDS[name] for name in names}, current)
-    if picked:
-        chosen.lesson_panel = current = picked
+    lesson_parts.pick("Panel", f"panel-{'-'.join(names)}", {name: _WORDS[name] for name in names}, current, _panel)
     return current
+
+
+def _panel(picked: str) -> None:
+    state.get().lesson_panel = picked
 
 
 def _matrices(question: Question | None, found: Complex, panel: str) -> None:

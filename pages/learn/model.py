@@ -156,8 +156,10 @@ def cut() -> None:
                 ("left", "encoder left", share(seen.left)),
             ],
         )
-        st.html(panels.fold_panel(seen.tensors, known=not lesson_parts.covers(question, "saved")))
-        lesson_parts.your_turn(questions, empty="")
+        panel, turn = lesson_parts.places()
+        panel.html(panels.fold_panel(seen.tensors, known=not lesson_parts.covers(question, "saved")))
+        with turn:
+            lesson_parts.your_turn(questions, empty="")
     lesson_parts.steps()
     rows = [[int(n), amount(float(s), 6), "kept" if k else "cut"] for n, s, k in zip(seen.neurons, seen.scores, seen.kept, strict=True)]
     downloads.row("lesson-cut", csv_text=downloads.to_csv(["neuron", "r_f (radius)", f"P{percentile}"], rows))

@@ -172,6 +172,21 @@ def test_a_set_chosen_while_an_edit_is_under_way_wins(open_learn: Any) -> None:
     assert wait_for_address(page, "lesson_points", "line") == "line"
 
 
+def test_a_table_moves_a_point(open_learn: Any) -> None:
+    page = open_learn("lesson=2&lesson_points=2_2~4_2~4_4&lesson_radius=1&lesson_panel=points&lesson_open=1")
+    number(page, "b₀ parts", "1")
+    table = page.get_by_test_id("stDataFrame").locator("canvas").first
+    table.wait_for()
+    page.wait_for_timeout(600)  # the table measures itself before it takes a click
+    box = table.bounding_box()
+    page.mouse.dblclick(box["x"] + 90, box["y"] + 50)
+    page.locator(".gdg-style input, textarea.gdg-input").first.fill("7.5")
+    page.keyboard.press("Enter")
+    number(page, "b₀ parts", "2")
+    assert wait_for_address(page, "lesson_points", "7.5_[^&]*") == "7.5_2~4_2~4_4"
+    assert page.locator(".field .dot").first.get_attribute("aria-label") == "Point A at 7.50, 2.00"
+
+
 def test_a_complex_is_built_by_choosing_points(open_learn: Any) -> None:
     from playwright.sync_api import expect
 
