@@ -1,0 +1,121 @@
+"""Measure plans on one loaded model: its own outputs are computed once, and a pass begins at the first layer that is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from obce_core.analysis import Analysis
+from obce_core.architectures import Family
+from obce_core.batching import Batch, Encoded, batches, encode
+from obce_core.compression.mask import masked
+from obce_core.compression.removed import Removed, removed_neurons
+from obce_core.compression.result import Fidelity
+from obce_core.errors import ObceError
+from obce_core.fidelity import compare, summaries
+from obce_core.models.load import LoadedModel
+from obce_core.plan.plan import Plan
+from obce_core.preview import chosen_texts, keep_preview, not_measured, preview_key, read_preview
+
+ROOM = 400_000_000
+"""Bytes that stored hidden states may take; where all layers need more, every second, third, … is stored."""
+
+
+class Preview:
+    """The original's outputs on some texts, and its hidden states before its layers; holds its model.
+
+    >>> Preview(original, encoded).measure(removed).pooled                             # doctest: +SKIP
+    """
+
+    def __init__(self, original: LoadedModel, encoded: Encoded, *, room: int = ROOM) -> None:
+        self._base, self._family = original.base, original.report.family
+        shape = original.report.shape
+        self._batches = list(batches(encoded, device=next(self._base.parameters()).device))
+        size = sum(batch.ids.numel() for batch in self._batches) * shape.hidden * next(self._base.parameters()).element_size()
+        step = max(1, -(-shape.layers * size // room))
+        self.starts = tuple(range(1, shape.layers + 1, step))
+        self._states: list[dict[int, torch.Tensor]] = []
+        found = []
+        with torch.inference_mode():
+            for batch in self._batches:
+                with _listening(self._base, self._family, self.starts) as states:
+                    found.append(self._run(batch))
+                self._states.append(states)
+        self._own = torch.cat(found, dim=1)  # (2, texts, hidden)
+
+    def measure(self, removed: Removed) -> Fidelity:
+        """Compare the original with itself when these neurons are replaced by what they become."""
+        first = min((layer for layer, _ in removed), default=1)
+        start = max(layer for layer in self.starts if layer <= first)
+        found = []
+        with torch.inference_mode(), masked(self._base, self._family, removed):
+            for batch, states in zip(self._batches, self._states, strict=True):
+                with _beginning(self._base, self._family, start, states[start]):
+                    found.append(self._run(batch))
+        return compare(self._own, torch.cat(found, dim=1))
+
+    def _run(self, batch: Batch) -> torch.Tensor:
+        return summaries(self._base(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state, batch.mask)
+
+
+def prepare(analysis: Analysis, original: LoadedModel) -> Preview:
+    """Read the analysis's held-out texts (see `chosen_texts`) with its original model."""
+    held = analysis.texts.heldout
+    positions = original.report.config.get("max_position_embeddings", 512)
+    texts = [held[row] for row in chosen_texts(len(held))]
+    return Preview(original, encode(original.tokenizer, texts, max_length=analysis.meta["max_length"], positions=positions))
+
+
+def measured(analysis: Analysis, plan: Plan, preview: Preview) -> Fidelity:
+    """Return how close a plan keeps the model, from the cache when it was measured before.
+
+    Raises:
+        ObceError: it cannot be measured before the model is built (see `not_measured`).
+    """
+    why = not_measured(analysis, plan.intent.compensation)
+    if why:
+        raise ObceError(f"Not measured: {why}.")
+    key = preview_key(analysis.id, plan.kept, plan.intent.compensation)
+    known = read_preview(key)
+    if known is None:
+        known = preview.measure(removed_neurons(analysis, plan))
+        keep_preview(key, known)
+    return known
+
+
+@contextmanager
+def _listening(base: torch.nn.Module, family: Family, layers: tuple[int, ...]) -> Iterator[dict[int, torch.Tensor]]:
+    """Within the block, a pass puts the hidden states before these layers into the dict."""
+    found: dict[int, torch.Tensor] = {}
+    stack = base.get_submodule(family.layers)
+    assert isinstance(stack, torch.nn.ModuleList)
+
+    def hook(layer: int) -> torch.utils.hooks.RemovableHandle:
+        def take(_: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+            found[layer] = given[0]
+
+        return stack[layer - 1].register_forward_pre_hook(take)
+
+    handles = [hook(layer) for layer in layers]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _beginning(base: torch.nn.Module, family: Family, layer: int, states: torch.Tensor) -> Iterator[None]:
+    """Within the block, a pass begins at this layer, with these hidden states (batch, tokens, hidden)."""
+    path, _, name = family.layers.rpartition(".")
+    parent, stack = base.get_submodule(path), base.get_submodule(family.layers)
+    assert isinstance(stack, torch.nn.ModuleList)
+    handle = stack[layer - 1].register_forward_pre_hook(lambda _, given: (states, *given[1:]))
+    setattr(parent, name, stack[layer - 1 :])
+    try:
+        yield
+    finally:
+        setattr(parent, name, stack)
+        handle.remove()
