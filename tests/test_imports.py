@@ -30,10 +30,11 @@ ORDER = [
     ["fidelity"],
     ["compression"],
     ["glue", "preview"],
-    ["proof", "evaluate", "export"],
+    ["proof", "latency", "evaluate", "export"],
     ["studies", "report"],
     ["figures"],
     ["jobs"],
+    ["warm"],
     ["cli"],
 ]
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}

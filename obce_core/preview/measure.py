@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 
-from obce_core.analysis import Analysis
+from obce_core.analysis import Analysis, read_analysis
 from obce_core.architectures import Family
 from obce_core.batching import Batch, Encoded, batches, encode
+from obce_core.compression.build import original_of
 from obce_core.compression.mask import masked
 from obce_core.compression.removed import Removed, removed_neurons
 from obce_core.compression.result import Fidelity
 from obce_core.errors import ObceError
 from obce_core.fidelity import compare, summaries
-from obce_core.models.load import LoadedModel
-from obce_core.plan.plan import Plan
+from obce_core.models.load import LoadedModel, load_model
+from obce_core.plan.document import parse_intent
+from obce_core.plan.parts import only
+from obce_core.plan.plan import Plan, resolve
 from obce_core.preview import chosen_texts, keep_preview, not_measured, preview_key, read_preview
 
 ROOM = 400_000_000
@@ -68,8 +73,8 @@ def prepare(analysis: Analysis, original: LoadedModel) -> Preview:
     return Preview(original, encode(original.tokenizer, texts, max_length=analysis.meta["max_length"], positions=positions))
 
 
-def measured(analysis: Analysis, plan: Plan, preview: Preview) -> Fidelity:
-    """Return how close a plan keeps the model, from the cache when it was measured before.
+def measured(analysis: Analysis, plan: Plan, preview: Callable[[], Preview]) -> Fidelity:
+    """Return how close a plan keeps the model, from the cache when it was measured before; else `preview` is called.
 
     Raises:
         ObceError: it cannot be measured before the model is built (see `not_measured`).
@@ -80,9 +85,37 @@ def measured(analysis: Analysis, plan: Plan, preview: Preview) -> Fidelity:
     key = preview_key(analysis.id, plan.kept, plan.intent.compensation)
     known = read_preview(key)
     if known is None:
-        known = preview.measure(removed_neurons(analysis, plan))
+        known = preview().measure(removed_neurons(analysis, plan))
         keep_preview(key, known)
     return known
+
+
+def answer(arguments: Mapping[str, Any], memory: MutableMapping[str, Any]) -> dict[str, Any]:
+    """Answer the warm worker: measure the `intent` (a document) on an `analysis` (an id), or some `cells` of it alone.
+
+    The analysis asked for last stays in `memory`, with its model and its outputs. Returns a `Fidelity` as plain data.
+    """
+    held = memory.get("preview")
+    if held is None or held.analysis.id != arguments["analysis"]:
+        memory.pop("preview", None)  # two models at once might be too many
+        held = memory["preview"] = _Held(analysis=read_analysis(arguments["analysis"]))
+    plan = resolve(held.analysis, parse_intent(arguments["intent"]))
+    if "cells" in arguments:
+        plan = only(plan, [(layer, component) for layer, component in arguments["cells"]])
+    return asdict(measured(held.analysis, plan, held.preview))
+
+
+@dataclass(kw_only=True)
+class _Held:
+    """An analysis and, once it is needed, its model's preview."""
+
+    analysis: Analysis
+    loaded: Preview | None = None
+
+    def preview(self) -> Preview:
+        if self.loaded is None:
+            self.loaded = prepare(self.analysis, load_model(original_of(self.analysis)))
+        return self.loaded
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,14 @@ from obce_core.components import CUTTABLE
 from obce_core.compression.mask import masked
 from obce_core.compression.removed import removed_neurons
 from obce_core.compression.result import Fidelity
-from obce_core.errors import ObceError
+from obce_core.errors import ModelError, ObceError
 from obce_core.fidelity import fidelity
 from obce_core.models.load import LoadedModel, load_model
-from obce_core.plan import Compensation, Hand, Hardware, Intent, Plan, make_plan, resolve
+from obce_core.plan import Compensation, Hand, Hardware, Intent, Plan, intent_document, make_plan, resolve
 from obce_core.plan.parts import alone, only
 from obce_core.preview import chosen_texts, not_measured, preview_key, read_preview
-from obce_core.preview.measure import Preview, measured, prepare
+from obce_core.preview.measure import Preview, answer, measured, prepare
+from obce_core.warm import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +110,10 @@ def test_what_was_measured_is_kept_by_digest(
     plan = make_plan(tiny_analysis, percentile=50, first_layer=2)
     key = preview_key(tiny_analysis.id, plan.kept, plan.intent.compensation)
     assert read_preview(key) is None
-    first = measured(tiny_analysis, plan, preview)
+    first = measured(tiny_analysis, plan, lambda: preview)
     assert read_preview(key) == first and first.texts == 6
     monkeypatch.setattr(Preview, "measure", lambda *_: pytest.fail("measured twice"))
-    assert measured(tiny_analysis, plan, preview) == first
+    assert measured(tiny_analysis, plan, lambda: preview) == first
     (cache / "previews" / f"{key}.json").write_text("{")
     assert read_preview(key) is None
 
@@ -134,7 +137,7 @@ def test_what_cannot_be_measured_says_why(tiny_analysis: Any, original: LoadedMo
     fitted = make_plan(tiny_analysis, percentile=50, compensation="least-squares")
     assert "built" in not_measured(tiny_analysis, fitted.intent.compensation)
     with pytest.raises(ObceError, match="Not measured: least-squares"):
-        measured(tiny_analysis, fitted, Preview.__new__(Preview))
+        measured(tiny_analysis, fitted, lambda: pytest.fail("loaded"))
     bare = replace(tiny_analysis, meta={**tiny_analysis.meta, "texts": {**tiny_analysis.meta["texts"], "heldout": 0}})
     assert "left out" in not_measured(bare, Compensation())
     assert not_measured(tiny_analysis, Compensation()) == ""
@@ -162,3 +165,30 @@ def test_texts_are_drawn_from_all_that_were_held_out() -> None:
     drawn = chosen_texts(450)
     assert len(set(drawn.tolist())) == 150 and (np.diff(drawn) > 0).all()
     assert drawn[-1] > 400 and np.array_equal(drawn, chosen_texts(450))
+
+
+def test_the_warm_worker_is_answered_and_loads_a_model_once(tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(tiny_analysis.folder, cache / "analyses" / tiny_analysis.id)
+    intent = make_plan(tiny_analysis, percentile=50, first_layer=2).intent
+    memory: dict[str, Any] = {}
+    question = {"analysis": tiny_analysis.id, "intent": intent_document(intent)}
+    whole = TASKS["preview_plan"].work(question, memory)
+    loaded = memory["preview"].loaded
+    cell = TASKS["preview_cell"].work({**question, "cells": [[3, "value"]]}, memory)
+    assert memory["preview"].loaded is loaded
+    assert 0 < whole["pooled"] < cell["pooled"] < 1 and whole["texts"] == 6
+    part = answer({"analysis": tiny_analysis.id, "intent": intent_document(alone(intent, [(3, "value")]))}, memory)
+    assert part == cell
+    fresh: dict[str, Any] = {}
+    assert answer(question, fresh) == whole and fresh["preview"].loaded is None, "what is known needs no model"
+
+
+def test_a_model_that_changed_is_not_measured(tiny_analysis: Any, tmp_path: Path, cache: Path) -> None:
+    folder = cache / "analyses" / tiny_analysis.id
+    shutil.copytree(tiny_analysis.folder, folder)
+    meta = json.loads((folder / "analysis.json").read_text())
+    meta["model"]["weights_sha256"] = "0" * 64
+    (folder / "analysis.json").write_text(json.dumps(meta))
+    intent = make_plan(tiny_analysis, percentile=50, first_layer=2).intent
+    with pytest.raises(ModelError, match="other weights"):
+        answer({"analysis": tiny_analysis.id, "intent": intent_document(intent)}, {})
