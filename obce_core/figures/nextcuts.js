@@ -7,6 +7,7 @@ export default function (component) {
   const root = parentElement.querySelector(".nextcuts");
   if (!root || !data) return;
   root.send = (place) => setTriggerValue("apply", { rev: data.rev, place });
+  root.classList.toggle("large", Boolean(data.large));
   const signature = JSON.stringify([data.rows, data.rev]);
   if (root.signature === signature) return;
   root.signature = signature;

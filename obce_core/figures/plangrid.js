@@ -9,6 +9,7 @@ export default function (component) {
   if (!root || !data) return;
   root.send = (values) => setStateValue("edit", { rev: data.rev, cells: values });
   root.linked = data.linked;
+  root.classList.toggle("large", Boolean(data.large));
   if (root.shape !== data.shape) {
     root.shape = data.shape;
     root.picked = new Set();
@@ -264,7 +265,7 @@ function paint(root) {
   }
   const values = new Set([...root.picked].map((name) => root.values[name] ?? 0));
   const same = values.size === 1 ? [...values][0] : null;
-  root.count.textContent = root.picked.size ? `${root.picked.size} cell${root.picked.size > 1 ? "s" : ""}` : "no cell";
+  root.count.textContent = root.picked.size ? `${root.picked.size} cell${root.picked.size > 1 ? "s" : ""}` : "Select cells";
   root.value.textContent = same !== null ? (same ? `P${same}` : "whole") : values.size ? "mixed" : "";
   if (same !== null && focused(root) !== root.slider) root.slider.value = same;
   for (const button of root.buttons) button.setAttribute("aria-pressed", String(button.mark === same));

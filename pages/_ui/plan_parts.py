@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import streamlit as st
@@ -16,7 +15,7 @@ from obce_core.criteria import CRITERIA
 from obce_core.errors import ObceError, PlanError
 from obce_core.figures.nextcuts import percentile
 from obce_core.figures.numbers import count, megabytes, millions, share
-from obce_core.figures.plangrid import Closeness, decimal
+from obce_core.figures.plangrid import Closeness
 from obce_core.plan import (
     METHODS,
     PRESETS,
@@ -52,7 +51,8 @@ def menu(source: Analysis) -> None:
             )  # fmt: skip
         with st.popover("Presets"):
             _presets(source)
-        if st.button("Versions", key="versions"):
+        state.get().dialog = st.button("Versions", key="versions")
+        if state.get().dialog:
             _versions(source)
         if st.button("Build", type="primary", icon=":material/arrow_forward:", key="build"):
             nav.go("model")
@@ -75,7 +75,7 @@ def _presets(source: Analysis) -> None:
             width="stretch",
         )
     st.button("Leave all whole", key="all-0", on_click=_uniform, args=(source, 0, 1), width="stretch")
-    st.html("<hr style='margin:2px 0'>")
+    st.divider()
     of = st.radio(
         "Leave at most this share of", ["encoder", "model"], format_func={"encoder": "the encoder", "model": "the whole model"}.get,
         horizontal=True, key="target-of",
@@ -176,7 +176,7 @@ def _options(source: Analysis) -> None:
     drafts.edit(source.id, intent)
 
 
-@st.dialog("Versions of this plan", width="large")
+@st.dialog("Versions of this plan", width="large", on_dismiss="rerun")
 def _versions(source: Analysis) -> None:
     chosen = state.get()
     for line in chosen.told:
@@ -191,13 +191,13 @@ def _versions(source: Analysis) -> None:
         _table(source, found)
         _actions(source, {version.id: version for version in found})
     else:
-        frame.note("No version yet. The draft itself is kept without a name, with its undo, until you save it under one.")
+        st.caption("No version yet. The draft itself is kept without a name, with its undo, until you save it under one.")
     if chosen.version_deleted is not None and chosen.version_deleted[0] == source.id:
         st.button("Undo the deletion", key="version-undo", icon=":material/undo:", on_click=_restore, args=(source,))
     st.file_uploader(
         "Open a plan or an intent from a file, JSON or YAML", ["json", "yaml", "yml"], key="plan-upload", on_change=_import, args=(source,)
     )
-    frame.note("What is opened or imported takes the draft's place; undo brings the draft back.")
+    st.caption("What is opened or imported takes the draft's place; undo brings the draft back.")
 
 
 def _table(source: Analysis, found: list[Version]) -> None:
@@ -288,26 +288,33 @@ def _import(source: Analysis) -> None:
         state.get().told.append(str(error))
 
 
-def difference(source: Analysis, intent: Intent) -> None:
-    """Show what two versions, or a version and the draft, cut differently; nothing when none were chosen."""
+def difference(source: Analysis, intent: Intent) -> list[previews.Question]:
+    """Show what two versions, or a version and the draft, cut differently; nothing when none were chosen.
+
+    Returns what of them is being measured.
+    """
     chosen = state.get()
     if chosen.compared is None:
-        return
+        return []
     found = {version.id: version for version in list_versions(source.id)}
     if any(key and key not in found for key in chosen.compared):
         chosen.compared = None
-        return
+        return []
     names = [found[key].name if key else "the draft" for key in chosen.compared]
-    st.subheader("Difference", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("Difference", anchor=False)
+        st.button("Close", key="close-difference", on_click=setattr, args=(chosen, "compared", None), width="content")
     try:
         (one, size), (two, other) = (cached.resolved(source.id, found[key].intent if key else intent) for key in chosen.compared)
     except PlanError as error:
         st.text(str(error))
-        return
+        return []
+    asked: list[previews.Question] = []
     cosines = []
     for plan in (one, two):
-        known = previews.Previews(source, plan.intent, reason="only what is known").whole(plan)
-        cosines.append(decimal(known.pooled) if known else "not measured")
+        measured = previews.Previews(source, plan.intent)
+        cosines.append(measured.words(measured.whole(plan, priority=1)) if plan.kept else "–")
+        asked += measured.asked
     st.dataframe(
         [
             {
@@ -326,7 +333,7 @@ def difference(source: Analysis, intent: Intent) -> None:
                 "layer": cell.layer,
                 "component": TITLES[cell.component],
                 "percentile, first": percentile(cell.percentiles[0]),
-                "second": percentile(cell.percentiles[1]),
+                "percentile, second": percentile(cell.percentiles[1]),
                 "kept, first": cell.kept[0],
                 "kept, second": cell.kept[1],
                 "only the first cuts": _some(cell.only_first_cuts.tolist()),
@@ -345,7 +352,7 @@ def difference(source: Analysis, intent: Intent) -> None:
         frame.note("First and second: the rows of the upper table, in this order. <b>obce plan diff</b> compares two plan files likewise.")
     else:
         frame.note("Both cut the same neurons.")
-    st.button("Close the difference", type="tertiary", on_click=setattr, args=(chosen, "compared", None))
+    return asked
 
 
 def _some(neurons: list[int]) -> str:
@@ -368,7 +375,7 @@ def take_away(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
     st.code(plan_commands(source.id, plan.intent), language="bash", wrap_lines=True)
     frame.note(
         "plan.json holds the intent and every kept neuron; intent.json what is asked for, with all options, for this or another analysis "
-        f"of the same kind of model. Plan {escape(plan.digest[:12])}."
+        "of the same kind of model; cells.csv the grid."
     )
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from obce_core.analysis import Analysis
 from obce_core.compression.result import Fidelity
-from obce_core.figures.plangrid import Closeness
+from obce_core.figures.plangrid import Closeness, decimal
 from obce_core.plan import Intent, Plan, intent_document
 from obce_core.plan.next_cuts import NextCut
 from obce_core.plan.parts import Cell, alone
@@ -42,6 +42,10 @@ class Previews:
         if not plan.kept:
             return None
         return self._known("preview_plan", plan.kept, plan.intent, None, priority)
+
+    def words(self, found: Fidelity | None) -> str:
+        """Write the mean-pooled cosine, or why there is none yet."""
+        return decimal(found.pooled) if found else "not measured" if self.reason else "measuring"
 
     def cells(self, plan: Plan) -> dict[Cell, Closeness]:
         """Return what is known of every cell of the plan, cut alone; an earlier number stays until the new one is there."""
@@ -110,5 +114,5 @@ def watch(asked: Sequence[Question]) -> None:
 def _watch(asked: list[Question]) -> None:
     with guards.caught():
         answers = [warm.ask(task, arguments, priority=priority) for task, arguments, priority in asked]
-        if any(answer.state != "waiting" for answer in answers):
+        if any(answer.state != "waiting" for answer in answers) and not state.get().dialog:  # a rerun would close it
             st.rerun()

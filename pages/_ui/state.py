@@ -42,6 +42,7 @@ class State:
     cosines: dict[tuple[str, int, str], float] = field(default_factory=dict)
     unmeasured: dict[str, str] = field(default_factory=dict)
     next_asked: set[str] = field(default_factory=set)
+    dialog: bool = False
     revision: int = 0
     nonces: dict[str, str] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)

@@ -8,7 +8,6 @@ from html import escape
 import streamlit as st
 
 from obce_core.components import TITLES
-from obce_core.compression.result import Fidelity
 from obce_core.criteria import CRITERIA
 from obce_core.errors import PlanError
 from obce_core.figures.nextcuts import next_cut_list
@@ -85,10 +84,6 @@ def _numbers(budget: Budget | None, paper: Budget, close: str, paper_close: str)
         )
 
 
-def _cosine(found: Fidelity | None, measured: previews.Previews) -> str:
-    return decimal(found.pooled) if found else "not measured" if measured.reason else "measuring"
-
-
 def _theirs() -> None:
     """Ask which draft to go on with when another tab or person has written one since."""
     found = drafts.theirs(source.id)
@@ -149,6 +144,7 @@ def _body() -> None:
     for line in chosen.told:
         st.text(line)
     chosen.told.clear()
+    compared = plan_parts.difference(source, intent)
     left, right = st.columns([1.42, 1], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -157,8 +153,8 @@ def _body() -> None:
             plan_parts.options(source, intent)
         close = measured.cells(plan) if plan is not None else {}
         components.plan_grid(
-            plan_grid(source, intent, plan, linked=chosen.link_qk, close=close), key=f"grid-{source.id}-{intent.criterion}",
-            revision=chosen.revision, on_edit=_edited,
+            {**plan_grid(source, intent, plan, linked=chosen.link_qk, close=close), "large": chosen.presentation},
+            key=f"grid-{source.id}-{intent.criterion}", revision=chosen.revision, on_edit=_edited,
         )  # fmt: skip
         frame.note(
             "Bar: solid is kept, hatched is cut. Small number: cosine to the original, mean-pooled, when this cell alone is cut; faint "
@@ -171,12 +167,11 @@ def _body() -> None:
         rows = [("this plan", budget), ("◇ paper's plan", paper)]
         charts.show(sizes([(name, size) for name, size in rows if size is not None], mode=mode), key="sizes")
         _next(intent, budget, measured)
-    plan_parts.difference(source, intent)
     if plan is not None:
         plan_parts.take_away(source, plan, close, whole)
     for line in (*(plan.notes if plan else ()), *(notes if intent.cells else ())):
         frame.note(escape(line))
-    previews.watch([*measured.asked, *theirs.asked])
+    previews.watch([*measured.asked, *theirs.asked, *compared])
 
 
 def _next(intent: Intent, budget: Budget | None, measured: previews.Previews) -> None:
@@ -185,8 +180,8 @@ def _next(intent: Intent, budget: Budget | None, measured: previews.Previews) ->
     asked = budget is None or previews.automatic(budget.encoder) or source.id in chosen.next_asked
     lost = measured.losses(cuts) if asked else previews.Previews(source, intent, reason="later").losses(cuts)
     components.next_cut_list(
-        next_cut_list(cuts, lost, waiting=asked and not measured.reason), key=f"next-{source.id}", revision=f"{intent!r}",
-        on_apply=lambda place: _apply(dict(cuts[place].changes)),
+        {**next_cut_list(cuts, lost, waiting=asked and not measured.reason), "large": chosen.presentation},
+        key=f"next-{source.id}", revision=f"{intent!r}", on_apply=lambda place: _apply(dict(cuts[place].changes)),
     )  # fmt: skip
     if not asked and not measured.reason:
         st.button(f"Measure these {len(cuts)} steps", on_click=chosen.next_asked.add, args=(source.id,), icon=":material/speed:")
