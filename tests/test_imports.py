@@ -29,7 +29,7 @@ ORDER = [
     ["compression.result"],
     ["fidelity"],
     ["compression"],
-    ["glue"],
+    ["glue", "preview"],
     ["proof", "latency", "evaluate", "export"],
     ["studies", "report"],
     ["figures"],
@@ -199,6 +199,7 @@ LIGHT = [
     ("obce_core.jobs", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
     ("obce_core.plan", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
     ("obce_core.compression.result", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
+    ("obce_core.preview", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
     ("obce_core.texts", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly", "datasets")),
     ("obce_core.models", ("torch", "transformers", "pandas", "scipy", "streamlit")),
 ]

@@ -11,18 +11,21 @@ from obce_core.figures.cellmap import cell_map_assets
 from obce_core.figures.field import field_assets
 from obce_core.figures.film import assets as film_assets
 from obce_core.figures.gapline import gap_line_assets
+from obce_core.figures.nextcuts import next_cut_assets
 from obce_core.figures.plangrid import plan_grid_assets
 from obce_core.figures.theme import frame_assets
 from obce_core.figures.threshold import threshold_assets
 
 _MAP_CSS, _MAP_JS = cell_map_assets()
 _GRID_CSS, _GRID_JS = plan_grid_assets()
+_NEXT_CSS, _NEXT_JS = next_cut_assets()
 _FILM_CSS, _FILM_JS = film_assets()
 _FRAME_CSS, _FRAME_JS = frame_assets()
 _FIELD_CSS, _FIELD_JS = field_assets()
 _GAPS_CSS, _GAPS_JS = gap_line_assets()
 _THRESHOLD_CSS, _THRESHOLD_JS = threshold_assets()
 _map = st.components.v2.component("obce_cellmap", html='<div class="cellmap"></div>', css=_MAP_CSS, js=_MAP_JS)
+_next = st.components.v2.component("obce_nextcuts", html='<div class="nextcuts"></div>', css=_NEXT_CSS, js=_NEXT_JS)
 _grid = st.components.v2.component("obce_plangrid", html='<div class="plangrid"></div>', css=_GRID_CSS, js=_GRID_JS)
 _film = st.components.v2.component("obce_film", html='<div class="film"></div>', css=_FILM_CSS, js=_FILM_JS)
 _field = st.components.v2.component("obce_field", html='<div class="field"></div>', css=_FIELD_CSS, js=_FIELD_JS)
@@ -57,6 +60,17 @@ def plan_grid(data: Mapping[str, Any], *, key: str, revision: int, on_edit: Call
 
     shape = f"{key}:{len(data['layers'])}:{sum(cell['equal'] for cell in data['cells'])}"
     _grid(key=key, data={**data, "rev": revision, "shape": shape}, on_edit_change=changed)
+
+
+def next_cut_list(data: Mapping[str, Any], *, key: str, revision: str, on_apply: Callable[[int], None]) -> None:
+    """Show the cheapest next cuts; `on_apply` hears of a click, with the cut's place in its list."""
+
+    def changed() -> None:
+        value = (st.session_state.get(key) or {}).get("apply")
+        if value and value["rev"] == revision:
+            on_apply(int(value["place"]))
+
+    _next(key=key, data={**data, "rev": revision}, on_apply_change=changed)
 
 
 def film(data: Mapping[str, Any], *, key: str) -> None:

@@ -35,6 +35,14 @@ class State:
     model: str = ""
     intents: dict[str, list[Intent]] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
+    stamps: dict[str, str] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+    compared: tuple[str, str] | None = None
+    version_deleted: tuple[str, str] | None = None
+    cosines: dict[tuple[str, int, str], float] = field(default_factory=dict)
+    unmeasured: dict[str, str] = field(default_factory=dict)
+    next_asked: set[str] = field(default_factory=set)
+    dialog: bool = False
     revision: int = 0
     nonces: dict[str, str] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
