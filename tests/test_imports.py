@@ -34,6 +34,7 @@ ORDER = [
     ["studies", "report"],
     ["figures"],
     ["jobs"],
+    ["warm"],
     ["cli"],
 ]
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from obce_core.errors import ObceError
+from obce_core.jobs.child import command, environment
 from obce_core.jobs.folder import Run, Status, create_run
 from obce_core.jobs.kinds import kind_of
-from obce_core.settings import cache_dir, project_root
 
 _NICE = 10
 """Workers give way to the dashboard."""
@@ -43,22 +41,15 @@ class LocalLauncher:
         run.cancel()
 
     def _start(self, run: Run) -> None:
-        environment = {**os.environ, "OBCE_CACHE": str(cache_dir()), "PYTHONUNBUFFERED": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-        root = project_root()
-        if root is not None:
-            environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-        command = [sys.executable, "-m", "obce_core.jobs.worker", str(run.folder)]
-        if nice := _nice():
-            command = [*nice, *command]
         try:
             with (run.folder / "log.txt").open("ab") as log:
                 _STARTED[:] = [worker for worker in _STARTED if worker.poll() is None]
                 worker = subprocess.Popen(
-                    command,
+                    command("obce_core.jobs.worker", run.folder, nice=_NICE),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=environment,
+                    env=environment(),
                     cwd=run.folder,
                     start_new_session=True,
                     close_fds=True,
@@ -67,9 +58,3 @@ class LocalLauncher:
         except OSError as error:
             run.write_status(Status(state="failed", reason=f"could not be started: {error.strerror or error}"))
             raise ObceError(f"The worker could not be started: {error.strerror or error}.") from None
-
-
-def _nice() -> list[str]:
-    from shutil import which
-
-    return ["nice", "-n", str(_NICE)] if which("nice") else []
