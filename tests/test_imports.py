@@ -29,8 +29,8 @@ ORDER = [
     ["compression.result"],
     ["fidelity"],
     ["compression"],
-    ["glue"],
-    ["proof", "evaluate", "export"],
+    ["glue", "preview"],
+    ["proof", "latency", "evaluate", "export"],
     ["studies", "report"],
     ["figures"],
     ["jobs"],
@@ -198,6 +198,7 @@ LIGHT = [
     ("obce_core.jobs", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
     ("obce_core.plan", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
     ("obce_core.compression.result", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
+    ("obce_core.preview", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
     ("obce_core.texts", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly", "datasets")),
     ("obce_core.models", ("torch", "transformers", "pandas", "scipy", "streamlit")),
 ]

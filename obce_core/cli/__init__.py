@@ -15,6 +15,7 @@ from obce_core.cli.app import app as open_app
 from obce_core.cli.compress import compress
 from obce_core.cli.console import fail, say
 from obce_core.cli.export import export
+from obce_core.cli.latency import latency
 from obce_core.cli.plan import app as plan
 from obce_core.cli.verify import verify
 from obce_core.errors import BadInput, Cancelled, ObceError, shorten
@@ -32,6 +33,7 @@ app.command()(info)
 app.add_typer(plan, name="plan")
 app.command()(compress)
 app.command()(verify)
+app.command()(latency)
 app.command()(export)
 app.command("app")(open_app)
 

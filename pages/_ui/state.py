@@ -35,6 +35,7 @@ class State:
     model: str = ""
     intents: dict[str, list[Intent]] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
+    stamps: dict[str, str] = field(default_factory=dict)
     revision: int = 0
     nonces: dict[str, str] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
