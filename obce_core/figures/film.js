@@ -63,6 +63,10 @@ class Film {
       this.arrange();
       this.partsSpan.hidden = this.mate;
       this.distance = data.distance ?? null;
+      for (const reel of this.reels) {
+        reel.whose.hidden = !this.mate;
+        reel.whose.textContent = reel.name;
+      }
       for (const reel of this.shown) reel.lastTitle.textContent = `What the last merges join${this.mate ? ` · ${reel.name}` : ""}`;
       this.root.setAttribute("aria-label", data.title || "Growing disks around one neuron's outputs");
     }

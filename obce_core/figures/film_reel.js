@@ -141,7 +141,8 @@ class Reel {
     this.pair = make("div", { class: "pair" }, make("span", { class: "arrow", "aria-label": "left" }, "◀"), this.leftText,
       make("span", { class: "arrow", "aria-label": "right" }, "▶"), this.rightText);
     this.touch = make("div", { class: "touch" }, this.touchTitle, this.touchHow, this.pair, this.more);
-    this.three = make("div", { class: "three" },
+    this.whose = make("p", { class: "whose", hidden: true });
+    this.three = make("div", { class: "three" }, this.whose,
       make("div", { class: "figure diagram" }, make("h2", {}, "Birth–death diagram"), this.diagram),
       make("div", { class: "figure barcode" }, make("h2", {}, "Barcode"), this.barcode, this.every),
       this.touch);
