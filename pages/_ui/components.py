@@ -73,9 +73,23 @@ def next_cut_list(data: Mapping[str, Any], *, key: str, revision: str, on_apply:
     _next(key=key, data={**data, "rev": revision}, on_apply_change=changed)
 
 
-def film(data: Mapping[str, Any], *, key: str) -> None:
-    """Show a neuron's film."""
-    _film(key=key, data=dict(data))
+def film(
+    data: Mapping[str, Any], *, key: str, on_step: Callable[[int], None] | None = None, on_edge: Callable[[bool], None] | None = None
+) -> None:
+    """Show a neuron's film; `on_step` hears of [ and ] (-1 and 1), `on_edge` of the switch between radii and edge lengths."""
+
+    def stepped() -> None:
+        value = (st.session_state.get(key) or {}).get("step")
+        if on_step is not None and value in (-1, 1):
+            on_step(int(value))
+
+    def switched() -> None:
+        value = (st.session_state.get(key) or {}).get("edge")
+        if on_edge is not None and isinstance(value, bool):
+            on_edge(value)
+
+    events = [name for name, hears in (("step", on_step), ("edge", on_edge)) if hears is not None]
+    _film(key=key, data={**data, "events": events}, on_step_change=stepped, on_edge_change=switched)
 
 
 _frame = st.components.v2.component(

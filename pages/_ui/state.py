@@ -27,6 +27,10 @@ class State:
     layer: int = 0
     component: str = "value"
     neuron: int | None = None
+    pinned: str = ""
+    view: str = ""
+    projection: str = ""
+    colour: str = ""
     criterion: str = "r_f"
     aggregate: str = "median"
     edge_length: bool = False
@@ -76,6 +80,10 @@ _ADDRESS: dict[str, str] = {
     "layer": "[0-9]{1,4}",
     "component": "|".join(COMPONENTS),
     "neuron": "[0-9]{1,7}",
+    "pinned": rf"[0-9]{{1,4}}\.({'|'.join(COMPONENTS)})\.[0-9]{{1,7}}",
+    "view": "head|component",
+    "projection": "umap",
+    "colour": r"characters|words|column\..{1,80}",
     "model": "[0-9a-f]{1,64}",
     "edge_length": "1",
     "presentation": "1",
@@ -114,7 +122,7 @@ def select_analysis(analysis_id: str) -> None:
     """Select an analysis; cell and neuron of another one are forgotten."""
     state = get()
     if state.analysis != analysis_id:
-        state.analysis, state.layer, state.neuron = analysis_id, 0, None
+        state.analysis, state.layer, state.neuron, state.pinned = analysis_id, 0, None, ""
 
 
 def select_cell(layer: int, component: str) -> None:
