@@ -82,7 +82,9 @@ def bars(deaths: np.ndarray, *, edge_length: bool = False, noun: str = "text", m
         title_text="edge length" if edge_length else "radius", range=[0, reach * 1.06], showgrid=True, gridcolor=colours.grid
     )
     figure.update_yaxes(visible=False, range=[-len(ends) - 1, 1.5 if len(ends) < 40 else 0.03 * len(ends)])
-    figure.update_layout(title={"text": f"{count(len(ends) + 1)} bar{'s' if len(ends) else ''}, one a {noun}", "font": {"size": 13, "color": colours.muted}})
+    figure.update_layout(
+        title={"text": f"{count(len(ends) + 1)} bar{'s' if len(ends) else ''}, one a {noun}", "font": {"size": 13, "color": colours.muted}}
+    )
     figure.update_layout(margin={"t": 30, "r": 24})
     return figure
 
@@ -101,7 +103,7 @@ def _groups(size: int, colour: Mapping[str, Any] | None, colours: Palette, mode:
     hues = [*named, colours.ink, colours.faint]
     return [
         (
-            f"{plot_text(name, limit=24)} {count(many)}",
+            f"{plot_text(name, limit=24)} ({count(many)})",
             [at for at, of in enumerate(colour["of"]) if of == place],
             {"color": hues[place], "symbol": SYMBOLS[place]},
         )
