@@ -144,12 +144,12 @@ def test_edge_lengths_are_one_switch(page: Any, server: str, found: Analysis) ->
     film = page.locator(".film")
     film.locator(".play").wait_for()
     settle(page)
-    film.get_by_label("edge length").check()
+    film.get_by_role("checkbox", name="edge length").check()
     expect(page.get_by_role("switch", name="Edge length")).to_be_checked()
     expect(page.locator(".facts .name").first).to_have_text("edge length, 2 r_f")
     settle(page)
     page.locator('[data-testid="stSidebar"] label').filter(has_text="Edge length").click()
-    expect(film.get_by_label("edge length")).not_to_be_checked()
+    expect(film.get_by_role("checkbox", name="edge length")).not_to_be_checked()
     expect(page.locator(".facts .name").first).to_have_text("r_f")
 
 
