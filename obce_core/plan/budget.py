@@ -55,6 +55,11 @@ class Budget:
         """Parameters of the whole stored model that are left, as a share of the original's."""
         return self.parameters_left / self.parameters
 
+    @property
+    def flops_share(self) -> float:
+        """FLOPs of the layers that are left, as a share of the original's."""
+        return self.flops_left / self.flops
+
 
 def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_LENGTH) -> Budget:
     """Count a plan on its analysis; without a plan, the original.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,13 +44,13 @@ class NextCut:
         return tuple((self.layer, name) for name in self.components)
 
 
-def next_cuts(analysis: Analysis, intent: Intent, *, linked: bool) -> list[NextCut]:
-    """List the next step of every cell that saves anything, by layer and component.
+def next_cuts(analysis: Analysis, intent: Intent, *, linked: bool, layers: Iterable[int] | None = None) -> list[NextCut]:
+    """List the next step of every cell (of some layers, where these are named) that saves anything, by layer and component.
 
     Cells whose neurons are all equal have none, nor has a step that would keep nothing.
     """
     found = []
-    for layer in range(1, analysis.shape.layers + 1):
+    for layer in range(1, analysis.shape.layers + 1) if layers is None else layers:
         base = of_layer(intent, layer)
         try:
             now = resolve(analysis, base)

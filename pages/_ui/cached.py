@@ -8,8 +8,12 @@ import numpy as np
 import streamlit as st
 
 from obce_core.analysis import Analysis, read_analysis
+from obce_core.compression.result import Fidelity
 from obce_core.figures.cellmap import cell_map
 from obce_core.plan import Budget, Intent, Plan, count, preset, resolve
+from obce_core.plan.next_cuts import NextCut, next_cuts
+from obce_core.plan.parts import of_layer
+from obce_core.preview import read_preview
 from obce_core.topology import Interval, Principal, barcode, bootstrap_r_f, most_isolated, principal, r_f_without
 
 
@@ -69,6 +73,41 @@ def resolved(analysis_id: str, intent: Intent) -> tuple[Plan, Budget]:
     from obce_core.store import digest
 
     return _resolved(analysis_id, digest(intent_document(intent)), intent)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _next_cuts(analysis_id: str, layer: int, key: str, linked: bool, _intent: Intent) -> list[NextCut]:
+    return next_cuts(analysis(analysis_id), _intent, linked=linked, layers=[layer])
+
+
+def next_steps(analysis_id: str, intent: Intent, *, linked: bool) -> list[NextCut]:
+    """List the next step of every cell; an edit recounts the layers that it changed."""
+    from obce_core.plan import intent_document
+    from obce_core.store import digest
+
+    found = []
+    for layer in range(1, analysis(analysis_id).shape.layers + 1):
+        part = of_layer(intent, layer)
+        found += _next_cuts(analysis_id, layer, digest(intent_document(part)), linked, part)
+    return found
+
+
+@st.cache_resource(show_spinner=False)
+def _previews() -> dict[str, Fidelity]:
+    return {}
+
+
+def preview(key: str) -> Fidelity | None:
+    """Return what was measured under a key, or None."""
+    known = _previews()
+    if key not in known and (found := read_preview(key)) is not None:
+        known[key] = found
+    return known.get(key)
+
+
+def learnt(key: str, found: Fidelity) -> Fidelity:
+    """Remember what was measured under a key, and return it."""
+    return _previews().setdefault(key, found)
 
 
 def paper(analysis_id: str) -> tuple[Plan, Budget, tuple[str, ...]]:
