@@ -18,14 +18,17 @@ def seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int, *, warm: int = 1) -> Times:
+def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int, *, warm: int = 1, lead: int = 0) -> Times:
     """Time every call once a round, so that a busy minute of the machine meets all of them.
 
-    Every other round goes backwards: no call always follows the same neighbour.
+    Every other round goes backwards: no call always follows the same neighbour. `lead` calls of the same kind go before
+    each timed one, where neighbours differ so much (another runtime with threads of its own) that they leave traces.
     """
     times: Times = {name: [] for name in calls}
     for turn in range(-warm, rounds):
         for name in list(calls)[:: 1 if turn % 2 == 0 else -1]:
+            for _ in range(lead):
+                calls[name]()
             taken = seconds(calls[name])
             if turn >= 0:
                 times[name].append(taken)
