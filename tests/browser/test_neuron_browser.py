@@ -37,7 +37,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(home: Path, tiny_folder: Path) -> Analysis:
     words = sample(20, heldout=0).texts
-    texts = Texts(texts=(EVIL, LONG, HEBREW, *words), columns={"<b>topic</b>": tuple(f"{EVIL} {i % 3}" for i in range(23))}, source="test", available=23)
+    texts = Texts(
+        texts=(EVIL, LONG, HEBREW, *words),
+        columns={"<b>topic</b>": tuple(f"{EVIL} {i % 3}" for i in range(23))},
+        source="test",
+        available=23,
+    )
     made = analyze(tiny_folder, texts, out=home / "made")
     (home / "cache" / "analyses").mkdir(parents=True)
     shutil.copytree(home / "made", home / "cache" / "analyses" / made.id)
