@@ -102,28 +102,30 @@ def link_and_mode(mode: str) -> None:
     _frame(key="frame", data={"mode": mode}, on_mode_change=lambda: None)
 
 
-def field(data: Mapping[str, Any], *, key: str, revision: int, on_edit: Callable[[Mapping[str, Any]], None]) -> None:
-    """Show the lessons' field of points; `on_edit` hears of points, radius and simplices after every change."""
+def field(data: Mapping[str, Any], *, key: str, revision: int) -> None:
+    """Show the lessons' field of points; it says `edit`: points, radius and simplices after every change."""
     shape = "by hand" if data["radius"] is None else "by radius"
-    _field(key=key, data={**data, "rev": revision, "shape": shape}, on_edit_change=_heard(key, "edit", revision, on_edit))
+    _field(key=key, data={**data, "rev": revision, "shape": shape}, on_edit_change=_listen)
 
 
-def gap_line(data: Mapping[str, Any], *, key: str, revision: str, on_move: Callable[[Mapping[str, Any]], None]) -> None:
-    """Show a neuron's outputs on a line; `on_move` hears of the radius, in percent of r_f."""
-    _gaps(key=key, data={**data, "rev": revision}, on_percent_change=_heard(key, "percent", revision, on_move))
+def gap_line(data: Mapping[str, Any], *, key: str, revision: str) -> None:
+    """Show a neuron's outputs on a line; it says `percent`: the radius, in percent of r_f."""
+    _gaps(key=key, data={**data, "rev": revision}, on_percent_change=_listen)
 
 
-def threshold(data: Mapping[str, Any], *, key: str, revision: str, on_move: Callable[[Mapping[str, Any]], None]) -> None:
-    """Show a cell's scores with a percentile to drag; `on_move` hears of it."""
-    _threshold(key=key, data={**data, "rev": revision}, on_percentile_change=_heard(key, "percentile", revision, on_move))
+def threshold(data: Mapping[str, Any], *, key: str, revision: str) -> None:
+    """Show a cell's scores with a percentile to drag; it says `percentile`."""
+    _threshold(key=key, data={**data, "rev": revision}, on_percentile_change=_listen)
 
 
-def _heard(key: str, name: str, revision: object, tell: Callable[[Mapping[str, Any]], None]) -> Callable[[], None]:
-    """Pass on what a component says, unless it speaks of what has been replaced since."""
+def said(key: str, name: str, revision: object) -> Mapping[str, Any] | None:
+    """Return what a component said last, unless it speaks of what has been replaced since.
 
-    def changed() -> None:
-        value = (st.session_state.get(key) or {}).get(name)
-        if value and value.get("rev") == revision:
-            tell(value)
+    Pages ask for it as they draw: the next event may cut a callback off half-way, and what it heard would be lost.
+    """
+    value = (st.session_state.get(key) or {}).get(name)
+    return value if value and value.get("rev") == revision else None
 
-    return changed
+
+def _listen() -> None:
+    """Make streamlit keep what a component says."""

@@ -64,6 +64,7 @@ class State:
     lesson_table: list[tuple[int, int]] = field(default_factory=list)
     lesson_table_now: tuple[tuple[int, int], ...] = ()
     lesson_table_key: int = 0
+    lesson_shown: dict[str, str] = field(default_factory=dict)
     lesson_answers: dict[str, str] = field(default_factory=dict)
 
     def nonce(self, form: str) -> str:
