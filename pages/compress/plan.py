@@ -20,7 +20,7 @@ from pages._ui import cached, charts, components, drafts, frame, guards, plan_pa
 
 _STYLE = (
     "<style>.st-key-plan-facts .facts{grid-template-columns:repeat(7,minmax(0,auto));gap:10px 14px}"
-    ".st-key-plan-head .lead{min-height:2.9em}</style>"  # the sentence grows when the cosine arrives
+    ".st-key-plan-head .lead{min-height:2.9em} .st-key-plan-head b{white-space:nowrap}</style>"  # the sentence grows when the cosine arrives
 )
 chosen = state.get()
 source = guards.need_analysis()
@@ -69,7 +69,7 @@ def _numbers(budget: Budget | None, paper: Budget, close: str, paper_close: str)
 
     size = budget or paper
     with st.container(key="plan-facts"):
-        st.html(_STYLE)
+        st.html(_STYLE.replace("repeat(7", "repeat(4") if chosen.presentation else _STYLE)
         frame.facts(
             [
                 ("neurons cut", pair(count(size.neurons_cut)), "", f"◇ {count(paper.neurons_cut)} of {count(size.neurons)}"),
@@ -145,7 +145,8 @@ def _body() -> None:
     for line in chosen.told:
         st.text(line)
     compared = plan_parts.difference(source, intent)
-    left, right = st.columns([1.42, 1], gap="medium")
+    # on a projector everything is larger, and the two stand below one another
+    left, right = (st.container(), st.container()) if chosen.presentation else st.columns([1.34, 1], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.session_state["link"] = chosen.link_qk
