@@ -33,6 +33,7 @@ ORDER = [
     ["proof", "latency", "evaluate", "export"],
     ["studies", "report"],
     ["figures"],
+    ["lessons"],
     ["jobs"],
     ["warm"],
     ["cli"],

@@ -66,6 +66,13 @@ def _preview(arguments: Mapping[str, Any], memory: Memory) -> dict[str, Any]:
     return answer(arguments, memory)
 
 
+def _umap(arguments: Mapping[str, Any], memory: Memory) -> dict[str, Any]:
+    """Lay out a vector cloud (see `obce_core.warm.project.umap_points`)."""
+    from obce_core.warm.project import umap_points
+
+    return umap_points(arguments, memory)
+
+
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
@@ -73,6 +80,7 @@ TASKS: dict[str, Task] = {
         Task(name="image", work=_image, limit=60),
         Task(name="preview_plan", work=_preview, limit=300),
         Task(name="preview_cell", work=_preview, limit=300),
+        Task(name="umap", work=_umap, limit=180),
     )
 }
 

@@ -14,6 +14,7 @@ from obce_core.plan import Budget, Intent, Plan, count, preset, resolve
 from obce_core.plan.next_cuts import NextCut, next_cuts
 from obce_core.plan.parts import of_layer
 from obce_core.preview import read_preview
+from obce_core.topology import Interval, Principal, barcode, bootstrap_r_f, most_isolated, principal, r_f_without
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -32,6 +33,31 @@ def importance_map(analysis_id: str, criterion: str, aggregate: str) -> dict[str
 def outputs(analysis_id: str, layer: int, component: str) -> np.ndarray:
     """Read the cloud of every neuron of a cell, shape (texts, neurons)."""
     return analysis(analysis_id).outputs(layer, component)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def neuron(analysis_id: str, layer: int, component: str, neuron: int) -> np.ndarray:
+    """Read the cloud of one neuron, shape (texts,)."""
+    return analysis(analysis_id).neuron(layer, component, neuron)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def fragile(analysis_id: str, layer: int, component: str, neuron_index: int) -> tuple[int, float, Interval | None]:
+    """Return a neuron's most isolated text, its r_f without that text, and the bootstrap interval of its r_f.
+
+    There is no interval where the points are tokens: those of one text do not vary on their own.
+    """
+    source = analysis(analysis_id)
+    values = neuron(analysis_id, layer, component, neuron_index)
+    alone = most_isolated(values)
+    return alone, r_f_without(values, alone), None if source.meta["tokens"] == "all" else bootstrap_r_f(values)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def vector_cloud(analysis_id: str, layer: int, component: str, head: int | None) -> tuple[Principal, np.ndarray, int]:
+    """Return a vector cloud's first two principal components, the deaths of its barcode as radii, and its dimension."""
+    points = analysis(analysis_id).cloud(layer, component, head)
+    return principal(points), barcode(points).deaths, points.shape[1]
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -27,6 +27,10 @@ class State:
     layer: int = 0
     component: str = "value"
     neuron: int | None = None
+    pinned: str = ""
+    view: str = ""
+    projection: str = ""
+    colour: str = ""
     criterion: str = "r_f"
     aggregate: str = "median"
     edge_length: bool = False
@@ -47,6 +51,20 @@ class State:
     nonces: dict[str, str] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
     deleted: str = ""
+    lesson: int | None = None
+    lesson_question: int | None = None
+    lesson_open: bool = False
+    lesson_complex: str = ""
+    lesson_points: str = ""
+    lesson_radius: str = ""
+    lesson_percent: int | None = None
+    lesson_percentile: int | None = None
+    lesson_panel: str = ""
+    lesson_revision: int = 0
+    lesson_table: list[tuple[int, int]] = field(default_factory=list)
+    lesson_table_now: tuple[tuple[int, int], ...] = ()
+    lesson_table_key: int = 0
+    lesson_answers: dict[str, str] = field(default_factory=dict)
 
     def nonce(self, form: str) -> str:
         """Return the nonce of a form: pressing Start twice is one job."""
@@ -62,9 +80,22 @@ _ADDRESS: dict[str, str] = {
     "layer": "[0-9]{1,4}",
     "component": "|".join(COMPONENTS),
     "neuron": "[0-9]{1,7}",
+    "pinned": rf"[0-9]{{1,4}}\.({'|'.join(COMPONENTS)})\.[0-9]{{1,7}}",
+    "view": "head|component",
+    "projection": "umap",
+    "colour": r"characters|words|column\..{1,80}",
     "model": "[0-9a-f]{1,64}",
     "edge_length": "1",
     "presentation": "1",
+    "lesson": "[1-5]",
+    "lesson_question": "[1-9]",
+    "lesson_open": "1",
+    "lesson_complex": "[0-9A-Za-z._~-]{1,1400}",
+    "lesson_points": "[0-9a-z._~]{1,700}",
+    "lesson_radius": "[0-9.]{1,5}",
+    "lesson_percent": "[0-9]{1,3}",
+    "lesson_percentile": "[0-9]{1,2}",
+    "lesson_panel": "bars|diagram|first|second|points",
 }
 """What the address carries: a field of the state, and what its text must look like; anything else is ignored."""
 
@@ -91,7 +122,7 @@ def select_analysis(analysis_id: str) -> None:
     """Select an analysis; cell and neuron of another one are forgotten."""
     state = get()
     if state.analysis != analysis_id:
-        state.analysis, state.layer, state.neuron = analysis_id, 0, None
+        state.analysis, state.layer, state.neuron, state.pinned = analysis_id, 0, None, ""
 
 
 def select_cell(layer: int, component: str) -> None:

@@ -21,6 +21,7 @@ EMPTY = {
     "neuron": "No analysis yet",
     "plan": "No analysis yet",
     "model": "No analysis yet",
+    "learn": "Click to add a point",
 }
 LOADED = {
     "home": "Your work",
@@ -29,6 +30,7 @@ LOADED = {
     "neuron": "Its widest gap sets",
     "plan": "of the whole model left",
     "model": "cuts nothing yet",
+    "learn": "Your turn",
 }
 
 
