@@ -173,7 +173,7 @@ def _body() -> None:
     neuron, intent = chosen.neuron, drafts.current(source.id)
     values, line, data = _film(layer, component, neuron)
     name, pinned, colour = f"{layer}.{component}.{neuron}", _pinned(), _colour(chosen.colour)
-    words, acts = st.columns([2, 1], vertical_alignment="bottom")
+    words, acts = st.columns([1.3, 1] if chosen.presentation else [2, 1], vertical_alignment="bottom")
     with words:
         frame.title(data["title"], neuron_facts.lead(source, layer, component, neuron, sides(values, line)))
     with acts, st.container(horizontal=True, horizontal_alignment="right"):
