@@ -320,7 +320,8 @@ class Film {
     on(document, "keydown", (event) => {
       const at = event.composedPath()[0];
       const typing = at?.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(at?.tagName ?? "") && at.type !== "range" && at.type !== "checkbox";
-      if (typing || event.ctrlKey || event.metaKey || event.altKey || !this.root.isConnected || !["[", "]"].includes(event.key)) return;
+      const other = (event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState("AltGraph"); // brackets need AltGr on some keyboards
+      if (typing || other || !this.root.isConnected || !["[", "]"].includes(event.key)) return;
       this.tell("step", event.key === "[" ? -1 : 1);
     });
     on(this.scrub, "input", () => {

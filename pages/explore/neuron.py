@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -127,8 +126,10 @@ def _separates(values: np.ndarray, line: ThinLine) -> None:
 def _side(side: Side, name: str) -> None:
     whole = len(side.texts) == side.size
     shown = f"all {side.size:,} texts" if whole else f"{len(side.texts)} of {side.size:,} texts, the nearest to the gap"
-    listed = "".join(f'<li class="plain" dir="auto">{escape(shorten(source.texts.texts[at], 300))}</li>' for at in side.texts)
-    st.html(f'<p class="note"><b>{name}</b>: {"1 text" if side.size == 1 else shown}</p><ol class="side">{listed}</ol>')
+    frame.note(f"<b>{name}</b>: {'1 text' if side.size == 1 else shown}")
+    with st.container(gap="xxsmall", key=f"side-{name.split()[1]}"):
+        for at in side.texts:
+            st.text(shorten(source.texts.texts[at], 300))
 
 
 def _merges_csv(films: dict[str, ThinLine]) -> str:
@@ -172,7 +173,7 @@ def _body() -> None:
     neuron, intent = chosen.neuron, drafts.current(source.id)
     values, line, data = _film(layer, component, neuron)
     name, pinned, colour = f"{layer}.{component}.{neuron}", _pinned(), _colour(chosen.colour)
-    words, acts = st.columns([2, 1], vertical_alignment="bottom")
+    words, acts = st.columns([1.3, 1] if chosen.presentation else [2, 1], vertical_alignment="bottom")
     with words:
         frame.title(data["title"], neuron_facts.lead(source, layer, component, neuron, sides(values, line)))
     with acts, st.container(horizontal=True, horizontal_alignment="right"):

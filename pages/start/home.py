@@ -70,7 +70,8 @@ with right:
             at = int(scores.argsort()[-min(4, len(scores))])
             neuron = int(source.neurons(layer, component)[at])
             values = cached.outputs(source.id, layer, component)[:, at]
-            data = film_data(values, source.texts.texts, title=f"Layer {layer} · {TITLES[component]} · neuron {neuron}")
+            texts = None if source.meta["tokens"] == "all" else source.texts.texts
+            data = film_data(values, texts, title=f"Layer {layer} · {TITLES[component]} · neuron {neuron}")
             components.film({**data, "compact": True}, key="home-film")
             frame.note(
                 f"One neuron (layer {layer}, {component}, {neuron}): its output for {len(values)} texts, a growing disk around each. "

@@ -115,7 +115,7 @@ def test_a_link_plays_two_films_that_end_at_their_r_f(page: Any, server: str, fo
 
     page.goto(address(server, found, pinned="2.key.3", colour="words"))
     film = page.locator(".film")
-    expect(film.get_by_role("button", name="Pause")).to_be_visible()
+    film.get_by_role("button", name="Pause").wait_for()
     settle(page)
     film.get_by_role("button", name="To the end").click()
     ends = film.evaluate("(root) => root.filmView.reels.map((reel) => [reel.r, reel.parts])")
@@ -150,12 +150,12 @@ def test_edge_lengths_are_one_switch(page: Any, server: str, found: Analysis) ->
     film.locator(".play").wait_for()
     settle(page)
     film.get_by_role("checkbox", name="edge length").check()
-    expect(page.get_by_role("switch", name="Edge length")).to_be_checked()
-    expect(page.locator(".facts .name").first).to_have_text("edge length, 2 r_f")
+    expect(page.get_by_role("switch", name="Edge length")).to_be_checked(timeout=20_000)
+    expect(page.locator(".facts .name").first).to_have_text("edge length, 2 r_f", timeout=20_000)
     settle(page)
     page.locator('[data-testid="stSidebar"] label').filter(has_text="Edge length").click()
-    expect(film.get_by_role("checkbox", name="edge length")).not_to_be_checked()
-    expect(page.locator(".facts .name").first).to_have_text("r_f")
+    expect(film.get_by_role("checkbox", name="edge length")).not_to_be_checked(timeout=20_000)
+    expect(page.locator(".facts .name").first).to_have_text("r_f", timeout=20_000)
 
 
 def test_foreign_texts_are_only_text(page: Any, server: str, found: Analysis) -> None:
@@ -164,9 +164,9 @@ def test_foreign_texts_are_only_text(page: Any, server: str, found: Analysis) ->
     film.locator(".play").wait_for()
     settle(page)
     assert film.locator(".legend .of").inner_text() == "<b>topic</b>"
-    assert page.locator(".side li").count() > 0
+    page.locator('[class*="st-key-side-"] [data-testid="stText"]').first.wait_for()
     for name in ("This neuron", "Its head"):
         page.get_by_role("radio", name=name).click()
         settle(page)
-        assert page.locator(".side b, .side img, .side script, .film img, .js-plotly-plot image, .js-plotly-plot a").count() == 0
+        assert page.locator('[data-testid="stText"] :is(b, img, script, a), .film img, .js-plotly-plot image, .js-plotly-plot a').count() == 0
     page.locator(".js-plotly-plot").first.wait_for()
