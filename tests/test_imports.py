@@ -21,11 +21,11 @@ EVERY = [*ENGINE, *PAGES, ROOT / "app.py"]
 ORDER = [
     ["errors", "version"],
     ["settings", "components"],
-    ["outside", "store", "steps", "batching", "moments", "rows", "topology"],
+    ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
     ["architectures", "criteria", "texts"],
     ["models", "hf"],
     ["activations", "analysis"],
-    ["pipeline", "plan"],
+    ["pipeline", "plan", "comparison"],
     ["compression.result"],
     ["fidelity"],
     ["compression"],
@@ -34,7 +34,7 @@ ORDER = [
     ["studies", "report"],
     ["figures"],
     ["jobs"],
-    ["warm"],
+    ["warm", "library"],
     ["cli"],
 ]
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
