@@ -25,7 +25,7 @@ ORDER = [
     ["architectures", "criteria", "texts"],
     ["models", "hf"],
     ["activations", "analysis"],
-    ["pipeline", "plan", "comparison"],
+    ["pipeline", "plan", "comparison", "bill"],
     ["compression.result"],
     ["fidelity"],
     ["compression"],
@@ -122,6 +122,7 @@ FORBIDDEN = [
     ("jobs/local.py", set(HEAVY)),
     ("models/check.py", {"torch", "transformers"}),
     ("models/locate.py", {"torch", "transformers"}),
+    ("models/remote.py", {"torch", "transformers"}),
     ("models/weights.py", {"torch", "transformers"}),
     ("architectures/modeling_obce.py", {"obce_core"}),
 ]
