@@ -3,33 +3,10 @@
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable, Mapping
-from typing import Any
 
-Times = dict[str, list[float]]
-"""Seconds of every round, by the name of the call."""
+from obce_core.latency import Times, interleaved, seconds
 
-
-def seconds(call: Callable[[], Any]) -> float:
-    """Time one call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int, *, warm: int = 1) -> Times:
-    """Time every call once a round, so that a busy minute of the machine meets all of them.
-
-    Every other round goes backwards: no call always follows the same neighbour.
-    """
-    times: Times = {name: [] for name in calls}
-    for turn in range(-warm, rounds):
-        for name in list(calls)[:: 1 if turn % 2 == 0 else -1]:
-            taken = seconds(calls[name])
-            if turn >= 0:
-                times[name].append(taken)
-    return times
+__all__ = ["Times", "at_least", "at_most", "below", "interleaved", "median", "note", "ratio", "seconds"]
 
 
 def median(times: Times, name: str) -> float:

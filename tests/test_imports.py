@@ -30,7 +30,7 @@ ORDER = [
     ["fidelity"],
     ["compression"],
     ["glue"],
-    ["proof", "evaluate", "export"],
+    ["proof", "latency", "evaluate", "export"],
     ["studies", "report"],
     ["figures"],
     ["jobs"],

@@ -16,6 +16,7 @@ from obce_core.cli.cache import app as cache
 from obce_core.cli.compress import compress
 from obce_core.cli.console import fail, say
 from obce_core.cli.export import export
+from obce_core.cli.latency import latency
 from obce_core.cli.plan import app as plan
 from obce_core.cli.verify import verify
 from obce_core.errors import BadInput, Cancelled, ObceError, shorten
@@ -34,6 +35,7 @@ app.add_typer(plan, name="plan")
 app.add_typer(cache, name="cache")
 app.command()(compress)
 app.command()(verify)
+app.command()(latency)
 app.command()(export)
 app.command("app")(open_app)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from obce_core.jobs.folder import FINAL, STATES, Progress, Run, Status, create_run, find_live, find_run, list_runs
+from obce_core.jobs.folder import FINAL, STATES, Progress, Run, Status, create_run, find_live, find_result, find_run, list_runs
 from obce_core.jobs.kinds import KINDS, Context, Kind, kind_of
 from obce_core.jobs.local import LocalLauncher
 
@@ -18,6 +18,7 @@ __all__ = [
     "Status",
     "create_run",
     "find_live",
+    "find_result",
     "find_run",
     "kind_of",
     "list_runs",

@@ -233,6 +233,14 @@ def find_live(form: str) -> Run | None:
     return None
 
 
+def find_result(form: str) -> dict[str, Any] | None:
+    """Read what the newest job of a form that is done left, or None."""
+    for run in list_runs():
+        if run.spec.get("form") == form and run.status().state == "done":
+            return run.result()
+    return None
+
+
 def list_runs() -> list[Run]:
     """List all runs, the newest first."""
     home = runs_home()

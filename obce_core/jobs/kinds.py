@@ -50,6 +50,14 @@ def _verify(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return done.plain()
 
 
+def _latency(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    from obce_core.latency import measure_latency
+
+    chosen = _common(options)
+    done = measure_latency(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
+    return done.plain()
+
+
 def _export_dense(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.export.dense import export_dense
 
@@ -85,6 +93,7 @@ KINDS: dict[str, Kind] = {
         Kind(name="analyze", title="Analysis", work=_analyze),
         Kind(name="compress", title="Compression", work=_compress),
         Kind(name="verify", title="Proof", work=_verify),
+        Kind(name="latency", title="Latency", work=_latency),
         Kind(name="export-dense", title="Export in stock shapes", work=_export_dense),
         Kind(name="export-onnx", title="ONNX export", work=_export_onnx),
     )

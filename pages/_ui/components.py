@@ -10,10 +10,12 @@ import streamlit as st
 from obce_core.figures.cellmap import cell_map_assets
 from obce_core.figures.film import assets as film_assets
 from obce_core.figures.plangrid import plan_grid_assets
+from obce_core.figures.theme import frame_assets
 
 _MAP_CSS, _MAP_JS = cell_map_assets()
 _GRID_CSS, _GRID_JS = plan_grid_assets()
 _FILM_CSS, _FILM_JS = film_assets()
+_FRAME_CSS, _FRAME_JS = frame_assets()
 _map = st.components.v2.component("obce_cellmap", html='<div class="cellmap"></div>', css=_MAP_CSS, js=_MAP_JS)
 _grid = st.components.v2.component("obce_plangrid", html='<div class="plangrid"></div>', css=_GRID_CSS, js=_GRID_JS)
 _film = st.components.v2.component("obce_film", html='<div class="film"></div>', css=_FILM_CSS, js=_FILM_JS)
@@ -51,3 +53,13 @@ def plan_grid(data: Mapping[str, Any], *, key: str, revision: int, on_edit: Call
 def film(data: Mapping[str, Any], *, key: str) -> None:
     """Show a neuron's film."""
     _film(key=key, data=dict(data))
+
+
+_frame = st.components.v2.component(
+    "obce_frame", html='<div class="frame"><button type="button">Copy link</button></div>', css=_FRAME_CSS, js=_FRAME_JS
+)
+
+
+def link_and_mode(mode: str) -> None:
+    """Offer the address of this view, and run again when the system changes between light and dark."""
+    _frame(key="frame", data={"mode": mode}, on_mode_change=lambda: None)

@@ -1,15 +1,22 @@
-"""The quiet row under a figure: its picture as HTML, its data as CSV."""
+"""The quiet row under a figure: its picture as PNG, SVG and HTML, its data as CSV. What is made takes its time at the click."""
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import streamlit as st
 
+from obce_core.errors import ObceError
+from obce_core.figures.images import FORMATS, image_request, missing
+from pages._ui import frame, warm
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\0", "\r")
+
+Data = str | bytes | Callable[[], str | bytes]
 
 
 def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -22,20 +29,36 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return stream.getvalue()
 
 
-def row(name: str, *, csv_text: str | None = None, figure: Any = None, html: str | None = None) -> None:
-    """Offer what there is of a figure for download."""
-    columns = st.columns([1, 1, 6])
-    if csv_text is not None:
-        columns[0].download_button("CSV", csv_text, f"{name}.csv", "text/csv", key=f"csv-{name}", type="tertiary", on_click="ignore")
+def row(name: str, *, csv_text: Data | None = None, figure: Any = None, html: Data | None = None) -> None:
+    """Offer what there is of a figure for download; a callable is called at the click.
+
+    `figure` is a Plotly figure: it gives PNG, SVG and HTML. `html` is a whole page, for figures of our own.
+    """
+    offers: list[tuple[str, Data, str, str]] = []
+    lack = missing() if figure is not None else ""
     if figure is not None:
-        columns[1].download_button(
-            "HTML",
-            lambda: figure.to_html(include_plotlyjs=True),
-            f"{name}.html",
-            "text/html",
-            key=f"html-{name}",
-            type="tertiary",
-            on_click="ignore",
-        )
+        if not lack:
+            offers += [(label, _picture(figure, form), form, media) for form, (label, media) in FORMATS.items()]
+        html = html or (lambda: figure.to_html(include_plotlyjs=True, config={"displayModeBar": False}))
     if html is not None:
-        columns[1].download_button("HTML", html, f"{name}.html", "text/html", key=f"html-{name}", type="tertiary", on_click="ignore")
+        offers.append(("HTML", html, "html", "text/html"))
+    if csv_text is not None:
+        offers.append(("CSV", csv_text, "csv", "text/csv"))
+    with st.container(horizontal=True, gap="small"):
+        for label, data, suffix, media in offers:
+            st.download_button(label, data, f"{name}.{suffix}", media, key=f"{suffix}-{name}", type="tertiary", on_click="ignore")
+        if lack:
+            st.caption(lack)
+
+
+def _picture(figure: Any, form: str) -> Callable[[], bytes]:
+    """Draw when asked, in the warm worker; the page's thread knows the mode, the thread of the click does not."""
+    request, wait = (figure, form, frame.mode()), warm.waiter()
+
+    def draw() -> bytes:
+        answer = wait("image", image_request(*request[:2], mode=request[2]))
+        if answer.state != "done":
+            raise ObceError(answer.reason)
+        return base64.b64decode(answer.value)
+
+    return draw

@@ -11,7 +11,7 @@ from obce_core.components import TITLES
 from obce_core.figures.numbers import share
 from obce_core.figures.theme import DARK, LIGHT
 from obce_core.jobs import FINAL, list_runs
-from pages._ui import cached, drafts, nav, state
+from pages._ui import cached, components, drafts, nav, state
 
 _LOGO = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="96" height="24" viewBox="0 0 96 24">'
@@ -59,10 +59,17 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
 </style>
 """
 
+_LARGE = """
+<style>
+html { font-size: 19px !important; } .facts .value { font-size: 27px; } .note, .facts .name, .facts .more, .pick { font-size: 16px; }
+</style>
+"""
+"""For a projector: the base is 19 px, and what is measured in px grows alike."""
+
 
 def begin() -> None:
     """Set the styles and the logo; runs before every page."""
-    st.html(_STYLE)
+    st.html(_STYLE + (_LARGE if state.get().presentation else ""))
     st.logo(_LOGO, size="large")
     state.get()
 
@@ -100,9 +107,20 @@ def sidebar() -> None:
     state.write_address()
     with st.sidebar:
         st.html(f'<div class="pick">{_selection(chosen)}</div>')
+        st.toggle("Edge length", chosen.edge_length, key="edge-length", on_change=_switch, args=("edge_length", "edge-length"), help=_EDGE)
+        st.toggle("Presentation", chosen.presentation, key="presentation", on_change=_switch, args=("presentation", "presentation"))
+        components.link_and_mode(mode())
         running = [run for run in list_runs()[:20] if run.status().state not in FINAL]
         if running:
             nav.link("model" if running[0].kind == "compress" else "analysis", f"◐ {len(running)} running")
+
+
+_EDGE = "Off: radii, as in the paper. On: edge lengths, twice as long, as gudhi and ripser report them."
+
+
+def _switch(field: str, key: str) -> None:
+    """Set a switch of the state from its toggle."""
+    setattr(state.get(), field, bool(st.session_state[key]))
 
 
 def _selection(chosen: state.State) -> str:

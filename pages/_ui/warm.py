@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -20,6 +20,6 @@ def ask(task: str, arguments: Mapping[str, Any], *, priority: int = 1) -> Answer
     return _worker().ask(task, arguments, priority=priority)
 
 
-def wait(task: str, arguments: Mapping[str, Any]) -> Answer:
-    """Wait for the answer (a download that was clicked)."""
-    return _worker().wait(task, arguments)
+def waiter() -> Callable[[str, Mapping[str, Any]], Answer]:
+    """Return a function that asks and waits, for threads other than a page's (a download that was clicked)."""
+    return _worker().wait

@@ -1,0 +1,74 @@
+"""The Model page: not built, built, proven, timed, and one that is not of the plan under edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages_app import adopt, open_page, words
+
+from obce_core import compress
+from obce_core.jobs import create_run
+from obce_core.latency import measure_latency
+from obce_core.plan import intent_document, make_plan, resolve
+from obce_core.store import write_json
+
+
+@pytest.fixture
+def key(tiny_analysis: Any, cache: Path) -> str:
+    """Adopt the analysis, with a plan under edit."""
+    write_json(cache / "plans" / f"{tiny_analysis.id}.json", intent_document(make_plan(tiny_analysis, percentile=50).intent))
+    return adopt(tiny_analysis, cache)
+
+
+@pytest.fixture
+def built(key: str, tiny_analysis: Any) -> Any:
+    return compress(tiny_analysis, resolve(tiny_analysis, make_plan(tiny_analysis, percentile=50).intent), device="cpu")
+
+
+def test_a_plan_is_counted_before_it_is_built(key: str) -> None:
+    app = open_page("model", analysis=key)
+    shown = words(app)
+    assert not app.exception and not app.error
+    assert "of the encoder left" in shown and "not measured" in shown and "Layer by layer, before and after" in shown
+    assert [button.label for button in app.button if button.label == "Build"] == ["Build"]
+
+
+def test_a_built_model_shows_what_was_measured_and_nothing_else(key: str, built: Any) -> None:
+    app = open_page("model", analysis=key)
+    shown = words(app)
+    assert not app.exception and not app.error
+    assert f"cosine of <b>{built.fidelity.pooled:.3f}</b>" in shown
+    assert "Not measured. Both models run" in shown  # no latency yet
+    assert "the same function" not in shown  # no proof yet
+    assert app.query_params["model"] == built.folder.name
+    assert 'obce_core.load("obce-model")' in shown and str(built.folder) in shown
+
+
+def test_proof_and_latency_are_shown_once_they_were_run(key: str, built: Any, tiny_folder: Path) -> None:
+    from obce_core.jobs.worker import execute
+
+    options = {"model": str(built.folder), "against": str(tiny_folder), "device": "cpu"}
+    run, _ = create_run("verify", options, form=f"verify-{built.folder.name}")
+    execute(run)
+    measure_latency(built.folder, tiny_folder, batches=(1, 2), length=8, rounds=3, device="cpu")
+    shown = words(open_page("model", analysis=key))
+    tensors = (run.result() or {})["tensors"]
+    assert f"<b>the same function</b>: all {tensors} stored tensors equal the refolded ones" in shown
+    assert "Medians, 8 tokens a text, float32, cpu" in shown
+
+
+def test_another_plan_under_edit_leaves_the_chosen_model_and_says_so(key: str, built: Any, tiny_analysis: Any, cache: Path) -> None:
+    write_json(cache / "plans" / f"{key}.json", intent_document(make_plan(tiny_analysis, percentile=30).intent))
+    shown = words(open_page("model", analysis=key, model=built.folder.name))
+    assert "This model is not of the plan under edit." in shown
+    shown = words(open_page("model", analysis=key))
+    assert "not of the plan under edit" not in shown and "Other models" in shown
+
+
+def test_a_damaged_model_is_a_line(key: str, built: Any) -> None:
+    (built.folder / "obce.json").write_text("{}")
+    app = open_page("model", analysis=key)
+    assert not app.exception
+    assert "Traceback" not in words(app)
