@@ -13,6 +13,7 @@ from obce_core.components import COMPONENTS, CUTTABLE
 from obce_core.errors import ModelError, Offline, shorten
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.locate import CONFIG, PICKLES, SIDE_FILES, TOKENIZER_FILES, WEIGHTS, ModelSource, hub_name
+from obce_core.models.weights import FLOATS
 
 _SECONDS = 6.0
 """A server that is silent for longer is not waited for."""
@@ -155,8 +156,9 @@ def _lines(report: ModelReport) -> tuple[tuple[bool, str], ...]:
         lines.append((True, f"A tokenizer is there; texts of up to {report.config.get('max_position_embeddings', 512):,} tokens fit."))
     else:
         lines.append((False, "No tokenizer file is there: texts cannot be read with this model."))
-    if report.extra:
-        parts = list(dict.fromkeys(shorten(name.split(".")[0], 30) for name in report.extra))
+    floats = {report.family.strip_root(name) for name, info in report.tensors.items() if info.dtype in FLOATS}  # no index tables
+    parts = list(dict.fromkeys(shorten(name.split(".")[0], 30) for name in report.extra if name in floats))
+    if parts:
         lines.append((False, f"Also in the file, kept as it is and never cut: {', '.join(parts[:6])}."))
     if report.ignored:
         lines.append((False, f"Fields of config.json that change nothing here: {', '.join(report.ignored[:8])}."))

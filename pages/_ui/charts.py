@@ -17,3 +17,13 @@ def show(figure: Any, *, key: str, name: str = "", csv_text: Data | None = None)
     st.plotly_chart(shown, theme=None, config={"displayModeBar": False}, key=key)
     if name:
         downloads.row(name, figure=figure, csv_text=csv_text)
+
+
+def choose(figure: Any, *, key: str) -> list[Any] | None:
+    """Draw a figure whose points can be clicked; return the custom data of the one that was clicked, or None."""
+    shown = enlarge(figure) if state.get().presentation else figure
+    told = st.plotly_chart(
+        shown, theme=None, config={"displayModeBar": False}, key=key, on_select="rerun", selection_mode="points"
+    )  # fmt: skip
+    points = told["selection"]["points"]
+    return list(points[0]["customdata"]) if points else None
