@@ -56,7 +56,7 @@ function button(root, data, cell, height, tall) {
   const names = data.columns.map((column) => column.component);
   const element = make("button", "cell" + (cell.equal ? " equal" : "") + (cell.near ? " near" : "") + (data.flat ? " flat" : ""));
   element.type = "button";
-  element.style.height = `${height}px`;
+  element.style.height = `${(height / 15).toFixed(3)}rem`;
   element.dataset.layer = cell.layer;
   element.dataset.component = cell.component;
   element.setAttribute("role", "gridcell");

@@ -140,7 +140,7 @@ function dots(root) {
     svg.append(text(label, LEFT - 6, y(value) + 4, "end"));
     end = y(value);
   }
-  const radius = count > 1000 ? 1.6 : 2.4;
+  const radius = (count > 1000 ? 1.6 : 2.4) * root.large;
   for (const keep of ["0", "1"]) {
     const path = document.createElementNS(SVG, "path");
     let d = "";
@@ -184,7 +184,7 @@ function dots(root) {
     const what = `neuron ${data.neurons[i]}${head}`;
     const told = `${data.criterion} ${amount(data.scores[i])}, ${data.kept[i] === "1" ? "kept" : "cut"}`;
     root.told.textContent = tip ? "" : `${what}: ${told}`;
-    show(root, svg, across[i], at - 6, `${what}\n${told}`);
+    if (tip) show(root, svg, across[i], at - 6, `${what}\n${told}`);
   };
   const nearest = (event) => {
     const frame = svg.getBoundingClientRect();
@@ -198,8 +198,8 @@ function dots(root) {
     return best;
   };
   svg.addEventListener("pointermove", (event) => turn(nearest(event), true));
-  svg.addEventListener("pointerleave", () => turn(null));
-  svg.addEventListener("blur", () => turn(null));
+  svg.addEventListener("pointerleave", () => turn(null, true));
+  svg.addEventListener("blur", () => turn(null, false));
   svg.addEventListener("click", (event) => {
     const i = nearest(event);
     if (i !== null) root.open(data.neurons[i]);

@@ -31,13 +31,19 @@ def importance_map(analysis_id: str, criterion: str, aggregate: str, **chosen: A
     return cell_map(analysis(analysis_id), criterion, aggregate, **chosen)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False)
 def compared(first: str, second: str, criterion: str, aggregate: str, below: float) -> list[CellComparison]:
     """Compare two analyses cell by cell; raises AnalysisError."""
     return compare(analysis(first), analysis(second), criterion, aggregate=aggregate, below=below)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+def compared_cell(first: str, second: str, criterion: str, layer: int, component: str) -> CellComparison:
+    """Compare one cell of two analyses; raises AnalysisError."""
+    rows = compared(first, second, criterion, "median", 0.0)
+    return next(row for row in rows if (row.layer, row.component) == (layer, component))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
 def told_apart(first: str, second: str) -> list[str]:
     """Say what differs between two analyses."""
     return differences(analysis(first), analysis(second))
