@@ -146,8 +146,29 @@ class Analysis:
             return file.get_tensor(f"layer.{layer}.{component}")
 
     def neuron(self, layer: int, component: str, neuron: int) -> np.ndarray:
-        """Read one neuron's outputs over the texts, float32, shape (texts,); `neuron` is its original index."""
-        return self.outputs(layer, component)[:, self.position(layer, component, neuron)]
+        """Read one neuron's outputs over the texts, float32, shape (texts,); `neuron` is its original index.
+
+        Nothing else of its cell is held in memory, which matters where every token has a row.
+        """
+        from safetensors import safe_open
+
+        at = self.position(layer, component, neuron)
+        with safe_open(str(self._home / ACTIVATIONS), framework="numpy") as file:
+            return np.ascontiguousarray(file.get_slice(f"layer.{layer}.{component}")[:, at : at + 1][:, 0])
+
+    def cloud(self, layer: int, component: str, head: int | None = None) -> np.ndarray:
+        """Read the vector cloud of a component, or of one head of it: N points, float32, shape (texts, neurons).
+
+        Raises:
+            AnalysisError: no such layer, or no neuron is left of such a head.
+        """
+        outputs = self.outputs(layer, component)
+        if head is None:
+            return outputs
+        mine = [self.shape.head_of(component, int(neuron)) == head for neuron in self.neurons(layer, component)]
+        if not any(mine):
+            raise AnalysisError(f"Layer {layer} {component} has no neuron of head {head}.")
+        return np.ascontiguousarray(outputs[:, mine])
 
     def position(self, layer: int, component: str, neuron: int) -> int:
         """Return the place of a neuron, named by its original index, among those of its cell."""

@@ -30,18 +30,29 @@ def fidelity(
 
     The mean is over all of a text's tokens, [CLS] and [SEP] included, padding not.
     """
-    found: list[torch.Tensor] = []
+    found: list[tuple[torch.Tensor, torch.Tensor]] = []
     device = next(original.parameters()).device
     with torch.inference_mode():
         for batch in batches(encoded, batch_size, device):
             if cancelled is not None and cancelled():
                 raise Cancelled("Measuring the fidelity was cancelled.")
-            a, b = _hidden(original, batch), _hidden(smaller, batch)  # (batch, tokens, hidden)
-            weights = batch.mask.double().unsqueeze(-1)
-            count = weights.sum(1)
-            pair = [(a[:, 0], b[:, 0]), ((a * weights).sum(1) / count, (b * weights).sum(1) / count)]
-            found.append(torch.stack([torch.cosine_similarity(x, y, dim=-1) for x, y in pair]).cpu())
-    cosines = torch.cat(found, dim=1).numpy()  # (2, texts)
+            found.append((summaries(_hidden(original, batch), batch.mask), summaries(_hidden(smaller, batch), batch.mask)))
+    first, second = zip(*found, strict=True)
+    return compare(torch.cat(first, dim=1), torch.cat(second, dim=1))
+
+
+def summaries(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return each text's [CLS] and its mean over all tokens, float64, shape (2, batch, hidden).
+
+    `hidden` has shape (batch, tokens, hidden), `mask` (batch, tokens).
+    """
+    values, weights = hidden.double(), mask.double().unsqueeze(-1)
+    return torch.stack([values[:, 0], (values * weights).sum(1) / weights.sum(1)])
+
+
+def compare(first: torch.Tensor, second: torch.Tensor) -> Fidelity:
+    """Return the cosines between two models' summaries of the same texts, each of shape (2, texts, hidden)."""
+    cosines = torch.cosine_similarity(first, second, dim=-1).cpu().numpy()  # (2, texts)
     return Fidelity(
         texts=cosines.shape[1],
         cls=float(np.mean(cosines[0])),

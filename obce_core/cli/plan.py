@@ -100,17 +100,15 @@ def diff(
     """Compare two plans: neurons that only one of them cuts, cell by cell, and the sizes."""
     (a, source), (b, other) = _read(first, analysis), _read(second, analysis)
     from obce_core.plan import count
+    from obce_core.plan.compare import compare_plans
 
-    shape = source.shape
-    cells = {}
-    for layer in range(1, shape.layers + 1):
-        for name in CUTTABLE:
-            left, right = a.mask(layer, name, shape), b.mask(layer, name, shape)
-            if (left != right).any():
-                cells[f"layer {layer} {name}"] = {
-                    "only_first_cuts": int((~left & right).sum()),
-                    "only_second_cuts": int((left & ~right).sum()),
-                }
+    cells = {
+        f"layer {cell.layer} {cell.component}": {
+            "only_first_cuts": len(cell.only_first_cuts),
+            "only_second_cuts": len(cell.only_second_cuts),
+        }
+        for cell in compare_plans(source, a, b)
+    }
     sizes = [count(source, a), count(other, b)]
     if json:
         show({"cells": cells, "sizes": [asdict(size) for size in sizes]}, as_json=True)

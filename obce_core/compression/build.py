@@ -69,7 +69,7 @@ def compress(
         return read_compressed(target)
     if out is not None:
         check_target(target, overwrite=overwrite)
-    report = _same_model(source, model)
+    report = original_of(source, model)
     origin = read_origin(report) if report.layers else None
     predicts = chosen.intent.compensation.predicts
     steps = Steps("Compressing", source.shape.layers + 4 + (len(chosen.kept) if predicts else 0), progress, cancelled)
@@ -121,7 +121,12 @@ def compress(
     return read_compressed(target)
 
 
-def _same_model(analysis: Analysis, where: str | Path | ModelSource | None) -> ModelReport:
+def original_of(analysis: Analysis, where: str | Path | ModelSource | None = None) -> ModelReport:
+    """Find and check the model of an analysis; `where` says where it lies now, if it moved.
+
+    Raises:
+        ModelError: it is not there, or its weights are others.
+    """
     told = analysis.meta["model"]
     if where is None:
         source = locate(told["spec"], revision=told["revision"] or None)

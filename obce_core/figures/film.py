@@ -17,10 +17,15 @@ import numpy as np
 from jaxtyping import Float
 
 from obce_core.errors import BadInput
-from obce_core.topology import LineMerge, line_merges
+from obce_core.topology import ThinLine, thin_line
 
 _LONGEST = 400
 """Characters of a text that are shown; a longer one ends in an ellipsis."""
+
+MOST = 3000
+"""Points that a film shows; of a larger cloud it shows the last merges, exactly."""
+
+_FILES = ("film_tools.js", "film_pen.js", "film_reel.js", "film.js")
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -59,31 +64,36 @@ film({{ data, parentElement: document.querySelector("main"), setTriggerValue() {
 
 
 def assets() -> tuple[str, str]:
-    """Return the component's style sheet and script, as text: (css, js)."""
+    """Return the component's style sheet and script (one module), as text: (css, js)."""
     folder = resources.files("obce_core.figures")
-    return folder.joinpath("film.css").read_text("utf-8"), folder.joinpath("film.js").read_text("utf-8")
+    return folder.joinpath("film.css").read_text("utf-8"), "\n".join(folder.joinpath(name).read_text("utf-8") for name in _FILES)
 
 
 def film_data(
     values: Float[np.ndarray, " texts"],
-    texts: Sequence[str],
-    merges: Sequence[LineMerge] | None = None,
+    texts: Sequence[str] | None,
+    line: ThinLine | None = None,
     *,
     title: str = "",
-    topics: Sequence[str] | None = None,
+    noun: str = "text",
+    name: str = "",
 ) -> dict[str, Any]:
     """Collect what the film shows of one neuron, as plain lists and numbers that JSON can hold.
 
-    `values` are the neuron's outputs, one a text; `merges` those of `line_merges(values)`, computed if not given;
-    `topics` one word a text, which gives its dot a colour and a shape.
+    `values` are the neuron's outputs, one a text (None for `texts`: they are called "noun 1" and so on); `line` is
+    `thin_line(values, MOST)`, computed if not given. `name` is what the neuron is called beside another one, and in the
+    names of files that are saved.
 
-    Returns a dict: `n`; `values`, ascending; `order`, the text's index by place on the line; `texts` and `topics` (or
-    None) by text index, a text cut at 400 characters; `merges`, by growing radius, four parallel lists `radius`,
-    `first`, `gap`, `last` (places, as in `LineMerge`); `r_f`, the last radius, 0 for one text; `title`; `signature`,
-    which is equal for equal films and different for others.
+    Returns a dict: `n`, the points shown, of `total`; `values`, ascending; `order`, the text's index by place on the
+    line; `texts` by place on the line, cut at 400 characters; `merges`, by growing radius, four parallel lists `radius`,
+    `first`, `gap`, `last` (places, as in `LineMerge`); `start`, the radius at which the film begins, 0 unless points
+    were left out; `upto`, the texts before each point shown (None when all are shown); `r_f`, the last radius, 0 for
+    one text; `title`, `noun`, `name`; `signature`, which is equal for equal films and different for others.
+
+    Colours of the dots are added under `colour` (see `dot_colours`), a second film under `mate` (see `film_pair`).
 
     Raises:
-        BadInput: there is no value, or texts, topics or merges do not fit the values in number.
+        BadInput: there is no value, or texts or line do not fit the values in number.
         NotFinite: a value is NaN or inf.
 
     >>> film = film_data(np.array([4.0, 0.0, 1.0]), ["far", "zero", "one"])
@@ -94,28 +104,42 @@ def film_data(
     if outputs.ndim != 1 or outputs.size == 0:
         raise BadInput(f"A film needs one value a text, shape (N,) with N >= 1; found {outputs.shape}.")
     size = len(outputs)
-    for name, given, needed in (("texts", texts, size), ("topics", topics, size), ("merges", merges, size - 1)):
-        if given is not None and len(given) != needed:
-            raise BadInput(f"A film of {size} values needs {needed} {name}; found {len(given)}.")
-    order, computed = line_merges(outputs)
-    merges = computed if merges is None else merges
+    if texts is not None and len(texts) != size:
+        raise BadInput(f"A film of {size} values needs {size} texts; found {len(texts)}.")
+    line = thin_line(outputs, MOST) if line is None else line
+    if line.total != size:
+        raise BadInput(f"A film of {size} values needs merges of {size} points; found {line.total}.")
+    shown, merges = line.points.tolist(), line.merges
     film: dict[str, Any] = {
-        "n": size,
+        "n": len(shown),
+        "total": size,
         "title": _whole(title),
-        "values": outputs[order].astype(np.float64).tolist(),
-        "order": order.tolist(),
-        "texts": [_cut(_whole(text)) for text in texts],
-        "topics": None if topics is None else [_cut(_whole(topic)) for topic in topics],
+        "name": _whole(name),
+        "noun": noun,
+        "values": line.values.tolist(),
+        "order": shown,
+        "texts": [f"{noun} {at + 1:,}" if texts is None else _cut(_whole(texts[at])) for at in shown],
         "merges": {
-            "radius": [float(merge.radius) for merge in merges],
-            "first": [int(merge.first) for merge in merges],
-            "gap": [int(merge.gap) for merge in merges],
-            "last": [int(merge.last) for merge in merges],
+            "radius": [merge.radius for merge in merges],
+            "first": [merge.first for merge in merges],
+            "gap": [merge.gap for merge in merges],
+            "last": [merge.last for merge in merges],
         },
+        "start": line.start,
+        "upto": None if len(shown) == size else line.upto.tolist(),
         "r_f": float(merges[-1].radius) if merges else 0.0,
     }
-    film["signature"] = hashlib.sha256(json.dumps(film, sort_keys=True).encode("ascii")).hexdigest()[:16]
+    film["signature"] = _signature(film)
     return film
+
+
+def film_pair(first: dict[str, Any], second: dict[str, Any], distance: float) -> dict[str, Any]:
+    """Put a second film below the first, on one clock of the radius, with the bottleneck distance of their diagrams."""
+    return {**first, "mate": second, "distance": distance, "signature": _signature([first["signature"], second["signature"]])}
+
+
+def _signature(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()[:16]
 
 
 def film_html(data: dict[str, Any], title: str) -> str:

@@ -9,16 +9,19 @@ export default function (component) {
   if (!root || !data) return;
   root.send = (values) => setStateValue("edit", { rev: data.rev, cells: values });
   root.linked = data.linked;
+  root.classList.toggle("large", Boolean(data.large));
   if (root.shape !== data.shape) {
     root.shape = data.shape;
     root.picked = new Set();
+    root.anchor = null;
     build(root, data);
   }
   if (root.rev !== data.rev) {
     root.rev = data.rev;
+    clearTimeout(root.timer);
     root.values = Object.fromEntries(data.cells.map((cell) => [key(cell), cell.percentile]));
   }
-  root.kept = Object.fromEntries(data.cells.map((cell) => [key(cell), [cell.percentile, cell.kept]]));
+  root.told = Object.fromEntries(data.cells.map((cell) => [key(cell), cell]));
   paint(root);
 }
 
@@ -27,7 +30,7 @@ const key = (cell) => `${cell.layer}.${cell.component}`;
 function build(root, data) {
   root.replaceChildren();
   root.cells = new Map();
-  root.widths = Object.fromEntries(data.cells.map((cell) => [key(cell), cell.width]));
+  root.titles = Object.fromEntries(data.columns.map((column) => [column.component, column.name]));
   root.equal = new Set(data.cells.filter((cell) => cell.equal).map(key));
   root.order = data.layers.map((layer) => data.columns.map((column) => `${layer}.${column.component}`));
   root.append(tools(root), grid(root, data));
@@ -35,12 +38,16 @@ function build(root, data) {
 
 function tools(root) {
   const box = make("div", "tools");
+  box.setAttribute("role", "toolbar");
+  box.setAttribute("aria-label", "Percentile of the selected cells");
   root.count = make("span", "count");
   root.value = make("span", "value");
+  root.count.setAttribute("aria-live", "polite");
   const marks = make("div", "marks");
   for (const mark of [0, ...MARKS]) {
     const button = make("button", "", mark ? `P${mark}` : "–");
     button.type = "button";
+    button.mark = mark;
     button.title = mark ? `Remove the ${mark} % with the smallest scores` : "Leave these cells whole";
     button.addEventListener("click", () => set(root, mark));
     marks.append(button);
@@ -53,39 +60,73 @@ function tools(root) {
     clearTimeout(root.timer);
     root.timer = setTimeout(() => root.send({ ...root.values }), 120);
   });
-  const all = make("button", "", "Select all");
+  root.number = make("input", "number");
+  Object.assign(root.number, { type: "text", inputMode: "decimal", maxLength: 5, placeholder: "P…", autocomplete: "off" });
+  root.number.title = "Type a percentile from 0 to below 100, then Enter";
+  root.number.setAttribute("aria-label", "Type a percentile");
+  root.number.addEventListener("keydown", (event) => event.key === "Enter" && root.number.blur());
+  root.number.addEventListener("change", () => {
+    const wanted = Number(root.number.value.trim().replace(/^p/i, "").replace(",", "."));
+    const right = root.number.value.trim() !== "" && wanted >= 0 && wanted < 100;
+    root.number.classList.toggle("wrong", !right);
+    root.number.setAttribute("aria-invalid", String(!right));
+    if (right) set(root, wanted);
+  });
+  const all = make("button", "all", "Select all");
   all.type = "button";
   all.addEventListener("click", () => select(root, root.order.flat(), false));
-  box.append(root.count, root.value, marks, root.slider, all);
+  box.append(root.count, root.value, marks, root.slider, root.number, all);
   root.buttons = [...marks.children];
   return box;
 }
 
 function grid(root, data) {
-  const box = make("div", "grid" + (data.layers.length > 12 ? " low" : ""));
+  const low = data.layers.length > 12;
+  const box = make("div", "grid" + (low ? " low" : ""));
   box.setAttribute("role", "grid");
   box.setAttribute("aria-multiselectable", "true");
   box.setAttribute("aria-label", "Percentile by layer and component");
-  box.style.gridTemplateColumns = `44px repeat(${data.columns.length}, minmax(0, 1fr))`;
-  box.append(make("div", "corner", "layer"));
+  box.style.gridTemplateColumns = `44px repeat(${data.columns.length}, minmax(0, 1fr)) repeat(${data.locked.length}, minmax(20px, 42px))`;
+  const heads = line(box);
+  const corner = make("div", "corner", "layer");
+  corner.setAttribute("role", "columnheader");
+  heads.append(corner);
   for (const column of data.columns) {
     const head = make("button", "head");
     head.type = "button";
-    head.title = `Select ${column.title} in every layer`;
+    head.setAttribute("role", "columnheader");
+    head.title = `Select ${column.name} in every layer`;
     const chip = make("span", "chip");
     chip.style.background = hue(column);
     head.append(chip, make("span", "", column.title));
     head.addEventListener("click", (event) => select(root, root.order.flat().filter((k) => k.endsWith("." + column.component)), event.shiftKey));
-    box.append(head);
+    heads.append(head);
+  }
+  for (const name of data.locked) {
+    const head = make("div", "lock");
+    head.setAttribute("role", "columnheader");
+    head.title = `${name} is locked: it feeds a residual sum and cannot be cut`;
+    head.setAttribute("aria-label", head.title);
+    head.append(padlock());
+    heads.append(head);
   }
   const height = data.layers.length <= 6 ? 56 : data.layers.length <= 12 ? 44 : 28;
   data.layers.forEach((layer, i) => {
+    const cells = line(box);
     const row = make("button", "row", String(layer));
     row.type = "button";
+    row.setAttribute("role", "rowheader");
     row.title = `Select layer ${layer}`;
     row.addEventListener("click", (event) => select(root, root.order[i], event.shiftKey));
-    box.append(row);
-    for (const column of data.columns) box.append(cell(root, `${layer}.${column.component}`, column, height));
+    cells.append(row);
+    for (const column of data.columns) cells.append(cell(root, `${layer}.${column.component}`, column, height));
+    for (const name of data.locked) {
+      const grey = make("div", "locked");
+      grey.setAttribute("role", "gridcell");
+      grey.setAttribute("aria-disabled", "true");
+      grey.setAttribute("aria-label", `Layer ${layer}, ${name}: locked`);
+      cells.append(grey);
+    }
   });
   document.addEventListener("pointerup", () => (root.dragging = null));
   return box;
@@ -98,15 +139,15 @@ function cell(root, name, column, height) {
   element.style.height = `${height}px`;
   element.dataset.name = name;
   element.setAttribute("role", "gridcell");
-  element.label = make("span", "", equal ? "all equal" : "");
+  element.label = make("span", "label", equal ? "all equal" : "");
   element.append(element.label);
   if (!equal) {
-    element.stay = make("span", "kept");
+    element.close = make("span", "cosine");
     const bar = make("span", "bar");
     element.fill = document.createElement("i");
     element.fill.style.background = hue(column);
     bar.append(element.fill);
-    element.append(element.stay, bar);
+    element.append(element.close, bar);
     element.addEventListener("pointerdown", (event) => {
       if (event.button) return;
       root.dragging = event.shiftKey && root.anchor ? root.anchor : name;
@@ -123,12 +164,20 @@ function press(root, name, event) {
   const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
   if (step) {
     event.preventDefault();
-    const [row, column] = place(root, name);
-    const next = root.order[row + step[0]]?.[column + step[1]];
-    if (!next || root.equal.has(next)) return;
+    let [row, column] = place(root, name);
+    let next;
+    do {
+      [row, column] = [row + step[0], column + step[1]];
+      next = root.order[row]?.[column];
+    } while (next && root.equal.has(next));
+    if (!next) return;
     const anchor = event.shiftKey ? root.anchor ?? name : next;
     select(root, between(root, anchor, next), false, anchor);
     root.cells.get(next).focus();
+  } else if (event.ctrlKey || event.metaKey || event.altKey) {
+    if (event.key !== "a" || event.altKey) return;
+    event.preventDefault();
+    select(root, root.order.flat(), false, name);
   } else if (/^[0-9]$/.test(event.key)) {
     event.preventDefault();
     const now = Date.now();
@@ -138,10 +187,10 @@ function press(root, name, event) {
   } else if (["Delete", "Backspace"].includes(event.key)) {
     event.preventDefault();
     set(root, 0);
-  } else if (["-", "+"].includes(event.key)) {
+  } else if (["-", "−", "+"].includes(event.key)) {
     event.preventDefault();
     const by = event.key === "+" ? 5 : -5;
-    for (const one of reach(root)) root.values[one] = Math.max(0, Math.min(99, (root.values[one] ?? 0) + by));
+    for (const one of reach(root)) root.values[one] = Math.max(0, Math.min(95, (root.values[one] ?? 0) + by));
     paint(root);
     root.send({ ...root.values });
   }
@@ -165,6 +214,8 @@ function select(root, names, add, anchor) {
   if (!add) root.picked.clear();
   for (const name of names) if (!root.equal.has(name)) root.picked.add(name);
   root.anchor = anchor ?? root.dragging ?? names[0];
+  root.number.value = "";
+  root.number.classList.remove("wrong");
   paint(root);
 }
 
@@ -187,34 +238,70 @@ function set(root, percentile, send = true) {
 }
 
 function paint(root) {
+  let first = true;
   for (const [name, element] of root.cells) {
     const picked = root.picked.has(name);
+    const told = root.told[name];
     element.setAttribute("aria-selected", String(picked));
     if (root.equal.has(name)) {
       element.tabIndex = -1;
-      element.setAttribute("aria-label", `${words(name)}: every text gives the same value, cannot be cut`);
+      describe(element, `${words(root, name)}: every text gives the same value, so its neurons cannot be ranked`);
       continue;
     }
     const percentile = root.values[name] ?? 0;
-    const [known, kept] = root.kept[name];
-    const stay = known === percentile ? kept : Math.round(root.widths[name] * (1 - percentile / 100));
-    const whole = stay === root.widths[name];
-    element.tabIndex = picked || (!root.picked.size && element === root.cells.values().next().value) ? 0 : -1;
+    const known = told.percentile === percentile;
+    const stay = known ? told.kept : Math.round(told.width * (1 - percentile / 100));
+    const whole = stay === told.width && !percentile;
+    element.tabIndex = picked || (!root.picked.size && first) ? 0 : -1;
+    first = false;
     element.classList.toggle("whole", whole);
-    element.label.textContent = percentile ? `P${percentile}` : whole ? "–" : "by hand";
-    element.stay.textContent = whole ? "" : stay.toLocaleString("en-US");
-    element.fill.style.width = `${(100 * stay) / root.widths[name]}%`;
-    element.setAttribute("aria-label", `${words(name)}: ${percentile ? `P${percentile}` : "whole"}, ${stay} of ${root.widths[name]} stay`);
+    element.label.textContent = percentile ? `P${percentile}${told.hands ? "*" : ""}` : whole ? "–" : "by hand";
+    element.fill.style.width = `${(100 * stay) / told.width}%`;
+    element.close.textContent = whole ? "" : told.cosine;
+    element.close.classList.toggle("old", !known || told.old);
+    const close = whole ? "" : known ? `. ${told.told}` : ". Cosine not measured yet";
+    const hands = told.hands ? `, ${told.hands} chosen by hand` : "";
+    describe(element, `${words(root, name)}: ${percentile ? `P${percentile}` : "whole"}, ${stay} of ${told.width} stay${hands}${close}`);
   }
   const values = new Set([...root.picked].map((name) => root.values[name] ?? 0));
-  root.count.textContent = root.picked.size ? `${root.picked.size} cell${root.picked.size > 1 ? "s" : ""}` : "no cell";
-  root.value.textContent = values.size === 1 ? ([...values][0] ? `P${[...values][0]}` : "whole") : values.size ? "mixed" : "";
-  if (values.size === 1 && document.activeElement !== root.slider) root.slider.value = [...values][0];
-  for (const control of [...root.buttons, root.slider]) control.disabled = !root.picked.size;
+  const same = values.size === 1 ? [...values][0] : null;
+  root.count.textContent = root.picked.size ? `${root.picked.size} cell${root.picked.size > 1 ? "s" : ""}` : "Select cells";
+  root.value.textContent = same !== null ? (same ? `P${same}` : "whole") : values.size ? "mixed" : "";
+  if (same !== null && focused(root) !== root.slider) root.slider.value = same;
+  for (const button of root.buttons) button.setAttribute("aria-pressed", String(button.mark === same));
+  for (const control of [...root.buttons, root.slider, root.number]) control.disabled = !root.picked.size;
 }
 
-const words = (name) => `Layer ${name.split(".")[0]}, ${name.split(".")[1]}`;
+function describe(element, text) {
+  if (element.title === text) return;
+  element.title = text;
+  element.setAttribute("aria-label", text);
+}
+
+const focused = (root) => root.getRootNode().activeElement;
+const words = (root, name) => `Layer ${name.split(".")[0]}, ${root.titles[name.split(".")[1]]}`;
 const hue = (column) => `light-dark(${column.light}, ${column.dark})`;
+
+function line(box) {
+  const row = make("div", "line");
+  row.setAttribute("role", "row");
+  box.append(row);
+  return row;
+}
+
+function padlock() {
+  const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  for (const [name, value] of Object.entries({ viewBox: "0 0 16 16", width: 12, height: 12, "aria-hidden": "true" })) picture.setAttribute(name, value);
+  for (const [tag, of] of [
+    ["path", { d: "M5 7V5a3 3 0 0 1 6 0v2", fill: "none", stroke: "currentColor", "stroke-width": 1.8 }],
+    ["rect", { x: 3, y: 7, width: 10, height: 7, rx: 1, fill: "currentColor" }],
+  ]) {
+    const part = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(of)) part.setAttribute(name, value);
+    picture.append(part);
+  }
+  return picture;
+}
 
 function make(tag, name, text) {
   const element = document.createElement(tag);

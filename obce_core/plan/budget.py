@@ -55,6 +55,11 @@ class Budget:
         """Parameters of the whole stored model that are left, as a share of the original's."""
         return self.parameters_left / self.parameters
 
+    @property
+    def flops_share(self) -> float:
+        """FLOPs of the layers that are left, as a share of the original's."""
+        return self.flops_left / self.flops
+
 
 def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_LENGTH) -> Budget:
     """Count a plan on its analysis; without a plan, the original.
@@ -65,7 +70,7 @@ def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_L
     now = [stored_widths(analysis, layer) for layer in range(1, shape.layers + 1)]
     after = now if plan is None else plan_widths(analysis, plan)
     tensors = original_tensors(analysis)
-    cut = sum(_layer_parameters(b, shape) - _layer_parameters(a, shape) for b, a in zip(now, after, strict=True))
+    cut = sum(layer_parameters(b, shape) - layer_parameters(a, shape) for b, a in zip(now, after, strict=True))
     layers = analysis.family.layers + "."
     encoder = sum(math.prod(size) for name, size in tensors.items() if name.startswith(layers))
     total = sum(math.prod(size) for size in tensors.values())
@@ -137,5 +142,6 @@ def file_bytes(tensors: Mapping[str, tuple[int, ...]]) -> int:
     return 8 + length + (-length) % 8 + at
 
 
-def _layer_parameters(widths: LayerWidths, shape: EncoderShape) -> int:
+def layer_parameters(widths: LayerWidths, shape: EncoderShape) -> int:
+    """Count the parameters of a layer's six linear maps."""
     return int(sum(math.prod(size) for size in stored_shapes(widths, shape).values()))

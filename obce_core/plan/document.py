@@ -61,6 +61,22 @@ def render(plan: Plan, *, yaml: bool = False) -> str:
     return _pretty(to_document(plan)) + "\n"
 
 
+def render_intent(intent: Intent) -> str:
+    """Render an intent as the text of a JSON file, for `obce plan --from`."""
+    return _pretty(intent_document(intent)) + "\n"
+
+
+def fits_yaml(plan: Plan) -> bool:
+    """Say, without rendering it, whether a plan's YAML surely stays below the limit of a YAML file."""
+    size = 8_000 + sum(len(hand.neurons) * 8 + 8 * len(hand.reason) + 200 for hand in (*plan.intent.keep, *plan.intent.drop))
+    for row in plan.kept.values():
+        for mask in row.values():
+            edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))  # where a run of kept neurons begins or ends
+            pairs = int(np.count_nonzero(edges[1::2] - edges[::2] > 1))
+            size += 13 * (len(edges) // 2 - pairs) + 21 * pairs + 40  # "      - 1234" and "      - [1234, 1235]", each with a line's end
+    return size < MAX_PLAN_YAML_BYTES
+
+
 def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None:
     """Write a plan file; the suffix chooses JSON or YAML.
 

@@ -55,7 +55,7 @@ def sorted_blocks(outputs: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     texts, neurons = outputs.shape
     step = max(1, _BLOCK_BYTES // max(1, texts * outputs.itemsize))
     for start in range(0, neurons, step):
-        block = np.ascontiguousarray(outputs[:, start : start + step].T)
+        block = np.array(outputs[:, start : start + step].T, order="C")  # always a copy: what was given stays as it was
         block.sort(axis=1)
         # NaN sorts to the end, -inf to the start: two columns tell whether all is finite.
         if texts and not (np.isfinite(block[:, -1]).all() and np.isfinite(block[:, 0]).all()):
@@ -99,17 +99,19 @@ def line_merges(values: Float[np.ndarray, " texts"]) -> tuple[Int[np.ndarray, " 
     if not np.isfinite(values).all():
         raise NotFinite(f"{int((~np.isfinite(values)).sum())} outputs are NaN or inf.")
     order = np.argsort(values, kind="stable")
-    ordered = values[order].astype(np.float64)
-    gaps = np.diff(ordered)
-    first = list(range(len(values)))  # by the last point of an interval: its first
-    last = list(range(len(values)))  # by the first point of an interval: its last
+    return order, join(np.diff(values[order].astype(np.float64)) / 2, order)
+
+
+def join(radii: Float[np.ndarray, " merges"], order: Int[np.ndarray, " texts"]) -> tuple[LineMerge, ...]:
+    """Merge points on a line by growing radius; `radii` says when each, in its order, becomes one with the next."""
+    first = list(range(len(order)))  # by the last point of an interval: its first
+    last = list(range(len(order)))  # by the first point of an interval: its last
     merges = []
-    for gap in np.argsort(gaps, kind="stable"):
-        gap = int(gap)
+    for gap in np.argsort(radii, kind="stable").tolist():
         start, end = first[gap], last[gap + 1]
         merges.append(
             LineMerge(
-                radius=float(gaps[gap]) / 2,
+                radius=float(radii[gap]),
                 left=int(order[gap]),
                 right=int(order[gap + 1]),
                 first=start,
@@ -118,4 +120,4 @@ def line_merges(values: Float[np.ndarray, " texts"]) -> tuple[Int[np.ndarray, " 
             )
         )
         first[end], last[start] = start, end
-    return order, tuple(merges)
+    return tuple(merges)

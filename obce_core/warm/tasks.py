@@ -59,11 +59,28 @@ def _image(arguments: Mapping[str, Any], memory: Memory) -> str:
     return base64.b64encode(drawn).decode("ascii")
 
 
+def _preview(arguments: Mapping[str, Any], memory: Memory) -> dict[str, Any]:
+    """Measure a plan, or some of its cells, on held-out texts (see `obce_core.preview.measure.answer`)."""
+    from obce_core.preview.measure import answer
+
+    return answer(arguments, memory)
+
+
+def _umap(arguments: Mapping[str, Any], memory: Memory) -> dict[str, Any]:
+    """Lay out a vector cloud (see `obce_core.warm.project.umap_points`)."""
+    from obce_core.warm.project import umap_points
+
+    return umap_points(arguments, memory)
+
+
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         Task(name="preheat", work=_preheat, limit=120),
         Task(name="image", work=_image, limit=60),
+        Task(name="preview_plan", work=_preview, limit=300),
+        Task(name="preview_cell", work=_preview, limit=300),
+        Task(name="umap", work=_umap, limit=180),
     )
 }
 

@@ -12,11 +12,16 @@ import streamlit as st
 from obce_core import settings
 from obce_core.analysis import Analysis, Saved, list_saved, read_analysis
 from obce_core.comparison import CellComparison, compare, differences
+from obce_core.compression.result import Fidelity
 from obce_core.errors import ObceError
 from obce_core.figures.cellmap import cell_map
 from obce_core.models import Preview, preview_model
 from obce_core.plan import Budget, Intent, Plan, count, preset, resolve
+from obce_core.plan.next_cuts import NextCut, next_cuts
+from obce_core.plan.parts import of_layer
+from obce_core.preview import read_preview
 from obce_core.texts import Texts, load_texts, text_columns
+from obce_core.topology import Interval, Principal, barcode, bootstrap_r_f, most_isolated, principal, r_f_without
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -104,6 +109,31 @@ def outputs(analysis_id: str, layer: int, component: str) -> np.ndarray:
     return analysis(analysis_id).outputs(layer, component)
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def neuron(analysis_id: str, layer: int, component: str, neuron: int) -> np.ndarray:
+    """Read the cloud of one neuron, shape (texts,)."""
+    return analysis(analysis_id).neuron(layer, component, neuron)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def fragile(analysis_id: str, layer: int, component: str, neuron_index: int) -> tuple[int, float, Interval | None]:
+    """Return a neuron's most isolated text, its r_f without that text, and the bootstrap interval of its r_f.
+
+    There is no interval where the points are tokens: those of one text do not vary on their own.
+    """
+    source = analysis(analysis_id)
+    values = neuron(analysis_id, layer, component, neuron_index)
+    alone = most_isolated(values)
+    return alone, r_f_without(values, alone), None if source.meta["tokens"] == "all" else bootstrap_r_f(values)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def vector_cloud(analysis_id: str, layer: int, component: str, head: int | None) -> tuple[Principal, np.ndarray, int]:
+    """Return a vector cloud's first two principal components, the deaths of its barcode as radii, and its dimension."""
+    points = analysis(analysis_id).cloud(layer, component, head)
+    return principal(points), barcode(points).deaths, points.shape[1]
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _resolved(analysis_id: str, key: str, _intent: Intent) -> tuple[Plan, Budget]:
     source = analysis(analysis_id)
@@ -117,6 +147,41 @@ def resolved(analysis_id: str, intent: Intent) -> tuple[Plan, Budget]:
     from obce_core.store import digest
 
     return _resolved(analysis_id, digest(intent_document(intent)), intent)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _next_cuts(analysis_id: str, layer: int, key: str, linked: bool, _intent: Intent) -> list[NextCut]:
+    return next_cuts(analysis(analysis_id), _intent, linked=linked, layers=[layer])
+
+
+def next_steps(analysis_id: str, intent: Intent, *, linked: bool) -> list[NextCut]:
+    """List the next step of every cell; an edit recounts the layers that it changed."""
+    from obce_core.plan import intent_document
+    from obce_core.store import digest
+
+    found = []
+    for layer in range(1, analysis(analysis_id).shape.layers + 1):
+        part = of_layer(intent, layer)
+        found += _next_cuts(analysis_id, layer, digest(intent_document(part)), linked, part)
+    return found
+
+
+@st.cache_resource(show_spinner=False)
+def _previews() -> dict[str, Fidelity]:
+    return {}
+
+
+def preview(key: str) -> Fidelity | None:
+    """Return what was measured under a key, or None."""
+    known = _previews()
+    if key not in known and (found := read_preview(key)) is not None:
+        known[key] = found
+    return known.get(key)
+
+
+def learnt(key: str, found: Fidelity) -> Fidelity:
+    """Remember what was measured under a key, and return it."""
+    return _previews().setdefault(key, found)
 
 
 def paper(analysis_id: str) -> tuple[Plan, Budget, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Our own components, mounted: the cell map, one cell, the plan grid and the film. Their files lie in `obce_core/figures`."""
+"""Our own components, mounted: the cell map, one cell, the plan grid, the film, the lessons' figures; files in `obce_core/figures`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,31 @@ import streamlit as st
 
 from obce_core.figures.cellmap import cell_map_assets
 from obce_core.figures.cellview import cell_view_assets
+from obce_core.figures.field import field_assets
 from obce_core.figures.film import assets as film_assets
+from obce_core.figures.gapline import gap_line_assets
+from obce_core.figures.nextcuts import next_cut_assets
 from obce_core.figures.plangrid import plan_grid_assets
 from obce_core.figures.theme import frame_assets
+from obce_core.figures.threshold import threshold_assets
 
 _MAP_CSS, _MAP_JS = cell_map_assets()
 _CELL_CSS, _CELL_JS = cell_view_assets()
 _GRID_CSS, _GRID_JS = plan_grid_assets()
+_NEXT_CSS, _NEXT_JS = next_cut_assets()
 _FILM_CSS, _FILM_JS = film_assets()
 _FRAME_CSS, _FRAME_JS = frame_assets()
+_FIELD_CSS, _FIELD_JS = field_assets()
+_GAPS_CSS, _GAPS_JS = gap_line_assets()
+_THRESHOLD_CSS, _THRESHOLD_JS = threshold_assets()
 _map = st.components.v2.component("obce_cellmap", html='<div class="cellmap"></div>', css=_MAP_CSS, js=_MAP_JS)
 _cell = st.components.v2.component("obce_cellview", html='<div class="cellview"></div>', css=_CELL_CSS, js=_CELL_JS)
+_next = st.components.v2.component("obce_nextcuts", html='<div class="nextcuts"></div>', css=_NEXT_CSS, js=_NEXT_JS)
 _grid = st.components.v2.component("obce_plangrid", html='<div class="plangrid"></div>', css=_GRID_CSS, js=_GRID_JS)
 _film = st.components.v2.component("obce_film", html='<div class="film"></div>', css=_FILM_CSS, js=_FILM_JS)
+_field = st.components.v2.component("obce_field", html='<div class="field"></div>', css=_FIELD_CSS, js=_FIELD_JS)
+_gaps = st.components.v2.component("obce_gapline", html='<div class="gapline"></div>', css=_GAPS_CSS, js=_GAPS_JS)
+_threshold = st.components.v2.component("obce_threshold", html='<div class="threshold"></div>', css=_THRESHOLD_CSS, js=_THRESHOLD_JS)
 
 
 def cell_map(data: Mapping[str, Any], *, key: str, selected: tuple[int, str], on_select: Callable[[int, str], None]) -> None:
@@ -67,9 +79,34 @@ def plan_grid(data: Mapping[str, Any], *, key: str, revision: int, on_edit: Call
     _grid(key=key, data={**data, "rev": revision, "shape": shape}, on_edit_change=changed)
 
 
-def film(data: Mapping[str, Any], *, key: str) -> None:
-    """Show a neuron's film."""
-    _film(key=key, data=dict(data))
+def next_cut_list(data: Mapping[str, Any], *, key: str, revision: str, on_apply: Callable[[int], None]) -> None:
+    """Show the cheapest next cuts; `on_apply` hears of a click, with the cut's place in its list."""
+
+    def changed() -> None:
+        value = (st.session_state.get(key) or {}).get("apply")
+        if value and value["rev"] == revision:
+            on_apply(int(value["place"]))
+
+    _next(key=key, data={**data, "rev": revision}, on_apply_change=changed)
+
+
+def film(
+    data: Mapping[str, Any], *, key: str, on_step: Callable[[int], None] | None = None, on_edge: Callable[[bool], None] | None = None
+) -> None:
+    """Show a neuron's film; `on_step` hears of [ and ] (-1 and 1), `on_edge` of the switch between radii and edge lengths."""
+
+    def stepped() -> None:
+        value = (st.session_state.get(key) or {}).get("step")
+        if on_step is not None and value in (-1, 1):
+            on_step(int(value))
+
+    def switched() -> None:
+        value = (st.session_state.get(key) or {}).get("edge")
+        if on_edge is not None and isinstance(value, bool):
+            on_edge(value)
+
+    events = [name for name, hears in (("step", on_step), ("edge", on_edge)) if hears is not None]
+    _film(key=key, data={**data, "events": events}, on_step_change=stepped, on_edge_change=switched)
 
 
 _frame = st.components.v2.component(
@@ -80,3 +117,30 @@ _frame = st.components.v2.component(
 def link_and_mode(mode: str) -> None:
     """Offer the address of this view, and run again when the system changes between light and dark."""
     _frame(key="frame", data={"mode": mode}, on_mode_change=lambda: None)
+
+
+def field(data: Mapping[str, Any], *, key: str, revision: int, on_edit: Callable[[Mapping[str, Any]], None]) -> None:
+    """Show the lessons' field of points; `on_edit` hears of points, radius and simplices after every change."""
+    shape = "by hand" if data["radius"] is None else "by radius"
+    _field(key=key, data={**data, "rev": revision, "shape": shape}, on_edit_change=_heard(key, "edit", revision, on_edit))
+
+
+def gap_line(data: Mapping[str, Any], *, key: str, revision: str, on_move: Callable[[Mapping[str, Any]], None]) -> None:
+    """Show a neuron's outputs on a line; `on_move` hears of the radius, in percent of r_f."""
+    _gaps(key=key, data={**data, "rev": revision}, on_percent_change=_heard(key, "percent", revision, on_move))
+
+
+def threshold(data: Mapping[str, Any], *, key: str, revision: str, on_move: Callable[[Mapping[str, Any]], None]) -> None:
+    """Show a cell's scores with a percentile to drag; `on_move` hears of it."""
+    _threshold(key=key, data={**data, "rev": revision}, on_percentile_change=_heard(key, "percentile", revision, on_move))
+
+
+def _heard(key: str, name: str, revision: object, tell: Callable[[Mapping[str, Any]], None]) -> Callable[[], None]:
+    """Pass on what a component says, unless it speaks of what has been replaced since."""
+
+    def changed() -> None:
+        value = (st.session_state.get(key) or {}).get(name)
+        if value and value.get("rev") == revision:
+            tell(value)
+
+    return changed

@@ -1,13 +1,14 @@
-"""The plan under edit: undo, redo, and a copy on disk after every edit, so that a reload loses nothing."""
+"""The plan under edit: each visitor's own, with undo and redo; a copy on disk after every edit, so that a reload loses nothing.
+
+Two tabs on one analysis edit two drafts. The copy on disk is the newest, and no tab writes over what it has not seen: the
+Plan page then asks which one to go on with.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from obce_core import settings
-from obce_core.errors import ObceError
-from obce_core.plan import Intent, intent_document, parse_document, parse_intent
-from obce_core.store import check_name, write_json
+from obce_core.plan import Intent
+from obce_core.plan.drafts import Draft, read_draft, write_draft
+from obce_core.plan.hands import choose_neuron, release_neuron
 from pages._ui import state
 
 _LIMIT = 200
@@ -17,8 +18,10 @@ def current(analysis_id: str) -> Intent:
     """Return the intent under edit for an analysis."""
     chosen = state.get()
     if analysis_id not in chosen.intents:
-        chosen.intents[analysis_id] = [_read(analysis_id)]
+        found = read_draft(analysis_id)
+        chosen.intents[analysis_id] = [found.intent]
         chosen.places[analysis_id] = 0
+        chosen.stamps[analysis_id] = found.stamp
     return chosen.intents[analysis_id][chosen.places[analysis_id]]
 
 
@@ -32,7 +35,7 @@ def edit(analysis_id: str, intent: Intent, *, from_grid: bool = False) -> None:
     chosen.intents[analysis_id], chosen.places[analysis_id] = history, len(history) - 1
     if not from_grid:
         chosen.revision += 1
-    _write(analysis_id, intent)
+    _save(analysis_id)
 
 
 def can(analysis_id: str, step: int) -> bool:
@@ -48,20 +51,55 @@ def move(analysis_id: str, step: int) -> None:
         chosen = state.get()
         chosen.places[analysis_id] += step
         chosen.revision += 1
-        _write(analysis_id, current(analysis_id))
+        _save(analysis_id)
 
 
-def _path(analysis_id: str) -> Path:
-    return settings.cache_dir() / "plans" / f"{check_name(analysis_id)}.json"
+def keep(analysis_id: str, layer: int, component: str, neuron: int, reason: str = "") -> None:
+    """Keep a neuron whatever its percentile says; raises PlanError where that cannot be."""
+    edit(analysis_id, choose_neuron(current(analysis_id), "keep", layer, component, neuron, reason))
 
 
-def _read(analysis_id: str) -> Intent:
-    try:
-        path = _path(analysis_id)
-        return parse_intent(parse_document(path.read_bytes(), path.name))
-    except (OSError, ObceError):
-        return Intent()
+def drop(analysis_id: str, layer: int, component: str, neuron: int, reason: str = "") -> None:
+    """Drop a neuron whatever its percentile says; raises PlanError where that cannot be."""
+    edit(analysis_id, choose_neuron(current(analysis_id), "drop", layer, component, neuron, reason))
 
 
-def _write(analysis_id: str, intent: Intent) -> None:
-    write_json(_path(analysis_id), intent_document(intent))
+def release(analysis_id: str, layer: int, component: str, neuron: int) -> None:
+    """Leave a neuron to its percentile again."""
+    edit(analysis_id, release_neuron(current(analysis_id), layer, component, neuron))
+
+
+def theirs(analysis_id: str) -> Draft | None:
+    """Return the draft on disk when somebody else wrote it since this visitor last read or wrote, and it differs."""
+    mine = current(analysis_id)
+    found = read_draft(analysis_id)
+    chosen = state.get()
+    if found.stamp == chosen.stamps[analysis_id]:
+        return None
+    if found.intent == mine:
+        chosen.stamps[analysis_id] = found.stamp
+        return None
+    return found
+
+
+def take_theirs(analysis_id: str) -> None:
+    """Go on with the draft on disk; one's own can be had back by undo."""
+    found = theirs(analysis_id)
+    if found is not None:
+        state.get().stamps[analysis_id] = found.stamp
+        edit(analysis_id, found.intent)
+
+
+def keep_mine(analysis_id: str) -> None:
+    """Go on with one's own draft and write it over the one on disk, whose author is asked in turn."""
+    found = theirs(analysis_id)
+    if found is not None:
+        state.get().stamps[analysis_id] = found.stamp
+        _save(analysis_id)
+
+
+def _save(analysis_id: str) -> None:
+    chosen = state.get()
+    written = write_draft(analysis_id, current(analysis_id), seen=chosen.stamps[analysis_id])
+    if written is not None:
+        chosen.stamps[analysis_id] = written.stamp

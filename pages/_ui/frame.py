@@ -51,6 +51,7 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
 .pick { font-size: 13px; line-height: 1.4; }
 .pick .name { color: light-dark(#5A6675, #A3AEBB); font-size: 12.5px; margin-top: 8px; }
 .pick .chip { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 6px; }
+.side { margin: 0; padding-left: 1.4em; font-size: 14.5px; line-height: 1.45; } .side li { margin: 0 0 5px; }
 .plain { unicode-bidi: plaintext; overflow-wrap: anywhere; }
 [role="radio"][aria-checked="true"] { color: light-dark(#1B2430, #E4E9EF) !important;
   border-color: light-dark(#1B2430, #E4E9EF) !important; }
@@ -116,6 +117,12 @@ def sidebar() -> None:
 
 
 _EDGE = "Off: radii, as in the paper. On: edge lengths, twice as long, as gudhi and ripser report them."
+
+
+def set_edge_length(on: bool) -> None:
+    """Set the switch between radii and edge lengths from elsewhere on a page (in a callback)."""
+    state.get().edge_length = on
+    st.session_state["edge-length"] = on
 
 
 def _switch(field: str, key: str) -> None:

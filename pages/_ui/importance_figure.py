@@ -63,7 +63,7 @@ def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float,
     chosen, mode = state.get(), frame.mode()
     cell = (chosen.layer, chosen.component)
     name = f"importance-{chosen.criterion}-{which}" if which else f"importance-{chosen.criterion}"
-    if chosen.view == "lines":
+    if chosen.figure == "lines":
         figure = lines(data, aggregate=chosen.aggregate, scale=chosen.scale, selected=cell, limits=limits, mode=mode)
         charts.choose(
             figure, key=f"lines-{which}-{data['signature']}", on_pick=lambda picked: state.select_cell(int(picked[0]), str(picked[1]))

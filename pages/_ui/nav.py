@@ -29,6 +29,7 @@ PAGES = (
     Row(section="Explore", file="explore/neuron.py", title="Neuron", icon=":material/blur_on:", path="neuron"),
     Row(section="Compress", file="compress/plan.py", title="Plan", icon=":material/tune:", path="plan"),
     Row(section="Compress", file="compress/model.py", title="Model", icon=":material/archive:", path="model"),
+    Row(section="Learn", file="learn/lessons.py", title="Lessons", icon=":material/school:", path="learn"),
 )
 
 

@@ -28,11 +28,15 @@ class State:
     layer: int = 0
     component: str = "value"
     neuron: int | None = None
+    pinned: str = ""
+    view: str = ""
+    projection: str = ""
+    colour: str = ""
     criterion: str = "r_f"
     aggregate: str = "median"
     below: float = 0.001
     scale: str = "log"
-    view: str = "map"
+    figure: str = "map"
     cell_view: str = "head"
     compare: str = ""
     number: str = "difference"
@@ -43,11 +47,33 @@ class State:
     model: str = ""
     intents: dict[str, list[Intent]] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
+    stamps: dict[str, str] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+    compared: tuple[str, str] | None = None
+    version_deleted: tuple[str, str] | None = None
+    cosines: dict[tuple[str, int, str], float] = field(default_factory=dict)
+    unmeasured: dict[str, str] = field(default_factory=dict)
+    next_asked: set[str] = field(default_factory=set)
+    dialog: bool = False
     revision: int = 0
     nonces: dict[str, str] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
     deleted: str = ""
     blocked: list[str] = field(default_factory=list)
+    lesson: int | None = None
+    lesson_question: int | None = None
+    lesson_open: bool = False
+    lesson_complex: str = ""
+    lesson_points: str = ""
+    lesson_radius: str = ""
+    lesson_percent: int | None = None
+    lesson_percentile: int | None = None
+    lesson_panel: str = ""
+    lesson_revision: int = 0
+    lesson_table: list[tuple[int, int]] = field(default_factory=list)
+    lesson_table_now: tuple[tuple[int, int], ...] = ()
+    lesson_table_key: int = 0
+    lesson_answers: dict[str, str] = field(default_factory=dict)
 
     def nonce(self, form: str) -> str:
         """Return the nonce of a form: pressing Start twice is one job."""
@@ -63,17 +89,30 @@ _ADDRESS: dict[str, str] = {
     "layer": "[0-9]{1,4}",
     "component": "|".join(COMPONENTS),
     "neuron": "[0-9]{1,7}",
+    "pinned": rf"[0-9]{{1,4}}\.({'|'.join(COMPONENTS)})\.[0-9]{{1,7}}",
+    "view": "head|component",
+    "projection": "umap",
+    "colour": r"characters|words|column\..{1,80}",
     "model": "[0-9a-f]{1,64}",
     "compare": "[0-9a-f]{1,64}",
     "criterion": "|".join(CRITERIA),
     "aggregate": "median|mean|IQR",
-    "view": "map|lines",
+    "figure": "map|lines",
     "edge_length": "1",
     "presentation": "1",
+    "lesson": "[1-5]",
+    "lesson_question": "[1-9]",
+    "lesson_open": "1",
+    "lesson_complex": "[0-9A-Za-z._~-]{1,1400}",
+    "lesson_points": "[0-9a-z._~]{1,700}",
+    "lesson_radius": "[0-9.]{1,5}",
+    "lesson_percent": "[0-9]{1,3}",
+    "lesson_percentile": "[0-9]{1,2}",
+    "lesson_panel": "bars|diagram|first|second|points",
 }
 """What the address carries: a field of the state, and what its text must look like; anything else is ignored."""
 
-_QUIET = ("criterion", "aggregate", "view")
+_QUIET = ("criterion", "aggregate", "figure")
 """Left out of the address while they are what everybody starts with."""
 
 
@@ -100,7 +139,7 @@ def select_analysis(analysis_id: str) -> None:
     """Select an analysis; cell and neuron of another one are forgotten."""
     state = get()
     if state.analysis != analysis_id:
-        state.analysis, state.layer, state.neuron = analysis_id, 0, None
+        state.analysis, state.layer, state.neuron, state.pinned = analysis_id, 0, None, ""
         state.compare = ""
 
 

@@ -26,7 +26,7 @@ def _controls(others: list[Saved]) -> None:
     columns = st.columns([1.15, 1.2, 1.0, 1.3, 1.15, 1.9] if short else [1.15, 1.3, 1.4, 1.15, 2.0], vertical_alignment="bottom")
     place = iter(columns)
     with next(place):
-        importance_figure.choice("view", "Figure", {"map": "Map", "lines": "Lines"}, segmented=True)
+        importance_figure.choice("figure", "Figure", {"map": "Map", "lines": "Lines"}, segmented=True)
     with next(place):
         importance_figure.choice("aggregate", "Number in a cell", {name: name for name in AGGREGATES})
     if short:
@@ -38,7 +38,7 @@ def _controls(others: list[Saved]) -> None:
     with next(place):
         importance_figure.choice("criterion", "Criterion", {name: row.title for name, row in CRITERIA.items()})
     with next(place):
-        importance_figure.choice("scale", "Colours" if chosen.view == "map" else "Scale", {name: name for name in SCALES}, segmented=True)
+        importance_figure.choice("scale", "Colours" if chosen.figure == "map" else "Scale", {name: name for name in SCALES}, segmented=True)
     with next(place):
         named = {"": "nothing"} | {entry.id: importance_figure.name_of(entry) for entry in others}
         if chosen.compare not in named:
@@ -94,7 +94,7 @@ def _alone() -> None:
     left, right = st.columns([1.5, 1], gap="large")
     with left:
         importance_figure.draw(data, "", "")
-        frame.note(_HOW_LINES if chosen.view == "lines" else _HOW_MAP)
+        frame.note(_HOW_LINES if chosen.figure == "lines" else _HOW_MAP)
     with right:
         cell_panel.panel(source)
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,71 +12,22 @@ from typing import Any
 
 import pytest
 
-from tests.browsers import FLAGS, find_browser, missing
+from tests.browsers import missing
+from tests.browsing import chromium, serve, settle, watch
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 
 @pytest.fixture
 def server(cache: Path, needs_demo: None) -> Iterator[str]:
-    """Start the dashboard as `obce app` does, on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "obce_core.cli", "app", "--port", str(port)],
-        cwd=cache.parent,
-        env={**os.environ, "OBCE_CACHE": str(cache)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{address}/_stcore/health", process)
+    with serve(cache) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        assert process.poll() is None, "the server ended at once"
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError("the server did not answer in 60 s")
-
-
-def _watch(page: Any) -> list[str]:
-    """Collect errors of the page, but for two probes that streamlit itself makes below a deep link."""
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on(
-        "response",
-        lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 400 and "/_stcore/" not in answer.url else None,
-    )
-    return faults
-
-
-def _settle(page: Any) -> None:
-    """Wait until the page's script has ended, so that what is clicked is what stays."""
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    with chromium() as found:
+        yield found
 
 
 def test_the_demo_goes_from_home_to_a_model_that_loads(server: str, browser: Any, tmp_path: Path) -> None:
@@ -88,14 +35,14 @@ def test_the_demo_goes_from_home_to_a_model_that_loads(server: str, browser: Any
 
     page = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True).new_page()
     page.set_default_timeout(60_000)
-    faults = _watch(page)
+    faults = watch(page)
     page.goto(server)
     page.get_by_role("button", name="Run the demo").click()
 
     # Importance: the map is there; a cell of layer 5 is clicked, its title follows.
     cell = page.locator('.cellmap .cell[data-layer="5"][data-component="value"]')
     cell.wait_for(timeout=120_000)
-    _settle(page)
+    settle(page)
     assert page.locator(".cellmap .cell.equal").count() == 3
     cell.click()
     expect(page.get_by_role("heading", name="Layer 5 · Value")).to_be_visible()
@@ -114,7 +61,7 @@ def test_the_demo_goes_from_home_to_a_model_that_loads(server: str, browser: Any
     # Plan: three cells are set by the keyboard, the numbers follow at once.
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Plan").click()
     page.locator('.plangrid .cell[data-name="4.query"]').wait_for()
-    _settle(page)
+    settle(page)
     page.locator('.plangrid .cell[data-name="4.query"]').click()
     page.keyboard.press("5")
     page.keyboard.press("0")
@@ -125,10 +72,10 @@ def test_the_demo_goes_from_home_to_a_model_that_loads(server: str, browser: Any
     expect(page.locator(".facts .value").first).to_contain_text("499")
 
     # Model: build, read the proof, download.
-    _settle(page)
+    settle(page)
     page.get_by_role("button", name="Build").click()
     expect(page.get_by_role("heading", name="Model")).to_be_visible()
-    _settle(page)
+    settle(page)
     page.get_by_role("button", name="Build").click()
     download_button = page.get_by_role("button", name="Download the model (zip)")
     download_button.wait_for(timeout=120_000)

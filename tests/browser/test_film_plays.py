@@ -7,11 +7,14 @@ import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from obce_core.figures.film import film_data, film_html
+from obce_core.figures.dots import dot_colours
+from obce_core.figures.film import film_data, film_html, film_pair
+from obce_core.topology import barcode, bottleneck, line_merges
 
 pytestmark = pytest.mark.browser
 
@@ -80,7 +83,7 @@ def radius(page) -> str:
 
 
 def parts(page) -> int:
-    return int(page.inner_text(".readout .parts b"))
+    return int(page.inner_text(".readout .parts b").replace(",", ""))
 
 
 def test_it_plays_once_and_ends_at_r_f(show):
@@ -139,7 +142,7 @@ def test_a_row_jumps_and_lights_its_merge(show):
     assert page.locator(".last tbody tr.now").count() == 1
     page.locator(".last tbody tr").nth(5).hover()
     settle(page)
-    assert page.evaluate("document.querySelector('.film').filmView.lit") == 33
+    assert page.evaluate("document.querySelector('.film').filmView.reels[0].lit") == 33
     assert page.inner_text(".touch h2") == "Merge 34 of 39"
 
 
@@ -161,7 +164,7 @@ def test_a_dot_shows_its_text_and_a_click_pins_it(show):
     page.keyboard.press("ArrowUp")
     settle(page)
     assert page.locator(".tip:visible p").inner_text() == TEXTS[FILM["order"][0]]
-    x = page.evaluate("document.querySelector('.film').filmView.xs[39]")
+    x = page.evaluate("document.querySelector('.film').filmView.reels[0].xs[39]")
     page.locator(".line canvas").click(position={"x": x, "y": 93})
     page.mouse.move(0, 0)
     settle(page)
@@ -173,7 +176,7 @@ def test_a_dot_shows_its_text_and_a_click_pins_it(show):
 def test_disks_touch_on_the_canvas_at_the_merge(show):
     page = show(FILM)
     press(page, "End")
-    left, right, reach = page.evaluate("((v) => [v.xs[38], v.xs[39], v.r * v.scale])(document.querySelector('.film').filmView)")
+    left, right, reach = page.evaluate("((v) => [v.xs[38], v.xs[39], v.r * v.scale])(document.querySelector('.film').filmView.reels[0])")
     assert right - left == pytest.approx(2 * reach)
     assert reach <= 84.01  # the final disks fit
 
@@ -252,3 +255,150 @@ def test_a_rerun_with_the_same_film_does_not_restart_it(show):
     )
     settle(page)
     assert page.get_attribute(".play", "aria-label") == "Pause"
+
+
+# Two films on one clock.
+
+OTHER = np.random.default_rng(1).normal(0.002, 0.0012, 40).astype(np.float32)
+PAIR = film_pair(
+    film_data(VALUES, TEXTS, name="first"), film_data(OTHER, TEXTS, name="second"), bottleneck(barcode(VALUES), barcode(OTHER))
+)
+REELS = "document.querySelector('.film').filmView.reels.map((v) => ({r: v.r, done: v.done, held: v.held, scale: v.scale, xs: [...v.xs]}))"
+
+
+def wheres(page) -> list[str]:
+    return page.locator(".who:visible span").all_inner_texts()
+
+
+def test_two_films_show_one_radius_and_count_their_own_parts(show):
+    page = show(PAIR)
+    press(page, "Home")
+    steps = sorted({*PAIR["merges"]["radius"], *PAIR["mate"]["merges"]["radius"]})
+    for step in steps[:7]:
+        press(page, "ArrowRight")
+        assert radius(page) == shown(step)
+        for reel, values in zip(page.evaluate(REELS), (VALUES, OTHER), strict=True):
+            assert reel["r"] == min(step, barcode(values).r_f)
+            assert 40 - reel["done"] == barcode(values).parts(step)
+    assert page.inner_text(".between").startswith(f"Bottleneck distance of the two diagrams: {shown(PAIR['distance'])}")
+    press(page, "e")
+    assert shown(2 * PAIR["distance"]) in page.inner_text(".between")
+
+
+def test_each_film_of_a_pair_stops_at_its_own_r_f(show):
+    page = show(PAIR)
+    press(page, "4")
+    page.wait_for_selector(".play[aria-label='Play again']", timeout=15_000)
+    assert radius(page) == shown(max(PAIR["r_f"], PAIR["mate"]["r_f"]))
+    assert wheres(page) == [f"one piece since r_f = {shown(film['r_f'])}" for film in (PAIR, PAIR["mate"])]
+    assert [reel["r"] for reel in page.evaluate(REELS)] == [PAIR["r_f"], PAIR["mate"]["r_f"]]
+
+
+@pytest.mark.parametrize(("zooms", "same"), [("", True), ("+++++", True), ("++", False)])
+def test_disks_of_both_touch_when_their_diagrams_say_so(show, zooms, same):
+    page = show(PAIR)
+    page.set_checked(".same input", same)
+    press(page, *zooms, "Home")
+    films = (PAIR, PAIR["mate"])
+    touched = set()
+    for _ in range(20):
+        press(page, "ArrowRight")
+        reels = page.evaluate(REELS)
+        if same:
+            assert reels[0]["scale"] == reels[1]["scale"]
+        for place, (reel, film) in enumerate(zip(reels, films, strict=True)):
+            reach = reel["r"] * reel["scale"]
+            for merge, gap in enumerate(film["merges"]["gap"]):
+                apart = reel["xs"][gap + 1] - reel["xs"][gap]
+                if merge == reel["held"]:
+                    assert apart == pytest.approx(2 * reach, rel=1e-9)
+                    touched.add(place)
+                elif merge < reel["done"]:
+                    assert apart <= 2 * reach * (1 + 1e-9)
+                else:
+                    assert apart > 2 * reach
+    assert touched == {0, 1}
+
+
+def test_a_click_in_the_second_film_moves_both(show):
+    page = show(PAIR)
+    page.locator(".last").nth(1).locator("tbody tr").nth(2).click()
+    settle(page)
+    assert radius(page) == shown(PAIR["mate"]["merges"]["radius"][-3])
+
+
+def test_the_pinned_film_comes_and_goes(show):
+    page = show(FILM)
+    assert page.locator(".line").count() == 1
+    take = "(other) => ((v) => v.take(other))(document.querySelector('.film').filmView)"
+    page.evaluate(take, PAIR)
+    settle(page)
+    assert (page.locator(".line").count(), page.locator(".who:visible").count()) == (2, 2)
+    page.evaluate(take, FILM)
+    settle(page)
+    assert (page.locator(".line").count(), page.locator(".who:visible").count()) == (1, 0)
+
+
+# Colours, brackets, files.
+
+
+def test_colours_are_shown_without_a_new_start(show):
+    page = show({**FILM, "colour": dot_colours(NASTY, [f"kind {i % 9}" for i in range(40)])})
+    press(page, "End", "ArrowLeft")
+    assert page.locator(".legend span bdi").all_inner_texts() == [f"kind {i}" for i in (0, 1, 2, 3, 4)] + ["4 others"]
+    assert page.inner_text(".legend .of") == NASTY[:60]
+    take = "(other) => ((v) => v.take(other))(document.querySelector('.film').filmView)"
+    page.evaluate(take, {**FILM, "colour": dot_colours("length", [*range(39), ""])})
+    settle(page)
+    assert page.locator(".legend span bdi").all_inner_texts() == ["0", "38"]
+    assert "no number: 1" in page.inner_text(".legend")
+    assert parts(page) == 2
+    page.evaluate(take, FILM)
+    settle(page)
+    assert not page.is_visible(".legend")
+
+
+def test_brackets_ask_for_the_next_neuron_only_where_somebody_listens(show):
+    page = show(FILM)
+    page.evaluate("void (window.asked = []); document.querySelector('.film').filmView.tell = (...what) => window.asked.push(what); 0")
+    page.keyboard.press("]")
+    page.keyboard.press("[")
+    assert page.evaluate("window.asked") == [["step", 1], ["step", -1]]
+    assert "[ and ]" not in page.inner_text(".keys")  # nobody does in a page of its own
+
+
+@pytest.mark.parametrize("film", [FILM, PAIR], ids=["one", "two"])
+def test_a_frame_is_saved_as_svg_and_png(show, film, tmp_path):
+    page = show({**film, "file": "layer5-value-147"})
+    press(page, "End")
+    found = {}
+    for kind in ("SVG", "PNG"):
+        with page.expect_download() as started:
+            page.get_by_role("button", name=f"Save this frame as {kind}").click()
+        assert started.value.suggested_filename.startswith("layer5-value-147-radius-")
+        found[kind] = tmp_path / f"frame.{kind.lower()}"
+        started.value.save_as(found[kind])
+    picture = ElementTree.parse(found["SVG"]).getroot()
+    assert picture.tag.endswith("svg")
+    words = " ".join(picture.itertext())
+    assert shown(film["r_f"]) in words and "1 of 40 parts" in words
+    assert len(list(picture.iter("{http://www.w3.org/2000/svg}path"))) > 20
+    header = found["PNG"].read_bytes()[:24]
+    assert header[1:4] == b"PNG"
+    assert [int.from_bytes(header[at : at + 4], "big") for at in (16, 20)] == [2 * int(picture.get(side)) for side in ("width", "height")]
+
+
+def test_a_large_cloud_says_what_it_draws_and_ends_at_its_r_f(show):
+    values = np.random.default_rng(0).standard_t(4, size=20_000)
+    page = show(film_data(values, None, noun="token"))
+    assert re.match(r"[\d,]+ of 20,000 tokens drawn", page.inner_text(".note"))
+    press(page, "Home")
+    start = parts(page)
+    assert 900 < start < 3000
+    press(page, "End", "ArrowLeft")
+    assert parts(page) == 2
+    press(page, "End")
+    assert radius(page) == shown(barcode(values).r_f)
+    last = line_merges(values)[1][-1]
+    sizes = page.locator(".last tbody tr").first.locator("td").nth(3).inner_text()
+    assert sizes == f"{last.left_size:,} + {last.right_size:,}"

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from obce_core.errors import BadInput, NotFinite
-from obce_core.figures.film import assets, film_data, film_html
-from obce_core.topology import barcode, line_merges
+from obce_core.figures.dots import dot_colours
+from obce_core.figures.film import MOST, assets, film_data, film_html, film_pair
+from obce_core.topology import barcode, line_merges, thin_line
 
 CLOUDS = {
     "three points": np.array([4.0, 0.0, 1.0]),
@@ -40,9 +41,9 @@ def test_three_points_by_hand():
     film = film_data(CLOUDS["three points"], ["four", "zero", "one"], title="hand")
     assert film["values"] == [0.0, 1.0, 4.0]
     assert film["order"] == [1, 2, 0]
-    assert [film["texts"][i] for i in film["order"]] == ["zero", "one", "four"]
+    assert film["texts"] == ["zero", "one", "four"]
     assert film["merges"] == {"radius": [0.5, 1.5], "first": [0, 0], "gap": [0, 1], "last": [1, 2]}
-    assert (film["n"], film["r_f"], film["title"], film["topics"]) == (3, 1.5, "hand", None)
+    assert (film["n"], film["total"], film["r_f"], film["title"], film["start"], film["upto"]) == (3, 3, 1.5, "hand", 0.0, None)
 
 
 def test_the_merges_are_those_of_the_topology(cloud: np.ndarray):
@@ -66,8 +67,8 @@ def test_disks_touch_at_the_radius_of_their_merge(cloud: np.ndarray):
 
 
 def test_given_merges_are_taken(cloud: np.ndarray):
-    _, merges = line_merges(cloud)
-    assert film_data(cloud, texts(len(cloud)), merges) == film_data(cloud, texts(len(cloud)))
+    line = thin_line(cloud, MOST)
+    assert film_data(cloud, texts(len(cloud)), line) == film_data(cloud, texts(len(cloud)))
 
 
 def test_duplicates_merge_at_zero():
@@ -75,7 +76,7 @@ def test_duplicates_merge_at_zero():
 
 
 def test_the_data_is_plain_json(cloud: np.ndarray):
-    film = film_data(cloud, texts(len(cloud)), topics=["a"] * len(cloud))
+    film = film_data(cloud, texts(len(cloud)))
     assert json.loads(json.dumps(film, allow_nan=False)) == film
 
 
@@ -90,32 +91,30 @@ def test_the_signature_tells_films_apart():
         film_data(np.arange(3.0) * 2, texts(3))["signature"],
         film_data(np.arange(3.0)[::-1], texts(3))["signature"],
         film_data(np.arange(3.0), ["text 0", "text 1", "other"])["signature"],
-        film_data(np.arange(3.0), texts(3), topics=["a", "b", "c"])["signature"],
+        film_data(np.arange(3.0), None)["signature"],
     ]
     assert same[0] == same[1]
     assert len({same[0], *others}) == 5
 
 
 @pytest.mark.parametrize(
-    ("values", "given", "topics", "error", "message"),
+    ("values", "given", "error", "message"),
     [
-        (np.array([]), [], None, BadInput, "N >= 1"),
-        (np.zeros((3, 2)), texts(3), None, BadInput, r"found \(3, 2\)"),
-        (np.arange(3.0), texts(2), None, BadInput, "3 texts; found 2"),
-        (np.arange(3.0), texts(3), ["a"], BadInput, "3 topics; found 1"),
-        (np.array([0.0, np.nan]), texts(2), None, NotFinite, "1 outputs"),
-        (np.array([0.0, np.inf]), texts(2), None, NotFinite, "1 outputs"),
+        (np.array([]), [], BadInput, "N >= 1"),
+        (np.zeros((3, 2)), texts(3), BadInput, r"found \(3, 2\)"),
+        (np.arange(3.0), texts(2), BadInput, "3 texts; found 2"),
+        (np.array([0.0, np.nan]), texts(2), NotFinite, "1 outputs"),
+        (np.array([0.0, np.inf]), texts(2), NotFinite, "1 outputs"),
     ],
 )
-def test_what_cannot_be_shown_is_refused(values, given, topics, error, message):
+def test_what_cannot_be_shown_is_refused(values, given, error, message):
     with pytest.raises(error, match=message):
-        film_data(values, given, topics=topics)
+        film_data(values, given)
 
 
 def test_merges_of_another_neuron_are_refused():
-    _, merges = line_merges(np.arange(4.0))
-    with pytest.raises(BadInput, match="2 merges; found 3"):
-        film_data(np.arange(3.0), texts(3), merges)
+    with pytest.raises(BadInput, match="merges of 3 points; found 4"):
+        film_data(np.arange(3.0), texts(3), thin_line(np.arange(4.0), MOST))
 
 
 class Page(HTMLParser):
@@ -136,7 +135,8 @@ class Page(HTMLParser):
 
 
 def test_texts_cannot_leave_the_data():
-    film = film_data(np.arange(float(len(NASTY))), NASTY, title=NASTY[0], topics=NASTY)
+    film = film_data(np.arange(float(len(NASTY))), NASTY, title=NASTY[0])
+    film["colour"] = dot_colours(NASTY[0], NASTY)
     page = Page(film_html(film, NASTY[0]))
     scripts = [attributes.get("type") for tag, attributes in page.tags if tag == "script"]
     assert scripts == ["application/json", "module"]
@@ -150,7 +150,7 @@ def test_texts_cannot_leave_the_data():
 def test_the_page_fetches_nothing():
     page = film_html(film_data(np.arange(3.0), texts(3)), "quiet")
     assert "default-src 'none'" in page
-    assert re.findall(r"https?://[^\s\"']+", page) == ["http://www.w3.org/2000/svg"]  # a name, not an address
+    assert set(re.findall(r"https?://[^\s\"']+", page)) == {"http://www.w3.org/2000/svg"}  # a name, not an address
     for tag, attributes in Page(page).tags:
         assert "src" not in attributes
         assert tag != "link" or attributes["href"] == "data:,"
@@ -159,7 +159,7 @@ def test_the_page_fetches_nothing():
 def test_the_page_is_small():
     values = np.random.default_rng(0).normal(size=1500).astype(np.float32)
     empty = len(film_html(film_data(np.zeros(1), [""]), ""))
-    assert empty < 80_000
+    assert empty < 90_000
     assert len(film_html(film_data(values, texts(1500)), "")) - empty < 250_000
 
 
@@ -170,3 +170,20 @@ def test_the_assets_are_the_components():
     assert "</script" not in js.lower()
     assert "</style" not in css.lower()
     assert "\n" in css and "\n" in js  # one line is taken for a file name by Streamlit
+
+
+def test_a_large_cloud_ends_at_its_own_r_f_and_says_how_much_is_shown():
+    values = np.random.default_rng(0).normal(size=MOST + 500)
+    film = film_data(values, None, noun="token")
+    assert (film["n"] <= MOST, film["total"], film["r_f"]) == (True, MOST + 500, barcode(values).r_f)
+    assert film["start"] > 0
+    assert film["upto"][-1] == MOST + 500
+    assert film["texts"][0] == f"token {film['order'][0] + 1:,}"
+
+
+def test_a_pair_is_told_from_either_film():
+    first, second = (film_data(np.arange(3.0) * scale, texts(3), name=str(scale)) for scale in (1, 2))
+    pair = film_pair(first, second, 0.5)
+    assert (pair["mate"]["name"], pair["distance"]) == ("2", 0.5)
+    assert len({first["signature"], second["signature"], pair["signature"], film_pair(second, first, 0.5)["signature"]}) == 4
+    assert json.loads(json.dumps(pair)) == pair

@@ -20,6 +20,7 @@ from obce_core.plan import (
     METHODS,
     Compensation,
     Hand,
+    Hardware,
     Intent,
     Plan,
     from_document,
@@ -30,8 +31,12 @@ from obce_core.plan import (
     render,
     resolve,
     to_document,
+    uniform,
     write_plan,
 )
+from obce_core.plan.command import plan_commands
+from obce_core.plan.document import fits_yaml, render_intent
+from obce_core.settings import MAX_PLAN_YAML_BYTES
 
 ANALYSIS = memory_analysis(4, 8, 2, 12)
 INTENT = Intent(
@@ -351,3 +356,32 @@ def test_an_unknown_analysis_is_told_by_its_name(tmp_path: Path, monkeypatch: py
     for name in ("0123456789", "", "x" * 5000, "~nobody-of-this-name/a", "a/b"):
         with pytest.raises(AnalysisError, match=r"^No analysis at"):
             facade(name, percentile=50)
+
+
+@pytest.mark.parametrize(("layers", "intermediate"), [(2, 40), (6, 1536), (12, 3072), (24, 4096)])
+def test_what_is_said_to_fit_a_yaml_file_does(layers: int, intermediate: int) -> None:
+    source = memory_analysis(layers, intermediate // 4, 4, intermediate)
+    made = resolve(source, uniform(50, layers, Intent(first_layer=1)))
+    size = len(render(made, yaml=True).encode()) if layers < 24 else None
+    if fits_yaml(made):
+        assert size is not None and size < MAX_PLAN_YAML_BYTES
+    else:
+        assert size is None or size > 0.7 * MAX_PLAN_YAML_BYTES
+
+
+def test_an_intent_file_carries_every_option(tmp_path: Path) -> None:
+    source = memory_analysis(3, 24, 3, 40)
+    intent = Intent(
+        criterion="random", seed=5, first_layer=2, cells={2: {"query": 12.5, "value": 70}},
+        keep=(Hand(layer=2, component="value", neurons=(1,)),),
+        drop=(Hand(layer=3, component="key", neurons=(0,), reason="ß"),),
+        compensation=Compensation(method="mean", tokens="all"),
+        hardware=Hardware(round_to=8, per_head=True),
+    )  # fmt: skip
+    (tmp_path / "intent.json").write_text(render_intent(intent))
+    made = make_plan(source, intent=tmp_path / "intent.json")
+    assert made.intent == intent and made.digest == resolve(source, intent).digest
+    told = plan_commands("abc", intent)
+    assert "--from intent.json" in told and "random, seed 5" in told and "mean over all tokens" in told and "multiples of 8" in told
+    assert "1 neurons kept by hand; 1 neurons dropped by hand" in told
+    assert plan_commands("abc", Intent()).splitlines()[0].startswith("obce plan --analysis abc")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from naive import gudhi_deaths, kruskal, sweep_r_f
 
 from obce_core.errors import NotFinite
-from obce_core.topology import line_deaths, line_merges, line_r_f
+from obce_core.topology import barcode, line_deaths, line_merges, line_r_f
 
 # name, values, deaths as radii (ascending), merges as (left, right, left size, right size)
 CASES = [
@@ -143,3 +143,11 @@ def test_values_that_are_not_finite_are_refused_with_their_number(bad: float) ->
         line_deaths(outputs)
     with pytest.raises(NotFinite, match="2 outputs are NaN or inf"):
         line_merges(outputs[:, 1])
+
+
+def test_what_is_given_stays_in_its_order() -> None:
+    values = np.array([3.0, 1.0, 2.0])
+    line_r_f(values[:, None])
+    line_deaths(values[:, None])
+    barcode(values)
+    assert values.tolist() == [3.0, 1.0, 2.0]

@@ -58,3 +58,13 @@ def test_each_merge_touches_at_its_radius_and_its_sizes_add_up(seed: int) -> Non
         assert parts.size(merge.left) == merge.left_size + merge.right_size
     assert parts.count == 1
     assert merge.radius == barcode(cloud).r_f
+
+
+@pytest.mark.parametrize("dim", [16, 17, 60])
+def test_many_coordinates_give_the_same_tree_by_one_matrix_product(dim: int) -> None:
+    random = np.random.default_rng(dim)
+    cloud = random.normal(size=(40, dim)).astype(np.float32) + 100.0  # far from 0, where products lose most
+    cloud[7] = cloud[3]
+    tree = minimum_spanning_tree(cloud)
+    assert tree.lengths == pytest.approx(kruskal(cloud.astype(np.float64)), rel=1e-6)
+    assert tree.lengths[0] == 0.0

@@ -16,6 +16,7 @@ FILES = {
     "neuron": "pages/explore/neuron.py",
     "plan": "pages/compress/plan.py",
     "model": "pages/compress/model.py",
+    "learn": "pages/learn/lessons.py",
 }
 
 

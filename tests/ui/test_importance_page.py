@@ -55,10 +55,10 @@ def test_a_share_under_a_value_asks_for_the_value(tiny_analysis: Any, cache: Pat
 
 
 def test_lines_come_from_the_address(tiny_analysis: Any, cache: Path) -> None:
-    app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value", view="lines")
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value", figure="lines")
     assert not app.exception and not app.error
     assert "Figure 6" in words(app)
-    assert "lines" in app.query_params["view"]
+    assert "lines" in app.query_params["figure"]
 
 
 def test_edge_lengths_are_named_everywhere(tiny_analysis: Any, cache: Path) -> None:
@@ -94,7 +94,7 @@ def test_two_analyses_stand_side_by_side(tiny_analysis: Any, other: Any, cache: 
     for number in ("spearman", "jaccard"):
         app.segmented_control(key="importance-number").set_value(number).run()
         assert not app.exception and not app.error
-    app.segmented_control(key="importance-view").set_value("lines").run()
+    app.segmented_control(key="importance-figure").set_value("lines").run()
     assert not app.exception and not app.error
     app.selectbox(key="importance-compare").select("").run()
     assert "B against A" not in words(app) and "compare" not in app.query_params

@@ -21,6 +21,7 @@ EMPTY = {
     "neuron": "No analysis yet",
     "plan": "No analysis yet",
     "model": "No analysis yet",
+    "learn": "Click to add a point",
 }
 LOADED = {
     "home": "Your work",
@@ -29,6 +30,7 @@ LOADED = {
     "neuron": "Its widest gap sets",
     "plan": "of the whole model left",
     "model": "cuts nothing yet",
+    "learn": "Your turn",
 }
 
 
@@ -127,7 +129,7 @@ def test_a_plan_edit_changes_the_numbers_and_survives_a_new_session(tiny_analysi
     again = open_page("plan", analysis=key)
     left = [line for line in words(again).splitlines() if "of the encoder left" in line]
     assert left and "100.0 %" not in left[0].split("of the encoder left")[1][:60]
-    draft = json.loads((cache / "plans" / f"{key}.json").read_text())
+    draft = json.loads((cache / "plans" / key / "draft.json").read_text())["intent"]
     assert draft["cells"]["3"] == {"query": 50, "key": 50, "value": 50, "intermediate": 50}
 
 
@@ -152,13 +154,13 @@ def test_least_squares_is_offered_and_fixes_the_tokens_to_all(tiny_analysis: Any
     tokens = app.selectbox(key="plan-tokens")
     assert (tokens.value, tokens.disabled) == ("all", True)
     assert words(app) != before  # more pairs stay
-    draft = json.loads((cache / "plans" / f"{key}.json").read_text())
+    draft = json.loads((cache / "plans" / key / "draft.json").read_text())["intent"]
     assert draft["compensation"] == {"method": "least-squares", "tokens": "all"}
     app.button(key="undo").click().run()
     assert [app.selectbox(key=f"plan-{name}").value for name in ("method", "tokens")] == ["mean+std", "cls"]
     app.selectbox(key="plan-tokens").select("all").run()
     app.selectbox(key="plan-method").select("mean").run()
-    draft = json.loads((cache / "plans" / f"{key}.json").read_text())
+    draft = json.loads((cache / "plans" / key / "draft.json").read_text())["intent"]
     assert draft["compensation"] == {"method": "mean", "tokens": "all"}
 
 

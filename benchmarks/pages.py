@@ -1,0 +1,339 @@
+"""Claim: the dashboard answers at once, in a real browser, on the demo model.
+
+A server of our own, a headless Chromium, medians. What is timed ends with the last change that the action makes to the
+page (of text, figures and components; a canvas counts by what it tells beside it), not with the server's answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.models import LARGE, many_texts, save_bert
+from benchmarks.timing import at_least, at_most, below, note
+from tests.browsers import FLAGS, find_browser, missing
+
+COMPONENTS = ("query", "key", "value", "intermediate")
+VIEWERS = 10
+
+# Marks the page's clock at each change below its root and below the roots of its components.
+WATCH = """
+() => {
+  if (window.watch) return;
+  window.watch = { last: 0, seen: new WeakSet() };
+  const look = (root) => {
+    if (watch.seen.has(root)) return;
+    watch.seen.add(root);
+    new MutationObserver((changes) => {
+      watch.last = performance.now();
+      for (const change of changes) for (const node of change.addedNodes) walk(node);
+    }).observe(root, { subtree: true, childList: true, characterData: true });
+    walk(root);
+  };
+  const walk = (node) => {
+    if (node.shadowRoot) look(node.shadowRoot);
+    node.querySelectorAll?.("*").forEach((child) => { if (child.shadowRoot) look(child.shadowRoot); });
+  };
+  look(document.body);
+  window.find = (selector, root = document) => {
+    const found = root.querySelector(selector);
+    if (found) return found;
+    for (const node of root.querySelectorAll("*")) {
+      const inner = node.shadowRoot && window.find(selector, node.shadowRoot);
+      if (inner) return inner;
+    }
+    return null;
+  };
+}
+"""
+IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+@contextlib.contextmanager
+def server(command: list[str], cache: Path) -> Iterator[str]:
+    """Run a streamlit server on a free port of this machine for the length of the block."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [part.replace("PORT", str(port)) for part in command], env={**os.environ, "OBCE_CACHE": str(cache)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                    break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def settled(page: Any, act: Callable[[], Any], *, until: str = "() => true", quiet: float = 350) -> float:
+    """Do something and return the seconds to the last change of the page, once `until` holds and it is quiet."""
+    page.evaluate(WATCH)
+    start = page.evaluate("() => { watch.last = 0; return performance.now(); }")
+    act()
+    page.wait_for_function(until, timeout=30_000)
+    page.wait_for_function(f"() => watch.last && performance.now() - watch.last > {quiet}", timeout=30_000)
+    return (page.evaluate("() => watch.last") - start) / 1000
+
+
+def first_seen(browser: Any, address: str, what: str, *, wait: str) -> float:
+    """Open an address in an empty profile and return the seconds until `what` is on the page."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    start = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    page.get_by_text(what).first.wait_for(timeout=60_000)
+    if wait:
+        page.locator(wait).first.wait_for(timeout=60_000)
+        page.locator(IDLE).wait_for(timeout=60_000)
+    taken = time.perf_counter() - start
+    context.close()
+    return taken
+
+
+def open_page(browser: Any, address: str, received: list[int] | None = None) -> Any:
+    """Open an address and wait for its script to end; `received` hears of the bytes of each message from the server."""
+    page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
+    if received is not None:
+        page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))))
+    page.goto(address)
+    page.locator(IDLE).wait_for(timeout=60_000)
+    page.wait_for_timeout(1500)
+    page.evaluate(WATCH)
+    return page
+
+
+def home(browser: Any, address: str, line: str, rounds: int) -> None:
+    """Home beside a page with one line of text, in turns."""
+    ours, plain = [], []
+    first_seen(browser, address, "Which neurons", wait="canvas")  # the server is warm then
+    first_seen(browser, line, "one line", wait="")
+    for _ in range(rounds):
+        plain.append(first_seen(browser, line, "one line", wait=""))
+        ours.append(first_seen(browser, address, "Which neurons", wait="canvas"))
+    note("a page with one line", f"{statistics.median(plain):.2f} s")
+    at_most("Home complete, later than a page with one line", statistics.median(ours) - statistics.median(plain), 1.0, " s")
+
+
+def pages(browser: Any, address: str, rounds: int) -> None:
+    """Go from page to page by the sidebar."""
+    page = open_page(browser, address)
+    times = []
+    for _ in range(rounds):
+        for name in ("Importance", "Plan", "Home"):
+            link = page.get_by_test_id("stSidebarNavLink").filter(has_text=re.compile(f"^{name}$|{name}"))
+            times.append(settled(page, link.first.click, until=f"() => document.querySelector({IDLE!r}) !== null"))
+    below("page change", statistics.median(times), 0.5, " s")
+
+
+def cells(browser: Any, address: str, rounds: int) -> None:
+    """Click cells of the map; the distribution follows."""
+    page = open_page(browser, f"{address}/importance?layer=3&component=value")
+    times = []
+    for turn in range(rounds):
+        layer, component = 3 + turn % 4, COMPONENTS[(turn + turn // 4) % 4]
+        title = f"Layer {layer} · {component.capitalize()}"
+        cell = page.locator(f'.cellmap .cell[data-layer="{layer}"][data-component="{component}"]')
+        until = f"() => [...document.querySelectorAll('h2, h3')].some((h) => h.textContent.includes({title!r}))"
+        times.append(settled(page, cell.click, until=until))
+    below("click on a cell to its drawn distribution", statistics.median(times), 0.4, " s")
+
+
+def neurons(browser: Any, address: str, analysis: str, texts: int, target: float, rounds: int) -> None:
+    """Tick a row of the table of neurons; the film plays."""
+    times = []
+    for turn in range(rounds):
+        page = open_page(browser, f"{address}/importance?analysis={analysis}&layer={3 + turn % 4}&component=value")
+        table = page.get_by_test_id("stDataFrame").last
+        table.scroll_into_view_if_needed()
+        page.wait_for_timeout(500)
+        start = page.evaluate("() => performance.now()")
+        table.click(position={"x": 16, "y": 35 + 17})
+        page.wait_for_function(
+            "() => { const told = window.find('.film .readout .radius b'); return told && told.textContent.trim() > '0'; }", timeout=30_000
+        )
+        times.append((page.evaluate("() => performance.now()") - start) / 1000)
+        page.context.close()
+    below(f"click on a neuron to a playing film, {texts} texts", statistics.median(times), target, " s")
+
+
+def frames(browser: Any, address: str, analysis: str) -> None:
+    """Count the frames a second of a playing film."""
+    page = open_page(browser, f"{address}/neuron?analysis={analysis}&layer=5&component=value")
+    rate = page.evaluate(
+        """() => new Promise((resolve) => {
+          const play = window.find('.film .buttons .play');
+          if (play.getAttribute('aria-label') !== 'Pause') play.click();
+          let count = 0;
+          const start = performance.now();
+          const step = (now) => {
+            count++;
+            if (now - start < 4000) requestAnimationFrame(step); else resolve(1000 * count / (now - start));
+          };
+          requestAnimationFrame(step);
+        })"""
+    )
+    at_least("frames a second of the film, 1,500 texts", rate, 50)
+
+
+def edits(browser: Any, address: str, analysis: str, name: str, rounds: int) -> None:
+    """Set a percentile by the keyboard; the numbers above the grid change."""
+    page = open_page(browser, f"{address}/plan?analysis={analysis}")
+    page.locator('.plangrid .cell[data-name="4.value"]').first.click()
+    page.wait_for_timeout(1500)
+    times = []
+    for turn in range(rounds):
+        before = page.evaluate("() => document.querySelector('.facts').textContent")
+        start = page.evaluate("() => performance.now()")
+        page.keyboard.press("+" if turn % 8 < 7 else "Delete")
+        page.wait_for_function(
+            "(before) => document.querySelector('.facts').textContent !== before", arg=before, timeout=30_000, polling=10
+        )
+        times.append((page.evaluate("() => performance.now()") - start) / 1000)
+        page.wait_for_timeout(700)
+    below(f"plan edit to new numbers, {name}", statistics.median(times), 0.25, " s")
+
+
+def viewers(browser: Any, address: str, seconds: float) -> None:
+    """Let ten people look at once: each clicks another cell every two seconds."""
+    loads, times, open_pages = [], [], []
+    for _ in range(VIEWERS):
+        start = time.perf_counter()
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page.goto(f"{address}/importance?layer=3&component=value", wait_until="commit")
+        page.locator(".cellmap .cell").first.wait_for(timeout=60_000)
+        loads.append(time.perf_counter() - start)
+        open_pages.append(page)
+    for page in open_pages:
+        page.locator(IDLE).wait_for(timeout=60_000)
+        page.evaluate(WATCH)
+    end, turn = time.perf_counter() + seconds, 0
+    while time.perf_counter() < end:
+        turn += 1
+        layer, component = 3 + turn % 4, COMPONENTS[(turn + turn // 4) % 4]
+        title = f"Layer {layer} · {component.capitalize()}"
+        started = []
+        for page in open_pages:  # all of them within the time that ten clicks take
+            page.evaluate(
+                """([layer, component, title]) => {
+                  const start = performance.now(), map = window.find(".cellmap");
+                  const cell = map.querySelector(`.cell[data-layer="${layer}"][data-component="${component}"]`);
+                  window.taken = null;
+                  cell.click();
+                  const wait = () => {
+                    const heads = [...document.querySelectorAll("h2, h3")];
+                    if (!heads.some((head) => head.textContent.includes(title))) setTimeout(wait, 10);
+                    else window.taken = performance.now() - start;
+                  };
+                  wait();
+                }""",
+                [layer, component, title],
+            )
+            started.append(page)
+        for page in started:
+            page.wait_for_function("() => window.taken !== null", timeout=60_000)
+            times.append(page.evaluate("() => window.taken") / 1000)
+        time.sleep(1.0)
+    note(f"{VIEWERS} viewers", f"{len(times)} reruns, median {statistics.median(times):.2f} s")
+    below(f"{VIEWERS} viewers at once: 95th percentile of a rerun", statistics.quantiles(times, n=20)[-1], 1.0, " s")
+    below(f"{VIEWERS} viewers, one after the other: slowest first load", max(loads), 5.0, " s")
+
+
+def messages(browser: Any, address: str, analysis: str) -> None:
+    """Sum what the server sends for each page's first run and for a rerun."""
+    worst = 0
+    for path in ("importance?layer=3&component=intermediate", "neuron?layer=5&component=value", "plan?", "?"):
+        received: list[int] = []
+        page = open_page(browser, f"{address}/{path}&analysis={analysis}", received)
+        first, received[:] = sum(received), []
+        if path.startswith("importance"):
+            page.locator('.cellmap .cell[data-layer="5"][data-component="intermediate"]').click()
+            page.wait_for_timeout(2500)
+            note("sent for a click on a cell", f"{sum(received) / 1e6:.2f} MB")
+            worst = max(worst, sum(received))
+        note(f"sent for {path.split('?')[0] or 'home'}", f"{first / 1e6:.2f} MB")
+        worst = max(worst, first)
+        page.context.close()
+    at_most("largest sum of messages of one run, 1,500 texts", worst / 1e6, 2.0, " MB")
+
+
+def prepare(cache: Path, large: bool) -> dict[str, str]:
+    """Make the analyses: the demo's, one of 1,500 texts, and a BERT Large's (random weights)."""
+    os.environ["OBCE_CACHE"] = str(cache)
+    from obce_core import analyze
+
+    made = {"many": "", "large": ""}
+    (cache / "many.txt").write_text("\n".join(many_texts(1500)), encoding="utf-8")
+    made["many"] = analyze("demo", str(cache / "many.txt"), n_texts=1500, device="cpu").id
+    if large:
+        made["large"] = analyze(save_bert(cache / "large", **LARGE), "demo", n_texts=8, device="cpu").id
+    made["demo"] = analyze("demo", "demo", n_texts=150, device="cpu").id
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="repetitions of each action")
+    parser.add_argument("--large", action="store_true", help="also edit the plan of a BERT Large (1.3 GB, some minutes)")
+    parser.add_argument("--seconds", type=float, default=30, help="how long the ten viewers look")
+    parser.add_argument("--only", nargs="+", choices=("home", "pages", "cells", "neurons", "frames", "edits", "messages", "viewers"))
+    chosen = parser.parse_args()
+    if missing():
+        raise SystemExit(missing())
+    from playwright.sync_api import sync_playwright
+
+    wanted = set(chosen.only or ("home", "pages", "cells", "neurons", "frames", "edits", "messages", "viewers"))
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as play:
+        cache = Path(name)
+        made = prepare(cache, chosen.large)
+        (cache / "line.py").write_text("import streamlit as st\nst.text('one line')\n")
+        flags = ["--server.port", "PORT", "--server.headless", "true", "--browser.gatherUsageStats", "false"]
+        ours = [sys.executable, "-m", "obce_core.cli", "app", "--port", "PORT"]
+        with (
+            server(ours, cache) as address,
+            server([sys.executable, "-m", "streamlit", "run", str(cache / "line.py"), *flags], cache) as line,
+        ):
+            browser = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
+            if "home" in wanted:
+                home(browser, address, line, chosen.rounds)
+            if "pages" in wanted:
+                pages(browser, address, chosen.rounds)
+            if "cells" in wanted:
+                cells(browser, address, max(chosen.rounds, 12))
+            if "neurons" in wanted:
+                neurons(browser, address, made["demo"], 150, 1.2, chosen.rounds)
+                neurons(browser, address, made["many"], 1500, 1.5, chosen.rounds)
+            if "frames" in wanted:
+                frames(browser, address, made["many"])
+            if "edits" in wanted:
+                edits(browser, address, made["demo"], "the demo model", max(chosen.rounds, 12))
+                if made["large"]:
+                    edits(browser, address, made["large"], "BERT Large", max(chosen.rounds, 12))
+            if "messages" in wanted:
+                messages(browser, address, made["many"])
+            if "viewers" in wanted:
+                viewers(browser, address, chosen.seconds)
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()

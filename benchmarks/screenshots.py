@@ -1,0 +1,80 @@
+"""Take the pictures that the README shows: `python -m benchmarks.screenshots`, or another folder with `--out`.
+
+A demo analysis, a plan and a model are made in a temporary cache, and the pages are opened in a headless Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pages import IDLE, server
+from tests.browsers import FLAGS, find_browser, missing
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {
+    "home": "?analysis={id}",
+    "importance": "importance?analysis={id}&layer=5&component=value",
+    "neuron": "neuron?analysis={id}&layer=5&component=value&neuron={neuron}",
+    "plan": "plan?analysis={id}",
+    "model": "model?analysis={id}",
+    "learn": "learn?lesson=2",
+}
+DARK = ("importance", "neuron")
+SETTLE = 9_000
+"""Milliseconds for films to play on and for previews to arrive."""
+
+
+def prepare(cache: Path) -> dict[str, Any]:
+    """Make what the pages show: an analysis, the paper's plan as the draft, and its model."""
+    os.environ["OBCE_CACHE"] = str(cache)
+    from obce_core import analyze, compress, make_plan
+    from obce_core.plan import intent_document
+    from obce_core.store import write_json
+
+    analysis = analyze("demo", "demo", n_texts=150, device="cpu")
+    plan = make_plan(analysis, preset="paper-scaled")
+    write_json(cache / "plans" / f"{analysis.id}.json", intent_document(plan.intent))
+    compress(analysis, plan, device="cpu")
+    scores = analysis.scores(5, "value")
+    return {"id": analysis.id, "neuron": int(analysis.neurons(5, "value")[scores.argsort()[-4]])}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder for the pictures")
+    parser.add_argument("--only", nargs="+", choices=tuple(PAGES), default=tuple(PAGES))
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--height", type=int, default=900)
+    chosen = parser.parse_args()
+    if missing():
+        raise SystemExit(missing())
+    from playwright.sync_api import sync_playwright
+
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as play:
+        made = prepare(Path(name))
+        with server([sys.executable, "-m", "obce_core.cli", "app", "--port", "PORT"], Path(name)) as address:
+            browser = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
+            for mode in ("light", "dark"):
+                context = browser.new_context(viewport={"width": chosen.width, "height": chosen.height}, color_scheme=mode)
+                page = context.new_page()
+                for title in chosen.only:
+                    if mode == "dark" and title not in DARK:
+                        continue
+                    page.goto(f"{address}/{PAGES[title].format(**made)}")
+                    page.locator(IDLE).wait_for(timeout=60_000)
+                    page.wait_for_timeout(SETTLE)
+                    path = chosen.out / f"{title}-{mode}.png"
+                    page.screenshot(path=path)
+                    print(path)
+                context.close()
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()

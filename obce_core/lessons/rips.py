@@ -1,0 +1,62 @@
+"""Lesson 2: the Vietoris-Rips complex at the present radius, its Betti numbers and its boundary matrices."""
+
+from __future__ import annotations
+
+from obce_core.lessons.question import Question, counted, plural
+from obce_core.lessons.scene import Scene
+
+
+def questions(scene: Scene) -> tuple[Question, ...]:
+    """Ask for the loops, the parts and the rank of the edges' boundary matrix at this radius."""
+    if not scene.points:
+        return ()
+    found = scene.complex
+    v, e, f = len(found.vertices), len(found.edges), len(found.triangles)
+    b0, b1 = scene.betti
+    rank, filled = v - b0, found.rank(2)
+    loops, loop_slips = counted(
+        b1,
+        [
+            (b1 + filled, f"That counts every closed way round; triangles fill {filled} of them."),
+            (f, "That counts the triangles, which fill loops."),
+            (b0, "That counts the parts."),
+        ],
+    )
+    parts, part_slips = counted(
+        b0,
+        [
+            (v, "That counts the points; those whose disks touch are one part."),
+            (v - e, "Not every edge joins two parts: one that closes a way round joins nothing new."),
+            (b1, "That counts the loops."),
+        ],
+    )
+    ranks, rank_slips = counted(
+        rank,
+        [
+            (e, "That counts the columns; the edges of a way round add up to zero over Z/2, so not all of them are independent."),
+            (v, "That counts the rows; the rows of one part add up to zero over Z/2."),
+            (b0, "That is b₀, what is left of the points once the rank is taken off."),
+        ],
+    )
+    at = f"r = {scene.r:.2f}"
+    return (
+        Question(
+            text="At this radius, how many loops are not filled by triangles?", choices=loops, slips=loop_slips, answer=f"{b1:,}",
+            why=f"At {at} there are {plural(e, 'edge')}; {rank} of them join points to {plural(b0, 'part')}, so {e - rank} close a way "
+            f"round, and {plural(f, 'triangle')} of rank {filled} fill {filled}: b₁ = {e} − {rank} − {filled} = {b1}.",
+            asks=("b1", "rank2"),
+        ),
+        Question(
+            text="At this radius, how many parts are there?", choices=parts, slips=part_slips, answer=f"{b0:,}",
+            why=f"At {at} the {plural(v, 'point')} have {plural(e, 'edge')} between them, {rank} of which join something new: "
+            f"b₀ = {v} − {rank} = {b0}.",
+            asks=("b0", "rank1"),
+        ),
+        Question(
+            text="The first boundary matrix ∂₁ has a row a point and a column an edge. What is its rank over Z/2?", choices=ranks,
+            slips=rank_slips, answer=f"{rank:,}",
+            why=f"Its rank is points minus parts: {v} − {b0} = {rank}. Each of these edges joins two parts; the other {e - rank} close "
+            "a way round.",
+            asks=("rank1",),
+        ),
+    )  # fmt: skip

@@ -1,0 +1,29 @@
+"""The commands that do what the dashboard does."""
+
+from __future__ import annotations
+
+import shlex
+
+from obce_core.plan.intent import Intent
+
+
+def plan_commands(analysis: str, intent: Intent, *, out: str = "my-model") -> str:
+    """Return the shell commands that resolve an intent saved as intent.json and build the model.
+
+    The file carries everything: criterion, seed, first layer, percentiles, hand choices, compensation, hardware. What is not
+    the default is named in a comment, so that a reader sees it without opening the file.
+    """
+    plain, how = Intent(), intent.compensation
+    told = [
+        f"criterion {intent.criterion}" + (f", seed {intent.seed}" if intent.seed else "") if intent.criterion != plain.criterion else "",
+        f"compensation {how.method} over {'[CLS]' if how.tokens == 'cls' else 'all tokens'}" if how != plain.compensation else "",
+        intent.hardware.words(),
+        f"{sum(len(hand.neurons) for hand in intent.keep)} neurons kept by hand" if intent.keep else "",
+        f"{sum(len(hand.neurons) for hand in intent.drop)} neurons dropped by hand" if intent.drop else "",
+    ]
+    named = "; ".join(part for part in told if part)
+    return "\n".join([
+        *([f"# {named}"] if named else []),
+        f"obce plan --analysis {analysis} --from intent.json --out plan.json",
+        f"obce compress --analysis {analysis} --plan plan.json --out {shlex.quote(out)}",
+    ])  # fmt: skip

@@ -1,0 +1,91 @@
+"""The next step that each cell could take, and the parameters that it would save."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from obce_core.analysis import Analysis
+from obce_core.components import CUTTABLE
+from obce_core.errors import PlanError
+from obce_core.plan.budget import layer_parameters
+from obce_core.plan.intent import Intent
+from obce_core.plan.parts import Cell, of_layer
+from obce_core.plan.plan import Plan, resolve
+from obce_core.plan.widths import cut_widths, stored_widths
+
+STEPS = (30.0, 50.0, 70.0, 90.0)
+"""The paper's percentiles, and one more."""
+
+_LINKED: tuple[tuple[str, ...], ...] = (("query", "key"), ("value",), ("intermediate",))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NextCut:
+    """One cell (query and key together where they are linked) raised to the next percentile.
+
+    `before` is the lowest percentile of the cells now, `after` what each of them that lies lower is raised to; `changes`
+    are the new percentiles, `saved` the parameters of the smaller model. `now` and `then` are the layer's plans.
+    """
+
+    layer: int
+    components: tuple[str, ...]
+    before: float
+    after: float
+    changes: Mapping[Cell, float]
+    saved: int
+    now: Plan
+    then: Plan
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return tuple((self.layer, name) for name in self.components)
+
+
+def next_cuts(analysis: Analysis, intent: Intent, *, linked: bool, layers: Iterable[int] | None = None) -> list[NextCut]:
+    """List the next step of every cell (of some layers, where these are named) that saves anything, by layer and component.
+
+    Cells whose neurons are all equal have none, nor has a step that would keep nothing.
+    """
+    found = []
+    for layer in range(1, analysis.shape.layers + 1) if layers is None else layers:
+        base = of_layer(intent, layer)
+        try:
+            now = resolve(analysis, base)
+        except PlanError:
+            continue
+        left = _left(analysis, intent, layer, now)
+        for group in _LINKED if linked else [(name,) for name in CUTTABLE]:
+            names = tuple(name for name in group if analysis.width(layer, name) and not analysis.degenerate(layer, name, intent.criterion))
+            before = min((intent.percentile(layer, name) for name in names), default=STEPS[-1])
+            after = next((step for step in STEPS if step > before), None)
+            if after is None:
+                continue
+            changes = {(layer, name): max(after, intent.percentile(layer, name)) for name in names}
+            try:
+                then = resolve(analysis, base.with_cells(changes))
+            except PlanError:
+                continue
+            saved = left - _left(analysis, intent, layer, then)
+            if saved > 0:
+                found.append(
+                    NextCut(
+                        layer=layer, components=names, before=before, after=after, changes=changes, saved=saved, now=now, then=then
+                    )
+                )  # fmt: skip
+    return found
+
+
+def cheapest(cuts: Sequence[NextCut], lost: Sequence[float | None]) -> list[int]:
+    """Return the places of the cuts by what each loses per parameter saved, the least first; those not measured (None) last."""
+    prices = [np.inf if loss is None else loss / cut.saved for cut, loss in zip(cuts, lost, strict=True)]
+    return sorted(range(len(cuts)), key=lambda place: (prices[place], cuts[place].layer, place))
+
+
+def _left(analysis: Analysis, intent: Intent, layer: int, plan: Plan) -> int:
+    if layer not in plan.kept:
+        return layer_parameters(stored_widths(analysis, layer), analysis.shape)
+    masks = {name: plan.mask(layer, name, analysis.shape) for name in CUTTABLE}
+    return layer_parameters(cut_widths(analysis, intent.compensation, layer, masks), analysis.shape)

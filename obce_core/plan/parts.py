@@ -1,0 +1,51 @@
+"""Parts of an intent and of a plan: a layer of it, or some cells alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from obce_core.analysis import Analysis
+from obce_core.plan.intent import Intent
+from obce_core.plan.plan import Plan
+
+Cell = tuple[int, str]
+"""Layer (from 1) and component."""
+
+
+def only(plan: Plan, cells: Iterable[Cell]) -> Plan:
+    """Return the plan with nothing cut but in these cells."""
+    wanted = set(cells)
+    kept = {layer: {name: mask for name, mask in row.items() if (layer, name) in wanted} for layer, row in plan.kept.items()}
+    return replace(plan, kept={layer: row for layer, row in kept.items() if row})
+
+
+def alone(intent: Intent, cells: Iterable[Cell]) -> Intent:
+    """Return the intent with all left out that has no part in what these cells keep.
+
+    Where neurons are added back for the hardware, a cell depends on the others of its layer, which then stay.
+    """
+    wanted = set(cells)
+    if intent.hardware.asked:
+        layers = {layer for layer, _ in wanted}
+        wanted |= {(layer, name) for layer, row in intent.cells.items() if layer in layers for name in row}
+        wanted |= {(hand.layer, hand.component) for hand in (*intent.keep, *intent.drop) if hand.layer in layers}
+    left = {layer: {name: share for name, share in row.items() if (layer, name) in wanted} for layer, row in intent.cells.items()}
+    keep, drop = (tuple(hand for hand in hands if (hand.layer, hand.component) in wanted) for hands in (intent.keep, intent.drop))
+    return replace(intent, cells={layer: row for layer, row in left.items() if row}, keep=keep, drop=drop)
+
+
+def of_layer(intent: Intent, layer: int) -> Intent:
+    """Return the intent with every other layer untouched."""
+    keep, drop = (tuple(hand for hand in hands if hand.layer == layer) for hands in (intent.keep, intent.drop))
+    return replace(intent, cells={number: row for number, row in intent.cells.items() if number == layer}, keep=keep, drop=drop)
+
+
+def without_equal(analysis: Analysis, intent: Intent) -> tuple[Intent, tuple[str, ...]]:
+    """Leave the cells whole that the intent's criterion cannot rank (all neurons equal), and say which."""
+    equal = [
+        (layer, name) for layer, row in intent.cells.items() for name in row
+        if layer <= analysis.shape.layers and analysis.degenerate(layer, name, intent.criterion)
+    ]  # fmt: skip
+    notes = tuple(f"Layer {layer} {name} is left whole: every text gives the same value there." for layer, name in equal)
+    return intent.with_cells(dict.fromkeys(equal, 0.0)), notes

@@ -1,0 +1,243 @@
+"""Lessons 1 to 3: points in a field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from obce_core.figures import panels
+from obce_core.figures.field import field_data
+from obce_core.figures.numbers import amount
+from obce_core.lessons import barcodes as lesson_3
+from obce_core.lessons import complexes as lesson_1
+from obce_core.lessons import rips as lesson_2
+from obce_core.lessons.drawing import MAX_VERTICES, SHAPES, Drawing, from_names, read_drawing, write_drawing
+from obce_core.lessons.question import Question
+from obce_core.lessons.scene import (
+    FIELD,
+    MAX_POINTS,
+    MAX_RADIUS,
+    SETS,
+    Point,
+    Scene,
+    from_units,
+    named,
+    read_scene,
+    to_points,
+    to_units,
+    write_points,
+    write_radius,
+)  # fmt: skip
+from obce_core.topology import Complex
+from pages._ui import components, downloads, frame, lesson_parts, state
+
+_SHAPES = {"house": "House", "shell": "Hollow shell", "pieces": "Pieces", "broken": "Not a complex", "own": "Your own"}
+_SETS = {"ring": "Ring", "blobs": "Two blobs", "line": "Line", "noise": "Noise", "own": "Your own"}
+_WORDS = {"bars": "Barcode", "diagram": "Births and deaths", "first": "∂₁", "second": "∂₂", "points": "Points"}
+
+
+def _height() -> int:
+    """Return the height of the panel beside the field."""
+    return 250 if state.get().presentation else 190
+
+
+def complexes() -> None:
+    """Lesson 1: build a complex by hand."""
+    chosen = state.get()
+    drawing = read_drawing(chosen.lesson_complex) or SHAPES["house"]
+    name = write_drawing(drawing)
+    lesson_parts.pick("Shape", "shape", _SHAPES, name if name in SHAPES else "own", _shape)
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        data = field_data(drawing.points, size=FIELD, most=MAX_VERTICES, simplices=drawing.simplices, large=chosen.presentation)
+        components.field(data, key="lesson-drawing", revision=chosen.lesson_revision, on_edit=_drawn)
+        frame.note("Dots and lines are there, shaded triangles are filled, a dashed edge is missing. Drag a point to move it.")
+    questions = lesson_1.questions(drawing)
+    with right:
+        question = lesson_parts.asked(questions)
+        found = drawing.complex
+        if found is None:
+            rows = [(f"n{size}", word, f"{len(drawing.of(size))}") for size, word in ((1, "points"), (2, "edges"), (3, "triangles"))]
+            lesson_parts.numbers(question, [*rows, ("missing", "faces missing", f"{len(drawing.missing)}")])
+            turn = st.container()
+            frame.note("<b>Not a complex</b>: some face of a simplex is missing, so boundary and holes are not defined.")
+        else:
+            lesson_parts.numbers(
+                question,
+                [
+                    ("b0", "b₀ pieces", f"{found.betti[0]}"), ("b1", "b₁ loops", f"{found.betti[1]}"),
+                    ("v", "points", f"{len(found.vertices)}"), ("e", "edges", f"{len(found.edges)}"),
+                    ("f", "triangles", f"{len(found.triangles)}"), ("euler", "χ Euler", f"{found.euler}".replace("-", "−")),
+                ],
+            )  # fmt: skip
+            panel, turn = lesson_parts.places()
+            with panel:
+                _matrices(question, found, _choose("first", ("first", "second")))
+        with turn:
+            lesson_parts.your_turn(questions, empty="Click in the field to add a first point.")
+    lesson_parts.steps()
+    rows_ = [[named(simplex), len(simplex) - 1] for simplex in drawing.all]
+    downloads.row("lesson-complex", csv_text=downloads.to_csv(["simplex", "dimension"], rows_))
+
+
+def disks() -> None:
+    """Lesson 2: the Vietoris-Rips complex at a radius."""
+    scene = _scene()
+    questions = lesson_2.questions(scene)
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        _field(scene, edge_length=False)
+    with right:
+        question = lesson_parts.asked(questions)
+        found = scene.complex
+        lesson_parts.numbers(
+            question,
+            [
+                ("b0", "b₀ parts", f"{scene.betti[0]}"), ("b1", "b₁ loops", f"{scene.betti[1]}"), ("v", "points", f"{len(found.vertices)}"),
+                ("e", "edges", f"{len(found.edges)}"), ("f", "triangles", f"{len(found.triangles):,}"),
+            ],
+        )  # fmt: skip
+        panel, turn = lesson_parts.places()
+        with panel:
+            picked = _choose("bars", ("bars", "first", "second", "points"))
+            if picked == "bars":
+                st.html(panels.barcode_panel(scene.bars, scene.r, height=_height()))
+            elif picked == "points":
+                _table(scene)
+            else:
+                _matrices(question, found, picked)
+        with turn:
+            lesson_parts.your_turn(questions, empty="Click in the field to add a first point.")
+    _take(scene)
+
+
+def barcodes() -> None:
+    """Lesson 3: births, deaths and bars."""
+    chosen = state.get()
+    scene = _scene()
+    questions = lesson_3.questions(scene, edge_length=chosen.edge_length)
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        _field(scene, edge_length=chosen.edge_length)
+    with right:
+        question = lesson_parts.asked(questions)
+        b0, b1 = scene.bars.alive(scene.r)
+        last = float(scene.bars.h0[-1]) * (2 if chosen.edge_length else 1) if len(scene.bars.h0) else None
+        lesson_parts.numbers(
+            question,
+            [
+                ("b0", "bars of parts alive", f"{b0}"), ("b1", "of loops alive", f"{b1}"),
+                ("last", "all one part at", "–" if last is None else amount(last)),
+            ],
+        )  # fmt: skip
+        panel, turn = lesson_parts.places()
+        with panel:
+            picked = _choose("bars", ("bars", "diagram", "points"))
+            if picked == "points":
+                _table(scene)
+            else:
+                draw = panels.barcode_panel if picked == "bars" else panels.diagram_panel
+                st.html(draw(scene.bars, scene.r, edge_length=chosen.edge_length, height=_height()))
+            st.toggle("Edge length, as gudhi and ripser report", chosen.edge_length, key="lesson-edge", on_change=_unit)
+        with turn:
+            lesson_parts.your_turn(questions, empty="Add two points: one alone never merges.")
+    _take(scene)
+
+
+def _scene() -> Scene:
+    """Show the choice of point sets; return the points and the radius."""
+    chosen = state.get()
+    scene = read_scene(chosen.lesson_points, chosen.lesson_radius)
+    name = write_points(scene.points)
+    lesson_parts.pick("Points", "set", _SETS, name if name in SETS else "own", lambda picked: _put(SETS.get(picked, ())))
+    return scene
+
+
+def _shape(picked: str) -> None:
+    chosen = state.get()
+    chosen.lesson_complex = write_drawing(SHAPES.get(picked, Drawing(points=(), simplices=())))
+    chosen.lesson_revision += 1
+
+
+def _put(points: tuple[Point, ...]) -> None:
+    """Replace the points from outside the field."""
+    chosen = state.get()
+    chosen.lesson_points = write_points(points)
+    chosen.lesson_revision += 1
+
+
+def _field(scene: Scene, *, edge_length: bool) -> None:
+    chosen = state.get()
+    data = field_data(
+        scene.points, size=FIELD, most=MAX_POINTS, radius=scene.radius, max_radius=MAX_RADIUS, edge_length=edge_length,
+        large=chosen.presentation,
+    )  # fmt: skip
+    components.field(data, key="lesson-field", revision=chosen.lesson_revision, on_edit=_edited)
+    frame.note("Click adds a point, drag moves one. Arrow keys move the chosen point, [ and ] choose another, Delete removes it.")
+
+
+def _edited(value: Mapping[str, Any]) -> None:
+    chosen = state.get()
+    chosen.lesson_points = write_points(to_points(value["points"]))
+    chosen.lesson_radius = write_radius(min(max(int(value["radius"]), 0), MAX_RADIUS))
+
+
+def _drawn(value: Mapping[str, Any]) -> None:
+    state.get().lesson_complex = write_drawing(from_names(to_points(value["points"]), value["simplices"]))
+
+
+def _choose(default: str, names: tuple[str, ...]) -> str:
+    chosen = state.get()
+    current = chosen.lesson_panel if chosen.lesson_panel in names else default
+    lesson_parts.pick("Panel", f"panel-{'-'.join(names)}", {name: _WORDS[name] for name in names}, current, _panel)
+    return current
+
+
+def _panel(picked: str) -> None:
+    state.get().lesson_panel = picked
+
+
+def _matrices(question: Question | None, found: Complex, panel: str) -> None:
+    dim = 1 if panel == "first" else 2
+    rows, columns = len(found.of(dim - 1)), len(found.of(dim))
+    rank = "?" if lesson_parts.covers(question, f"rank{dim}") else str(found.rank(dim))
+    st.html(panels.matrix_panel(found, dim, named, height=_height() - 24))
+    what = ("point", "edge") if dim == 1 else ("edge", "triangle")
+    frame.note(
+        f"{rows} × {columns:,} over Z/2, a row a{'n' * (dim - 1)} {what[0]}, a column a{'n' * (2 - dim)} {what[1]}; <b>rank {rank}</b>."
+    )
+
+
+def _table(scene: Scene) -> None:
+    """Show the points as a table to edit; it starts anew when the points were changed elsewhere."""
+    chosen = state.get()
+    if chosen.lesson_table_now != scene.points:
+        chosen.lesson_table, chosen.lesson_table_now = list(scene.points), scene.points
+        chosen.lesson_table_key += 1
+    rows = st.data_editor(
+        [{"x": x, "y": y} for x, y in map(to_units, chosen.lesson_table)] or [{"x": None, "y": None}],
+        num_rows="dynamic", height=_height(), key=f"lesson-table-{chosen.lesson_table_key}", hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(min_value=0.0, max_value=most / 1000, step=0.001, format="%.3g")
+            for name, most in zip("xy", FIELD, strict=True)
+        },
+    )  # fmt: skip
+    points = from_units([(row.get("x"), row.get("y")) for row in rows])
+    if points != scene.points:
+        chosen.lesson_table_now = points
+        _put(points)
+        st.rerun(scope="fragment")
+
+
+def _unit() -> None:
+    state.get().edge_length = st.session_state["lesson-edge"]
+
+
+def _take(scene: Scene) -> None:
+    lesson_parts.steps()
+    found = scene.bars
+    rows = [[0, 0, amount(float(death), 6)] for death in found.h0] + ([[0, 0, "inf"]] if found.points else [])
+    rows += [[1, amount(float(birth), 6), amount(float(death), 6)] for birth, death in found.h1]
+    downloads.row("lesson-bars", csv_text=downloads.to_csv(["dimension", "birth (radius)", "death (radius)"], rows))

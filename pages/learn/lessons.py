@@ -1,0 +1,39 @@
+"""Five lessons: a figure to play with, its numbers, and a question about its present state."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from obce_core.figures import panels
+from obce_core.lessons import LESSONS
+from pages._ui import frame, guards, lesson_parts, state
+from pages.learn import field, model
+
+chosen = state.get()
+BODIES = (field.complexes, field.disks, field.barcodes, model.neuron, model.cut)
+NUMBERS = range(1, len(LESSONS) + 1)
+
+
+def _picked() -> None:
+    lesson_parts.go(st.session_state["lesson-strip"])
+
+
+@st.fragment
+def _page() -> None:
+    with guards.caught():
+        number = chosen.lesson = chosen.lesson or 1
+        lesson = LESSONS[number - 1]
+        st.session_state["lesson-strip"] = number
+        st.segmented_control(
+            "Lesson", NUMBERS, format_func=lambda at: f"{at} {LESSONS[at - 1].name}", key="lesson-strip", on_change=_picked,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        frame.title(lesson.title, lesson.lead)
+        BODIES[number - 1]()
+        with st.expander("How to read this"):
+            st.markdown(lesson.read)
+        state.write_address()  # the frame writes it too, but not when this fragment alone runs
+
+
+st.html(panels.style() + lesson_parts.STYLE)
+_page()

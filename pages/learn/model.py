@@ -1,0 +1,169 @@
+"""Lessons 4 and 5: a real neuron, and a real cell, of the selected analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from obce_core.analysis import Analysis, list_analyses
+from obce_core.components import COMPONENTS, CUTTABLE, TITLES
+from obce_core.figures import panels
+from obce_core.figures.gapline import gap_line
+from obce_core.figures.numbers import amount, count, millions, share
+from obce_core.figures.threshold import threshold_data
+from obce_core.lessons import cut as lesson_5
+from obce_core.lessons import neuron as lesson_4
+from pages._ui import cached, components, downloads, frame, guards, lesson_parts, nav, state
+
+
+def _source() -> Analysis | None:
+    """Return the selected analysis, or say that this lesson needs one; the other lessons stay open."""
+    if not state.get().analysis and not list_analyses():
+        frame.note("This lesson looks into a real model, and no model was measured yet. Home runs the demo in about ten seconds.")
+        nav.link("home", "Run the demo on Home", icon=":material/home:")
+        nav.link("analysis", "Measure a model", icon=":material/play_circle:")
+        lesson_parts.steps()
+        return None
+    return guards.need_analysis()
+
+
+def _cell(source: Analysis, components_: tuple[str, ...]) -> None:
+    """Let the cell be chosen."""
+    chosen = state.get()
+    layers = range(1, source.shape.layers + 1)
+    row = st.columns([1, 1.4, 1.6], vertical_alignment="bottom")
+    st.session_state["lesson-layer"], st.session_state["lesson-component"] = chosen.layer, chosen.component
+
+    def changed() -> None:
+        state.select_cell(st.session_state["lesson-layer"], st.session_state["lesson-component"])
+
+    row[0].selectbox("Layer", layers, key="lesson-layer", on_change=changed)
+    row[1].selectbox("Component", components_, format_func=TITLES.__getitem__, key="lesson-component", on_change=changed)
+    row[2].button("Another neuron", key="lesson-another", on_click=_another, args=(source,), width="stretch")
+
+
+def _another(source: Analysis) -> None:
+    """Go to the neuron with the next smaller r_f of the cell."""
+    chosen = state.get()
+    neurons, scores = source.neurons(chosen.layer, chosen.component), source.scores(chosen.layer, chosen.component)
+    order = neurons[np.argsort(-scores, kind="stable")].tolist()
+    if order:
+        chosen.neuron = order[(order.index(chosen.neuron) + 1) % len(order)] if chosen.neuron in order else order[0]
+
+
+def neuron() -> None:
+    """Lesson 4: the line of one neuron."""
+    source = _source()
+    if source is None:
+        return
+    chosen = state.get()
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        _cell(source, COMPONENTS)
+    if not source.width(chosen.layer, chosen.component):
+        frame.note("An earlier cut left no neuron here: choose another cell.")
+        lesson_parts.steps()
+        return
+    if chosen.neuron is None:
+        _another(source)
+    values = cached.outputs(source.id, chosen.layer, chosen.component)[
+        :, source.position(chosen.layer, chosen.component, chosen.neuron or 0)
+    ]
+    texts = source.texts.texts if source.meta["tokens"] != "all" else tuple(f"token {at + 1}" for at in range(len(values)))
+    line = lesson_4.look([] if source.degenerate(chosen.layer, chosen.component) else values)
+    questions = lesson_4.questions(line, edge_length=chosen.edge_length)
+    question = lesson_parts.asked(questions)
+    if not questions:
+        frame.note(
+            "Every text gives the same value in this cell (on [CLS], layer 1 sees the same token at the same place in every text): "
+            "there is no gap. Choose another cell."
+        )
+        lesson_parts.steps()
+        return
+    known = not lesson_parts.covers(question, "widths")
+    percent = min(chosen.lesson_percent if chosen.lesson_percent is not None else 40, 120)
+    with left:
+        data = gap_line(values, texts, line.gaps, percent=percent, known=known, edge_length=chosen.edge_length, large=chosen.presentation)
+        where = f"{source.id}.{chosen.layer}.{chosen.component}.{chosen.neuron}"
+        components.gap_line(data, key="lesson-gaps", revision=where, on_move=_percent)
+        frame.note("A dot is the neuron's output for one text, brackets mark gaps; a dotted one has closed. A row shows the two texts.")
+    with right:
+        st.subheader(f"Layer {chosen.layer} · {TITLES[chosen.component]} · neuron {chosen.neuron}", anchor=False)
+        small = min(line.merges[-1].left_size, line.merges[-1].right_size)
+        lesson_parts.numbers(
+            question,
+            [
+                ("n", "texts", count(len(values))),
+                ("r_f", "r_f, edge length" if chosen.edge_length else "r_f", amount(line.r_f * (2 if chosen.edge_length else 1))),
+                ("apart", "texts set apart", count(small)),
+                ("range", "range", amount(float(line.values.max() - line.values.min()))),
+            ],
+        )
+        lesson_parts.your_turn(questions, empty="")
+    lesson_parts.steps()
+    rows = [
+        [gap.letter, amount(gap.left, 6), amount(gap.right, 6), amount(gap.merge.radius, 6), *(texts[at] for at in gap.texts)]
+        for gap in line.gaps
+    ]
+    downloads.row("lesson-gaps", csv_text=downloads.to_csv(["gap", "left", "right", "closes at radius", "left text", "right text"], rows))
+
+
+def _percent(value: Mapping[str, Any]) -> None:
+    state.get().lesson_percent = min(max(round(float(value["percent"])), 0), 120)
+
+
+def cut() -> None:
+    """Lesson 5: the distribution of one cell, and a percentile."""
+    source = _source()
+    if source is None:
+        return
+    chosen = state.get()
+    if chosen.component not in CUTTABLE:
+        state.select_cell(chosen.layer, "value")
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        _cell(source, CUTTABLE)
+    layer, component = chosen.layer, chosen.component
+    if not source.width(layer, component):
+        frame.note("An earlier cut left no neuron here: choose another cell.")
+        lesson_parts.steps()
+        return
+    if source.degenerate(layer, component):
+        frame.note("Every text gives the same value in this cell: there is nothing to rank, and no percentile may cut it. Choose another.")
+        lesson_parts.steps()
+        return
+    percentile = min(max(chosen.lesson_percentile or 30, 1), 95)
+    seen = lesson_5.look(source, layer, component, percentile, cached.resolved(source.id, lesson_5.intent(layer, component, percentile)))
+    questions = lesson_5.questions(seen, chosen.neuron)
+    question = lesson_parts.asked(questions)
+    with left:
+        at = lesson_5.place(seen, chosen.neuron)
+        marked = (int(seen.neurons[at]), float(seen.scores[at]))
+        data = threshold_data(seen.scores, component, percentile, neuron=marked, large=chosen.presentation)
+        components.threshold(data, key="lesson-threshold", revision=f"{source.id}.{layer}.{component}", on_move=_percentile)
+        frame.note("Neurons of this cell by r_f, log scale. Hollow is cut, solid is kept. Drag the line, or move the slider.")
+    with right:
+        st.subheader(f"Layer {layer} · {TITLES[component]} · P{percentile}", anchor=False)
+        lesson_parts.numbers(
+            question,
+            [
+                ("threshold", f"r_f at P{percentile}", amount(seen.threshold)),
+                ("cut", f"of {count(len(seen.scores))} cut", count(seen.gone)),
+                ("saved", "parameters cut", millions(seen.saved)),
+                ("left", "encoder left", share(seen.left)),
+            ],
+        )
+        panel, turn = lesson_parts.places()
+        panel.html(panels.fold_panel(seen.tensors, known=not lesson_parts.covers(question, "saved")))
+        with turn:
+            lesson_parts.your_turn(questions, empty="")
+    lesson_parts.steps()
+    rows = [[int(n), amount(float(s), 6), "kept" if k else "cut"] for n, s, k in zip(seen.neurons, seen.scores, seen.kept, strict=True)]
+    downloads.row("lesson-cut", csv_text=downloads.to_csv(["neuron", "r_f (radius)", f"P{percentile}"], rows))
+
+
+def _percentile(value: Mapping[str, Any]) -> None:
+    state.get().lesson_percentile = min(max(int(value["percentile"]), 1), 95)

@@ -1,0 +1,219 @@
+"""The lessons in a real browser: points are dragged, clicked and stepped, numbers and answers follow, a link restores it all."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from obce_core.lessons import rips
+from obce_core.lessons.scene import read_scene
+from tests.browsers import FLAGS, find_browser, missing
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing())]
+
+# Five points; a square of side 2 (a loop from radius 1 to 1.414) and one far away.
+SQUARE = "2_2~4_2~4_4~2_4~9_7"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start the dashboard as `obce app` does, on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home: Path = tmp_path_factory.mktemp("learn")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "obce_core.cli", "app", "--port", str(port)],
+        cwd=home,
+        env={**os.environ, "OBCE_CACHE": str(home / "cache")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{address}/_stcore/health", process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        assert process.poll() is None, "the server ended at once"
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("the server did not answer in 60 s")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_learn(server: str, browser: Any) -> Iterator[Any]:
+    """Open a lesson by its link; an error of the page fails the test."""
+    pages, faults = [], []
+
+    def opened(query: str, **options: Any) -> Any:
+        page = browser.new_context(viewport={"width": 1280, "height": 900}, **options).new_page()
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(f"{server}/learn?{query}")
+        page.locator(".lnums").wait_for()
+        page.locator(".field .dot, .field .hint").first.wait_for(state="attached")
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.context.close()
+    assert faults == []
+
+
+def number(page: Any, name: str, wanted: str) -> None:
+    from playwright.sync_api import expect
+
+    expect(page.locator(".lnums div").filter(has_text=name).locator("b")).to_have_text(wanted)
+
+
+def address(page: Any) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def wait_for_address(page: Any, name: str, pattern: str) -> str:
+    page.wait_for_url(re.compile(f"{name}={pattern}(&|$)"))
+    return address(page)[name]
+
+
+def test_a_dragged_point_changes_numbers_question_and_answer(open_learn: Any) -> None:
+    from playwright.sync_api import expect
+
+    page = open_learn(f"lesson=2&lesson_points={SQUARE}&lesson_radius=1.1&lesson_open=1")
+    number(page, "b₀ parts", "2")
+    number(page, "b₁ loops", "1")
+    turn = page.locator(".st-key-your-turn")
+    turn.get_by_role("radio", name="1", exact=True).click()
+    expect(turn.locator(".told")).to_contain_text("Yes.")
+
+    # The loop is opened: a corner of the square goes up to the far point.
+    corner = page.locator(".field .dot").nth(2)
+    box, field = corner.locator(".mark").bounding_box(), page.locator(".field svg").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(field["x"] + 0.7 * field["width"], field["y"] + 0.5 * field["height"], steps=4)
+    page.mouse.move(field["x"] + 0.8 * field["width"], field["y"] + 0.2 * field["height"], steps=4)
+    page.mouse.up()
+    number(page, "b₁ loops", "0")
+    expect(turn.locator(".told")).to_have_text("")
+    turn.get_by_role("radio", name="1", exact=True).click()
+    expect(turn.locator(".told")).to_contain_text("No.")
+
+    # What the address says now is what another browser shows.
+    told = wait_for_address(page, "lesson_points", "(?!2_2~4_2~4_4)[^&]*")
+    scene = read_scene(told, address(page)["lesson_radius"])
+    assert [question.answer for question in rips.questions(scene)][:1] == ["0"]
+    other = open_learn(urlsplit(page.url).query)
+    number(other, "b₀ parts", str(scene.betti[0]))
+    assert other.locator(".field .dot").nth(2).get_attribute("aria-label") == corner.get_attribute("aria-label")
+
+
+def test_points_are_added_and_moved_and_removed_without_a_mouse(open_learn: Any) -> None:
+    page = open_learn("lesson=2&lesson_points=5_4&lesson_radius=0.5&lesson_open=1")
+    number(page, "b₀ parts", "1")
+    page.get_by_role("button", name="Add a point").press("Enter")
+    number(page, "points", "2")
+    for _ in range(5):
+        page.keyboard.press("Shift+ArrowUp")
+    number(page, "b₀ parts", "2")
+    moved = page.locator(".field .dot").nth(1).get_attribute("aria-label")
+    page.keyboard.press("[")
+    page.keyboard.press("Delete")
+    number(page, "points", "1")
+    assert page.locator(".field .dot").first.get_attribute("aria-label") == moved.replace("Point B", "Point A")
+    page.locator(".field svg").click(position={"x": 60, "y": 60})
+    number(page, "points", "2")
+    page.locator(".field input").focus()
+    page.keyboard.press("End")
+    number(page, "b₀ parts", "1")
+    assert wait_for_address(page, "lesson_radius", "4") == "4"
+
+
+def test_a_set_chosen_while_an_edit_is_under_way_wins(open_learn: Any) -> None:
+    page = open_learn(f"lesson=2&lesson_points={SQUARE}&lesson_radius=1&lesson_open=1")
+    number(page, "points", "5")
+    page.locator(".field .dot").first.focus()
+    page.keyboard.press("ArrowUp")  # told to the server after a moment
+    page.get_by_role("radio", name="Line").click()
+    number(page, "points", "10")
+    assert page.locator(".field .dot").count() == 10
+    assert wait_for_address(page, "lesson_points", "line") == "line"
+
+
+def test_a_table_moves_a_point(open_learn: Any) -> None:
+    page = open_learn("lesson=2&lesson_points=2_2~4_2~4_4&lesson_radius=1&lesson_panel=points&lesson_open=1")
+    number(page, "b₀ parts", "1")
+    table = page.get_by_test_id("stDataFrame").locator("canvas").first
+    table.wait_for()
+    page.wait_for_timeout(600)  # the table measures itself before it takes a click
+    box = table.bounding_box()
+    page.mouse.dblclick(box["x"] + 90, box["y"] + 50)
+    page.locator(".gdg-style input, textarea.gdg-input").first.fill("7.5")
+    page.keyboard.press("Enter")
+    number(page, "b₀ parts", "2")
+    assert wait_for_address(page, "lesson_points", "7.5_[^&]*") == "7.5_2~4_2~4_4"
+    assert page.locator(".field .dot").first.get_attribute("aria-label") == "Point A at 7.50, 2.00"
+
+
+def test_a_complex_is_built_by_choosing_points(open_learn: Any) -> None:
+    from playwright.sync_api import expect
+
+    page = open_learn("lesson=1&lesson_complex=2_2~8_2~5_6-AB&lesson_open=1")
+    number(page, "pieces", "2")
+    dots = page.locator(".field .dot")
+    for at in (0, 1, 2):
+        dots.nth(at).locator(".mark").click()
+    page.get_by_role("button", name="Add triangle ABC").click()
+    number(page, "faces missing", "2")
+    page.locator(".st-key-your-turn").get_by_role("radio", name="AC").click()
+    expect(page.locator(".st-key-your-turn .told")).to_contain_text("Yes.")
+    for pair in ((0, 2), (1, 2)):
+        for dot in page.locator(".field .dot.on .mark").all()[::-1]:
+            dot.click()
+        for at in pair:
+            dots.nth(at).locator(".mark").click()
+        page.get_by_role("button", name=re.compile("Add edge")).click()
+    number(page, "Euler", "1")
+    number(page, "loops", "0")
+    assert wait_for_address(page, "lesson_complex", "[^&]*-ABC") == "2_2~8_2~5_6-AB-AC-BC-ABC"
+
+
+def test_lessons_one_and_two_do_not_share_their_figures(open_learn: Any) -> None:
+    page = open_learn("lesson=2&lesson_open=1")
+    number(page, "points", "12")
+    page.get_by_role("button", name="1 Complexes").click()
+    number(page, "points", "5")
+    page.get_by_text("Choose two or three points").wait_for()
+    assert page.locator(".field .disk").count() == 0

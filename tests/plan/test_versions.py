@@ -1,0 +1,80 @@
+"""Named versions: what is saved comes back, names stay text, deleting can be undone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from obce_core.errors import ObceError, PlanError
+from obce_core.plan import Compensation, Hand, Hardware, Intent
+from obce_core.plan.versions import delete_version, list_versions, rename_version, restore_version, save_version
+
+KEY = "0123456789abcdef"
+FULL = Intent(
+    criterion="std_all", seed=7, first_layer=2, cells={2: {"query": 12.5, "value": 70}},
+    keep=(Hand(layer=2, component="value", neurons=(1, 4), reason="ä <b>"),), drop=(Hand(layer=3, component="key", neurons=(0,)),),
+    compensation=Compensation(method="mean", tokens="all"), hardware=Hardware(round_to=8, per_head=True),
+)  # fmt: skip
+
+
+def test_a_version_comes_back_whole() -> None:
+    made = save_version(KEY, "  light ", FULL, note="for the talk")
+    assert list_versions(KEY) == [made]
+    assert (made.name, made.note, made.intent) == ("light", "for the talk", FULL)
+    assert list_versions("another") == []
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", "<b>bold</b>", "名前", ".", "con"])
+def test_a_name_is_text_and_never_a_path(name: str, cache: Path) -> None:
+    made = save_version(KEY, name, FULL)
+    assert list_versions(KEY)[0].name == name
+    assert [path.name for path in (cache / "plans" / KEY / "versions").iterdir()] == [f"{made.id}.json"]
+    assert {path.name for path in cache.parent.iterdir()} == {cache.name}
+
+
+@pytest.mark.parametrize("name", ["", "   ", "a\nb", "x" * 81])
+def test_what_is_no_name_is_refused(name: str) -> None:
+    with pytest.raises(PlanError, match="no name"):
+        save_version(KEY, name, FULL)
+    assert list_versions(KEY) == []
+
+
+def test_a_name_is_given_once() -> None:
+    first = save_version(KEY, "one", FULL)
+    with pytest.raises(PlanError, match="exists"):
+        save_version(KEY, "one", Intent())
+    second = save_version(KEY, "two", Intent())
+    with pytest.raises(PlanError, match="exists"):
+        rename_version(KEY, second.id, "one")
+    assert rename_version(KEY, first.id, "one", note="new").note == "new"
+    assert {(v.name, v.note) for v in list_versions(KEY)} == {("one", "new"), ("two", "")}
+
+
+def test_deleting_can_be_undone() -> None:
+    made = save_version(KEY, "one", FULL)
+    delete_version(KEY, made.id)
+    assert list_versions(KEY) == []
+    with pytest.raises(PlanError, match="not there"):
+        delete_version(KEY, made.id)
+    restore_version(KEY, made.id)
+    assert list_versions(KEY) == [made]
+
+
+@pytest.mark.parametrize("bad", ["../x", "a/b", "", ".."])
+def test_an_id_cannot_leave_its_folder(bad: str) -> None:
+    with pytest.raises(ObceError):
+        delete_version(KEY, bad)
+    with pytest.raises(ObceError):
+        rename_version(KEY, bad, "new")
+
+
+def test_an_unreadable_version_is_left_out(cache: Path) -> None:
+    made = save_version(KEY, "one", FULL)
+    home = cache / "plans" / KEY / "versions"
+    (home / "broken.json").write_text("{")
+    data = json.loads((home / f"{made.id}.json").read_text())
+    data["intent"]["cells"] = {"2": {"pooler": 5}}
+    (home / "strange.json").write_text(json.dumps(data))
+    assert list_versions(KEY) == [made]

@@ -1,0 +1,166 @@
+"""The lessons: with and without an analysis, from any address, and with an answer that follows from the figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages_app import adopt, open_page, words
+from streamlit.testing.v1 import AppTest
+
+from obce_core.lessons import LESSONS, barcodes, complexes, rips
+from obce_core.lessons.drawing import SHAPES
+from obce_core.lessons.question import Question
+from obce_core.lessons.scene import SETS, read_scene
+
+
+def open_learn(**address: str) -> AppTest:
+    """Run the app, then the page of the lessons."""
+    return open_page("learn", **address)
+
+
+def group(app: AppTest, key: str) -> Any:
+    """Find a segmented control."""
+    return next(element for element in app.get("button_group") if element.key == key)
+
+
+def answer(app: AppTest, question: Question, given: str) -> str:
+    group(app, f"answer-{question.key}").set_value(given).run()
+    assert not app.exception
+    return words(app)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_every_lesson_opens_without_an_analysis(number: int) -> None:
+    app = open_learn(lesson=str(number))
+    assert not app.exception and not app.error
+    shown = words(app)
+    assert LESSONS[number - 1].title in shown
+    assert ("Your turn" in shown) == (number < 4)
+    assert ("no model was measured yet" in shown) == (number > 3)
+    assert [button.key for button in app.button if button.key in ("lesson-back", "lesson-on")] == (
+        ["lesson-on"] if number == 1 else ["lesson-back"] if number == 5 else ["lesson-back", "lesson-on"]
+    )
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("component", ["query", "value", "output"])
+def test_every_lesson_opens_with_an_analysis(number: int, component: str, tiny_analysis: Any, cache: Path) -> None:
+    app = open_learn(lesson=str(number), analysis=adopt(tiny_analysis, cache), layer="3", component=component)
+    assert not app.exception and not app.error
+    assert "Your turn" in words(app)
+
+
+@pytest.mark.parametrize("number", [4, 5])
+def test_a_cell_where_all_is_equal_says_so(number: int, tiny_analysis: Any, cache: Path) -> None:
+    app = open_learn(lesson=str(number), analysis=adopt(tiny_analysis, cache), layer="1", component="value")
+    assert not app.exception and not app.error
+    assert "Every text gives the same value" in words(app)
+    assert "Your turn" not in words(app)
+
+
+@pytest.mark.parametrize("number", [4, 5])
+def test_a_damaged_analysis_is_a_line(number: int, tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    (cache / "analyses" / key / "importance.parquet").write_bytes(b"not parquet")
+    app = open_learn(lesson=str(number), analysis=key)
+    assert not app.exception
+    assert "importance.parquet" in words(app) and "Traceback" not in words(app)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        {"lesson": "6"},
+        {"lesson": "-1"},
+        {"lesson": "2", "lesson_points": "<b>", "lesson_radius": "9.99.9"},
+        {"lesson": "2", "lesson_points": "1_2~", "lesson_radius": "9"},
+        {"lesson": "2", "lesson_points": "~" * 700, "lesson_question": "9", "lesson_panel": "second"},
+        {"lesson": "1", "lesson_complex": "1_2-AB"},
+        {"lesson": "3", "lesson_points": "none"},
+        {"lesson": "3", "lesson_points": "1_1~1_1~1_1", "lesson_radius": "0", "lesson_panel": "diagram"},
+        {"lesson": "1", "lesson_complex": "none"},
+        {"lesson": "2", "lesson_points": "none", "lesson_panel": "points"},
+    ],
+)
+def test_an_odd_address_is_ignored(address: dict[str, str]) -> None:
+    app = open_learn(**address)
+    assert not app.exception and not app.error
+    assert "Your turn" in words(app)
+
+
+def test_numbers_that_give_the_answer_away_are_covered_until_it_is_given() -> None:
+    app = open_learn(lesson="2")
+    question = rips.questions(read_scene("ring", "1.2"))[0]
+    assert "<b>?</b><span>b₁ loops" in words(app)
+    shown = answer(app, question, "1")
+    assert "✓ Yes." in shown and question.why in shown
+    assert "<b>1</b><span>b₁ loops" in shown
+
+
+def test_a_wrong_answer_is_told_its_mistake() -> None:
+    app = open_learn(lesson="3", lesson_radius="0.1")
+    question = barcodes.questions(read_scene("ring", "0.1"))[0]
+    assert "leaves out the bar that never ends" in answer(app, question, "11")
+
+
+def test_uncovering_shows_every_number() -> None:
+    app = open_learn(lesson="2", lesson_open="1")
+    assert "<b>?</b>" not in words(app)
+
+
+def test_other_points_ask_for_another_answer() -> None:
+    app = open_learn(lesson="2", lesson_question="2")
+    before = answer(app, rips.questions(read_scene("ring", "1.2"))[1], "1")
+    assert "✓ Yes." in before
+    group(app, "lesson-set").set_value("line").run()
+    after = words(app)
+    question = rips.questions(read_scene("line", "1.2"))[1]
+    assert question.answer != "1" or question.why not in before
+    assert "✓ Yes." not in after and "<b>?</b><span>b₀ parts" in after
+    assert f"✓ Yes.</b> {question.why[:20]}" in answer(app, question, str(question.answer))
+    assert app.query_params["lesson_points"] in ("line", ["line"])
+
+
+def test_a_typed_number_is_judged() -> None:
+    app = open_learn(lesson="3", lesson_question="2")
+    question = barcodes.questions(read_scene("ring", "1.2"))[1]
+    field = app.text_input(key=f"answer-{question.key}")
+    field.input(str(2 * float(question.answer))).run()
+    assert "That is the edge length" in words(app)
+    app.text_input(key=f"answer-{question.key}").input(f"{float(question.answer):.2f}".replace(".", ",")).run()
+    assert "✓ Yes." in words(app)
+
+
+def test_the_strip_and_the_buttons_walk_through_the_lessons() -> None:
+    app = open_learn()
+    assert LESSONS[0].title in words(app)
+    for lesson in LESSONS[1:]:
+        app.button(key="lesson-on").click().run()
+        assert lesson.title in words(app)
+    group(app, "lesson-strip").set_value(2).run()
+    assert LESSONS[1].title in words(app)
+    app.button(key="lesson-back").click().run()
+    assert LESSONS[0].title in words(app)
+
+
+def test_the_drawing_of_a_link_asks_for_its_missing_faces() -> None:
+    app = open_learn(lesson="1", lesson_complex="broken")
+    question = complexes.questions(SHAPES["broken"])[0]
+    assert "Not a complex" in words(app)
+    assert question.why in answer(app, question, "AC")
+
+
+def test_forty_points_at_the_largest_radius_are_shown() -> None:
+    points = "~".join(f"{at % 8}_{at // 8}" for at in range(40))
+    for panel in ("first", "second", "bars", "points"):
+        app = open_learn(lesson="2", lesson_points=points, lesson_radius="4", lesson_panel=panel)
+        assert not app.exception and not app.error
+    assert len(SETS) == 4
+
+
+def test_edge_lengths_double_what_lesson_3_shows() -> None:
+    app = open_learn(lesson="3", edge_length="1", lesson_open="1")
+    last = float(read_scene("ring", "1.2").bars.h0[-1])
+    assert f"{2 * last:.2f}</b><span>all one part at" in words(app)
