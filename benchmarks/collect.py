@@ -20,7 +20,7 @@ from safetensors import safe_open
 from benchmarks.models import save_bert, sentences
 from benchmarks.timing import at_least, at_most, interleaved, median, note, ratio, seconds
 from obce_core.activations import collect, tensor_name
-from obce_core.batching import Encoded, batches, encode
+from obce_core.batching import Encoded, batches, encode, padded
 from obce_core.models.load import LoadedModel, load_model
 
 TEXTS, PAIRS = 150, 9
@@ -33,8 +33,15 @@ Pass = Sequence[tuple[torch.Tensor, torch.Tensor]]
 
 
 def batched(encoded: Encoded, size: int) -> Pass:
-    """Pad by hand, sorted by length, before the clock runs."""
+    """Pad in batches as `collect` divides them, before the clock runs."""
     return [(batch.ids, batch.mask) for batch in batches(encoded, size)]
+
+
+def in_equal_parts(encoded: Encoded, size: int) -> Pass:
+    """Pad batches of `size` texts each, sorted by length, wherever their lengths fall."""
+    order = np.argsort(-encoded.lengths, kind="stable")
+    parts = (padded(encoded, order[start : start + size]) for start in range(0, len(order), size))
+    return [(batch.ids, batch.mask) for batch in parts]
 
 
 def bare(loaded: LoadedModel, work: Pass) -> None:
@@ -116,6 +123,12 @@ def main() -> None:
         best = min(SIZES, key=lambda size: median(tried, str(size)))
         note("bare pass by batch size", ", ".join(f"{size}: {median(tried, str(size)):.2f} s" for size in SIZES))
         work, number = ready[best], count()
+        equal = {f"equal {size}": in_equal_parts(encoded, size) for size in SIZES}
+        divided = interleaved({name: lambda work=work: bare(loaded, work) for name, work in {"divided": work, **equal}.items()}, 3)
+        note(
+            f"bare pass in equal batches, sorted by length, against ours of at most {best}",
+            ", ".join(f"{name}: {ratio(divided, name, 'divided'):.3f}" for name in equal),
+        )
         times = interleaved(
             {
                 "bare": lambda: bare(loaded, work),

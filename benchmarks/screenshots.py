@@ -33,12 +33,11 @@ def prepare(cache: Path) -> dict[str, Any]:
     """Make what the pages show: an analysis, the paper's plan as the draft, and its model."""
     os.environ["OBCE_CACHE"] = str(cache)
     from obce_core import analyze, compress, make_plan
-    from obce_core.plan import intent_document
-    from obce_core.store import write_json
+    from obce_core.plan.drafts import write_draft
 
     analysis = analyze("demo", "demo", n_texts=150, device="cpu")
     plan = make_plan(analysis, preset="paper-scaled")
-    write_json(cache / "plans" / f"{analysis.id}.json", intent_document(plan.intent))
+    write_draft(analysis.id, plan.intent, seen="")
     compress(analysis, plan, device="cpu")
     scores = analysis.scores(5, "value")
     return {"id": analysis.id, "neuron": int(analysis.neurons(5, "value")[scores.argsort()[-4]])}

@@ -31,11 +31,12 @@ def seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int, *, warm: int = 1, limit: float = float("inf")) -> Times:
+def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int, *, warm: int = 1, lead: int = 0, limit: float = float("inf")) -> Times:
     """Time every call once a round, so that a busy minute of the machine meets all of them.
 
-    Every other round goes backwards: no call always follows the same neighbour. After `limit` seconds, and three
-    rounds at the least, no further round begins.
+    Every other round goes backwards: no call always follows the same neighbour. `lead` calls of the same kind go before
+    each timed one, where neighbours differ so much (another runtime with threads of its own) that they leave traces.
+    After `limit` seconds, and three rounds at the least, no further round begins.
     """
     times: Times = {name: [] for name in calls}
     start = time.perf_counter()
@@ -43,6 +44,8 @@ def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int, *, warm: in
         if turn >= 3 and time.perf_counter() - start > limit:
             break
         for name in list(calls)[:: 1 if turn % 2 == 0 else -1]:
+            for _ in range(lead):
+                calls[name]()
             taken = seconds(calls[name])
             if turn >= 0:
                 times[name].append(taken)

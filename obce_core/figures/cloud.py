@@ -103,7 +103,7 @@ def _groups(size: int, colour: Mapping[str, Any] | None, colours: Palette, mode:
     hues = [*named, colours.ink, colours.faint]
     return [
         (
-            f"{plot_text(name, limit=24)} {count(many)}",
+            f"{plot_text(name, limit=24)} ({count(many)})",
             [at for at, of in enumerate(colour["of"]) if of == place],
             {"color": hues[place], "symbol": SYMBOLS[place]},
         )

@@ -341,7 +341,8 @@ class Reel {
     bars.pitch = (bars.bottom - bars.top - bars.first) / Math.max(this.m, 1);
     bars.pitch = Math.min(bars.pitch, 14);
     bars.every = Math.max(1, Math.ceil(1 / bars.pitch));
-    this.every.textContent = bars.every > 1 ? `every ${ordinal(bars.every)} bar drawn` : "";
+    const rest = this.upto ? ` of the ${count(this.m)} known of ${count(this.total)}` : "";
+    this.every.textContent = bars.every > 1 ? `every ${ordinal(bars.every)} bar drawn${rest}` : "";
     // Equal range on both axes: the diagram's square has one scale.
     const size = Math.min(box.right - box.left, box.bottom - 24 * u);
     this.plot = { box, bars, high, top: box.bottom - size, size, infinite: box.bottom - size - 12 };

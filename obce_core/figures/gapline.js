@@ -82,10 +82,11 @@ function draw(root) {
   const x = (value) => (value - low) * scale;
   const line = height * 0.46;
   const group = shape("g", "disks");
-  for (const value of data.values) group.append(shape("circle", "", { cx: x(value), cy: line, r: radius * scale }));
+  const drawn = data.values.filter((value, i) => !i || i === data.values.length - 1 || (x(value) / 0.6 | 0) !== (x(data.values[i - 1]) / 0.6 | 0));
+  for (const value of drawn) group.append(shape("circle", "", { cx: x(value), cy: line, r: radius * scale }));
   root.svg.append(group, shape("line", "axis", { x1: 0, x2: width, y1: line, y2: line }));
   const points = shape("g", "points");
-  for (const value of data.values) points.append(shape("circle", "", { cx: x(value), cy: line, r: data.large ? 3.4 : 2.5 }));
+  for (const value of drawn) points.append(shape("circle", "", { cx: x(value), cy: line, r: data.large ? 3.4 : 2.5 }));
   root.svg.append(points);
   const rows = [...root.rows.querySelectorAll("button")];
   data.gaps.forEach((gap, i) => {

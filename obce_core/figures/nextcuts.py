@@ -41,9 +41,9 @@ def next_cut_list(cuts: Sequence[NextCut], lost: Sequence[float | None], *, wait
 
 
 def signed(lost: float) -> str:
-    """Write a cosine that is lost as the change that it is: 0.0062 is "−.006", a gain of 0.0008 "+.001"."""
+    """Write a cosine that is lost as the change that it is: 0.0062 is "−0.006", a gain of 0.0008 "+0.001"."""
     text = f"{abs(lost):.3f}"
-    return ("±" if text == "0.000" else "−" if lost > 0 else "+") + text.removeprefix("0")
+    return ("±" if text == "0.000" else "−" if lost > 0 else "+") + text
 
 
 def percentile(value: float) -> str:

@@ -44,6 +44,11 @@ def millions(value: float) -> str:
     return count(int(value))
 
 
+def cosine(value: float) -> str:
+    """Write a cosine: 0.52678 is "0.527"."""
+    return f"{value:.3f}".replace("-", MINUS)
+
+
 def megabytes(value: float) -> str:
     """Write a file's size: 75609144 is "75.6 MB"."""
     return f"{value / 1e9:.2f} GB" if value >= 1e9 else f"{value / 1e6:.1f} MB"

@@ -75,7 +75,9 @@ function tools(root) {
   const all = make("button", "all", "Select all");
   all.type = "button";
   all.addEventListener("click", () => select(root, root.order.flat(), false));
-  box.append(root.count, root.value, marks, root.slider, root.number, all);
+  const what = make("div", "what");
+  what.append(root.count, root.value);
+  box.append(what, marks, root.slider, root.number, all);
   root.buttons = [...marks.children];
   return box;
 }

@@ -10,6 +10,7 @@ from typing import Any
 
 from obce_core.analysis import Analysis
 from obce_core.components import COMPONENTS, CUTTABLE, TITLES
+from obce_core.figures import numbers
 from obce_core.figures.cellmap import SHORT
 from obce_core.figures.theme import DARK, LIGHT
 from obce_core.plan import Intent, Plan
@@ -32,9 +33,8 @@ class Closeness:
 
 
 def decimal(cosine: float) -> str:
-    """Write a cosine with three digits: 0.979 is ".979", 0.99972 is "1.000"."""
-    text = f"{cosine:.3f}"
-    return text[1:] if text.startswith("0.") else text.replace("-0.", "−.").replace("-", "−")
+    """Write a cosine for a small cell: 0.979 is ".979", 0.99972 is "1.000"."""
+    return numbers.cosine(cosine).replace("0.", ".", 1) if abs(cosine) < 0.9995 else numbers.cosine(cosine)
 
 
 def plan_grid(

@@ -92,7 +92,7 @@ def _loop(scene: Scene, scale: int) -> Question:
         kind="number",
         text=f"The most lasting loop is born at {amount(born)} and dies at {amount(dead)}. How long does it live?",
         answer=life,
-        tolerance=0.02 * life + 0.005,
+        tolerance=0.02 * life + 0.0101 * scale,
         why=f"It lives from the {'edge length' if scale == 2 else 'radius'} at which it closes to the one at which triangles fill it: "
         f"{amount(dead)} − {amount(born)} = {amount(life)}.",
         slips=(

@@ -10,7 +10,7 @@ from obce_core.analysis import Analysis
 from obce_core.architectures.stored import stored_shapes
 from obce_core.components import TITLES
 from obce_core.figures.numbers import amount
-from obce_core.lessons.question import Question, Slip, counted
+from obce_core.lessons.question import Question, Slip, apart, counted
 from obce_core.plan import Budget, Intent, Plan, count, plan_widths, resolve, stored_widths
 
 
@@ -104,16 +104,17 @@ def _fate(cut: Cut, neuron: int | None) -> Question:
     at = place(cut, neuron)
     score, kept = float(cut.scores[at]), bool(cut.kept[at])
     sign, fate = (">", "stays") if kept else ("≤", "goes")
+    told, limit = apart(score, cut.threshold)
     mistake = (
         "A wide gap is what is kept: the neurons with the smallest r_f go."
         if kept
         else "It separates its texts less than the percentile asks for, so it goes."
     )
     return Question(
-        text=f"Neuron {int(cut.neurons[at])} has r_f {amount(score)}. Does P{cut.percentile:g} keep it?",
+        text=f"Neuron {int(cut.neurons[at])} has r_f {told}. Does P{cut.percentile:g} keep it?",
         choices=("Kept", "Cut"),
         answer="Kept" if kept else "Cut",
-        why=f"{amount(score, 4)} {sign} {amount(cut.threshold, 4)}, the percentile of its cell, so it {fate}.",
+        why=f"{told} {sign} {limit}, the percentile of its cell, so it {fate}.",
         slips=(Slip(answer="Cut" if kept else "Kept", why=mistake),),
         asks=("threshold",),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from obce_core.figures.numbers import amount
-from obce_core.lessons.question import Question, Slip, counted, plural
+from obce_core.lessons.question import Question, Slip, apart, counted, plural
 from obce_core.lessons.scene import letters
 from obce_core.topology import LineMerge, line_merges
 
@@ -105,13 +105,14 @@ def _r_f(line: Line, widest: Gap, edge_length: bool) -> Question:
     extent = float(line.values.max() - line.values.min())
     radius = widest.merge.radius
     answer, other = (2 * radius, radius) if edge_length else (radius, 2 * radius)
+    left, right = apart(widest.left, widest.right)
     return Question(
         kind="number",
-        text=f"The widest gap runs from {amount(widest.left, 4)} to {amount(widest.right, 4)}. "
+        text=f"The widest gap runs from {left} to {right}. "
         + ("What is r_f as an edge length?" if edge_length else "What is r_f?"),
         answer=answer,
         tolerance=0.02 * answer,
-        why=f"The gap is {amount(widest.right, 4)} − {amount(widest.left, 4)} = {amount(2 * radius)} wide. Disks grow from both of its "
+        why=f"The gap is {right} − {left} = {amount(2 * radius)} wide. Disks grow from both of its "
         f"ends, so they touch at half of it: r_f = {amount(radius)}"
         + (f", an edge length of {amount(2 * radius)}." if edge_length else "."),
         slips=(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from obce_core.figures.numbers import amount
 from obce_core.store import digest
 
 _CHOICES = 4
@@ -96,6 +97,17 @@ def counted(answer: int, slips: Iterable[tuple[int, str]]) -> tuple[tuple[str, .
             chosen.add(near)
     found = tuple(Slip(answer=f"{value:,}", why=why) for value, why in wrong.items() if value in chosen)
     return tuple(f"{value:,}" for value in sorted(chosen)), found
+
+
+def apart(first: float, second: float) -> tuple[str, str]:
+    """Write two numbers with so many digits that their difference shows, to three digits.
+
+    >>> apart(1.2345, 1.2355), apart(0.5, 0.5)
+    (('1.23450', '1.23550'), ('0.500', '0.500'))
+    """
+    size, difference = max(abs(first), abs(second)), abs(first - second)
+    digits = 3 if not difference else min(3 + max(0, math.ceil(math.log10(size / difference))), 15)
+    return amount(first, digits), amount(second, digits)
 
 
 def plural(count: int, one: str, more: str = "") -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -51,8 +52,12 @@ class Complex:
         return matrix
 
     def rank(self, dim: int) -> int:
-        """Compute the rank of the boundary matrix of a dimension."""
-        return rank_z2(self.boundary(dim))
+        """Return the rank of the boundary matrix of dimension 1 or 2."""
+        return self._ranks[dim - 1]
+
+    @cached_property
+    def _ranks(self) -> tuple[int, int]:
+        return rank_z2(self.boundary(1)), rank_z2(self.boundary(2))
 
     @property
     def betti(self) -> tuple[int, int]:

@@ -33,6 +33,7 @@ def edit(analysis_id: str, intent: Intent, *, from_grid: bool = False) -> None:
     at = chosen.places[analysis_id]
     history = [*chosen.intents[analysis_id][: at + 1], intent][-_LIMIT:]
     chosen.intents[analysis_id], chosen.places[analysis_id] = history, len(history) - 1
+    chosen.told = []
     if not from_grid:
         chosen.revision += 1
     _save(analysis_id)
@@ -50,6 +51,7 @@ def move(analysis_id: str, step: int) -> None:
     if can(analysis_id, step):
         chosen = state.get()
         chosen.places[analysis_id] += step
+        chosen.told = []
         chosen.revision += 1
         _save(analysis_id)
 

@@ -68,7 +68,7 @@ def numbers(source: Analysis, layer: int, component: str, neuron: int) -> None:
                 f"without its most isolated {noun}",
                 amount(unit * without),
                 "",
-                "bootstrap: not measured on tokens"
+                "bootstrap: not measured"
                 if interval is None
                 else f"bootstrap {100 * interval.share:.0f} %: {amount(unit * interval.low, 2)} – {amount(unit * interval.high, 2)}",
             ),

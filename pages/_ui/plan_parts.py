@@ -91,7 +91,7 @@ def _preset(source: Analysis, name: str) -> None:
         drafts.edit(source.id, replace(intent, keep=base.keep, drop=base.drop, hardware=base.hardware))
         state.get().told += notes
     except ObceError as error:
-        state.get().told.append(str(error))
+        state.get().told = [str(error)]
 
 
 def _uniform(source: Analysis, value: float, first: int) -> None:
@@ -118,7 +118,7 @@ def _target(source: Analysis, of: str, left: float, first: int) -> None:
         if base.keep or base.drop:
             state.get().told.append("Neurons chosen by hand were left as they are; they come on top of the target.")
     except ObceError as error:
-        state.get().told.append(str(error))
+        state.get().told = [str(error)]
 
 
 def options(source: Analysis, intent: Intent) -> None:
@@ -172,16 +172,15 @@ def _options(source: Analysis) -> None:
         hardware=Hardware(round_to=said["plan-round"], per_head=bool(said["plan-heads"])),
     )
     intent, notes = without_equal(source, intent)
-    state.get().told += notes
     drafts.edit(source.id, intent)
+    state.get().told += notes
 
 
-@st.dialog("Versions of this plan", width="large", on_dismiss="rerun")
+@st.dialog("Versions of this plan", width="large", on_dismiss=lambda: state.get().told.clear())
 def _versions(source: Analysis) -> None:
     chosen = state.get()
     for line in chosen.told:
         st.text(line)
-    chosen.told.clear()
     row = st.columns([2, 3, 1], vertical_alignment="bottom")
     row[0].text_input("Save the draft as", key="version-name", max_chars=80, placeholder="a name")
     row[1].text_input("Note", key="version-note", max_chars=500, placeholder="what it is for")
@@ -236,8 +235,9 @@ def _save(source: Analysis) -> None:
     try:
         save_version(source.id, said["version-name"], drafts.current(source.id), note=said["version-note"])
         said["version-name"] = said["version-note"] = ""
+        state.get().told = []
     except ObceError as error:
-        state.get().told.append(str(error))
+        state.get().told = [str(error)]
 
 
 def _open(source: Analysis, version: Version) -> None:
@@ -253,7 +253,7 @@ def _rename(source: Analysis, key: str) -> None:
         rename_version(source.id, key, st.session_state["version-new-name"])
         st.session_state["version-new-name"] = ""
     except ObceError as error:
-        state.get().told.append(str(error))
+        state.get().told = [str(error)]
 
 
 def _delete(source: Analysis, key: str) -> None:
@@ -261,7 +261,7 @@ def _delete(source: Analysis, key: str) -> None:
         delete_version(source.id, key)
         state.get().version_deleted = (source.id, key)
     except ObceError as error:
-        state.get().told.append(str(error))
+        state.get().told = [str(error)]
 
 
 def _restore(source: Analysis) -> None:
@@ -271,7 +271,7 @@ def _restore(source: Analysis) -> None:
         if deleted is not None:
             restore_version(source.id, deleted[1])
     except ObceError as error:
-        chosen.told.append(str(error))
+        chosen.told = [str(error)]
 
 
 def _import(source: Analysis) -> None:
@@ -285,7 +285,7 @@ def _import(source: Analysis) -> None:
         drafts.edit(source.id, intent)
         state.get().told.append(f"{upload.name[:80]} took the draft's place.")
     except ObceError as error:
-        state.get().told.append(str(error))
+        state.get().told = [str(error)]
 
 
 def difference(source: Analysis, intent: Intent) -> list[previews.Question]:

@@ -11,7 +11,8 @@ import streamlit as st
 
 from obce_core.analysis import Analysis
 from obce_core.compression.result import Fidelity
-from obce_core.figures.plangrid import Closeness, decimal
+from obce_core.figures.numbers import cosine
+from obce_core.figures.plangrid import Closeness
 from obce_core.plan import Intent, Plan, intent_document
 from obce_core.plan.next_cuts import NextCut
 from obce_core.plan.parts import Cell, alone
@@ -45,7 +46,7 @@ class Previews:
 
     def words(self, found: Fidelity | None) -> str:
         """Write the mean-pooled cosine, or why there is none yet."""
-        return decimal(found.pooled) if found else "not measured" if self.reason else "measuring"
+        return cosine(found.pooled) if found else "not measured" if self.reason else "measuring"
 
     def cells(self, plan: Plan) -> dict[Cell, Closeness]:
         """Return what is known of every cell of the plan, cut alone; an earlier number stays until the new one is there."""

@@ -11,8 +11,8 @@ from obce_core.components import TITLES
 from obce_core.criteria import CRITERIA
 from obce_core.errors import PlanError
 from obce_core.figures.nextcuts import next_cut_list
-from obce_core.figures.numbers import count, megabytes, millions, share
-from obce_core.figures.plangrid import decimal, plan_grid
+from obce_core.figures.numbers import cosine, count, megabytes, millions, share
+from obce_core.figures.plangrid import plan_grid
 from obce_core.figures.sizes import sizes
 from obce_core.plan import Budget, Intent, Plan
 from obce_core.plan.hands import choices
@@ -52,7 +52,7 @@ def _lead(plan: Plan | None, budget: Budget | None, close: float | None) -> str:
     if not plan.kept:
         return f"Nothing is cut yet. Select cells and type a number: P50 removes the half of a cell's neurons with the smallest {ranked}."
     cells = sum(len(row) for row in plan.kept.values())
-    kept = f"; its outputs keep a cosine of <b>{decimal(close)}</b> to the original's" if close is not None else ""
+    kept = f"; its outputs keep a cosine of <b>{cosine(close)}</b> to the original's" if close is not None else ""
     return (
         f"Cuts <b>{count(budget.neurons_cut)}</b> neurons of {cells} cells by {ranked}, leaves <b>{share(budget.encoder_share)}</b> of the "
         f"encoder{kept}."
@@ -128,22 +128,18 @@ def _body() -> None:
         plan_parts.menu(source)
     theirs = previews.Previews(source, paper_plan.intent)
     paper_whole = theirs.whole(paper_plan, priority=1)
-    state_of = (
-        decimal(whole.pooled) if whole else "–" if plan is None or not plan.kept else "not measured" if measured.reason else "measuring"
-    )
-    paper_close = f"◇ {decimal(paper_whole.pooled)}" if paper_whole else "◇ not measured" if theirs.reason else "◇ measuring"
-    _numbers(budget, paper, state_of, paper_close)
+    nothing = plan is None or not plan.kept
+    _numbers(budget, paper, "–" if nothing else measured.words(whole), "◇ " + theirs.words(paper_whole))
     named = {12: "Table 2", 24: "Table 3"}.get(source.shape.layers, f"Table 2, carried to {source.shape.layers} layers")
     texts = whole or paper_whole
     told = f" Cosine to the original: {texts.texts} held-out texts" if texts else " Cosine to the original: on held-out texts"
-    told += f", [CLS] {decimal(whole.cls)}." if whole else f" (not measured: {escape(measured.reason)})." if measured.reason else "."
+    told += f", [CLS] {cosine(whole.cls)}." if whole else f" (not measured: {escape(measured.reason)})." if measured.reason else "."
     frame.note(f"◇ the paper's plan ({named}), counted by the same rule on this model: query and key fold to shared pairs.{told}")
     if measured.reason and source.id in chosen.unmeasured:
         st.button("Try again to measure", on_click=chosen.unmeasured.pop, args=(source.id, None), type="tertiary")
     _theirs()
     for line in chosen.told:
         st.text(line)
-    chosen.told.clear()
     compared = plan_parts.difference(source, intent)
     left, right = st.columns([1.42, 1], gap="medium")
     with left:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from obce_core.components import TITLES
+from obce_core.errors import shorten
 from obce_core.figures.dots import dot_colours
 from obce_core.figures.film import MOST, film_data, film_html, film_pair
 from obce_core.figures.sides import Side, shares, sides
@@ -64,29 +66,39 @@ def _pinned() -> tuple[int, str, int] | None:
     return None
 
 
+def _view(component: str) -> str:
+    """Return the view that is chosen and that this component has: a head only where there are heads."""
+    return "" if chosen.view == "head" and source.shape.head_of(component, 0) is None else chosen.view
+
+
 def _controls(layer: int, component: str, neuron: int, there: np.ndarray) -> None:
-    row = st.columns([0.62, 0.62, 0.9, 2, 1.5], vertical_alignment="bottom")
-    row[0].button("Higher", icon=":material/arrow_upward:", on_click=_step, args=(-1,), width="stretch", help="Next higher rank, key [")
-    row[1].button("Lower", icon=":material/arrow_downward:", on_click=_step, args=(1,), width="stretch", help="Next lower rank, key ]")
-    typed = row[2].number_input("Neuron", int(there[0]), int(there[-1]), neuron, key=f"neuron-{layer}-{component}-{neuron}")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.button("Higher", icon=":material/arrow_upward:", on_click=_step, args=(-1,), help="Next higher rank, key [")
+        st.button("Lower", icon=":material/arrow_downward:", on_click=_step, args=(1,), help="Next lower rank, key ]")
+        typed = st.number_input("Neuron", int(there[0]), int(there[-1]), neuron, key=f"neuron-{layer}-{component}-{neuron}", width=140)
+        views = [view for view in _VIEWS if view != "head" or source.shape.head_of(component, neuron) is not None]
+        now = _view(component)
+        view = st.segmented_control(
+            "Cloud", views, default=now, format_func=_VIEWS.__getitem__, key=f"view-{now}-{component}", required=True, width="content"
+        )
+        names = [*_LENGTHS, *(() if tokens else (f"column.{name}" for name in source.texts.columns))]
+        at = names.index(chosen.colour) if chosen.colour in names else 0
+        picked = names[at]
+        if not tokens:
+            picked = st.selectbox(
+                "Colour by",
+                names,
+                at,
+                format_func=lambda name: _LENGTHS.get(name) or name.removeprefix("column."),
+                key=f"colour-{at}",
+                width=230,
+            )
     if typed != neuron:  # of those that are there, the nearest
         chosen.neuron = int(there[np.argmin(np.abs(there - typed))]) if typed not in there else int(typed)
         st.rerun()
-    views = [view for view in _VIEWS if view != "head" or source.shape.head_of(component, neuron) is not None]
-    now = chosen.view if chosen.view in views else ""
-    view = row[3].segmented_control(
-        "Cloud", views, default=now, format_func=_VIEWS.__getitem__, key=f"view-{now}-{component}", required=True
-    )
     if view != now:
         chosen.view = str(view or "")
         st.rerun()
-    if tokens:
-        return
-    names = [*_LENGTHS, *(f"column.{name}" for name in source.texts.columns)]
-    at = names.index(chosen.colour) if chosen.colour in names else 0
-    picked = row[4].selectbox(
-        "Colour by", names, at, format_func=lambda name: _LENGTHS.get(name) or name.removeprefix("column."), key=f"colour-{at}"
-    )
     if picked != names[at]:
         chosen.colour = picked
         st.rerun()
@@ -106,30 +118,28 @@ def _separates(values: np.ndarray, line: ThinLine) -> None:
         _side(told.large, f"The larger side, on the {'right' if told.small_is_left else 'left'}")
     part = values <= told.low if told.small_is_left else values >= told.high
     for name, column in list(source.texts.columns.items())[:4]:
-        counts = shares(column, part)
-        if len(set(column)) <= max(20, len(column) // 4):
-            listed = ", ".join(f"{value} {here} of {every}" for value, here, every in counts[:8])
+        if dot_colours(name, column)["kind"] == "category" and len(set(column)) <= max(20, len(column) // 4):
+            counts = shares(column, part)
+            listed = ", ".join(f"{value} ({here} of {every})" for value, here, every in counts[:8])
             st.text(f"Smaller side by {name}: {listed}{', …' if len(counts) > 8 else ''}")
 
 
 def _side(side: Side, name: str) -> None:
     whole = len(side.texts) == side.size
     shown = f"all {side.size:,} texts" if whole else f"{len(side.texts)} of {side.size:,} texts, the nearest to the gap"
-    frame.note(f"<b>{name}</b>: {'1 text' if side.size == 1 else shown}")
     listed = "".join(f'<li class="plain" dir="auto">{escape(shorten(source.texts.texts[at], 300))}</li>' for at in side.texts)
-    st.html(f'<ol class="side">{listed}</ol>')
+    st.html(f'<p class="note"><b>{name}</b>: {"1 text" if side.size == 1 else shown}</p><ol class="side">{listed}</ol>')
 
 
-def _merges_csv(line: ThinLine) -> str:
+def _merges_csv(films: dict[str, ThinLine]) -> str:
+    """Write the merges of the neurons that are shown, the last one first."""
     unit, scale = ("edge_length", 2) if chosen.edge_length else ("radius", 1)
-    texts = source.texts.texts
-    rows = []
-    for merge in reversed(line.merges):
-        if merge.radius < line.start:
-            break
-        words = [f"token {at + 1}" if tokens else texts[at] for at in (merge.left, merge.right)]
-        rows.append([scale * merge.radius, line.size(merge.first, merge.gap), line.size(merge.gap + 1, merge.last), *words])
-    return downloads.to_csv([unit, "left_size", "right_size", "left_text", "right_text"], rows)
+    texts, rows = source.texts.texts, []
+    for name, line in films.items():
+        for merge in (merge for merge in reversed(line.merges) if merge.radius > line.start or not line.start):
+            words = [f"token {at + 1}" if tokens else texts[at] for at in (merge.left, merge.right)]
+            rows.append([name, scale * merge.radius, line.size(merge.first, merge.gap), line.size(merge.gap + 1, merge.last), *words])
+    return downloads.to_csv(["neuron", unit, "left_size", "right_size", "left_text", "right_text"], rows)
 
 
 def _values_csv(values: np.ndarray) -> str:
@@ -138,11 +148,11 @@ def _values_csv(values: np.ndarray) -> str:
     return downloads.to_csv([noun, "output", "words"], rows)
 
 
-def _offer(name: str, values: np.ndarray, line: ThinLine, data: dict[str, Any]) -> None:
+def _offer(name: str, values: np.ndarray, films: dict[str, ThinLine], data: dict[str, Any]) -> None:
     """Offer the film, its merges, its diagram and its points."""
     files = (
-        ("Film (HTML)", lambda: film_html(data, data["title"]), f"film-{name}.html", "text/html"),
-        ("Merges (CSV)", lambda: _merges_csv(line), f"merges-{name}.csv", "text/csv"),
+        ("Film (HTML)", lambda: film_html(data, " and ".join(films)), f"film-{name}.html", "text/html"),
+        ("Merges (CSV)", lambda: _merges_csv(films), f"merges-{name}.csv", "text/csv"),
         ("Diagram (CSV)", lambda: neuron_cloud.diagram_csv(barcode(values).deaths, chosen.edge_length), f"diagram-{name}.csv", "text/csv"),
         ("Points (CSV)", lambda: _values_csv(values), f"points-{name}.csv", "text/csv"),
     )
@@ -175,13 +185,13 @@ def _body() -> None:
     if source.degenerate(layer, component):
         frame.note("Every text gives the same value in this cell up to rounding: what follows is noise.")
     _controls(layer, component, neuron, there)
-    if chosen.view in ("head", "component"):
-        head = source.shape.head_of(component, neuron) if chosen.view == "head" else None
+    if _view(component):
+        head = source.shape.head_of(component, neuron) if _view(component) == "head" else None
         neuron_cloud.show(source, layer, component, head, colour)
         return
-    file = f"layer{layer}-{component}-{neuron}"
+    file, films = f"layer{layer}-{component}-{neuron}", {data["title"]: line}
     if pinned and chosen.pinned != name:
-        other, _, mate = _film(*pinned)
+        other, films[neuron_facts.title(*pinned)], mate = _film(*pinned)
         data = film_pair(data, mate, bottleneck(barcode(values), barcode(other)))
         st.button(f"Unpin layer {pinned[0]} · {TITLES[pinned[1]]} · neuron {pinned[2]}", type="tertiary", on_click=_pin, args=("",))
     elif chosen.pinned == name:
@@ -189,7 +199,7 @@ def _body() -> None:
     data = {**data, "colour": colour, "file": file, "edge": chosen.edge_length, "presentation": chosen.presentation}
     components.film(data, key="neuron-film", on_step=_step, on_edge=frame.set_edge_length)
     _captions(line, colour, "mate" in data)
-    _offer(file, values, line, data)
+    _offer(file, values, films, data)
     _separates(values, line)
     _reading()
 
@@ -228,7 +238,8 @@ def _reading() -> None:
             "bootstrap interval is a percentile bootstrap: 1,000 times as many texts are drawn with replacement, and the middle 90 % "
             "of their r_f are shown. A text drawn twice adds a gap of zero and about 37 % of the texts are missing each time; and the "
             "bootstrap of a largest gap is not consistent: the interval shows how much hangs on few texts, not where the r_f of all "
-            "possible texts lies with 90 % certainty. What a neuron separates here is read off these texts and need not hold for others."
+            "possible texts lies with 90 % certainty. It is not measured where every token is a point: tokens of one text do not vary "
+            "on their own. What a neuron separates here is read off these texts and need not hold for others."
         )
 
 

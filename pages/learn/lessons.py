@@ -11,6 +11,9 @@ from pages.learn import field, model
 
 chosen = state.get()
 BODIES = (field.complexes, field.disks, field.barcodes, model.neuron, model.cut)
+seen: list[tuple[str, int, str, int | None]] = []
+"""The selection that the whole page was drawn with."""
+
 NUMBERS = range(1, len(LESSONS) + 1)
 
 
@@ -32,6 +35,10 @@ def _page() -> None:
         BODIES[number - 1]()
         with st.expander("How to read this"):
             st.markdown(lesson.read)
+        now = (chosen.analysis, chosen.layer, chosen.component, chosen.neuron)
+        if seen and seen != [now]:
+            st.rerun()  # the sidebar shows the selection, and this fragment cannot reach it
+        seen[:] = [now]
         state.write_address()  # the frame writes it too, but not when this fragment alone runs
 
 

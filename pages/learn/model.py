@@ -18,6 +18,9 @@ from obce_core.lessons import cut as lesson_5
 from obce_core.lessons import neuron as lesson_4
 from pages._ui import cached, components, downloads, frame, guards, lesson_parts, nav, state
 
+_MOST = 5_000
+"""Outputs that the line of lesson 4 draws."""
+
 
 def _source() -> Analysis | None:
     """Return the selected analysis, or say that this lesson needs one; the other lessons stay open."""
@@ -73,6 +76,10 @@ def neuron() -> None:
         :, source.position(chosen.layer, chosen.component, chosen.neuron or 0)
     ]
     texts = source.texts.texts if source.meta["tokens"] != "all" else tuple(f"token {at + 1}" for at in range(len(values)))
+    if len(values) > _MOST:
+        frame.note(f"This lesson shows at most {_MOST:,} outputs, this analysis has {len(values):,}: choose one with a number a text.")
+        lesson_parts.steps()
+        return
     line = lesson_4.look([] if source.degenerate(chosen.layer, chosen.component) else values)
     questions = lesson_4.questions(line, edge_length=chosen.edge_length)
     question = lesson_parts.asked(questions)
@@ -105,7 +112,7 @@ def neuron() -> None:
         lesson_parts.your_turn(questions, empty="")
     lesson_parts.steps()
     rows = [
-        [gap.letter, amount(gap.left, 6), amount(gap.right, 6), amount(gap.merge.radius, 6), *(texts[at] for at in gap.texts)]
+        [gap.letter, amount(gap.left, 6), amount(gap.right, 6), amount(gap.merge.radius, 6), *(texts[at][:400] for at in gap.texts)]
         for gap in line.gaps
     ]
     downloads.row("lesson-gaps", csv_text=downloads.to_csv(["gap", "left", "right", "closes at radius", "left text", "right text"], rows))

@@ -24,7 +24,7 @@ def test_every_text_is_drawn_once(column: list | None, mode: str) -> None:
     assert "<i>" not in figure.to_json()
     if colour is not None and colour["kind"] == "category":
         assert [trace.marker.symbol for trace in figure.data] == ["circle", "square", "triangle-up", "diamond", "cross", "circle-open"]
-        assert figure.data[-1].name == "3 others 3"
+        assert figure.data[-1].name == "3 others (3)"
 
 
 @pytest.mark.parametrize("edge_length", [False, True])

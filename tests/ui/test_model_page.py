@@ -11,14 +11,14 @@ from pages_app import adopt, open_page, words
 from obce_core import compress
 from obce_core.jobs import create_run
 from obce_core.latency import measure_latency
-from obce_core.plan import intent_document, make_plan, resolve
-from obce_core.store import write_json
+from obce_core.plan import make_plan, resolve
+from obce_core.plan.drafts import read_draft, write_draft
 
 
 @pytest.fixture
 def key(tiny_analysis: Any, cache: Path) -> str:
     """Adopt the analysis, with a plan under edit."""
-    write_json(cache / "plans" / f"{tiny_analysis.id}.json", intent_document(make_plan(tiny_analysis, percentile=50).intent))
+    write_draft(tiny_analysis.id, make_plan(tiny_analysis, percentile=50).intent, seen="")
     return adopt(tiny_analysis, cache)
 
 
@@ -60,7 +60,7 @@ def test_proof_and_latency_are_shown_once_they_were_run(key: str, built: Any, ti
 
 
 def test_another_plan_under_edit_leaves_the_chosen_model_and_says_so(key: str, built: Any, tiny_analysis: Any, cache: Path) -> None:
-    write_json(cache / "plans" / f"{key}.json", intent_document(make_plan(tiny_analysis, percentile=30).intent))
+    write_draft(key, make_plan(tiny_analysis, percentile=30).intent, seen=read_draft(key).stamp)
     shown = words(open_page("model", analysis=key, model=built.folder.name))
     assert "This model is not of the plan under edit." in shown
     shown = words(open_page("model", analysis=key))
