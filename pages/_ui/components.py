@@ -1,4 +1,4 @@
-"""Our own components, mounted: the cell map, the plan grid, the film and the lessons' figures. Their files lie in `obce_core/figures`."""
+"""Our own components, mounted: the cell map, one cell, the plan grid, the film, the lessons' figures; files in `obce_core/figures`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from obce_core.figures.cellmap import cell_map_assets
+from obce_core.figures.cellview import cell_view_assets
 from obce_core.figures.field import field_assets
 from obce_core.figures.film import assets as film_assets
 from obce_core.figures.gapline import gap_line_assets
@@ -17,6 +18,7 @@ from obce_core.figures.theme import frame_assets
 from obce_core.figures.threshold import threshold_assets
 
 _MAP_CSS, _MAP_JS = cell_map_assets()
+_CELL_CSS, _CELL_JS = cell_view_assets()
 _GRID_CSS, _GRID_JS = plan_grid_assets()
 _NEXT_CSS, _NEXT_JS = next_cut_assets()
 _FILM_CSS, _FILM_JS = film_assets()
@@ -25,6 +27,7 @@ _FIELD_CSS, _FIELD_JS = field_assets()
 _GAPS_CSS, _GAPS_JS = gap_line_assets()
 _THRESHOLD_CSS, _THRESHOLD_JS = threshold_assets()
 _map = st.components.v2.component("obce_cellmap", html='<div class="cellmap"></div>', css=_MAP_CSS, js=_MAP_JS)
+_cell = st.components.v2.component("obce_cellview", html='<div class="cellview"></div>', css=_CELL_CSS, js=_CELL_JS)
 _next = st.components.v2.component("obce_nextcuts", html='<div class="nextcuts"></div>', css=_NEXT_CSS, js=_NEXT_JS)
 _grid = st.components.v2.component("obce_plangrid", html='<div class="plangrid"></div>', css=_GRID_CSS, js=_GRID_JS)
 _film = st.components.v2.component("obce_film", html='<div class="film"></div>', css=_FILM_CSS, js=_FILM_JS)
@@ -42,11 +45,25 @@ def cell_map(data: Mapping[str, Any], *, key: str, selected: tuple[int, str], on
             on_select(int(value["layer"]), str(value["component"]))
 
     chosen = {"layer": selected[0], "component": selected[1]}
-    signature = f"{key}:{data['legend']['text']}:{data['legend']['low']}:{data['legend']['high']}"
     _map(
-        key=key, data={**data, "selected": chosen, "rev": f"{selected[0]}.{selected[1]}", "signature": signature},
+        key=key, data={**data, "selected": chosen, "rev": f"{selected[0]}.{selected[1]}", "signature": f"{key}:{data['signature']}"},
         on_selected_change=changed,
     )  # fmt: skip
+
+
+def cell_view(data: Mapping[str, Any], *, key: str, signature: str, view: str, on_view: Callable[[str], None]) -> int | None:
+    """Show one cell's neurons; return the neuron that was opened just now. `on_view` hears of `head` or `rank`."""
+
+    def changed() -> None:
+        value = (st.session_state.get(key) or {}).get("view")
+        if value in ("head", "rank"):
+            on_view(value)
+
+    result = _cell(
+        key=key, data={**data, "signature": signature, "view": view}, on_view_change=changed, on_open_change=lambda: None
+    )  # fmt: skip
+    opened = result.get("open")
+    return None if opened is None else int(opened)
 
 
 def plan_grid(data: Mapping[str, Any], *, key: str, revision: int, on_edit: Callable[[dict[tuple[int, str], float]], None]) -> None:
