@@ -168,5 +168,7 @@ def test_foreign_texts_are_only_text(page: Any, server: str, found: Analysis) ->
     for name in ("This neuron", "Its head"):
         page.get_by_role("radio", name=name).click()
         settle(page)
-        assert page.locator('[data-testid="stText"] :is(b, img, script, a), .film img, .js-plotly-plot image, .js-plotly-plot a').count() == 0
+        assert (
+            page.locator('[data-testid="stText"] :is(b, img, script, a), .film img, .js-plotly-plot image, .js-plotly-plot a').count() == 0
+        )
     page.locator(".js-plotly-plot").first.wait_for()
