@@ -18,12 +18,11 @@ from obce_core.plan import Budget, Intent, Plan
 from obce_core.plan.hands import choices
 from pages._ui import cached, charts, components, drafts, frame, guards, plan_parts, previews, state
 
+# Seven numbers stand in a row, and the sentence has room for the cosine that arrives later.
 _STYLE = (
     "<style>.st-key-plan-facts .facts{grid-template-columns:repeat(7,minmax(0,auto));gap:10px 14px}"
     ".st-key-plan-head .lead{min-height:2.9em} .st-key-plan-head b{white-space:nowrap}</style>"
 )
-"""Seven numbers stand in a row, and the sentence has room for the cosine that arrives later."""
-
 chosen = state.get()
 source = guards.need_analysis()
 mode = frame.mode()
