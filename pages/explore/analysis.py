@@ -18,7 +18,7 @@ from pages._ui.forms import given, select, values
 
 _SIZES = (150, 700, 1500, 3000)
 _TOKENS = {"cls": "[CLS] (the paper)", "mean": "mean of the tokens", "all": "all tokens"}
-_TAPS = {"neuron": "neuron (what is handed on)", "linear": "before the activation", "block": "after LayerNorm"}
+_TAPS = {"neuron": "neuron (paper)", "linear": "before activation", "block": "after LayerNorm"}
 form = values()
 
 

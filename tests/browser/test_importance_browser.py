@@ -57,8 +57,9 @@ def served(tiny_analysis: Any, tiny_folder: Path, tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def page() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)  # five seconds are short on a busy machine
     with sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
         page = chromium.new_context(viewport={"width": 1280, "height": 1100}).new_page()
@@ -94,6 +95,7 @@ def test_a_cell_leads_to_its_neurons_and_a_neuron_to_its_page(served: tuple[str,
     settle(page)
     page.get_by_role("radio", name="Rank curve").click()
     expect(page.get_by_role("radio", name="Rank curve")).to_have_attribute("aria-checked", "true")
+    page.wait_for_timeout(300)  # the choice travels to the server and back
     settle(page)
     page.locator("svg.dots").focus()
     page.keyboard.press("Home")
