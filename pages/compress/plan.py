@@ -129,12 +129,12 @@ def _body() -> None:
     whole = measured.whole(plan) if plan is not None else None
     with words:
         frame.title("Plan", _lead(plan, budget, whole.pooled if whole else None))
-    with head:
-        plan_parts.menu(source)
     theirs = previews.Previews(source, paper_plan.intent)
     paper_whole = theirs.whole(paper_plan, priority=1)
     nothing = plan is None or not plan.kept
     _numbers(budget, paper, "–" if nothing else measured.words(whole), "◇ " + theirs.words(paper_whole))
+    with head:  # filled after the numbers, which somebody waits for
+        plan_parts.menu(source)
     named = {12: "Table 2", 24: "Table 3"}.get(source.shape.layers, f"Table 2, carried to {source.shape.layers} layers")
     texts = whole or paper_whole
     told = f" Cosine to the original: {texts.texts} held-out texts" if texts else " Cosine to the original: on held-out texts"
