@@ -18,7 +18,7 @@ from obce_core.plan import Budget, Intent, Plan
 from obce_core.plan.hands import choices
 from pages._ui import cached, charts, components, drafts, frame, guards, plan_parts, previews, state
 
-# Seven numbers stand in a row, and the sentence has room for the cosine that arrives later.
+# The sentence has room for two lines from the start: it grows when the cosine arrives.
 _STYLE = (
     "<style>.st-key-plan-facts .facts{grid-template-columns:repeat(7,minmax(0,auto));gap:10px 14px}"
     ".st-key-plan-head .lead{min-height:2.9em} .st-key-plan-head b{white-space:nowrap}</style>"
@@ -129,16 +129,22 @@ def _body() -> None:
     whole = measured.whole(plan) if plan is not None else None
     with words:
         frame.title("Plan", _lead(plan, budget, whole.pooled if whole else None))
-    with head:
-        plan_parts.menu(source)
     theirs = previews.Previews(source, paper_plan.intent)
     paper_whole = theirs.whole(paper_plan, priority=1)
     nothing = plan is None or not plan.kept
     _numbers(budget, paper, "–" if nothing else measured.words(whole), "◇ " + theirs.words(paper_whole))
+    with head:  # filled after the numbers, which somebody waits for
+        plan_parts.menu(source)
     named = {12: "Table 2", 24: "Table 3"}.get(source.shape.layers, f"Table 2, carried to {source.shape.layers} layers")
     texts = whole or paper_whole
     told = f" Cosine to the original: {texts.texts} held-out texts" if texts else " Cosine to the original: on held-out texts"
-    told += f", [CLS] {cosine(whole.cls)}." if whole else f" (not measured: {escape(measured.reason)})." if measured.reason else "."
+    told += (
+        f", [CLS] {cosine(whole.cls)}."
+        if whole
+        else f"; this plan's is not measured: {escape(measured.reason)}."
+        if measured.reason
+        else "."
+    )
     frame.note(f"◇ the paper's plan ({named}), counted by the same rule on this model: query and key fold to shared pairs.{told}")
     if measured.reason and source.id in chosen.unmeasured:
         st.button("Try again to measure", on_click=chosen.unmeasured.pop, args=(source.id, None), type="tertiary")
