@@ -21,11 +21,11 @@ EVERY = [*ENGINE, *PAGES, ROOT / "app.py"]
 ORDER = [
     ["errors", "version"],
     ["settings", "components"],
-    ["outside", "store", "steps", "batching", "moments", "rows", "topology"],
+    ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
     ["architectures", "criteria", "texts"],
     ["models", "hf"],
     ["activations", "analysis"],
-    ["pipeline", "plan"],
+    ["pipeline", "plan", "comparison", "bill"],
     ["compression.result"],
     ["fidelity"],
     ["compression"],
@@ -35,7 +35,7 @@ ORDER = [
     ["figures"],
     ["lessons"],
     ["jobs"],
-    ["warm"],
+    ["warm", "library"],
     ["cli"],
 ]
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
@@ -123,6 +123,7 @@ FORBIDDEN = [
     ("jobs/local.py", set(HEAVY)),
     ("models/check.py", {"torch", "transformers"}),
     ("models/locate.py", {"torch", "transformers"}),
+    ("models/remote.py", {"torch", "transformers"}),
     ("models/weights.py", {"torch", "transformers"}),
     ("architectures/modeling_obce.py", {"obce_core"}),
 ]

@@ -12,6 +12,7 @@ import typer
 
 from obce_core.cli.analyze import analyze, info
 from obce_core.cli.app import app as open_app
+from obce_core.cli.cache import app as cache
 from obce_core.cli.compress import compress
 from obce_core.cli.console import fail, say
 from obce_core.cli.export import export
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(analyze)
 app.command()(info)
 app.add_typer(plan, name="plan")
+app.add_typer(cache, name="cache")
 app.command()(compress)
 app.command()(verify)
 app.command()(latency)

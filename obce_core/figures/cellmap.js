@@ -23,10 +23,10 @@ export default function (component) {
 
 function draw(root, data) {
   root.replaceChildren();
-  const grid = make("div", "map");
   const tall = data.layers.length <= 12;
+  const grid = make("div", "map" + (tall ? "" : " low"));
   grid.setAttribute("role", "grid");
-  grid.setAttribute("aria-label", "Layers by components");
+  grid.setAttribute("aria-label", data.heading || "Layers by components");
   grid.style.gridTemplateColumns = `36px repeat(${data.columns.length}, minmax(0, 1fr))`;
   grid.append(make("div", "corner", "layer"));
   for (const column of data.columns) {
@@ -39,6 +39,7 @@ function draw(root, data) {
       head.append(chip);
     }
     head.append(make("span", "", column.title));
+    head.title = column.full + (column.locked ? ": shown, never cut" : "");
     grid.append(head);
   }
   const height = tall ? (data.layers.length <= 6 ? 58 : 44) : 26;
@@ -52,15 +53,16 @@ function draw(root, data) {
 }
 
 function button(root, data, cell, height, tall) {
-  const element = make("button", "cell" + (cell.equal ? " equal" : ""));
+  const names = data.columns.map((column) => column.component);
+  const element = make("button", "cell" + (cell.equal ? " equal" : "") + (cell.near ? " near" : "") + (data.flat ? " flat" : ""));
   element.type = "button";
-  element.style.height = `${height}px`;
+  element.style.height = `${(height / 15).toFixed(3)}rem`;
   element.dataset.layer = cell.layer;
   element.dataset.component = cell.component;
   element.setAttribute("role", "gridcell");
   element.setAttribute("aria-label", cell.label + (cell.locked ? ", locked" : ""));
   element.title = cell.label;
-  element.append(make("span", "", cell.equal ? "all equal" : cell.text));
+  element.append(make("span", "", cell.equal || cell.text));
   if (!cell.equal) {
     element.style.background = `light-dark(${cell.light}, ${cell.dark})`;
     element.style.color = `light-dark(${cell.ink_light}, ${cell.ink_dark})`;
@@ -69,9 +71,10 @@ function button(root, data, cell, height, tall) {
   element.addEventListener("click", () => root.pick(cell.layer, cell.component, true));
   element.addEventListener("keydown", (event) => {
     const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    const edge = { Home: names[0], End: names[names.length - 1] }[event.key];
+    if (edge) root.pick(cell.layer, edge, true);
+    if (step || edge) event.preventDefault();
     if (!step) return;
-    event.preventDefault();
-    const names = data.columns.map((column) => column.component);
     const at = names.indexOf(cell.component) + step[1];
     const layer = data.layers[data.layers.indexOf(cell.layer) + step[0]];
     if (layer !== undefined && names[at] !== undefined) root.pick(layer, names[at], true);
@@ -104,10 +107,15 @@ function hill(heights) {
 
 function legend(told) {
   const box = make("div", "legend");
-  const bar = make("span", "bar");
+  const bar = make("span", "bar" + (told.light.length === 3 ? " flat" : ""));
   const ramp = told.light.map((light, i) => `light-dark(${light}, ${told.dark[i]}) ${(100 * i) / (told.light.length - 1)}%`);
   bar.style.background = `linear-gradient(90deg, ${ramp.join(", ")})`;
   box.append(make("span", "", told.low), bar, make("span", "", told.high), make("span", "", told.text));
+  if (told.near) {
+    const near = make("span", "near");
+    near.append(make("i"), make("span", "", "a fifth or more near zero"));
+    box.append(near);
+  }
   return box;
 }
 

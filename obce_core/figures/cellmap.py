@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -9,75 +11,115 @@ import numpy as np
 
 from obce_core.analysis import Analysis
 from obce_core.components import COMPONENTS, LOCKED, TITLES
-from obce_core.criteria import criterion
-from obce_core.figures.numbers import amount
+from obce_core.figures.numbers import amount, share
 from obce_core.figures.theme import DARK, LIGHT, ink_on, ramp
+from obce_core.figures.units import factor, title
+from obce_core.ranking import AGGREGATES, MANY, near_zero, summarize
+from obce_core.store import digest
 
-AGGREGATES = ("median", "mean", "IQR")
+__all__ = ["AGGREGATES", "SCALES", "SHORT", "cell_map", "cell_map_assets", "columns", "extremes", "inked", "spread", "summarize", "written"]
+
+SCALES = ("log", "linear")
 SHORT = {"attention_output": "Att. out", "intermediate": "Intermed."}
 _BINS = 28
 _HILLS = 12
 """With more layers the rows are too low for hills."""
 
 
-def cell_map(analysis: Analysis, name: str = "r_f", aggregate: str = "median") -> dict[str, Any]:
+def cell_map(
+    analysis: Analysis,
+    name: str = "r_f",
+    aggregate: str = "median",
+    *,
+    below: float = 0.0,
+    scale: str = "log",
+    edge_length: bool = False,
+    limits: tuple[float, float] | None = None,
+) -> dict[str, Any]:
     """Make the data of the map: for each cell its number, its colours in both modes, and its hill on a shared log axis.
 
-    A cell whose neurons all see equal outputs is marked, and has neither number nor hill.
+    A cell whose neurons all see equal outputs is marked, and has neither number nor hill; one of whose neurons a fifth or
+    more lie near zero is marked too. `limits` are the numbers at the two ends of the colours (of two maps that stand side
+    by side); None takes the smallest and the largest.
     """
     layers = range(1, analysis.shape.layers + 1)
-    scores = {(layer, c): analysis.scores(layer, c, name) for layer in layers for c in COMPONENTS}
-    equal = {cell for cell in scores if analysis.degenerate(*cell, name)}
-    numbers = {cell: summarize(values, aggregate) for cell, values in scores.items() if cell not in equal}
-    positive = [value for value in numbers.values() if value > 0]
-    low, high = (min(positive), max(positive)) if positive else (1.0, 1.0)
-    everything = [values[values > 0] for cell, values in scores.items() if cell not in equal]
-    joined = np.concatenate(everything) if everything else np.ones(1)
-    low_edge, high_edge = (float(np.log10(np.quantile(joined, q))) if joined.size else 0.0 for q in (0.002, 0.998))
-    edges = np.linspace(low_edge, high_edge + 1e-9, _BINS + 1)
+    by = factor(name, edge_length=edge_length)
+    equal = {(layer, c) for layer in layers for c in COMPONENTS if analysis.degenerate(layer, c, name)}
+    scores = {(layer, c): by * analysis.scores(layer, c, name) for layer in layers for c in COMPONENTS if (layer, c) not in equal}
+    numbers = {cell: summarize(values, aggregate, below=below) for cell, values in scores.items()}
+    low, high = limits or spread(numbers.values(), scale)
+    edges = _hill_edges([values[values > 0] for values in scores.values()])
+    told = f"{aggregate} {amount(below)}" if aggregate == "share under" else aggregate
     cells = []
     for layer in layers:
         for component in COMPONENTS:
             cell = (layer, component)
             entry: dict[str, Any] = {"layer": layer, "component": component, "locked": component in LOCKED}
             if cell in equal:
-                entry |= {"equal": True, "label": f"Layer {layer}, {TITLES[component]}: every text gives the same value"}
+                why = "every text gives the same value" if analysis.width(layer, component) else "an earlier cut left no neuron"
+                entry |= {"equal": "all equal" if analysis.width(layer, component) else "cut", "label": f"{_place(*cell)}: {why}"}
             else:
-                entry |= _coloured(numbers[cell], low, high)
-                entry["label"] = f"Layer {layer}, {TITLES[component]}: {aggregate} {criterion(name).title} {amount(numbers[cell], 2)}"
-                entry["hill"] = _hill(scores[cell], edges)
+                close = near_zero(scores[cell]) >= MANY
+                entry |= _coloured(numbers[cell], low, high, scale) | {"text": written(numbers[cell], aggregate), "near": close}
+                entry["value"] = numbers[cell]
+                entry["label"] = f"{_place(*cell)}: {told} {title(name, edge_length=edge_length)} {entry['text']}" + (
+                    ", a fifth or more of its neurons near zero" if close else ""
+                )
+                if analysis.shape.layers <= _HILLS:
+                    entry["hill"] = _hill(scores[cell], edges)
             cells.append(entry)
-    return {
+    hills = "; hill: all its neurons" if analysis.shape.layers <= _HILLS else ""
+    data = {
         "layers": list(layers),
-        "columns": [
-            {
-                "component": c,
-                "title": SHORT.get(c, TITLES[c]),
-                "locked": c in LOCKED,
-                "light": LIGHT.components[c],
-                "dark": DARK.components[c],
-            }
-            for c in COMPONENTS
-        ],
+        "columns": columns(),
         "cells": cells,
+        "limits": [low, high],
         "legend": {
-            "low": amount(low, 2),
-            "high": amount(high, 2),
-            "text": f"{aggregate} {criterion(name).title}, log" + ("; hill: all its neurons" if analysis.shape.layers <= _HILLS else ""),
+            "low": written(low, aggregate),
+            "high": written(high, aggregate),
+            "text": f"{told} {title(name, edge_length=edge_length)}, {scale} colours{hills}",
+            "near": any(cell.get("near") for cell in cells),
             "light": list(LIGHT.sequence),
             "dark": list(DARK.sequence),
         },
     }
+    return data | {"signature": digest(data)[:16]}
 
 
-def summarize(values: np.ndarray, aggregate: str) -> float:
-    """Reduce a cell's scores to one number: `median`, `mean` or `IQR`."""
-    if aggregate == "mean":
-        return float(np.mean(values))
-    if aggregate == "IQR":
-        low, high = np.quantile(values, [0.25, 0.75])
-        return float(high - low)
-    return float(np.median(values))
+def extremes(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """Return the cells with the smallest and the largest number among those that can be cut, or None where there is none."""
+    cells = [cell for cell in data["cells"] if not cell["locked"] and not cell.get("equal")]
+    if not cells:
+        return None
+    return min(cells, key=lambda cell: cell["value"]), max(cells, key=lambda cell: cell["value"])
+
+
+def spread(numbers: Any, scale: str) -> tuple[float, float]:
+    """Return the numbers at the two ends of the colours: on a log scale those above 0, on a linear one 0 and the largest."""
+    known = [float(value) for value in numbers if scale == "linear" or value > 0]
+    if not known:
+        return (0.0, 1.0) if scale == "linear" else (1.0, 1.0)
+    return (min(0.0, *known) if scale == "linear" else min(known)), max(known)
+
+
+def written(value: float, aggregate: str) -> str:
+    """Write a summary as a cell shows it: two digits, a share in percent."""
+    return share(value) if aggregate == "share under" else amount(value, 2)
+
+
+def columns() -> list[dict[str, Any]]:
+    """Describe the six columns of a map."""
+    return [
+        {
+            "component": c,
+            "title": SHORT.get(c, TITLES[c]),
+            "full": TITLES[c],
+            "locked": c in LOCKED,
+            "light": LIGHT.components[c],
+            "dark": DARK.components[c],
+        }
+        for c in COMPONENTS
+    ]
 
 
 def cell_map_assets() -> tuple[str, str]:
@@ -86,20 +128,33 @@ def cell_map_assets() -> tuple[str, str]:
     return home.joinpath("cellmap.css").read_text("utf-8"), home.joinpath("cellmap.js").read_text("utf-8")
 
 
-def _coloured(value: float, low: float, high: float) -> dict[str, Any]:
-    place = 0.5 if high <= low or value <= 0 else float(np.log(value / low) / np.log(high / low))
-    light, dark = ramp(LIGHT.sequence, place), ramp(DARK.sequence, place)
-    return {
-        "text": amount(value, 2),
-        "light": light,
-        "dark": dark,
-        "ink_light": ink_on(light),
-        "ink_dark": ink_on(dark),
-    }
+def inked(light: str, dark: str, at: float) -> dict[str, Any]:
+    """Colour a cell: its backgrounds in both modes, and the ink that can be read on each; `at` is its place on the scale."""
+    return {"light": light, "dark": dark, "ink_light": ink_on(light), "ink_dark": ink_on(dark), "at": round(at, 4)}
+
+
+def _place(layer: int, component: str) -> str:
+    return f"Layer {layer}, {TITLES[component]}"
+
+
+def _coloured(value: float, low: float, high: float, scale: str) -> dict[str, Any]:
+    if scale == "linear":
+        at = (value - low) / (high - low) if high > low else 0.5
+    elif value <= 0:
+        at = 0.0
+    else:
+        at = math.log(value / low) / math.log(high / low) if high > low else 0.5
+    return inked(ramp(LIGHT.sequence, at), ramp(DARK.sequence, at), at)
+
+
+def _hill_edges(positive: list[np.ndarray]) -> np.ndarray:
+    joined = np.concatenate(positive) if positive else np.ones(1)
+    low, high = (float(np.log10(np.quantile(joined, q))) if joined.size else 0.0 for q in (0.01, 0.999))
+    return np.linspace(low, high + 1e-9, _BINS + 1)
 
 
 def _hill(values: np.ndarray, edges: np.ndarray) -> list[float]:
-    """Return the smoothed histogram of a cell's scores on the shared log axis, its top at 1."""
-    heights, _ = np.histogram(np.log10(values[values > 0]), bins=edges)
+    """Return the smoothed histogram of a cell's scores on the shared log axis, its top at 1; what lies beyond stands at the ends."""
+    heights, _ = np.histogram(np.clip(np.log10(values[values > 0]), edges[0], edges[-1]), bins=edges)
     smooth = np.convolve(heights, [0.25, 0.5, 0.25], mode="same")
     return [round(float(h), 3) for h in smooth / max(smooth.max(), 1e-12)]

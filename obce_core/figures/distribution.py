@@ -1,4 +1,7 @@
-"""One cell's neurons: the histogram of their scores with percentile lines, and a strip by head."""
+"""One cell's neurons as Plotly figures: the histogram of their scores with percentile lines, a strip by head, a rank curve.
+
+The page draws them as a component of our own (`cellview`); these are what its downloads hold.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def distribution(scores: np.ndarray, kept: np.ndarray, component: str, *, name: 
         if value > 0:
             figure.add_vline(x=float(np.log10(value)), line={"color": colours.muted, "width": 1, "dash": "dot"})
             figure.add_annotation(
-                x=float(np.log10(value)), y=1.0, yref="paper", yanchor="bottom", text=f"P{mark}", showarrow=False,
+                x=float(np.log10(value)), y=1.0, yref="y domain", yanchor="bottom", text=f"P{mark}", showarrow=False,
                 font={"size": 12, "color": colours.muted},
             )  # fmt: skip
     ticks = log_ticks(10 ** edges[0], 10 ** edges[-1])
@@ -60,6 +63,29 @@ def distribution(scores: np.ndarray, kept: np.ndarray, component: str, *, name: 
     figure.update_yaxes(title_text="neurons")
     figure.update_layout(margin={"t": 22})
     return figure
+
+
+def both(above: go.Figure, below: go.Figure) -> go.Figure:
+    """Put two figures over each other in one."""
+    figure = go.Figure(above)
+    for trace in below.data:
+        figure.add_trace(trace.update(xaxis="x2", yaxis="y2"))
+    plain = below.layout.to_plotly_json()
+    figure.update_layout(
+        xaxis2={**plain["xaxis"], "anchor": "y2"}, yaxis2={**plain["yaxis"], "anchor": "x2", "domain": [0.0, 0.42]}, height=470
+    )  # fmt: skip
+    figure.update_yaxes(domain=[0.58, 1.0], selector={"anchor": None})
+    figure.layout.yaxis.domain = [0.58, 1.0]
+    figure.layout.xaxis.anchor = "y"
+    return figure
+
+
+def rank_curve(
+    scores: np.ndarray, kept: np.ndarray, component: str, neurons: np.ndarray | None = None, *, name: str = "r_f", mode: str = "light"
+) -> go.Figure:
+    """Draw each neuron's score by its rank in the cell, the largest first: solid is kept, hollow is cut."""
+    figure = strip(scores, kept, component, 0, neurons, name=name, mode=mode)
+    return figure.update_layout(height=230)
 
 
 def strip(

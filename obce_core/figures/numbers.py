@@ -52,3 +52,19 @@ def cosine(value: float) -> str:
 def megabytes(value: float) -> str:
     """Write a file's size: 75609144 is "75.6 MB"."""
     return f"{value / 1e9:.2f} GB" if value >= 1e9 else f"{value / 1e6:.1f} MB"
+
+
+def duration(seconds: float) -> str:
+    """Write a time: 4.2 is "4 s", 95 is "1 min 35 s", 5400 is "1 h 30 min".
+
+    >>> duration(0.3), duration(119.8)
+    ('under 1 s', '2 min')
+    """
+    if seconds < 1:
+        return "under 1 s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    size, unit, rest, part = (60, "min", 1, "s") if whole < 3600 else (3600, "h", 60, "min")
+    more = whole % size // rest
+    return f"{whole // size} {unit}" + (f" {more} {part}" if more else "")

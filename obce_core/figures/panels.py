@@ -80,8 +80,8 @@ def diagram_panel(found: Bars, radius: float, *, edge_length: bool = False, heig
         f'<i class="now level" style="top:{_level(radius, end, top, base):.1f}px"></i>'
         f'<i class="axis" style="top:{base}px"></i><i class="axis up" style="height:{base}px"></i>'
         f"{''.join(marks)}{_ticks(end, factor, base + 3, most=3)}</div>"
-        '<div class="key"><i class="dead"></i>a part, born at 0<br><i class="dead ring"></i>a loop<br>'
-        '<i class="dead to-come"></i>still to die<br>'
+        f'<div class="key" style="left:calc(2.6rem + {base - top + 28}px)"><i class="dead"></i>a part, born at 0<br>'
+        '<i class="dead ring"></i>a loop<br><i class="dead to-come"></i>still to die<br>'
         "∞ never dies</div></div>"
     )
 

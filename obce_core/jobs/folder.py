@@ -50,11 +50,12 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a job is: `done` of `total`, `what` it counts, seconds left (None: not known yet)."""
+    """How far a job is: `done` of `total`, `what` it counts, how many of it a second, seconds left (None: not known yet)."""
 
     done: int = 0
     total: int = 0
     what: str = ""
+    rate: float | None = None
     seconds_left: float | None = None
 
     @property
@@ -116,10 +117,11 @@ class Run:
             return Progress()
         last = lines[-1]
         same = [line for line in lines if line["what"] == last["what"] and line["total"] == last["total"]]
-        first, left = same[0], None
-        if last["done"] > first["done"]:
-            left = (last["total"] - last["done"]) * (last["t"] - first["t"]) / (last["done"] - first["done"])
-        return Progress(done=last["done"], total=last["total"], what=last["what"], seconds_left=left)
+        first, rate, left = same[0], None, None
+        if last["done"] > first["done"] and last["t"] > first["t"]:
+            rate = (last["done"] - first["done"]) / (last["t"] - first["t"])
+            left = (last["total"] - last["done"]) / rate
+        return Progress(done=last["done"], total=last["total"], what=last["what"], rate=rate, seconds_left=left)
 
     def result(self) -> dict[str, Any] | None:
         """Read what came out, or None while there is nothing."""

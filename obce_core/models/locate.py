@@ -42,7 +42,7 @@ SIDE_FILES = (
 )
 """Non-weight files of the original that a compressed model keeps."""
 
-_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 
 
@@ -100,7 +100,7 @@ class ModelSource:
                 f"{self.folder} has its weights in several files.",
                 hint="Save it as one: model.save_pretrained(folder, max_shard_size='100GB').",
             )
-        pickles = [name for name in _PICKLES if (self.folder / name).exists()]
+        pickles = [name for name in PICKLES if (self.folder / name).exists()]
         if pickles:
             raise ModelError(
                 f"Only pickle weights found in {self.folder} ({pickles[0]}); obce does not open pickle files.",
@@ -123,30 +123,51 @@ def locate(spec: str | Path, *, revision: str | None = None) -> ModelSource:
         PathError: the path is no folder.
     """
     text = str(spec)
-    if not text.strip() or "\0" in text:
-        raise ModelError("No model was named.", hint="Give demo, a folder, or a hub id such as bert-base-uncased.")
+    name = hub_name(text)
     if text == "demo":
         return _demo(revision)
+    if name:
+        return _hub(name, revision, spec=text)
+    folder = Path(text).expanduser().resolve()
+    return ModelSource(spec=str(folder), kind="folder", name=folder.name, revision="", folder=folder)
+
+
+def hub_name(spec: str) -> str:
+    """Return the hub id that a spec stands for, or "" for what is on this machine (a folder, the packaged demo).
+
+    Raises:
+        ModelError: it is neither.
+        PathError: a file where a folder is expected.
+    """
+    if not spec.strip() or "\0" in spec:
+        raise ModelError("No model was named.", hint="Give demo, a folder, or a hub id such as bert-base-uncased.")
+    if spec == "demo":
+        return "" if _demo_folder() else DEMO_NAME
     try:
-        path = Path(text).expanduser()
+        path = Path(spec).expanduser()
         is_dir, is_there = path.is_dir(), path.exists()
     except (OSError, RuntimeError):  # a name that is too long, a folder that may not be read, no such user
         is_dir = is_there = False
     if is_dir:
-        folder = path.resolve()
-        return ModelSource(spec=str(folder), kind="folder", name=folder.name, revision="", folder=folder)
+        return ""
     if is_there:
-        raise PathError(f"{shorten(text)} is a file, not a model folder.", hint="Name the folder that holds config.json.")
-    if not _HUB_ID.fullmatch(text) or text.startswith((".", "~", "/")) or text.count("/") > 1:
-        raise ModelError(f"No model folder at {shorten(text, 200)!r}.", hint="Check the path, or give a hub id (owner/name).")
-    return _hub(text, revision, spec=text)
+        raise PathError(f"{shorten(spec)} is a file, not a model folder.", hint="Name the folder that holds config.json.")
+    if not _HUB_ID.fullmatch(spec) or spec.startswith((".", "~", "/")) or spec.count("/") > 1:
+        raise ModelError(f"No model folder at {shorten(spec, 200)!r}.", hint="Check the path, or give a hub id (owner/name).")
+    return spec
+
+
+def _demo_folder() -> Path | None:
+    found = importlib.util.find_spec(_DEMO_PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        return None
+    return Path(next(iter(found.submodule_search_locations))) / "model"
 
 
 def _demo(revision: str | None) -> ModelSource:
-    found = importlib.util.find_spec(_DEMO_PACKAGE)
-    if found is None or not found.submodule_search_locations:
+    folder = _demo_folder()
+    if folder is None:
         return _hub(DEMO_NAME, revision, spec="demo", sha256=DEMO_SHA256)
-    folder = Path(next(iter(found.submodule_search_locations))) / "model"
     source = ModelSource(spec="demo", kind="demo", name=DEMO_NAME, revision="", folder=folder)
     _check_demo(source, DEMO_SHA256)
     return source

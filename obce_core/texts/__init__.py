@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from obce_core.texts.catalog import SOURCES, parse_source
 from obce_core.texts.clean import clean
+from obce_core.texts.columns import text_columns
 from obce_core.texts.load import load_texts
 from obce_core.texts.sample import HELDOUT_LIMIT, Texts
 from obce_core.texts.sentences import split_periods
@@ -18,4 +19,5 @@ __all__ = [
     "load_texts",
     "parse_source",
     "split_periods",
+    "text_columns",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -17,3 +18,16 @@ def show(figure: Any, *, key: str, name: str = "", csv_text: Data | None = None)
     st.plotly_chart(shown, theme=None, config={"displayModeBar": False}, key=key)
     if name:
         downloads.row(name, figure=figure, csv_text=csv_text)
+
+
+def choose(figure: Any, *, key: str, on_pick: Callable[[list[Any]], None]) -> None:
+    """Draw a figure whose points can be clicked; `on_pick` hears of a click, with the point's custom data."""
+
+    def changed() -> None:
+        points = st.session_state[key]["selection"]["points"]
+        if points:
+            on_pick(list(points[0]["customdata"]))
+
+    shown = enlarge(figure) if state.get().presentation else figure
+    config = {"displayModeBar": False}
+    st.plotly_chart(shown, theme=None, config=config, key=key, on_select=changed, selection_mode="points")

@@ -1,4 +1,4 @@
-"""Our own components, mounted: the cell map, the plan grid, the film and the lessons' figures. Their files lie in `obce_core/figures`."""
+"""Our own components, mounted: the cell map, one cell, the plan grid, the film, the lessons' figures; files in `obce_core/figures`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from obce_core.figures.cellmap import cell_map_assets
+from obce_core.figures.cellview import cell_view_assets
 from obce_core.figures.field import field_assets
 from obce_core.figures.film import assets as film_assets
 from obce_core.figures.gapline import gap_line_assets
@@ -17,6 +18,7 @@ from obce_core.figures.theme import frame_assets
 from obce_core.figures.threshold import threshold_assets
 
 _MAP_CSS, _MAP_JS = cell_map_assets()
+_CELL_CSS, _CELL_JS = cell_view_assets()
 _GRID_CSS, _GRID_JS = plan_grid_assets()
 _NEXT_CSS, _NEXT_JS = next_cut_assets()
 _FILM_CSS, _FILM_JS = film_assets()
@@ -25,6 +27,7 @@ _FIELD_CSS, _FIELD_JS = field_assets()
 _GAPS_CSS, _GAPS_JS = gap_line_assets()
 _THRESHOLD_CSS, _THRESHOLD_JS = threshold_assets()
 _map = st.components.v2.component("obce_cellmap", html='<div class="cellmap"></div>', css=_MAP_CSS, js=_MAP_JS)
+_cell = st.components.v2.component("obce_cellview", html='<div class="cellview"></div>', css=_CELL_CSS, js=_CELL_JS)
 _next = st.components.v2.component("obce_nextcuts", html='<div class="nextcuts"></div>', css=_NEXT_CSS, js=_NEXT_JS)
 _grid = st.components.v2.component("obce_plangrid", html='<div class="plangrid"></div>', css=_GRID_CSS, js=_GRID_JS)
 _film = st.components.v2.component("obce_film", html='<div class="film"></div>', css=_FILM_CSS, js=_FILM_JS)
@@ -42,11 +45,25 @@ def cell_map(data: Mapping[str, Any], *, key: str, selected: tuple[int, str], on
             on_select(int(value["layer"]), str(value["component"]))
 
     chosen = {"layer": selected[0], "component": selected[1]}
-    signature = f"{key}:{data['legend']['text']}:{data['legend']['low']}:{data['legend']['high']}"
     _map(
-        key=key, data={**data, "selected": chosen, "rev": f"{selected[0]}.{selected[1]}", "signature": signature},
+        key=key, data={**data, "selected": chosen, "rev": f"{selected[0]}.{selected[1]}", "signature": f"{key}:{data['signature']}"},
         on_selected_change=changed,
     )  # fmt: skip
+
+
+def cell_view(data: Mapping[str, Any], *, key: str, signature: str, view: str, on_view: Callable[[str], None]) -> int | None:
+    """Show one cell's neurons; return the neuron that was opened just now. `on_view` hears of `head` or `rank`."""
+
+    def changed() -> None:
+        value = (st.session_state.get(key) or {}).get("view")
+        if value in ("head", "rank"):
+            on_view(value)
+
+    result = _cell(
+        key=key, data={**data, "signature": signature, "view": view}, on_view_change=changed, on_open_change=lambda: None
+    )  # fmt: skip
+    opened = result.get("open")
+    return None if opened is None else int(opened)
 
 
 def plan_grid(data: Mapping[str, Any], *, key: str, revision: int, on_edit: Callable[[dict[tuple[int, str], float]], None]) -> None:
@@ -102,28 +119,30 @@ def link_and_mode(mode: str) -> None:
     _frame(key="frame", data={"mode": mode}, on_mode_change=lambda: None)
 
 
-def field(data: Mapping[str, Any], *, key: str, revision: int, on_edit: Callable[[Mapping[str, Any]], None]) -> None:
-    """Show the lessons' field of points; `on_edit` hears of points, radius and simplices after every change."""
+def field(data: Mapping[str, Any], *, key: str, revision: int) -> None:
+    """Show the lessons' field of points; it says `edit`: points, radius and simplices after every change."""
     shape = "by hand" if data["radius"] is None else "by radius"
-    _field(key=key, data={**data, "rev": revision, "shape": shape}, on_edit_change=_heard(key, "edit", revision, on_edit))
+    _field(key=key, data={**data, "rev": revision, "shape": shape}, on_edit_change=_listen)
 
 
-def gap_line(data: Mapping[str, Any], *, key: str, revision: str, on_move: Callable[[Mapping[str, Any]], None]) -> None:
-    """Show a neuron's outputs on a line; `on_move` hears of the radius, in percent of r_f."""
-    _gaps(key=key, data={**data, "rev": revision}, on_percent_change=_heard(key, "percent", revision, on_move))
+def gap_line(data: Mapping[str, Any], *, key: str, revision: str) -> None:
+    """Show a neuron's outputs on a line; it says `percent`: the radius, in percent of r_f."""
+    _gaps(key=key, data={**data, "rev": revision}, on_percent_change=_listen)
 
 
-def threshold(data: Mapping[str, Any], *, key: str, revision: str, on_move: Callable[[Mapping[str, Any]], None]) -> None:
-    """Show a cell's scores with a percentile to drag; `on_move` hears of it."""
-    _threshold(key=key, data={**data, "rev": revision}, on_percentile_change=_heard(key, "percentile", revision, on_move))
+def threshold(data: Mapping[str, Any], *, key: str, revision: str) -> None:
+    """Show a cell's scores with a percentile to drag; it says `percentile`."""
+    _threshold(key=key, data={**data, "rev": revision}, on_percentile_change=_listen)
 
 
-def _heard(key: str, name: str, revision: object, tell: Callable[[Mapping[str, Any]], None]) -> Callable[[], None]:
-    """Pass on what a component says, unless it speaks of what has been replaced since."""
+def said(key: str, name: str, revision: object) -> Mapping[str, Any] | None:
+    """Return what a component said last, unless it speaks of what has been replaced since.
 
-    def changed() -> None:
-        value = (st.session_state.get(key) or {}).get(name)
-        if value and value.get("rev") == revision:
-            tell(value)
+    Pages ask for it as they draw: the next event may cut a callback off half-way, and what it heard would be lost.
+    """
+    value = (st.session_state.get(key) or {}).get(name)
+    return value if value and value.get("rev") == revision else None
 
-    return changed
+
+def _listen() -> None:
+    """Make streamlit keep what a component says."""

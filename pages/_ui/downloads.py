@@ -32,14 +32,15 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def row(name: str, *, csv_text: Data | None = None, figure: Any = None, html: Data | None = None) -> None:
     """Offer what there is of a figure for download; a callable is called at the click.
 
-    `figure` is a Plotly figure: it gives PNG, SVG and HTML. `html` is a whole page, for figures of our own.
+    `figure` is a Plotly figure, or what makes one: it gives PNG, SVG and HTML. `html` is a whole page, for figures of our own.
     """
+    make = figure if callable(figure) else lambda: figure
     offers: list[tuple[str, Data, str, str]] = []
     lack = missing() if figure is not None else ""
     if figure is not None:
         if not lack:
-            offers += [(label, _picture(figure, form), form, media) for form, (label, media) in FORMATS.items()]
-        html = html or (lambda: figure.to_html(include_plotlyjs=True, config={"displayModeBar": False}))
+            offers += [(label, _picture(make, form), form, media) for form, (label, media) in FORMATS.items()]
+        html = html or (lambda: make().to_html(include_plotlyjs=True, config={"displayModeBar": False}))
     if html is not None:
         offers.append(("HTML", html, "html", "text/html"))
     if csv_text is not None:
@@ -51,12 +52,12 @@ def row(name: str, *, csv_text: Data | None = None, figure: Any = None, html: Da
             st.caption(lack)
 
 
-def _picture(figure: Any, form: str) -> Callable[[], bytes]:
+def _picture(make: Callable[[], Any], form: str) -> Callable[[], bytes]:
     """Draw when asked, in the warm worker; the page's thread knows the mode, the thread of the click does not."""
-    request, wait = (figure, form, frame.mode()), warm.waiter()
+    mode, wait = frame.mode(), warm.waiter()
 
     def draw() -> bytes:
-        answer = wait("image", image_request(*request[:2], mode=request[2]))
+        answer = wait("image", image_request(make(), form, mode=mode))
         if answer.state != "done":
             raise ObceError(answer.reason)
         return base64.b64decode(answer.value)

@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from obce_core.errors import ObceError
-from obce_core.jobs import FINAL, LocalLauncher, Run, find_live, find_run
+from obce_core.figures.numbers import amount, duration
+from obce_core.jobs import FINAL, LocalLauncher, Progress, Run, find_live, find_run
 from pages._ui import guards, state
 
 _GLYPHS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "cancelled": "‖", "lost": "?"}
@@ -63,16 +64,27 @@ def _progress(run: Run) -> None:
     if status.state in FINAL:
         st.rerun()
     progress = run.progress()
-    if not progress.total:
-        text = f"{_GLYPHS[status.state]} Starting: reading the model and the texts"
-    else:
-        left = f", about {progress.seconds_left:.0f} s left" if progress.seconds_left is not None and progress.share < 1 else ""
-        text = f"{_GLYPHS[status.state]} {progress.done:,} of {progress.total:,} {progress.what}{left}"
-    if run.cancel_asked():
-        text = "‖ Stopping after this step"
-    st.progress(min(progress.share, 1.0), text=text)
+    st.progress(min(progress.share, 1.0), text=_words(run, status.state, progress))
     st.button("Cancel", key=f"cancel-{run.id}", icon=":material/stop_circle:", on_click=run.cancel, disabled=run.cancel_asked())
     st.caption(f"Run {run.id}. It goes on if you leave or close this page.")
+
+
+def _words(run: Run, state: str, progress: Progress) -> str:
+    """Say where a job is: count, speed, time left."""
+    if run.cancel_asked():
+        return "‖ Stopping after this step"
+    if state == "queued":
+        return f"{_GLYPHS[state]} Waiting for a process"
+    if not progress.total:
+        return f"{_GLYPHS[state]} Starting: reading the model and the texts"
+    if progress.done >= progress.total:
+        return f"{_GLYPHS[state]} All {progress.total:,} {progress.what} done; writing the result"
+    told = [f"{_GLYPHS[state]} {progress.done:,} of {progress.total:,} {progress.what}"]
+    if progress.rate is not None and progress.what == "texts":
+        told.append(f"{amount(progress.rate, 2)} texts a second")
+    if progress.seconds_left is not None:
+        told.append(f"about {duration(progress.seconds_left)} left")
+    return " · ".join(told)
 
 
 def _ended(form: str, run: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import streamlit as st
@@ -47,9 +47,17 @@ def steps() -> None:
 
 
 def asked(questions: Sequence[Question]) -> Question | None:
-    """Return the question that is put now."""
+    """Return the question that is put now, and remember its answer."""
+    if not questions:
+        return None
     chosen = state.get()
-    return questions[((chosen.lesson_question or 1) - 1) % len(questions)] if questions else None
+    question = questions[((chosen.lesson_question or 1) - 1) % len(questions)]
+    given = st.session_state.get(f"answer-{question.key}")
+    if given:
+        chosen.lesson_answers[question.key] = str(given)
+        for old in list(chosen.lesson_answers)[:-_REMEMBERED]:
+            del chosen.lesson_answers[old]
+    return question
 
 
 def covers(question: Question | None, fact: str) -> bool:
@@ -63,19 +71,17 @@ def numbers(question: Question | None, rows: Sequence[tuple[str, str, str]]) -> 
     st.html(panels.numbers([(name, "?" if covers(question, fact) else value) for fact, name, value in rows]))
 
 
-def pick(label: str, key: str, names: Mapping[str, str], current: str, on_pick: Callable[[str], None]) -> None:
-    """Offer some names, the current one marked; `on_pick` hears of another one."""
-    widget = f"lesson-{key}"
+def pick(label: str, key: str, names: Mapping[str, str], current: str) -> str | None:
+    """Offer some names, the current one marked; return another one when it was picked.
 
-    def changed() -> None:
-        picked = st.session_state[widget]
-        if picked is not None and picked != current:
-            on_pick(picked)
-
-    st.session_state[widget] = current
-    st.segmented_control(
-        label, list(names), format_func=lambda name: names[name], key=widget, on_change=changed, label_visibility="collapsed"
-    )
+    What was picked is read as the page is drawn: the next event may cut a callback off half-way.
+    """
+    widget, shown = f"lesson-{key}", state.get().lesson_shown
+    given = st.session_state.get(widget)
+    picked = given if given in names and given not in (shown.get(widget, given), current) else None
+    st.session_state[widget] = shown[widget] = picked or current
+    st.segmented_control(label, list(names), format_func=lambda name: names[name], key=widget, label_visibility="collapsed")
+    return picked
 
 
 def places() -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -103,25 +109,12 @@ def your_turn(questions: Sequence[Question], *, empty: str) -> None:
 
 
 def _given(question: Question) -> str | None:
-    chosen = state.get()
-    before = chosen.lesson_answers.get(question.key)
-    widget = f"answer-{question.key}"
-
-    def answered() -> None:
-        value = st.session_state[widget]
-        if value:
-            chosen.lesson_answers[question.key] = str(value)
-            for old in list(chosen.lesson_answers)[:-_REMEMBERED]:
-                del chosen.lesson_answers[old]
-
+    before, widget = state.get().lesson_answers.get(question.key), f"answer-{question.key}"
     if question.kind == "choice":
-        st.segmented_control("Answer", question.choices, default=before, key=widget, on_change=answered, label_visibility="collapsed")
+        st.segmented_control("Answer", question.choices, default=before, key=widget, label_visibility="collapsed")
     else:
-        st.text_input(
-            "Answer", before or "", key=widget, on_change=answered, placeholder="a number, then Enter", label_visibility="collapsed",
-            width=240,
-        )  # fmt: skip
-    return chosen.lesson_answers.get(question.key)
+        st.text_input("Answer", before or "", key=widget, placeholder="a number, then Enter", label_visibility="collapsed", width=240)
+    return before
 
 
 def _told(verdict: Verdict) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import streamlit as st
@@ -19,6 +19,7 @@ from obce_core.figures.plangrid import Closeness
 from obce_core.plan import (
     METHODS,
     PRESETS,
+    Budget,
     Compensation,
     Hardware,
     Intent,
@@ -377,6 +378,13 @@ def take_away(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
         "plan.json holds the intent and every kept neuron; intent.json what is asked for, with all options, for this or another analysis "
         "of the same kind of model; cells.csv the grid."
     )
+
+
+def sizes_csv(budget: Budget | None, paper: Budget) -> str:
+    """Write the numbers behind the bars."""
+    named = [("this plan", budget), ("the paper's plan", paper)]
+    fields = list(asdict(paper))
+    return downloads.to_csv(["plan", *fields], [[name, *asdict(size).values()] for name, size in named if size is not None])
 
 
 def _cells(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Closeness]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import streamlit as st
 
 from obce_core.components import COMPONENTS
+from obce_core.criteria import CRITERIA
 from obce_core.plan import Intent
 
 _KEY = "obce"
@@ -33,6 +34,13 @@ class State:
     colour: str = ""
     criterion: str = "r_f"
     aggregate: str = "median"
+    below: float = 0.001
+    scale: str = "log"
+    figure: str = "map"
+    cell_view: str = "head"
+    compare: str = ""
+    number: str = "difference"
+    form: dict[str, Any] = field(default_factory=dict)
     edge_length: bool = False
     presentation: bool = False
     link_qk: bool = True
@@ -51,6 +59,7 @@ class State:
     nonces: dict[str, str] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
     deleted: str = ""
+    blocked: list[str] = field(default_factory=list)
     lesson: int | None = None
     lesson_question: int | None = None
     lesson_open: bool = False
@@ -64,6 +73,7 @@ class State:
     lesson_table: list[tuple[int, int]] = field(default_factory=list)
     lesson_table_now: tuple[tuple[int, int], ...] = ()
     lesson_table_key: int = 0
+    lesson_shown: dict[str, str] = field(default_factory=dict)
     lesson_answers: dict[str, str] = field(default_factory=dict)
 
     def nonce(self, form: str) -> str:
@@ -85,6 +95,10 @@ _ADDRESS: dict[str, str] = {
     "projection": "umap",
     "colour": r"characters|words|column\..{1,80}",
     "model": "[0-9a-f]{1,64}",
+    "compare": "[0-9a-f]{1,64}",
+    "criterion": "|".join(CRITERIA),
+    "aggregate": "median|mean|IQR",
+    "figure": "map|lines",
     "edge_length": "1",
     "presentation": "1",
     "lesson": "[1-5]",
@@ -99,6 +113,9 @@ _ADDRESS: dict[str, str] = {
 }
 """What the address carries: a field of the state, and what its text must look like; anything else is ignored."""
 
+_QUIET = ("criterion", "aggregate", "figure")
+"""Left out of the address while they are what everybody starts with."""
+
 
 def get() -> State:
     """Return this visitor's state, filled from the address at first sight."""
@@ -111,6 +128,7 @@ def write_address() -> None:
     """Write the selection into the address, so that a link opens the same view."""
     state = get()
     wanted = {name: _text(getattr(state, name)) for name in _ADDRESS}
+    wanted |= dict.fromkeys((name for name in _QUIET if wanted[name] == getattr(State, name)), "")
     if not state.layer:
         wanted["layer"] = wanted["component"] = ""
     wanted = {name: value for name, value in wanted.items() if value}
@@ -123,6 +141,7 @@ def select_analysis(analysis_id: str) -> None:
     state = get()
     if state.analysis != analysis_id:
         state.analysis, state.layer, state.neuron, state.pinned = analysis_id, 0, None, ""
+        state.compare = ""
 
 
 def select_cell(layer: int, component: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
+import io
 import zipfile
 from html import escape
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ from obce_core.plan.tally import plan_ledger
 from obce_core.store import is_complete
 from pages._ui import cached, charts, downloads, drafts, frame, guards, job_panel, nav, state
 
-_ZIP_LIMIT = 2_000_000_000
+_ZIP_LIMIT = 1_000_000_000
 _FORMS = {
     "onnx": ("ONNX", "export-onnx", "For onnxruntime, checked by it; needs obce[onnx]."),
     "dense": ("Stock shapes", "export-dense", "The same function in the shapes of an uncut BERT, for tools that know nothing of us."),
@@ -46,15 +46,14 @@ def _build(plan: Plan) -> None:
     job_panel.start(f"compress-{plan.digest[:16]}", "compress", {"analysis": source.id, "plan": str(path)})
 
 
-def _zip(folder: Path) -> IO[bytes]:
+def _zip(folder: Path) -> bytes:
     """Pack a folder; weights are stored, not squeezed (they do not shrink)."""
-    stream = tempfile.TemporaryFile()  # noqa: SIM115 - streamlit reads it to its end
+    stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 archive.write(path, f"obce-model/{path.relative_to(folder).as_posix()}")
-    stream.seek(0)
-    return stream
+    return stream.getvalue()
 
 
 def _facts(size: Budget, built: Compressed | None) -> None:

@@ -18,6 +18,12 @@ from obce_core.plan import Budget, Intent, Plan
 from obce_core.plan.hands import choices
 from pages._ui import cached, charts, components, drafts, frame, guards, plan_parts, previews, state
 
+_STYLE = (
+    "<style>.st-key-plan-facts .facts{grid-template-columns:repeat(7,minmax(0,auto));gap:10px 14px}"
+    ".st-key-plan-head .lead{min-height:2.9em} .st-key-plan-head b{white-space:nowrap}</style>"
+)
+"""Seven numbers stand in a row, and the sentence has room for the cosine that arrives later."""
+
 chosen = state.get()
 source = guards.need_analysis()
 mode = frame.mode()
@@ -65,7 +71,7 @@ def _numbers(budget: Budget | None, paper: Budget, close: str, paper_close: str)
 
     size = budget or paper
     with st.container(key="plan-facts"):
-        st.html("<style>.st-key-plan-facts .facts{grid-template-columns:repeat(7,minmax(0,auto));gap:10px 14px}</style>")
+        st.html(_STYLE.replace("repeat(7", "repeat(4") if chosen.presentation else _STYLE)
         frame.facts(
             [
                 ("neurons cut", pair(count(size.neurons_cut)), "", f"◇ {count(paper.neurons_cut)} of {count(size.neurons)}"),
@@ -117,7 +123,7 @@ def _hands(intent: Intent) -> None:
 def _body() -> None:
     intent = drafts.current(source.id)
     measured = previews.Previews(source, intent)
-    head = st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute", gap="medium")
+    head = st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute", gap="medium", key="plan-head")
     words = head.container(width="stretch")
     plan, budget = _carried(intent)
     paper_plan, paper, notes = cached.paper(source.id)
@@ -141,7 +147,8 @@ def _body() -> None:
     for line in chosen.told:
         st.text(line)
     compared = plan_parts.difference(source, intent)
-    left, right = st.columns([1.42, 1], gap="medium")
+    # on a projector everything is larger, and the two stand below one another
+    left, right = (st.container(), st.container()) if chosen.presentation else st.columns([1.34, 1], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.session_state["link"] = chosen.link_qk
@@ -161,7 +168,10 @@ def _body() -> None:
     with right:
         st.subheader("Size", anchor=False)
         rows = [("this plan", budget), ("◇ paper's plan", paper)]
-        charts.show(sizes([(name, size) for name, size in rows if size is not None], mode=mode), key="sizes")
+        charts.show(
+            sizes([(name, size) for name, size in rows if size is not None], mode=mode), key="sizes", name="plan-sizes",
+            csv_text=lambda: plan_parts.sizes_csv(budget, paper),
+        )  # fmt: skip
         _next(intent, budget, measured)
     if plan is not None:
         plan_parts.take_away(source, plan, close, whole)

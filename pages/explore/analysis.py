@@ -1,167 +1,203 @@
-"""What is measured, on what: choose model and texts, run, open what was saved."""
+"""What is measured, on what: choose model and texts, see the bill, run, and keep what was saved in order."""
 
 from __future__ import annotations
 
 import shlex
-import uuid
-from pathlib import Path
+from html import escape
 from typing import Any
 
 import streamlit as st
 
-from obce_core import settings
-from obce_core.analysis import list_analyses
-from obce_core.errors import TextsError
-from obce_core.figures.numbers import count, megabytes, millions
-from obce_core.models import check_model
-from obce_core.store import atomic_write
-from obce_core.texts import load_texts
-from pages._ui import cached, frame, guards, job_panel, nav, state
+from obce_core.bill import Bill, bill
+from obce_core.components import COMPONENTS
+from obce_core.errors import ObceError
+from obce_core.figures.numbers import amount, count, duration, megabytes, millions
+from obce_core.models import Preview
+from pages._ui import cached, frame, guards, job_panel, nav, saved_analyses, state, text_form
+from pages._ui.forms import given, select, values
 
-_SOURCES = {"demo": "Demo sentences", "file": "A file or pasted texts", "glue": "A GLUE task", "wikipedia": "Wikipedia"}
-_TASKS = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
-_UPLOAD_LINES, _UPLOAD_CHARS = 10_000, 2_000
+_SIZES = (150, 700, 1500, 3000)
+_TOKENS = {"cls": "[CLS] (the paper)", "mean": "mean of the tokens", "all": "all tokens"}
+_TAPS = {"neuron": "neuron (what is handed on)", "linear": "before the activation", "block": "after LayerNorm"}
+form = values()
 
 
 def _done(result: dict[str, Any]) -> None:
+    cached.model.clear()  # what had to be downloaded is here now
     state.select_analysis(result["analysis"])
     nav.go("importance")
 
 
-def _store_texts(raw: bytes, suffix: str) -> str:
-    """Keep uploaded or pasted texts in the cache, by content, and return the path."""
-    from hashlib import sha256
-
-    if suffix == ".txt":
-        lines = raw.decode("utf-8", "replace").splitlines()
-        if len(lines) > _UPLOAD_LINES:
-            raise TextsError(f"The upload has {len(lines):,} lines; limit {_UPLOAD_LINES:,}.", hint="Use obce analyze --texts FILE.")
-        long = next((i for i, line in enumerate(lines, 1) if len(line) > _UPLOAD_CHARS), None)
-        if long:
-            raise TextsError(f"line {long} has {len(lines[long - 1]):,} characters; uploads allow {_UPLOAD_CHARS:,}.")
-    path = settings.cache_dir() / "texts" / f"{sha256(raw).hexdigest()[:16]}{suffix}"
-    if not path.exists():
-        atomic_write(path, raw)
-    return str(path)
-
-
-def _texts_form() -> dict[str, Any]:
-    """Ask for the texts; return the options of the job."""
-    source = st.segmented_control("Texts", list(_SOURCES), format_func=_SOURCES.get, default="demo", key="texts-source") or "demo"
-    if source == "demo":
-        frame.note("600 encyclopedic sentences on 12 topics, written for this project; the ones not drawn measure fidelity later.")
-        return {"texts": "demo"}
-    if source == "wikipedia":
-        frame.note("The paper's texts: English Wikipedia, split at periods, streamed from the hub (needs the network).")
-        return {"texts": "wikipedia"}
-    if source == "glue":
-        task = st.selectbox("Task", _TASKS, index=1)
-        folder = st.text_input("Folder with GLUE tasks (official TSV layout; empty: from the hub)", str(settings.glue_dir() or ""))
-        return {"texts": f"glue:{task}", "glue_dir": folder or None}
-    upload = st.file_uploader("A .txt (a line is a text), .csv, .tsv, .jsonl or .parquet file", ["txt", "csv", "tsv", "jsonl", "parquet"])
-    pasted = st.text_area("Or paste texts, one a line", height=120)
-    column = st.text_input("Column with the text (tables only)")
-    if upload is not None:
-        return {"texts": _store_texts(upload.getvalue(), Path(upload.name).suffix.lower()), "column": column or None}
-    if pasted.strip():
-        return {"texts": _store_texts(pasted.encode(), ".txt")}
-    return {}
-
-
-frame.title("Analysis", "What is measured, on what: every neuron's output for every text, and from it r<sub>f</sub>.")
-left, right = st.columns([1.35, 1], gap="large")
-options: dict[str, Any] = {}
-with left, guards.caught():
-    named = st.text_input("Model", "demo", help="demo, a folder on this machine, or a hub id such as google-bert/bert-base-cased").strip()
-    options = _texts_form()
-    row = st.columns(3)
-    n_texts = row[0].number_input("Texts (N)", 2, 100_000, 150, help="The paper: 150, 700, 1500, 3000")
-    seed = row[1].number_input("Seed", 0, 2**32 - 1, 0)
-    max_length = row[2].number_input("Longest text, in tokens", 3, 512, 128)
-    row = st.columns(2)
-    tokens = row[0].selectbox(
-        "Tokens", ["cls", "mean", "all"], format_func={"cls": "[CLS] (paper)", "mean": "mean of tokens", "all": "all tokens"}.get
+def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
+    """Ask for the model and say what fits and what does not; of a hub model little is fetched."""
+    kept = given("model", "demo")
+    columns = st.columns([2.4, 1], vertical_alignment="bottom")
+    named = (
+        columns[0]
+        .text_input("Model", form["model"], help="demo, a folder on this machine, or a hub id such as google-bert/bert-base-cased", **kept)
+        .strip()
     )
-    tap = row[1].selectbox(
-        "Tap", ["neuron", "linear", "block"],
-        format_func={"neuron": "neuron", "linear": "before activation", "block": "after LayerNorm"}.get,
-    )  # fmt: skip
-with right:
-    st.subheader("The bill", anchor=False)
-    with guards.caught():
-        report = check_model(named)
-        frame.facts(
-            [
-                ("model", frame.short_name(report.source.name), "", f"{report.family.title}, {report.architecture}"),
-                ("layers", str(report.shape.layers), "", f"{report.shape.heads} heads of {report.shape.head_size}"),
-                ("parameters", millions(report.parameters), "", f"{millions(report.encoder_parameters)} in the layers"),
-                ("memory", megabytes(report.memory_bytes), "", "needed, about"),
-            ]
+    kept = given("revision", "")
+    revision = columns[1].text_input(
+        "Revision", form["revision"], placeholder="newest", help="Commit, branch or tag of a hub model", **kept
+    )
+    with st.spinner("Looking at the model", show_time=True):
+        found = cached.model(
+            named, revision.strip() or None, (*cached.stamp(f"{named}/model.safetensors"), *cached.stamp(f"{named}/config.json"))
         )
-        if options:
-            sample = load_texts(
-                options["texts"], n=int(n_texts), seed=int(seed), column=options.get("column"), glue_dir=options.get("glue_dir")
-            ) if options["texts"] != "wikipedia" else None  # fmt: skip
-            if sample is not None:
-                frame.note(
-                    f"{count(len(sample))} of {count(sample.available)} different texts, {count(len(sample.heldout))} held out for "
-                    f"fidelity; digest {sample.digest[:12]}."
-                )
-                st.dataframe({"the first texts": list(sample.texts[:5])}, hide_index=True, width="stretch")
-        else:
-            frame.note("Choose or paste texts to go on.")
-        job = {
-            "model": named, **options, "n_texts": int(n_texts), "seed": int(seed), "tokens": tokens, "tap": tap,
-            "max_length": int(max_length),
-        }  # fmt: skip
-        busy = job_panel.panel("analyze", _done)
-        if not busy and st.button("Start", type="primary", icon=":material/play_arrow:", disabled=not options):
-            job_panel.start("analyze", "analyze", job)
-            st.rerun()
-        if options:
-            flags = " ".join(f"--{k.replace('_', '-')} {shlex.quote(str(v))}" for k, v in job.items() if v is not None)
-            with st.expander("The command that does the same"):
-                st.code(f"obce analyze {flags}", language="bash", wrap_lines=True)
+    if isinstance(found, ObceError):
+        guards.show_error(found)
+    else:
+        lines = "".join(f'<li class="{"fits" if fits else "not"}">{escape(line)}</li>' for fits, line in found.lines)
+        st.html(f'{_LIST}<ul class="fit">{lines}</ul>')
+    return found, {"model": named, "revision": revision.strip() or None}
 
-st.subheader("Saved analyses", anchor=False)
-saved = list_analyses()
-if not saved:
-    frame.note("None yet. Start makes the first one.")
-else:
-    table = st.dataframe(
+
+_LIST = """
+<style>
+.fit { list-style: none; margin: 0 !important; padding: 0 !important; font-size: .87rem; line-height: 1.5; }
+.fit li { margin: 0 !important; padding: 0 0 0 20px !important; position: relative; overflow-wrap: anywhere; unicode-bidi: plaintext; }
+.fit li::before { position: absolute; left: 2px; content: "✓"; }
+.fit li.not { color: light-dark(#5A6675, #A3AEBB); } .fit li.not::before { content: "–"; }
+</style>
+"""
+
+
+def _numbers() -> dict[str, Any]:
+    """Ask for how many texts, which seed, and how neurons are read."""
+    kept = given("n_texts", 150)
+    sized = given("size", 150)
+    row = st.columns([2.5, 0.9, 0.9], vertical_alignment="bottom")
+    with row[0]:
+        st.segmented_control(
+            "Texts (N); the paper's sizes, or any",
+            [*_SIZES, 0],
+            format_func=lambda n: f"{n:,}" if n else "any",
+            default=form["size"],
+            **sized,
+        )
+    n_texts = int(form["size"])
+    if not n_texts:
+        n_texts = int(row[1].number_input("N", 2, 100_000, form["n_texts"], **kept))
+    kept = given("seed", 0)
+    seed = int(row[2].number_input("Seed of the draw", 0, 2**32 - 1, form["seed"], **kept))
+    row = st.columns(3, vertical_alignment="bottom")
+    with row[0]:
+        tokens = select("Tokens", "tokens", _TOKENS)
+    with row[1]:
+        tap = select("Tap", "tap", _TAPS)
+    kept = given("max_length", 128)
+    length = int(row[2].number_input("Longest text, in tokens", 3, 512, form["max_length"], **kept))
+    more: dict[str, Any] = {}
+    with st.expander("More"):
+        row = st.columns(4)
+        with row[0]:
+            more["device"] = select("Device", "device", ("auto", "cpu", "cuda", "mps"))
+        with row[1]:
+            more["dtype"] = select("Compute in", "dtype", ("float32", "bfloat16", "float16", "float64"))
+        kept = given("batch_size", 32)
+        more["batch_size"] = int(row[2].number_input("Texts in a batch", 1, 4096, form["batch_size"], **kept))
+        kept = given("threads", 0)
+        more["threads"] = int(row[3].number_input("Threads (0: all)", 0, 1024, form["threads"], **kept)) or None
+        kept = given("heldout", "")
+        more["heldout"] = (
+            st.text_input(
+                "File of texts held out to measure fidelity", form["heldout"], placeholder="empty: those not drawn", **kept
+            ).strip()
+            or None
+        )
+    return {"n_texts": n_texts, "seed": seed, "tokens": tokens, "tap": tap, "max_length": length} | more
+
+
+def _bill(told: Bill, found: Preview) -> None:
+    report = found.report
+    time_ = ("not measured", "", "no earlier analysis of this model") if told.seconds is None or told.rate is None else (
+        duration(told.seconds), "", f"{amount(told.rate, 2)} texts a second, measured on {count(told.measured_on)}"
+    )  # fmt: skip
+    free = "" if told.memory_free is None else f"{megabytes(told.memory_free)} free"
+    frame.facts(
         [
-            {
-                "id": entry.id,
-                "model": frame.short_name(entry.meta["model"]["name"]),
-                "texts": entry.meta["texts"]["n"],
-                "source": entry.meta["texts"]["source"][:40],
-                "tokens": entry.meta["tokens"],
-                "tap": entry.meta["tap"],
-                "seed": entry.meta["texts"]["seed"],
-                "made (UTC)": entry.meta["created"].replace("T", " ").rstrip("Z"),
-            }
-            for entry in saved
-        ],
-        hide_index=True,
-        width="stretch",
-        on_select="rerun",
-        selection_mode="single-row",
-        key="saved-analyses",
+            ("parameters", millions(report.parameters), "", f"{millions(report.encoder_parameters)} in the layers"),
+            (
+                "download",
+                megabytes(found.download) if found.download else "none",
+                "",
+                "once, from the hub" if found.download else "it is here",
+            ),
+            ("memory", megabytes(told.memory), "", f"about; {free}" if free else "about"),
+            ("disk", megabytes(told.disk), "", f"{'at most' if told.at_most else 'about'}; {megabytes(told.disk_free)} free"),
+            ("time", *time_),
+        ]
     )
-    picked = table["selection"]["rows"]
-    buttons = st.columns([1, 1, 5])
-    if buttons[0].button("Open", disabled=not picked, width="stretch"):
-        state.select_analysis(saved[picked[0]].id)
-        nav.go("importance")
-    if buttons[1].button("Delete", disabled=not picked, width="stretch"):
-        with guards.caught():
-            entry = saved[picked[0]]
-            trash = settings.cache_dir() / "trash"
-            trash.mkdir(parents=True, exist_ok=True)
-            assert entry.folder is not None
-            entry.folder.rename(trash / f"{entry.id}-{uuid.uuid4().hex[:6]}")
-            if state.get().analysis == entry.id:
-                state.select_analysis("")
-            cached.analysis.clear()
-            st.rerun()
-    frame.note("Deleted analyses move to the folder trash of the cache, from where they can be moved back.")
+    if told.memory_free is not None and told.memory > told.memory_free:
+        frame.note("<b>More memory than is free now.</b> Close something, or choose a smaller model.")
+    if told.disk > told.disk_free:
+        frame.note("<b>More disk than is free.</b> Choose fewer texts, or [CLS] in place of all tokens.")
+
+
+def _command(job: dict[str, Any]) -> str:
+    defaults = {"device": "auto", "dtype": "float32", "batch_size": 32}
+    flags = (
+        f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
+        for name, value in job.items()
+        if value is not None and defaults.get(name) != value
+    )
+    return f"obce analyze {' '.join(flags)}"
+
+
+def _start(found: Preview | ObceError | None, job: dict[str, Any], ready: bool) -> None:
+    """Show the bill, the button, and what runs."""
+    st.subheader("The bill", anchor=False)
+    fits = isinstance(found, Preview)
+    if not isinstance(found, Preview):
+        frame.note("Known once the model can be read.")
+    elif "n_texts" in job:
+        _bill(bill(found.report, n_texts=job["n_texts"], max_length=job["max_length"], tokens=job["tokens"], saved=cached.saved()), found)
+    if job_panel.panel("analyze", _done):
+        return
+    if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=not (ready and fits), width="stretch"):
+        job_panel.start("analyze", "analyze", {name: value for name, value in job.items() if value is not None})
+        st.rerun()
+    if not ready or not fits:
+        frame.note("Start waits for " + ("a model that can be read." if not fits else "texts that can be read."))
+    if "texts" in job:
+        with st.expander("The command that does the same"):
+            st.code(_command(job), language="bash", wrap_lines=True)
+
+
+def _lead(found: Preview | ObceError | None, job: dict[str, Any]) -> str:
+    """Say in one sentence what would be measured."""
+    if not isinstance(found, Preview) or "texts" not in job:
+        return "What is measured, on what: every neuron's output for every text, and from it r<sub>f</sub>."
+    report = found.report
+    layers = range(1, report.shape.layers + 1)
+    neurons = sum(len(report.neurons(layer, name)) for layer in layers for name in COMPONENTS)
+    return (
+        f"<b>{count(neurons)}</b> neurons of <b>{escape(frame.short_name(report.source.name))}</b> hand on a value for each of "
+        f"<b>{count(job['n_texts'])}</b> texts; from the gaps between these comes r<sub>f</sub>."
+    )
+
+
+top = st.container()
+left, right = st.columns([1.45, 1], gap="large")
+job: dict[str, Any] = {}
+model: Preview | ObceError | None = None
+ready = False
+with left, guards.caught():
+    model, asked = _model()
+    job = asked | text_form.texts() | _numbers()
+    ready = "texts" in job and text_form.preview(job)
+with right, guards.caught():
+    _start(model, job, ready)
+with top:
+    frame.title("Analysis", _lead(model, job))
+saved_analyses.table()
+with st.expander("How to read this"):
+    st.markdown(
+        "An analysis reads every neuron's output for each of N texts: at the [CLS] token (one number a text, as in the paper), as the "
+        "mean over the text's tokens, or at every token. **Tap** says where: what the neuron hands on, the linear map before its "
+        "activation, or the block's output after LayerNorm.\n\n**Same inputs, same id**: model, texts, seed and the choices above give "
+        "the id, and an analysis that is there already is opened, not computed again.\n\n**Limits.** The time is that of an earlier "
+        "analysis of the same model on this machine, scaled by the number of texts; where there is none it is not guessed. Memory is an "
+        "estimate: the weights in float32 and the worker's own. More texts do not make r_f's ranks stable: a widest gap is set by extremes."
+    )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
 from obce_core.figures import panels
@@ -46,13 +43,20 @@ def _height() -> int:
 def complexes() -> None:
     """Lesson 1: build a complex by hand."""
     chosen = state.get()
+    heard = components.said("lesson-drawing", "edit", chosen.lesson_revision)
+    if heard:
+        chosen.lesson_complex = write_drawing(from_names(to_points(heard["points"]), heard["simplices"]))
     drawing = read_drawing(chosen.lesson_complex) or SHAPES["house"]
     name = write_drawing(drawing)
-    lesson_parts.pick("Shape", "shape", _SHAPES, name if name in SHAPES else "own", _shape)
+    picked = lesson_parts.pick("Shape", "shape", _SHAPES, name if name in SHAPES else "own")
+    if picked:
+        drawing = SHAPES.get(picked, Drawing(points=(), simplices=()))
+        chosen.lesson_complex = write_drawing(drawing)
+        chosen.lesson_revision += 1
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         data = field_data(drawing.points, size=FIELD, most=MAX_VERTICES, simplices=drawing.simplices, large=chosen.presentation)
-        components.field(data, key="lesson-drawing", revision=chosen.lesson_revision, on_edit=_drawn)
+        components.field(data, key="lesson-drawing", revision=chosen.lesson_revision)
         frame.note("Dots and lines are there, shaded triangles are filled, a dashed edge is missing. Drag a point to move it.")
     questions = lesson_1.questions(drawing)
     with right:
@@ -149,16 +153,17 @@ def barcodes() -> None:
 def _scene() -> Scene:
     """Show the choice of point sets; return the points and the radius."""
     chosen = state.get()
+    heard = components.said("lesson-field", "edit", chosen.lesson_revision)
+    if heard:
+        chosen.lesson_points = write_points(to_points(heard["points"]))
+        chosen.lesson_radius = write_radius(min(max(int(heard["radius"]), 0), MAX_RADIUS))
     scene = read_scene(chosen.lesson_points, chosen.lesson_radius)
     name = write_points(scene.points)
-    lesson_parts.pick("Points", "set", _SETS, name if name in SETS else "own", lambda picked: _put(SETS.get(picked, ())))
+    picked = lesson_parts.pick("Points", "set", _SETS, name if name in SETS else "own")
+    if picked:
+        scene = Scene(points=SETS.get(picked, ()), radius=scene.radius)
+        _put(scene.points)
     return scene
-
-
-def _shape(picked: str) -> None:
-    chosen = state.get()
-    chosen.lesson_complex = write_drawing(SHAPES.get(picked, Drawing(points=(), simplices=())))
-    chosen.lesson_revision += 1
 
 
 def _put(points: tuple[Point, ...]) -> None:
@@ -174,29 +179,17 @@ def _field(scene: Scene, *, edge_length: bool) -> None:
         scene.points, size=FIELD, most=MAX_POINTS, radius=scene.radius, max_radius=MAX_RADIUS, edge_length=edge_length,
         large=chosen.presentation,
     )  # fmt: skip
-    components.field(data, key="lesson-field", revision=chosen.lesson_revision, on_edit=_edited)
+    components.field(data, key="lesson-field", revision=chosen.lesson_revision)
     frame.note("Click adds a point, drag moves one. Arrow keys move the chosen point, [ and ] choose another, Delete removes it.")
-
-
-def _edited(value: Mapping[str, Any]) -> None:
-    chosen = state.get()
-    chosen.lesson_points = write_points(to_points(value["points"]))
-    chosen.lesson_radius = write_radius(min(max(int(value["radius"]), 0), MAX_RADIUS))
-
-
-def _drawn(value: Mapping[str, Any]) -> None:
-    state.get().lesson_complex = write_drawing(from_names(to_points(value["points"]), value["simplices"]))
 
 
 def _choose(default: str, names: tuple[str, ...]) -> str:
     chosen = state.get()
     current = chosen.lesson_panel if chosen.lesson_panel in names else default
-    lesson_parts.pick("Panel", f"panel-{'-'.join(names)}", {name: _WORDS[name] for name in names}, current, _panel)
+    picked = lesson_parts.pick("Panel", f"panel-{'-'.join(names)}", {name: _WORDS[name] for name in names}, current)
+    if picked:
+        chosen.lesson_panel = current = picked
     return current
-
-
-def _panel(picked: str) -> None:
-    state.get().lesson_panel = picked
 
 
 def _matrices(question: Question | None, found: Complex, panel: str) -> None:

@@ -11,8 +11,7 @@ from pages.learn import field, model
 
 chosen = state.get()
 BODIES = (field.complexes, field.disks, field.barcodes, model.neuron, model.cut)
-seen: list[tuple[str, int, str, int | None]] = []
-"""The selection that the whole page was drawn with."""
+seen: list[tuple[str, int, str, int | None]] = []  # the selection that the whole page was drawn with
 
 NUMBERS = range(1, len(LESSONS) + 1)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import streamlit as st
 
@@ -91,11 +88,14 @@ def neuron() -> None:
         lesson_parts.steps()
         return
     known = not lesson_parts.covers(question, "widths")
+    where = f"{source.id}.{chosen.layer}.{chosen.component}.{chosen.neuron}"
+    heard = components.said("lesson-gaps", "percent", where)
+    if heard:
+        chosen.lesson_percent = max(round(float(heard["percent"])), 0)
     percent = min(chosen.lesson_percent if chosen.lesson_percent is not None else 40, 120)
     with left:
         data = gap_line(values, texts, line.gaps, percent=percent, known=known, edge_length=chosen.edge_length, large=chosen.presentation)
-        where = f"{source.id}.{chosen.layer}.{chosen.component}.{chosen.neuron}"
-        components.gap_line(data, key="lesson-gaps", revision=where, on_move=_percent)
+        components.gap_line(data, key="lesson-gaps", revision=where)
         frame.note("A dot is the neuron's output for one text, brackets mark gaps; a dotted one has closed. A row shows the two texts.")
     with right:
         st.subheader(f"Layer {chosen.layer} · {TITLES[chosen.component]} · neuron {chosen.neuron}", anchor=False)
@@ -118,10 +118,6 @@ def neuron() -> None:
     downloads.row("lesson-gaps", csv_text=downloads.to_csv(["gap", "left", "right", "closes at radius", "left text", "right text"], rows))
 
 
-def _percent(value: Mapping[str, Any]) -> None:
-    state.get().lesson_percent = min(max(round(float(value["percent"])), 0), 120)
-
-
 def cut() -> None:
     """Lesson 5: the distribution of one cell, and a percentile."""
     source = _source()
@@ -142,6 +138,10 @@ def cut() -> None:
         frame.note("Every text gives the same value in this cell: there is nothing to rank, and no percentile may cut it. Choose another.")
         lesson_parts.steps()
         return
+    where = f"{source.id}.{layer}.{component}"
+    heard = components.said("lesson-threshold", "percentile", where)
+    if heard:
+        chosen.lesson_percentile = int(heard["percentile"])
     percentile = min(max(chosen.lesson_percentile or 30, 1), 95)
     seen = lesson_5.look(source, layer, component, percentile, cached.resolved(source.id, lesson_5.intent(layer, component, percentile)))
     questions = lesson_5.questions(seen, chosen.neuron)
@@ -150,7 +150,7 @@ def cut() -> None:
         at = lesson_5.place(seen, chosen.neuron)
         marked = (int(seen.neurons[at]), float(seen.scores[at]))
         data = threshold_data(seen.scores, component, percentile, neuron=marked, large=chosen.presentation)
-        components.threshold(data, key="lesson-threshold", revision=f"{source.id}.{layer}.{component}", on_move=_percentile)
+        components.threshold(data, key="lesson-threshold", revision=where)
         frame.note("Neurons of this cell by r_f, log scale. Hollow is cut, solid is kept. Drag the line, or move the slider.")
     with right:
         st.subheader(f"Layer {layer} · {TITLES[component]} · P{percentile}", anchor=False)
@@ -170,7 +170,3 @@ def cut() -> None:
     lesson_parts.steps()
     rows = [[int(n), amount(float(s), 6), "kept" if k else "cut"] for n, s, k in zip(seen.neurons, seen.scores, seen.kept, strict=True)]
     downloads.row("lesson-cut", csv_text=downloads.to_csv(["neuron", "r_f (radius)", f"P{percentile}"], rows))
-
-
-def _percentile(value: Mapping[str, Any]) -> None:
-    state.get().lesson_percentile = min(max(int(value["percentile"]), 1), 95)

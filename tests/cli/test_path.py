@@ -13,7 +13,7 @@ import obce_core
 from obce_core.analysis import Analysis
 from obce_core.cli import main
 
-COMMANDS = ("analyze", "info", "plan", "compress", "verify", "export", "app")
+COMMANDS = ("analyze", "info", "plan", "compress", "verify", "export", "cache", "app")
 
 
 def test_a_model_goes_from_analysis_to_a_folder_that_loads(tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

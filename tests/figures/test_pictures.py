@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from obce_core.components import COMPONENTS, CUTTABLE
-from obce_core.figures.cellmap import AGGREGATES, cell_map, cell_map_assets, summarize
+from obce_core.figures.cellmap import cell_map, cell_map_assets
 from obce_core.figures.distribution import distribution, strip
 from obce_core.figures.plangrid import plan_grid, plan_grid_assets
 from obce_core.figures.sizes import sizes
@@ -24,12 +24,6 @@ def test_the_map_has_a_cell_for_every_layer_and_component(tiny_analysis: Any) ->
     cell = next(c for c in data["cells"] if (c["layer"], c["component"]) == (3, "value"))
     assert max(cell["hill"]) == 1.0 and cell["light"] != cell["dark"]
     assert {c["component"] for c in data["columns"] if c["locked"]} == {"attention_output", "output"}
-
-
-@pytest.mark.parametrize("aggregate", AGGREGATES)
-def test_a_cell_is_summed_up_as_it_says(aggregate: str) -> None:
-    values = np.array([1.0, 2.0, 3.0, 10.0])
-    assert summarize(values, aggregate) == {"median": 2.5, "mean": 4.0, "IQR": 3.0}[aggregate]
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])

@@ -260,7 +260,7 @@ def test_a_torn_line_of_progress_is_skipped(run: Run) -> None:
     path = run.folder / "progress.jsonl"
     lines = [{"t": 100.0 + at, "done": at, "total": 10, "what": "texts"} for at in (2, 4)]
     path.write_text("\n".join(map(json.dumps, lines)) + '\n{"t": 106.0, "done": 6, "tot')
-    assert run.progress() == Progress(done=4, total=10, what="texts", seconds_left=6.0)
+    assert run.progress() == Progress(done=4, total=10, what="texts", rate=1.0, seconds_left=6.0)
     path.write_text('{"t": 1')
     assert run.progress() == Progress()
 

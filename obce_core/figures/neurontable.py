@@ -1,0 +1,36 @@
+"""The neurons of a cell as a table, the most important first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from obce_core.analysis import Analysis
+from obce_core.components import HEADED, LOCKED
+from obce_core.criteria import criterion
+from obce_core.figures.units import factor, title
+from obce_core.ranking import percentiles
+
+
+def neuron_table(
+    analysis: Analysis, layer: int, component: str, kept: np.ndarray, *, name: str = "r_f", edge_length: bool = False
+) -> dict[str, Any]:
+    """Return columns by title, each of shape (neurons,), sorted by falling score.
+
+    Head and offset are there for query, key and value only. `kept`, shape (neurons,), is what the plan keeps.
+    """
+    cell, neurons = analysis.cell(layer, component), analysis.neurons(layer, component)
+    scores = analysis.scores(layer, component, name)
+    order = np.argsort(-scores, kind="stable")
+    place = {"head": neurons // analysis.shape.head_size, "offset": neurons % analysis.shape.head_size}
+    by = factor(name, edge_length=edge_length)
+    table: dict[str, Any] = {"neuron": neurons, **(place if component in HEADED else {})}
+    table |= {title(name, edge_length=edge_length): by * scores, "percentile in cell": percentiles(scores)}
+    table |= {told: cell[column] for column, told in {"std": "std", "mean": "mean", "std_all": "std, all tokens"}.items() if column != name}
+    if criterion(name).unit != "radius":
+        table["r_f"] = factor("r_f", edge_length=edge_length) * cell["r_f"]
+    table = {told: values[order] for told, values in table.items()}
+    if component not in LOCKED:
+        table["plan"] = np.where(kept[order], "kept", "cut")
+    return table

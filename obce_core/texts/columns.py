@@ -1,0 +1,33 @@
+"""What columns a table has, before one of them is read as the texts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from obce_core.errors import TextsError
+from obce_core.texts.choose import choose_text
+from obce_core.texts.file import TABLES, File
+from obce_core.texts.intake import check_is_text
+
+
+def text_columns(spec: str | os.PathLike[str]) -> tuple[tuple[str, ...], str | None]:
+    """Return the columns of a table that hold strings, in file order, and the one that would be read by itself.
+
+    The second is None where none stands out; a plain text file has no columns.
+
+    Raises:
+        TextsError: a file that cannot be read.
+    """
+    path = Path(File().check(os.fspath(spec)))
+    reader = TABLES.get(path.suffix.lower())
+    if reader is None:
+        return (), None
+    if path.suffix.lower() != ".parquet":
+        check_is_text(path)
+    table = reader(path)
+    names = tuple(name for name, values in table.columns.items() if all(value is None or isinstance(value, str) for value in values))
+    try:
+        return names, choose_text(table, None)[0]
+    except TextsError:
+        return names, None

@@ -1,0 +1,79 @@
+"""One analysis as a map or as lines, and the choices that concern it; both figures of a comparison are drawn by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from obce_core.analysis import Analysis, Saved
+from obce_core.figures.lines import lines
+from obce_core.figures.mapfigure import map_figure
+from pages._ui import cached, charts, components, downloads, frame, state
+
+
+def keep(field: str, key: str) -> None:
+    """Write a widget's value back into the state; an emptied choice leaves it as it was."""
+    value = st.session_state[key]
+    if value is not None:
+        setattr(state.get(), field, value)
+
+
+def choice(field: str, label: str, options: Mapping[str, str], *, segmented: bool = False) -> None:
+    """Draw a choice whose value lives in the state."""
+    key, names = f"importance-{field}", list(options)
+    given: dict[str, Any] = {"format_func": lambda name: options.get(name, name), "key": key, "on_change": keep, "args": (field, key)}
+    if segmented:
+        st.segmented_control(label, names, default=getattr(state.get(), field), **given)
+    else:
+        st.selectbox(label, names, names.index(getattr(state.get(), field)), **given)
+
+
+def name_of(entry: Saved | Analysis) -> str:
+    """Name an analysis in a word or two: its own name, else model, texts and seed."""
+    if isinstance(entry, Saved) and entry.name:
+        return entry.name
+    told = entry.meta
+    return f"{frame.short_name(told['model']['name'])[:26]} · {told['texts']['n']:,} · seed {told['texts']['seed']} · {entry.id[:6]}"
+
+
+def label(analysis: Analysis) -> str:
+    """Name an analysis as its figure's heading."""
+    mine = next((entry for entry in cached.saved() if entry.id == analysis.id), None)
+    return name_of(mine if mine is not None else analysis)
+
+
+def map_of(analysis: Analysis, limits: tuple[float, float] | None = None) -> dict[str, Any]:
+    """Make the data of an analysis's map, as the page's choices want it."""
+    chosen = state.get()
+    return cached.importance_map(
+        analysis.id, chosen.criterion, chosen.aggregate, below=below(), scale=chosen.scale, edge_length=chosen.edge_length, limits=limits
+    )
+
+
+def below() -> float:
+    """Return the value of the aggregate `share under`; it must not make a new map where it plays no part."""
+    chosen = state.get()
+    return chosen.below if chosen.aggregate == "share under" else 0.0
+
+
+def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float, float] | None = None) -> None:
+    """Draw one analysis as a map or as lines, with its downloads."""
+    chosen, mode = state.get(), frame.mode()
+    cell = (chosen.layer, chosen.component)
+    name = f"importance-{chosen.criterion}-{which}" if which else f"importance-{chosen.criterion}"
+    if chosen.figure == "lines":
+        figure = lines(data, aggregate=chosen.aggregate, scale=chosen.scale, selected=cell, limits=limits, mode=mode)
+        charts.choose(
+            figure, key=f"lines-{which}-{data['signature']}", on_pick=lambda picked: state.select_cell(int(picked[0]), str(picked[1]))
+        )  # fmt: skip
+        make: Any = figure
+    else:
+        components.cell_map({**data, "heading": heading}, key=f"map-{which}", selected=cell, on_select=state.select_cell)
+        make = lambda: map_figure(data, heading=heading, mode=mode)  # noqa: E731
+    header = ["layer", "component", chosen.aggregate, "note"]
+    rows = [
+        [c["layer"], c["component"], c.get("value", ""), c.get("equal") or ("near zero" if c.get("near") else "")] for c in data["cells"]
+    ]
+    downloads.row(name, figure=make, csv_text=lambda: downloads.to_csv(header, rows))

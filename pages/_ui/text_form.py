@@ -1,0 +1,124 @@
+"""The texts of an analysis: where they come from, and which they are."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from obce_core import settings
+from obce_core.errors import ObceError
+from obce_core.figures.numbers import count
+from obce_core.texts import Texts
+from obce_core.texts.glue import TASKS
+from obce_core.texts.uploads import store_upload
+from pages._ui import cached, frame, guards
+from pages._ui.forms import given, select, values
+
+_SOURCES = {"demo": "Demo sentences", "wikipedia": "Wikipedia", "glue": "A GLUE task", "file": "Your file", "paste": "Paste"}
+_ENDINGS = ["txt", "csv", "tsv", "jsonl", "parquet"]
+
+
+def texts() -> dict[str, Any]:
+    """Ask for the texts; return the options of the job, empty while something is missing."""
+    form = values()
+    kept = given("source", "demo")
+    st.segmented_control("Texts", list(_SOURCES), format_func=_SOURCES.get, default=form["source"], **kept)
+    source = form["source"]
+    if source == "demo":
+        frame.note("600 encyclopedic sentences on 12 topics, written for this project; the ones not drawn measure fidelity later.")
+        return {"texts": "demo"}
+    if source == "wikipedia":
+        frame.note("The paper's texts: English Wikipedia, split at periods, streamed from the hub when the analysis runs (minutes).")
+        return {"texts": "wikipedia"}
+    if source == "glue":
+        columns = st.columns([1, 2])
+        with columns[0]:
+            task = select("Task", "task", {name: row.folder for name, row in TASKS.items()})
+        kept = given("glue_dir", str(settings.glue_dir() or ""))
+        folder = columns[1].text_input(
+            "Folder of GLUE tasks (official TSV layout)", form["glue_dir"], placeholder="empty: from the hub", **kept
+        )
+        return {"texts": f"glue:{task}", "glue_dir": folder.strip() or None}
+    if source == "file":
+        return _file()
+    kept = given("pasted", "")
+    pasted = st.text_area("Texts, one a line", form["pasted"], height=140, **kept)
+    if not pasted.strip():
+        frame.note("Paste at least two different texts to go on.")
+        return {}
+    return {"texts": store_upload(pasted.encode(), ".txt"), "split": _split()}
+
+
+def preview(job: dict[str, Any]) -> bool:
+    """Show the texts that will be used; return whether there are enough."""
+    form, spec = values(), job["texts"]
+    away = spec == "wikipedia" or (spec.startswith("glue:") and not job.get("glue_dir"))
+    if away and settings.offline():
+        frame.note("These texts are read from the hub, and the network is forbidden here (OBCE_OFFLINE).")
+        return False
+    if spec == "wikipedia":
+        frame.note("Which sentences are drawn is known once they have been streamed; the saved analysis keeps them with their digest.")
+        return True
+    if away and form.get("asked") != spec:
+        if st.button("Fetch these texts and show them", icon=":material/download:"):
+            form["asked"] = spec
+            st.rerun()
+        frame.note("Start works without it too.")
+        return True
+    options = {name: job.get(name) for name in ("column", "split", "glue_dir", "heldout")}
+    with st.spinner("Reading the texts", show_time=True):
+        sample = cached.texts(spec, job["n_texts"], job["seed"], (*cached.stamp(spec), *cached.stamp(job.get("heldout") or "")), **options)
+    if isinstance(sample, ObceError):
+        guards.show_error(sample)
+        return False
+    _show(sample)
+    return True
+
+
+def _file() -> dict[str, Any]:
+    """Ask for a file; the one that was given before stays until another comes."""
+    form = values()
+    upload = st.file_uploader(
+        "A .txt (a line is a text), .csv, .tsv, .jsonl or .parquet file, at most 25 MB", _ENDINGS, key="analysis-upload"
+    )
+    if upload is not None and form.get("file_id") != upload.file_id:
+        form["file"], form["file_name"] = store_upload(upload.getvalue(), Path(upload.name).suffix.lower()), upload.name
+        form["file_id"] = upload.file_id
+    path = form.get("file", "")
+    if not path or not Path(path).is_file():
+        frame.note("Choose a file to go on. For larger ones: <code>obce analyze --texts FILE</code>.")
+        return {}
+    if upload is None:
+        st.text(f"Using {form['file_name']}, given before.")
+    options: dict[str, Any] = {"texts": path}
+    names, guess = cached.columns(path, cached.stamp(path))
+    if names:
+        form.setdefault(f"column-{path}", guess or names[0])
+        options["column"] = select("Column with the texts", f"column-{path}", names)
+    options["split"] = _split()
+    return options
+
+
+def _split() -> str | None:
+    """Offer to cut longer texts into sentences, as the paper does."""
+    kept = given("split", False)
+    return "periods" if st.checkbox("Cut longer texts at periods, as the paper does", values()["split"], **kept) else None
+
+
+def _show(sample: Texts) -> None:
+    words = sorted(len(text.split()) for text in sample.texts)
+    frame.facts(
+        [
+            ("texts", count(len(sample)), "", f"of {count(sample.available)} different ones"),
+            ("words a text", count(words[len(words) // 2]), "", f"median; {count(words[0])} to {count(words[-1])}"),
+            ("held out", count(len(sample.heldout)), "", "to measure fidelity"),
+        ]
+    )
+    st.dataframe(
+        {"text": sample.texts, **{name: values for name, values in sample.columns.items() if name != "text"}},
+        width="stretch", height=214, column_config={"text": st.column_config.TextColumn(width="large")}, key="analysis-texts",
+    )  # fmt: skip
+    frame.note(f"Digest {sample.digest[:12]}: same texts, same digest. {escape(' '.join(sample.notes))}")

@@ -1,0 +1,123 @@
+"""Importance in a real browser: a cell, its neurons by mouse and keyboard, and a name that is markup."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import sample
+
+from tests.browsers import FLAGS, find_browser, missing
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing())]
+
+
+@pytest.fixture(scope="module")
+def served(tiny_analysis: Any, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
+    """Serve two analyses of the tiny model: (address, id, other id)."""
+    from obce_core import analyze
+
+    home = tmp_path_factory.mktemp("served")
+    other = analyze(tiny_folder, sample(20, heldout=6, seed=5), batch_size=8, out=home / "other")
+    for source in (tiny_analysis, other):
+        shutil.copytree(source.folder, home / "cache" / "analyses" / source.id)
+    (home / "cache" / "analyses" / other.id / "name.json").write_text('{"name": "<b>x</b><script>window.hurt = 1</script>"}')
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "obce_core.cli", "app", "--port", str(port)],
+        cwd=home, env={**os.environ, "OBCE_CACHE": str(home / "cache")}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + 60
+    try:
+        while True:
+            try:
+                with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                    break
+            except OSError:
+                assert process.poll() is None and time.monotonic() < until, "the server did not answer"
+                time.sleep(0.2)
+        yield address, tiny_analysis.id, other.id
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def page() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        page = chromium.new_context(viewport={"width": 1280, "height": 1100}).new_page()
+        page.set_default_timeout(40_000)
+        page.faults = []
+        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        yield page
+        chromium.close()
+
+
+def settle(page: Any) -> None:
+    """Wait until the page's script has ended, so that what is clicked is what stays."""
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+
+
+def test_a_cell_leads_to_its_neurons_and_a_neuron_to_its_page(served: tuple[str, str, str], page: Any) -> None:
+    from playwright.sync_api import expect
+
+    address, key, _ = served
+    page.goto(f"{address}/importance?analysis={key}&layer=3&component=value")
+    page.locator(".cellview svg").first.wait_for()
+    settle(page)
+    cell = page.locator('.cellmap .cell[data-layer="4"][data-component="key"]')
+    cell.click()
+    picture = page.locator('.cellview svg[role="img"]')
+    expect(picture).to_have_attribute("aria-label", re.compile("in Layer 4, Key, 24 neurons"))
+    settle(page)
+    page.keyboard.press("ArrowRight")  # the focus stayed in the map
+    expect(picture).to_have_attribute("aria-label", re.compile("Layer 4, Value"))
+    expect(page.locator('.cellmap .cell[data-layer="4"][data-component="value"]')).to_be_focused()
+    assert page.locator('.cellmap .cell[aria-label*="every text gives the same value"]').count() == 3
+
+    settle(page)
+    page.get_by_role("radio", name="Rank curve").click()
+    expect(page.get_by_role("radio", name="Rank curve")).to_have_attribute("aria-checked", "true")
+    settle(page)
+    page.locator("svg.dots").focus()
+    page.keyboard.press("Home")
+    told = page.locator(".told").inner_text()
+    assert re.match(r"neuron \d+ · head \d: r_f [0-9.]+, kept", told)
+    page.keyboard.press("Enter")
+    neuron = told.split()[1]
+    expect(page.get_by_role("heading", name=f"Layer 4 · Value · neuron {neuron}")).to_be_visible()
+    assert f"neuron={neuron}" in page.url
+    assert page.faults == []
+
+
+def test_a_link_opens_the_comparison_and_a_name_stays_text(served: tuple[str, str, str], page: Any) -> None:
+    from playwright.sync_api import expect
+
+    address, key, other = served
+    page.goto(f"{address}/importance?analysis={key}&layer=3&component=value&compare={other}&criterion=std")
+    page.get_by_role("grid", name="B against A").wait_for()
+    settle(page)
+    expect(page.locator(".cellmap")).to_have_count(3)
+    assert page.get_by_text("<b>x</b><script>window.hurt = 1</script>").count() >= 1
+    assert page.evaluate("window.hurt") is None
+    page.get_by_role("radio", name="Spearman").click()
+    signed = page.locator('.cellmap .cell[aria-label*="Spearman"]')
+    expect(signed.first).to_be_visible()
+    assert f"compare={other}" in page.url and "criterion=std" in page.url
+    assert page.faults == []

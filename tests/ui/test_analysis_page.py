@@ -1,0 +1,186 @@
+"""Analysis: the check, the texts, the bill, and the saved ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages_app import adopt, open_page, words
+
+from obce_core import models
+from obce_core.analysis import list_saved
+from obce_core.library import list_entries
+
+
+@pytest.fixture
+def page(tiny_folder: Path) -> Any:
+    """Open the page on the tiny model."""
+    app = open_page("analysis")
+    app.text_input(key="analysis-model").set_value(str(tiny_folder)).run()
+    assert not app.exception
+    return app
+
+
+def start(app: Any) -> Any:
+    return next(button for button in app.button if button.label == "Start")
+
+
+def press(app: Any, label: str) -> Any:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def tick(app: Any, *rows: int) -> Any:
+    """Tick rows of the table of saved analyses."""
+    key = next(frame for frame in app.dataframe if "id" in frame.value.columns).key
+    app.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    return app.run()
+
+
+def test_the_bill_names_no_time_that_was_not_measured(page: Any) -> None:
+    shown = words(page)
+    assert "4 layers, 3 heads of 8" in shown and "not measured" in shown and "it is here" in shown
+    assert "of 600 different ones" in shown and "Digest" in shown
+    assert not start(page).disabled
+    assert "obce analyze --model" in words(page)
+
+
+def test_the_bill_takes_the_time_from_an_earlier_analysis(tiny_folder: Path, tiny_analysis: Any, cache: Path) -> None:
+    adopt(tiny_analysis, cache)
+    app = open_page("analysis")
+    app.text_input(key="analysis-model").set_value(str(tiny_folder)).run()
+    assert "texts a second, measured on 20" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("named", "message"), [("nobody/no-model", "network is forbidden"), ("a/b/c", "No model folder"), ("", "No model")]
+)
+def test_a_model_that_cannot_be_read_is_a_line_and_no_start(named: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBCE_OFFLINE", "1")
+    app = open_page("analysis")
+    app.text_input(key="analysis-model").set_value(named).run()
+    assert not app.exception
+    assert message in words(app) and start(app).disabled
+    assert "Start waits for a model" in words(app)
+
+
+def test_a_model_is_looked_at_once_and_not_at_each_rerun(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    preview = models.preview_model
+
+    def counted(spec: str, **given: Any) -> Any:
+        asked.append(spec)
+        return preview(spec, **given)
+
+    monkeypatch.setattr("pages._ui.cached.preview_model", counted)
+    app = open_page("analysis")
+    app.text_input(key="analysis-model").set_value(str(tiny_folder)).run()
+    for seed in (1, 2, 3):
+        app.number_input(key="analysis-seed").set_value(seed).run()
+    assert asked.count(str(tiny_folder)) == 1
+
+
+def test_more_texts_than_there_are_is_a_line(page: Any) -> None:
+    page.segmented_control(key="analysis-size").set_value(700).run()
+    assert "needs 700 different texts" in words(page) and start(page).disabled
+    page.segmented_control(key="analysis-size").set_value(0).run()
+    page.number_input(key="analysis-n_texts").set_value(33).run()
+    assert "<b>33</b> texts" in words(page) and not start(page).disabled
+
+
+def test_pasted_texts_are_counted_and_never_markup(page: Any, cache: Path) -> None:
+    page.segmented_control(key="analysis-source").set_value("paste").run()
+    assert start(page).disabled and "Paste at least two" in words(page)
+    page.segmented_control(key="analysis-size").set_value(0).run()
+    page.number_input(key="analysis-n_texts").set_value(2).run()
+    page.text_area(key="analysis-pasted").set_value("<script>alert(1)</script>\n<b>two</b> words\nable acid\nable acid").run()
+    assert not page.exception and not start(page).disabled
+    assert "of 3 different ones" in words(page) and "repeated text was dropped" in words(page)
+    assert "alert(1)" not in words(page)
+    assert len(list((cache / "texts").iterdir())) == 1
+
+
+def test_a_table_offers_its_columns(page: Any, tmp_path: Path, cache: Path) -> None:
+    from obce_core.texts.uploads import store_upload
+
+    path = store_upload(b"id,review,label\n1,a good film,pos\n2,a bad film,neg\n3,one more film,pos\n", ".csv")
+    page.session_state["obce"].form |= {"file": path, "file_name": "films.csv", "source": "file", "size": 0, "n_texts": 2}
+    page.run()
+    column = next(box for box in page.selectbox if box.label == "Column with the texts")
+    assert (column.value, column.options) == ("review", ["id", "review", "label"])
+    assert not start(page).disabled and "of 3 different ones" in words(page)
+    column.select("id").run()
+    assert "--column id" in words(page)
+
+
+def test_the_form_outlives_a_change_of_page(page: Any, tiny_folder: Path) -> None:
+    page.number_input(key="analysis-seed").set_value(7).run()
+    page.switch_page("pages/start/home.py").run()
+    page.switch_page("pages/explore/analysis.py").run()
+    assert page.number_input(key="analysis-seed").value == 7
+    assert page.text_input(key="analysis-model").value == str(tiny_folder)
+
+
+def test_wikipedia_without_the_network_is_said(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBCE_OFFLINE", "1")
+    page.segmented_control(key="analysis-source").set_value("wikipedia").run()
+    assert "network is forbidden here" in words(page) and start(page).disabled
+
+
+def test_start_makes_one_run_with_what_was_chosen(page: Any, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> None:
+    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher._start", lambda *_: None)
+    page.segmented_control(key="analysis-size").set_value(0).run()
+    page.number_input(key="analysis-n_texts").set_value(12).run()
+    start(page).click().run()
+    assert not page.exception
+    run = list_entries(["runs"])
+    assert len(run) == 1
+    options = json.loads((run[0].path / "spec.json").read_text())["options"]
+    assert (options["model"], options["n_texts"], options["tokens"]) == (str(tiny_folder), 12, "cls")
+    assert "Waiting for a process" in str(page.get("progress")[0].proto)
+
+
+@pytest.fixture
+def saved(tiny_analysis: Any, cache: Path) -> Any:
+    """Open the page with one saved analysis, ticked."""
+    key = adopt(tiny_analysis, cache)
+    return tick(open_page("analysis", analysis=key), 0)
+
+
+def test_a_saved_analysis_is_renamed(saved: Any) -> None:
+    key = list_saved()[0].id
+    saved.text_input(key=f"name-{key}").set_value("<b>mine</b>").run()
+    saved.button(key=f"save-name-{key}").click().run()
+    assert not saved.exception
+    assert list_saved()[0].name == "<b>mine</b>"
+    table = next(frame for frame in saved.dataframe if "id" in frame.value.columns)
+    assert table.value["name"].tolist() == ["<b>mine</b>"] and "<b>mine" not in words(saved)
+
+
+def test_a_saved_analysis_is_deleted_and_brought_back(saved: Any) -> None:
+    press(saved, "Delete")
+    assert list_saved() == [] and "None yet" in words(saved)
+    saved.button(key="undo-delete").click().run()
+    assert not saved.exception
+    assert len(list_saved()) == 1 and list_entries(["trash"]) == []
+
+
+def test_an_analysis_that_a_model_needs_says_so_first(saved: Any, cache: Path) -> None:
+    key = list_saved()[0].id
+    plan = cache / "models" / "m1" / "pruning_plan.json"
+    plan.parent.mkdir(parents=True)
+    plan.write_text(json.dumps({"analysis": key}))
+    press(saved, "Delete")
+    assert "still needed by: model m1" in words(saved) and len(list_saved()) == 1
+    saved.button(key="delete-along").click().run()
+    assert list_saved() == [] and not plan.exists()
+    saved.button(key="undo-delete").click().run()
+    assert len(list_saved()) == 1 and plan.exists()
+
+
+def test_open_and_compare_want_the_right_number_of_rows(saved: Any) -> None:
+    buttons = {button.label: button for button in saved.button}
+    assert not buttons["Open"].disabled and buttons["Compare two"].disabled
+    press(saved, "Open")
+    assert not saved.exception and "Importance" in [title.value for title in saved.title]

@@ -1,0 +1,120 @@
+"""Importance: the figure, the selected cell, and another analysis beside it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages_app import adopt, open_page, words
+from tiny import memory_analysis, sample
+
+from obce_core import analyze
+from obce_core.analysis import rename
+
+
+@pytest.fixture(scope="module")
+def other(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Analyse the tiny model on other texts."""
+    return analyze(tiny_folder, sample(20, heldout=6, seed=5), batch_size=8, out=tmp_path_factory.mktemp("other") / "tiny")
+
+
+def near_zero(cache: Path, key: str) -> None:
+    """Make half of layer 3's values nearly 0 in a stored analysis."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    path = cache / "analyses" / key / "importance.parquet"
+    table = pq.read_table(path)
+    rows = (table["layer"].to_numpy() == 3) & (np.array(table["component"].to_pylist()) == "value") & (table["neuron"].to_numpy() % 2 == 0)
+    values = np.where(rows, 1e-12, table["r_f"].to_numpy())
+    pq.write_table(table.set_column(table.column_names.index("r_f"), "r_f", [values]), path)
+
+
+def test_the_lead_and_the_table_follow_the_criterion(tiny_analysis: Any, cache: Path) -> None:
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value")
+    assert not app.exception and not app.error
+    assert "has the largest median" in words(app) and "half of the widest gap" in words(app)
+    assert list(app.dataframe[0].value.columns)[:4] == ["neuron", "head", "offset", "r_f"]
+    app.selectbox(key="importance-criterion").select("std").run()
+    assert not app.exception
+    assert "standard deviation of the cloud" in words(app)
+    assert "not measured (analyse other texts" in words(app)
+    assert "std" in app.query_params["criterion"]
+
+
+def test_a_share_under_a_value_asks_for_the_value(tiny_analysis: Any, cache: Path) -> None:
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value")
+    app.selectbox(key="importance-aggregate").select("share under").run()
+    assert not app.exception
+    app.number_input(key="importance-below").set_value(0.05).run()
+    assert not app.exception and not app.error
+    assert "largest share under 0.0500" in words(app) and " %" in words(app)
+
+
+def test_lines_come_from_the_address(tiny_analysis: Any, cache: Path) -> None:
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value", figure="lines")
+    assert not app.exception and not app.error
+    assert "Figure 6" in words(app)
+    assert "lines" in app.query_params["figure"]
+
+
+def test_edge_lengths_are_named_everywhere(tiny_analysis: Any, cache: Path) -> None:
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value", edge_length="1")
+    assert not app.exception
+    assert "as edge length is the widest gap" in words(app)
+    assert "r_f as edge length" in app.dataframe[0].value.columns
+
+
+def test_a_cell_near_zero_has_a_banner_that_names_it(tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    near_zero(cache, key)
+    app = open_page("importance", analysis=key, layer="3", component="value")
+    assert not app.exception
+    assert any("In layer 3 value a fifth or more of the neurons lie near zero" in banner.value for banner in app.warning)
+    assert "50% of these neurons lie near zero" in words(app)
+
+
+def test_a_degenerate_cell_says_so_and_has_no_table(tiny_analysis: Any, cache: Path) -> None:
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="1", component="query")
+    assert not app.exception
+    assert "Every text gives the same value here" in words(app) and not app.dataframe
+
+
+def test_two_analyses_stand_side_by_side(tiny_analysis: Any, other: Any, cache: Path) -> None:
+    key, second = adopt(tiny_analysis, cache), adopt(other, cache)
+    rename(second, "<b>other</b> set")
+    app = open_page("importance", analysis=key, layer="3", component="value", compare=second)
+    assert not app.exception and not app.error
+    shown = words(app)
+    assert "B against A" in shown and "other texts (20 and 20" in shown and "chance 0.33" in shown
+    assert "&lt;b&gt;other&lt;/b&gt; set" in shown and "<b>other</b>" not in shown
+    for number in ("spearman", "jaccard"):
+        app.segmented_control(key="importance-number").set_value(number).run()
+        assert not app.exception and not app.error
+    app.segmented_control(key="importance-figure").set_value("lines").run()
+    assert not app.exception and not app.error
+    app.selectbox(key="importance-compare").select("").run()
+    assert "B against A" not in words(app) and "compare" not in app.query_params
+    assert "between two sets of 20 texts" in words(app)
+
+
+def test_another_shape_is_refused_with_the_reason(tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    six = memory_analysis(6, 24, 3, 40)
+    target = cache / "analyses" / "abcdef0123456789"
+    shutil.copytree(cache / "analyses" / key, target)
+    meta = json.loads((target / "analysis.json").read_text())
+    meta |= {"id": target.name, "model": meta["model"] | {"shape": six.meta["model"]["shape"]}}
+    (target / "analysis.json").write_text(json.dumps(meta))
+    app = open_page("importance", analysis=key, compare=target.name)
+    assert not app.exception
+    assert "One model has 4 layers and the other 6" in words(app) and "Neurons of this cell" in words(app)
+
+
+def test_a_compared_analysis_that_is_gone_is_forgotten(tiny_analysis: Any, cache: Path) -> None:
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache), compare="0123456789abcdef")
+    assert not app.exception and not app.error
+    assert "compare" not in app.query_params
