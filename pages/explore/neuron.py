@@ -8,17 +8,16 @@ import numpy as np
 import streamlit as st
 
 from obce_core.components import TITLES
-from obce_core.errors import shorten
 from obce_core.figures.dots import dot_colours
-from obce_core.figures.film import MOST, film_data, film_html, film_pair
-from obce_core.figures.sides import Side, shares, sides
+from obce_core.figures.film import MOST, film_data, film_pair
+from obce_core.figures.sides import sides
 from obce_core.topology import ThinLine, barcode, bottleneck, thin_line
-from pages._ui import cached, components, downloads, drafts, frame, guards, neuron_cloud, neuron_facts, neuron_hand, state
+from pages._ui import cached, components, drafts, frame, guards, neuron_cloud, neuron_facts, neuron_hand, neuron_story, state
 
 chosen = state.get()
 source = guards.need_analysis()
 tokens = source.meta["tokens"] == "all"
-noun = "token" if tokens else "text"
+noun = neuron_story.noun(source)
 _VIEWS = {"": "This neuron", "head": "Its head", "component": "Its component"}
 _LENGTHS = {"": "Place on the line", "characters": "Length in characters", "words": "Length in words"}
 
@@ -103,65 +102,6 @@ def _controls(layer: int, component: str, neuron: int, there: np.ndarray) -> Non
         st.rerun()
 
 
-def _separates(values: np.ndarray, line: ThinLine) -> None:
-    """Show the texts on either side of the widest gap."""
-    told = sides(values, line)
-    if told is None or tokens:
-        return
-    st.subheader("What this neuron separates", anchor=False)
-    small, large = st.columns(2, gap="large")
-    left = "left" if told.small_is_left else "right"
-    with small:
-        _side(told.small, f"The smaller side, on the {left}")
-    with large:
-        _side(told.large, f"The larger side, on the {'right' if told.small_is_left else 'left'}")
-    part = values <= told.low if told.small_is_left else values >= told.high
-    for name, column in list(source.texts.columns.items())[:4]:
-        if dot_colours(name, column)["kind"] == "category" and len(set(column)) <= max(20, len(column) // 4):
-            counts = shares(column, part)
-            listed = ", ".join(f"{value} ({here} of {every})" for value, here, every in counts[:8])
-            st.text(f"Smaller side by {name}: {listed}{', …' if len(counts) > 8 else ''}")
-
-
-def _side(side: Side, name: str) -> None:
-    whole = len(side.texts) == side.size
-    shown = f"all {side.size:,} texts" if whole else f"{len(side.texts)} of {side.size:,} texts, the nearest to the gap"
-    frame.note(f"<b>{name}</b>: {'1 text' if side.size == 1 else shown}")
-    with st.container(gap="xxsmall", key=f"side-{name.split()[1]}"):
-        for at in side.texts:
-            st.text(shorten(source.texts.texts[at], 300))
-
-
-def _merges_csv(films: dict[str, ThinLine]) -> str:
-    """Write the merges of the neurons that are shown, the last one first."""
-    unit, scale = ("edge_length", 2) if chosen.edge_length else ("radius", 1)
-    texts, rows = source.texts.texts, []
-    for name, line in films.items():
-        for merge in (merge for merge in reversed(line.merges) if merge.radius > line.start or not line.start):
-            words = [f"token {at + 1}" if tokens else texts[at] for at in (merge.left, merge.right)]
-            rows.append([name, scale * merge.radius, line.size(merge.first, merge.gap), line.size(merge.gap + 1, merge.last), *words])
-    return downloads.to_csv(["neuron", unit, "left_size", "right_size", "left_text", "right_text"], rows)
-
-
-def _values_csv(values: np.ndarray) -> str:
-    texts = source.texts.texts
-    rows = ([at, float(value), "" if tokens else texts[at]] for at, value in enumerate(values))
-    return downloads.to_csv([noun, "output", "words"], rows)
-
-
-def _offer(name: str, values: np.ndarray, films: dict[str, ThinLine], data: dict[str, Any]) -> None:
-    """Offer the film, its merges, its diagram and its points."""
-    files = (
-        ("Film (HTML)", lambda: film_html(data, " and ".join(films)), f"film-{name}.html", "text/html"),
-        ("Merges (CSV)", lambda: _merges_csv(films), f"merges-{name}.csv", "text/csv"),
-        ("Diagram (CSV)", lambda: neuron_cloud.diagram_csv(barcode(values).deaths, chosen.edge_length), f"diagram-{name}.csv", "text/csv"),
-        ("Points (CSV)", lambda: _values_csv(values), f"points-{name}.csv", "text/csv"),
-    )
-    with st.container(horizontal=True, gap="small"):
-        for label, make, file, media in files:
-            st.download_button(label, make, file, media, key=f"offer-{label}", type="tertiary", on_click="ignore")
-
-
 def _body() -> None:
     layer, component = chosen.layer, chosen.component
     there = source.neurons(layer, component)
@@ -199,49 +139,10 @@ def _body() -> None:
         frame.note("This neuron is pinned. Open another one (Higher, Lower, a number, another cell) and it plays below it on one clock.")
     data = {**data, "colour": colour, "file": file, "edge": chosen.edge_length, "presentation": chosen.presentation}
     components.film(data, key="neuron-film", on_step=_step, on_edge=frame.set_edge_length)
-    _captions(line, colour, "mate" in data)
-    _offer(file, values, films, data)
-    _separates(values, line)
-    _reading()
-
-
-def _captions(line: ThinLine, colour: dict[str, Any] | None, pair: bool) -> None:
-    told = []
-    if pair:
-        told.append(
-            "Both films show the same radius at every moment, so their disks, parts and bars can be compared; the diagrams share "
-            "their axes, and each film stops at its own r<sub>f</sub>. The bottleneck distance is the farthest that a point must "
-            "move to turn one diagram into the other, to a point of it or to the diagonal."
-        )
-    if line.total > len(line.points):
-        told.append(
-            f"Of {line.total:,} {noun}s {len(line.points):,} are drawn: both ends of the widest gaps, and others evenly along the line. "
-            f"The merges that the film shows, their sizes and r<sub>f</sub> are those of all {line.total:,}."
-        )
-    if colour is not None and colour["kind"] == "category" and colour["others"]:
-        told.append(f"Six shapes can be told apart: the {colour['others']} rarer values share the last one.")
-    if colour is not None:
-        told.append("The colours and shapes paint the dots only; the disks keep the colours of their parts.")
-    if told:
-        frame.note(" ".join(told))
-
-
-def _reading() -> None:
-    with st.expander("How to read this"):
-        st.markdown(
-            "Each dot is this neuron's output for one text. A disk grows around every dot; where two disks touch, two parts become "
-            "one, and a point appears in the birth-death diagram at the radius of the touch (all are born at 0). N texts give N − 1 "
-            "such deaths and one part that never dies. The last death is **r_f**. Radii here, unless *Edge length* is on: gudhi and "
-            "ripser report edge lengths, twice as long.\n\n"
-            "**Percentile in its cell**: the share of the other neurons with a smaller r_f. A plan with P*xx* for this cell cuts the "
-            "neuron when *xx* is at least that.\n\n"
-            "**Limits.** A single extreme text can set r_f alone: the number without its most isolated text shows how much. The "
-            "bootstrap interval is a percentile bootstrap: 1,000 times as many texts are drawn with replacement, and the middle 90 % "
-            "of their r_f are shown. A text drawn twice adds a gap of zero and about 37 % of the texts are missing each time; and the "
-            "bootstrap of a largest gap is not consistent: the interval shows how much hangs on few texts, not where the r_f of all "
-            "possible texts lies with 90 % certainty. It is not measured where every token is a point: tokens of one text do not vary "
-            "on their own. What a neuron separates here is read off these texts and need not hold for others."
-        )
+    neuron_story.captions(source, line, colour, "mate" in data)
+    neuron_story.offer(source, file, values, films, data)
+    neuron_story.separates(source, values, line)
+    neuron_story.reading()
 
 
 with guards.caught():

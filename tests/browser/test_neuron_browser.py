@@ -113,7 +113,7 @@ def settle(page: Any) -> None:
 def test_a_link_plays_two_films_that_end_at_their_r_f(page: Any, server: str, found: Analysis) -> None:
     from playwright.sync_api import expect
 
-    page.goto(address(server, found, pinned="2.key.3", colour="words"))
+    page.goto(address(server, found, pinned="2.key.3", colour="words", edge_length="1"))
     film = page.locator(".film")
     film.get_by_role("button", name="Pause").wait_for()
     settle(page)
@@ -125,7 +125,7 @@ def test_a_link_plays_two_films_that_end_at_their_r_f(page: Any, server: str, fo
     with page.expect_download() as started:
         page.get_by_role("button", name="Merges (CSV)").click()
     lines = Path(started.value.path()).read_text("utf-8").splitlines()
-    assert lines[0] == "neuron,radius,left_size,right_size,left_text,right_text"
+    assert lines[0] == "neuron,edge_length,left_size,right_size,left_text,right_text"
     assert sum(line.startswith("Layer ") for line in lines) == 2 * 22
 
 
