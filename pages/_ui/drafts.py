@@ -102,6 +102,7 @@ def keep_mine(analysis_id: str) -> None:
 
 def _save(analysis_id: str) -> None:
     chosen = state.get()
+    chosen.model = ""  # the Model page follows the plan under edit until another model is chosen
     written = write_draft(analysis_id, current(analysis_id), seen=chosen.stamps[analysis_id])
     if written is not None:
         chosen.stamps[analysis_id] = written.stamp

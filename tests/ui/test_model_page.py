@@ -72,3 +72,13 @@ def test_a_damaged_model_is_a_line(key: str, built: Any) -> None:
     app = open_page("model", analysis=key)
     assert not app.exception
     assert "Traceback" not in words(app)
+
+
+def test_an_edit_of_the_plan_leads_the_model_page_to_the_new_plan(key: str, built: Any) -> None:
+    app = open_page("model", analysis=key)
+    assert app.query_params["model"] == built.folder.name
+    app.switch_page("pages/compress/plan.py").run()
+    app.button(key="all-30").click().run()
+    app.switch_page("pages/compress/model.py").run()
+    assert not app.exception and "model" not in app.query_params
+    assert [button.label for button in app.button if button.label == "Build"] == ["Build"]
