@@ -26,7 +26,7 @@ from obce_core.settings import cache_dir
 from obce_core.store import digest
 from obce_core.warm.tasks import task_of
 
-_NICE = 5
+_NICE = 15
 _PATIENCE = 6.0
 """Seconds after which a waiting question that nobody repeated is dropped."""
 
