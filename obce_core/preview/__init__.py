@@ -23,7 +23,7 @@ FORMAT = "obce-preview/1"
 TEXTS = 150
 """At most this many of the held-out texts are read."""
 
-__all__ = ["FORMAT", "TEXTS", "chosen_texts", "keep_preview", "not_measured", "preview_key", "read_preview"]
+__all__ = ["FORMAT", "TEXTS", "chosen_texts", "keep_preview", "not_measured", "preview_key", "read_preview", "stored_previews"]
 
 
 def chosen_texts(held: int) -> np.ndarray:
@@ -62,6 +62,11 @@ def read_preview(key: str) -> Fidelity | None:
         return Fidelity(**data["fidelity"]) if data["format"] == FORMAT else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def stored_previews() -> frozenset[str]:
+    """List the keys under which something was measured."""
+    return frozenset(path.stem for path in (settings.cache_dir() / "previews").glob("*.json"))
 
 
 def keep_preview(key: str, found: Fidelity) -> None:

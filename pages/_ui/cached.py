@@ -171,10 +171,10 @@ def _previews() -> dict[str, Fidelity]:
     return {}
 
 
-def preview(key: str) -> Fidelity | None:
-    """Return what was measured under a key, or None."""
+def preview(key: str, stored: frozenset[str]) -> Fidelity | None:
+    """Return what was measured under a key, or None; `stored` are the keys on disk, listed once a run."""
     known = _previews()
-    if key not in known and (found := read_preview(key)) is not None:
+    if key not in known and key in stored and (found := read_preview(key)) is not None:
         known[key] = found
     return known.get(key)
 

@@ -17,7 +17,7 @@ from obce_core.plan import Intent, Plan, intent_document
 from obce_core.plan.next_cuts import NextCut
 from obce_core.plan.parts import Cell, alone
 from obce_core.plan.plan import Kept
-from obce_core.preview import not_measured, preview_key
+from obce_core.preview import not_measured, preview_key, stored_previews
 from pages._ui import cached, guards, state, warm
 
 _AUTOMATIC = 30_000_000
@@ -34,6 +34,7 @@ class Previews:
     intent: Intent
     reason: str = ""
     asked: list[Question] = field(default_factory=list)
+    stored: frozenset[str] = field(default_factory=stored_previews)
 
     def __post_init__(self) -> None:
         self.reason = not_measured(self.source, self.intent.compensation) or state.get().unmeasured.get(self.source.id, "")
@@ -84,7 +85,7 @@ class Previews:
 
     def _known(self, task: str, kept: Kept, intent: Intent, cells: Sequence[Cell] | None, priority: int) -> Fidelity | None:
         key = preview_key(self.source.id, kept, intent.compensation)
-        known = cached.preview(key)
+        known = cached.preview(key, self.stored)
         if known is not None or self.reason:
             return known
         arguments: dict[str, Any] = {"analysis": self.source.id, "intent": intent_document(alone(intent, cells) if cells else intent)}
