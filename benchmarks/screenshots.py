@@ -25,8 +25,19 @@ PAGES = {
     "learn": "learn?lesson=2",
 }
 DARK = ("importance", "neuron")
-SETTLE = 9_000
-"""Milliseconds for films to play on and for previews to arrive."""
+SETTLE = 13_000
+"""Milliseconds for films to play to their end."""
+
+MEASURED = 120_000
+"""Milliseconds that previews may take to arrive."""
+
+
+ARRIVED = """() => {
+  const told = (root) => root.textContent.includes("measuring")
+    || [...root.querySelectorAll("*")].some((node) => node.shadowRoot && told(node.shadowRoot));
+  return !told(document.querySelector("[data-testid=stMain]"));
+}"""
+"""No cosine is being measured any more."""
 
 
 def prepare(cache: Path) -> dict[str, Any]:
@@ -68,6 +79,8 @@ def main() -> None:
                     page.goto(f"{address}/{PAGES[title].format(**made)}")
                     page.locator(IDLE).wait_for(timeout=60_000)
                     page.wait_for_timeout(SETTLE)
+                    page.wait_for_function(ARRIVED, timeout=MEASURED)
+                    page.wait_for_timeout(1000)
                     path = chosen.out / f"{title}-{mode}.png"
                     page.screenshot(path=path)
                     print(path)

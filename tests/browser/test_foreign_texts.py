@@ -189,3 +189,17 @@ def test_figures_follow_the_system_into_the_dark(server: str, browser: Any, made
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(is_drawn_in(DARK.muted), timeout=15_000)
     page.context.close()
+
+
+def test_a_figure_is_saved_as_a_picture(server: str, browser: Any, made: tuple[Path, str, str], tmp_path: Path) -> None:
+    page = browser.new_context(viewport={"width": 1280, "height": 1400}, accept_downloads=True).new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{server}/plan?analysis={made[2]}")
+    settle(page)
+    for name, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg"), ("HTML", b"<html>"), ("CSV", b"")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name, exact=True).first.click()
+        path = tmp_path / name
+        download.value.save_as(path)
+        assert path.read_bytes().startswith(start) and path.stat().st_size > 50, name
+    page.context.close()
