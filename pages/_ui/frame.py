@@ -140,7 +140,8 @@ def _selection(chosen: state.State) -> str:
     told = source.meta
     parts = [
         f'<div class="name">Analysis</div><b>{escape(short_name(told["model"]["name"]))}</b> · {told["texts"]["n"]:,} texts'
-        f'<br><span class="note">{_tokens(told["tokens"])} · seed {told["texts"]["seed"]} · {escape(told["texts"]["source"][:28])}</span>'
+        f'<br><span class="note">{_tokens(told["tokens"])} · seed {told["texts"]["seed"]} · '
+        f'<span class="plain">{escape(told["texts"]["source"][:28])}</span></span>'
     ]
     if chosen.layer:
         chip = f"light-dark({LIGHT.components[chosen.component]}, {DARK.components[chosen.component]})"
@@ -151,6 +152,8 @@ def _selection(chosen: state.State) -> str:
     if chosen.neuron is not None:
         parts.append(f'<div class="name">Neuron</div><b>{chosen.neuron}</b>')
     intent = drafts.current(chosen.analysis)
+    if drafts.theirs(chosen.analysis) is not None:
+        parts.append('<div class="name">Plan</div><b>not saved</b>: another tab changed it; the Plan page asks which to keep')
     if intent.cells or intent.drop:
         try:
             left = share(cached.resolved(chosen.analysis, intent)[1].encoder_share)

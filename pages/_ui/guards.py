@@ -8,10 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.errors import FragmentHandledException
 
 from obce_core.analysis import Analysis, list_analyses
 from obce_core.errors import AnalysisError, ObceError
 from pages._ui import cached, nav, state
+
+
+class Ended(Exception):
+    """A page has said all that it can: its script ends here, the sidebar follows (`st.stop` would leave it out)."""
+
 
 _log = logging.getLogger("obce.app")
 
@@ -22,10 +28,10 @@ def need_analysis() -> Analysis:
     if not chosen.analysis:
         newest = list_analyses()[:1]
         if not newest:
-            st.info("No analysis yet. Home runs the demo in about ten seconds; Analysis measures your own model.")
+            st.info("No analysis yet. Home runs the demo; Analysis measures your own model.")
             nav.link("home", "Go to Home", icon=":material/home:")
             nav.link("analysis", "Measure a model", icon=":material/play_circle:")
-            st.stop()
+            raise Ended
         chosen.analysis = newest[0].id  # a cell named in the address stays
     try:
         found = cached.analysis(chosen.analysis)
@@ -35,7 +41,8 @@ def need_analysis() -> Analysis:
         show_error(error)
         chosen.analysis = ""
         nav.link("analysis", "Choose another analysis", icon=":material/play_circle:")
-        st.stop()
+        raise Ended from None
+    chosen.analysis = found.id  # an address may hold the beginning of an id
     if not 1 <= chosen.layer <= found.shape.layers:
         chosen.layer = min(3, found.shape.layers)
     if chosen.neuron is not None and chosen.neuron not in found.neurons(chosen.layer, chosen.component):
@@ -54,13 +61,15 @@ def caught() -> Iterator[None]:
     """Show our own errors as a line; give any other a number that the log has too."""
     try:
         yield
+    except Ended:
+        pass
     except ObceError as error:
         show_error(error)
     except OSError as error:
         show_error(ObceError(f"{error.strerror or error}."))
     except Exception as error:
-        if type(error).__module__.startswith("streamlit"):
-            raise  # streamlit stops and switches pages by raising
+        if isinstance(error, FragmentHandledException):
+            raise  # a fragment within has shown it already; stopping and switching pages are no Exceptions
         number = uuid.uuid4().hex[:8]
         _log.exception("error %s", number)
         show_error(ObceError(f"Something went wrong (log entry {number}).", hint="The rest of the page still works."))

@@ -19,17 +19,18 @@ def start(form: str, kind: str, options: Mapping[str, Any]) -> None:
     """Start a job for a form; the same form twice is the same job."""
     chosen = state.get()
     run = LocalLauncher().submit(kind, options, chosen.nonce(form), form=form)
-    chosen.runs[form] = run.id
+    chosen.runs[form] = chosen.run = run.id
 
 
-def panel(form: str, on_done: Callable[[dict[str, Any]], None]) -> bool:
+def panel(form: str, on_done: Callable[[dict[str, Any]], None], *, shared: bool = False) -> bool:
     """Show the form's job, if there is one; return whether it is still at work.
 
-    `on_done` is called once with the result, and the page runs again.
+    `on_done` is called once with the result, and the page runs again. A job is shown to who started it, found again by the
+    address after a reload; with `shared`, where the form's name says all that is computed, to everybody.
     """
     chosen = state.get()
     if form not in chosen.runs:
-        live = find_live(form)  # after a reload the session is new, the job is not
+        live = find_live(form) if shared else _own(form)  # after a reload the session is new, the job is not
         if live is None:
             return False
         chosen.runs[form] = live.id
@@ -41,8 +42,7 @@ def panel(form: str, on_done: Callable[[dict[str, Any]], None]) -> bool:
     status = run.status()
     if status.state == "done":
         result = run.result()
-        chosen.runs.pop(form)
-        chosen.renew(form)
+        _forget(form)
         if result is not None:
             on_done(result)
         return False
@@ -51,6 +51,15 @@ def panel(form: str, on_done: Callable[[dict[str, Any]], None]) -> bool:
         return False
     _live(run)
     return True
+
+
+def _own(form: str) -> Run | None:
+    """Return the job that the address names, if it is of this form and still at work."""
+    try:
+        run = find_run(state.get().run) if state.get().run else None
+    except ObceError:
+        return None
+    return run if run is not None and run.spec.get("form") == form and run.status().state not in FINAL else None
 
 
 @st.fragment(run_every=0.7)
@@ -100,5 +109,6 @@ def _ended(form: str, run: Run) -> None:
 
 def _forget(form: str) -> None:
     chosen = state.get()
-    chosen.runs.pop(form, None)
+    if chosen.runs.pop(form, None) == chosen.run:
+        chosen.run = ""
     chosen.renew(form)

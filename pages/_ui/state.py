@@ -58,6 +58,7 @@ class State:
     revision: int = 0
     nonces: dict[str, str] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
+    run: str = ""
     deleted: str = ""
     blocked: list[str] = field(default_factory=list)
     lesson: int | None = None
@@ -95,6 +96,7 @@ _ADDRESS: dict[str, str] = {
     "projection": "umap",
     "colour": r"characters|words|column\..{1,80}",
     "model": "[0-9a-f]{1,64}",
+    "run": "[a-z0-9-]{6,64}",
     "compare": "[0-9a-f]{1,64}",
     "criterion": "|".join(CRITERIA),
     "aggregate": "median|mean|IQR",

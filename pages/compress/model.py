@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import zipfile
 from html import escape
 from pathlib import Path
@@ -105,7 +106,7 @@ def _before_after(plan: Plan) -> None:
 
 def _job(label: str, form: str, kind: str, options: dict[str, Any], icon: str) -> None:
     """Offer a job on the built model, or show its progress."""
-    if not job_panel.panel(form, _again) and st.button(label, key=f"start-{form}", icon=icon):
+    if not job_panel.panel(form, _again, shared=True) and st.button(label, key=f"start-{form}", icon=icon):
         job_panel.start(form, kind, options)
         st.rerun()
 
@@ -148,7 +149,7 @@ def _speed(built: Compressed, original: str) -> None:
     st.subheader("Speed on this machine", anchor=False)
     found = read_latency(built.folder)
     if found is None:
-        frame.note("Not measured. Both models run the same batches in turns; that takes about half a minute.")
+        frame.note("Not measured. Both models run the same batches in turns.")
     else:
         st.dataframe(_times(found), hide_index=True, width="stretch")
         unsteady = "" if all(row.steady for row in found.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
@@ -169,7 +170,18 @@ def _times(found: Latency) -> list[dict[str, Any]]:
     ]
 
 
-def _take(built: Compressed) -> None:
+def _commands(built: Compressed, original: str) -> str:
+    folder, against = shlex.quote(str(built.folder)), shlex.quote(original)
+    return (
+        f"obce compress --analysis {built.analysis} --plan {shlex.quote(str(built.folder / 'pruning_plan.json'))} --out my-model\n"
+        f"obce verify {folder} --against {against}\n"
+        f"obce latency {folder} --against {against}\n"
+        f"obce export {folder} --onnx my-model-onnx\n"
+        f"obce export {folder} --dense my-model-dense"
+    )
+
+
+def _take(built: Compressed, original: str) -> None:
     st.subheader("Take it away", anchor=False)
     if built.budget.bytes_left < _ZIP_LIMIT:
         st.download_button(
@@ -183,6 +195,8 @@ def _take(built: Compressed) -> None:
         'Without this package: <code>AutoModel.from_pretrained("obce-model", trust_remote_code=True)</code>. On this machine it lies in'
     )
     st.code(str(built.folder), language=None, wrap_lines=True)
+    with st.expander("The commands that do the same"):
+        st.code(_commands(built, original), language="bash", wrap_lines=True)
     with st.expander("In the forms of other tools"):
         for form, (title, kind, told) in _FORMS.items():
             target = built.folder.with_name(f"{built.folder.name}.{form}")
@@ -208,7 +222,7 @@ def _show(built: Compressed) -> None:
             guards.show_error(error)
         _proof(built, original)
     with right:
-        _take(built)
+        _take(built, original)
         _speed(built, original)
 
 
@@ -271,7 +285,7 @@ def _body() -> None:
         nav.link("plan", "Choose what to cut", icon=":material/tune:")
     elif built is None:
         _facts(budget, None)
-        if not job_panel.panel(f"compress-{own}", _built):
+        if not job_panel.panel(f"compress-{own}", _built, shared=True):
             frame.note(
                 "Building folds the removed neurons away, proves the result against the masked original and measures it on held-out texts."
             )

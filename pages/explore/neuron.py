@@ -107,7 +107,7 @@ def _body() -> None:
     there = source.neurons(layer, component)
     if not len(there):
         frame.note("An earlier cut left no neuron here: choose another cell on the Importance page.")
-        st.stop()
+        raise guards.Ended
     if chosen.neuron is None:
         chosen.neuron = int(there[np.argmax(source.scores(layer, component))])
     neuron, intent = chosen.neuron, drafts.current(source.id)

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from obce_core.analysis import list_analyses
+from obce_core.analysis import Analysis, list_analyses
 from obce_core.components import TITLES
 from obce_core.compression.result import list_models
 from obce_core.figures.film import film_data
@@ -26,11 +26,25 @@ def _station(name: str, told: str, done: bool) -> str:
     return f'<div class="{"done" if done else ""}"><b>{name}</b><span>{escape(told)}</span></div>'
 
 
+def _is_demo(entry: Analysis) -> bool:
+    """Say whether an analysis is what the demo's button makes."""
+    texts = entry.meta["texts"]
+    made = {"model": entry.meta["model"]["spec"], "texts": texts["source"], "n_texts": texts["n"], "seed": texts["seed"]}
+    return made == _DEMO and (entry.meta["tokens"], entry.meta["tap"]) == ("cls", "neuron")
+
+
+def _shown(analyses: list[Analysis]) -> Analysis:
+    """Return the selected analysis, or the newest where it is gone."""
+    chosen = state.get()
+    found = next((entry for entry in analyses if entry.id.startswith(chosen.analysis or " ")), analyses[0])
+    chosen.analysis = found.id
+    return found
+
+
 analyses = list_analyses()
 models = list_models()
 chosen = state.get()
-if not chosen.analysis and analyses:
-    chosen.analysis = analyses[0].id
+source = _shown(analyses) if analyses else None
 left, right = st.columns([1, 1.05], gap="large", vertical_alignment="center")
 with left:
     st.html(
@@ -51,15 +65,14 @@ with left:
                 st.rerun()
             if buttons[1].button("Use my own model", width="stretch"):
                 nav.go("analysis")
-    took = next((entry.meta["seconds"] for entry in analyses if entry.meta["model"]["spec"] == "demo"), None)
+    took = next((entry.meta["seconds"] for entry in analyses if _is_demo(entry)), None)
     told = f"its last run measured {took:.1f} s of computing" if took else "not measured on this machine yet"
     frame.note(
         "The demo: all-MiniLM-L6-v2, 22.7 M parameters, 150 sentences, no network once it is installed; "
         f"{told}, beside some seconds to start."
     )
 with right:
-    if analyses:
-        source = cached.analysis(chosen.analysis) if chosen.analysis else analyses[0]
+    if source is not None:
         with guards.caught():
             component = "value"
             filled = [layer for layer in range(1, source.shape.layers + 1) if source.width(layer, component)]
@@ -69,19 +82,20 @@ with right:
             scores = source.scores(layer, component)
             at = int(scores.argsort()[-min(4, len(scores))])
             neuron = int(source.neurons(layer, component)[at])
-            values = cached.outputs(source.id, layer, component)[:, at]
-            texts = None if source.meta["tokens"] == "all" else source.texts.texts
+            values = cached.neuron(source.id, layer, component, neuron)
+            noun = "tokens" if source.meta["tokens"] == "all" else "texts"
+            texts = None if noun == "tokens" else source.texts.texts
             data = film_data(values, texts, title=f"Layer {layer} · {TITLES[component]} · neuron {neuron}")
             components.film({**data, "compact": True}, key="home-film")
             frame.note(
-                f"One neuron (layer {layer}, {component}, {neuron}): its output for {len(values)} texts, a growing disk around each. "
+                f"One neuron (layer {layer}, {component}, {neuron}): its output for {len(values):,} {noun}, a growing disk around each. "
                 "When the last gap closes, the radius is <b>r<sub>f</sub></b>."
             )
     else:
         frame.note("A real neuron appears here once something was measured.")
 
-first = analyses[0] if analyses else None
-intent = drafts.current(chosen.analysis) if chosen.analysis else None
+first = source
+intent = drafts.current(source.id) if source else None
 planned = bool(intent and (intent.cells or intent.drop))
 st.html(
     '<div class="line">'

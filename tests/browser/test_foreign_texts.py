@@ -162,7 +162,9 @@ def test_words_can_be_read_in_both_modes(server: str, browser: Any, made: tuple[
     for path in ("", "importance", "plan", "model"):
         page.goto(f"{server}/{path}?analysis={made[2]}&layer=3&component=value")
         settle(page)
-        page.wait_for_timeout(800)
+        page.locator(".note").first.wait_for()
+        if path in ("plan", "model"):
+            page.locator(".facts").first.wait_for()
         selectors = ["h1", "h3", ".lead", ".note", ".facts .name", ".facts .value", ".facts .more", ".pick .name"]
         selectors.append("[data-testid=stSidebarNavLink] span")
         for selector, ratio in page.evaluate(CONTRAST, selectors):

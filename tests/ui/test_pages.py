@@ -179,5 +179,57 @@ def test_text_of_a_user_is_never_markup(tiny_folder: Path, cache: Path) -> None:
     assert any("<script>alert(1)" in element.value for element in app.text)  # plain text, as it was given
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_the_sidebar_stays_where_a_page_has_nothing_to_show(name: str) -> None:
+    app = open_page(name)
+    assert [toggle.key for toggle in app.sidebar.toggle] == ["edge-length", "presentation"]
+
+
+def test_home_goes_on_with_the_newest_analysis_when_a_link_names_none_that_is_there(tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    app = open_page("home", analysis="0123456789abcdef")
+    assert not app.exception and not app.error
+    assert "Your work" in words(app) and app.query_params["analysis"] == key
+
+
+def test_the_beginning_of_an_id_becomes_the_id(tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    app = open_page("importance", analysis=key[:8])
+    assert not app.exception and app.query_params["analysis"] == key
+
+
+def test_another_visitors_job_is_not_taken_for_ones_own(cache: Path) -> None:
+    from obce_core.jobs import create_run
+
+    run, _ = create_run("analyze", {"model": "demo"}, form="analyze")
+    cancel = f"cancel-{run.id}"
+    assert cancel not in [button.key for button in open_page("analysis").button]
+    assert cancel in [button.key for button in open_page("analysis", run=run.id).button]  # after a reload it is found again
+    assert cancel not in [button.key for button in open_page("home", run=run.id).button]  # it is of another form
+
+
+def test_a_fault_of_streamlits_own_is_a_line_with_a_number(tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit.errors import StreamlitAPIException
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise StreamlitAPIException("secret")
+
+    monkeypatch.setattr("pages._ui.cached.importance_map", broken)
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache))
+    assert not app.exception and "Something went wrong (log entry" in words(app) and "secret" not in words(app)
+
+
+def test_an_edit_that_another_tab_has_overtaken_is_said_to_be_unsaved(tiny_analysis: Any, cache: Path) -> None:
+    from obce_core.plan import Intent
+    from obce_core.plan.drafts import read_draft, write_draft
+
+    key = adopt(tiny_analysis, cache)
+    app = open_page("plan", analysis=key)
+    assert "not saved" not in words(app)
+    write_draft(key, Intent().with_cells({(3, "value"): 30.0}), seen=read_draft(key).stamp)  # the other tab
+    app.switch_page("pages/explore/neuron.py").run()
+    assert "<b>not saved</b>" in words(app)
+
+
 def _body(element: Any) -> str:
     return str(getattr(element, "value", "")) + str(getattr(getattr(element, "proto", None), "body", ""))
