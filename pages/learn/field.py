@@ -204,9 +204,12 @@ def _matrices(question: Question | None, found: Complex, panel: str) -> None:
 
 
 def _table(scene: Scene) -> None:
-    """Show the points as a table to edit; it starts anew when the points were changed elsewhere."""
+    """Show the points as a table to edit; it starts anew when they were changed elsewhere, or when it was not shown just before.
+
+    The table keeps the points that it started from and adds what was typed since; streamlit drops the latter once it is not shown.
+    """
     chosen = state.get()
-    if chosen.lesson_table_now != scene.points:
+    if chosen.lesson_table_now != scene.points or f"lesson-table-{chosen.lesson_table_key}" not in st.session_state:
         chosen.lesson_table, chosen.lesson_table_now = list(scene.points), scene.points
         chosen.lesson_table_key += 1
     rows = st.data_editor(
@@ -221,7 +224,7 @@ def _table(scene: Scene) -> None:
     if points != scene.points:
         chosen.lesson_table_now = points
         _put(points)
-        st.rerun(scope="fragment")
+        lesson_parts.again()
 
 
 def _unit() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages_app import adopt, open_page, words
+from pages_app import FILES, adopt, open_page, words
 from streamlit.testing.v1 import AppTest
 
 from obce_core.lessons import LESSONS, barcodes, complexes, rips
@@ -164,3 +164,51 @@ def test_edge_lengths_double_what_lesson_3_shows() -> None:
     app = open_learn(lesson="3", edge_length="1", lesson_open="1")
     last = float(read_scene("ring", "1.2").bars.h0[-1])
     assert f"{2 * last:.2f}</b><span>all one part at" in words(app)
+
+
+def table(app: AppTest) -> list[list[float]]:
+    """Read the points that the editor starts from."""
+    found = app.get("dataframe")
+    assert not app.exception and len(found) == 1
+    return found[0].value.to_numpy().tolist()
+
+
+def type_into_table(app: AppTest, row: int, **cells: float) -> None:
+    """Edit a cell of the table of points, as a browser says it."""
+    key = app.get("dataframe")[0].key
+    app.session_state[key] = {"edited_rows": {row: cells}, "added_rows": [], "deleted_rows": []}
+    app.run()
+    assert not app.exception and not app.error
+
+
+@pytest.mark.parametrize("number", ["2", "3"])
+def test_the_table_shows_the_edited_points_when_it_comes_back(number: str) -> None:
+    app = open_learn(lesson=number, lesson_points="1_1~2_2~4_4", lesson_panel="points")
+    type_into_table(app, 0, x=7.5)
+    assert app.query_params["lesson_points"] in ("7.5_1~2_2~4_4", ["7.5_1~2_2~4_4"])
+    panel = next(element.key for element in app.get("button_group") if element.key.startswith("lesson-panel-"))
+    group(app, panel).set_value("bars").run()
+    assert not app.get("dataframe")
+    group(app, panel).set_value("points").run()
+    assert table(app) == [[7.5, 1], [2, 2], [4, 4]]
+    assert app.query_params["lesson_points"] in ("7.5_1~2_2~4_4", ["7.5_1~2_2~4_4"])
+    type_into_table(app, 1, y=3.25)
+    assert app.query_params["lesson_points"] in ("7.5_1~2_3.25~4_4", ["7.5_1~2_3.25~4_4"])
+
+
+def test_the_table_keeps_its_edits_while_it_is_shown() -> None:
+    app = open_learn(lesson="2", lesson_points="1_1~2_2~4_4", lesson_panel="points")
+    key = app.get("dataframe")[0].key
+    type_into_table(app, 0, x=7.5)
+    app.run()
+    assert app.get("dataframe")[0].key == key
+    assert app.query_params["lesson_points"] in ("7.5_1~2_2~4_4", ["7.5_1~2_2~4_4"])
+
+
+def test_another_page_and_back_leaves_the_edited_points() -> None:
+    app = open_learn(lesson="2", lesson_points="1_1~2_2~4_4", lesson_panel="points")
+    type_into_table(app, 0, x=7.5)
+    app.switch_page(FILES["home"]).run()
+    app.switch_page(FILES["learn"]).run()
+    assert table(app) == [[7.5, 1], [2, 2], [4, 4]]
+    assert app.query_params["lesson_points"] in ("7.5_1~2_2~4_4", ["7.5_1~2_2~4_4"])
