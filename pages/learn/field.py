@@ -144,7 +144,8 @@ def barcodes() -> None:
             else:
                 draw = panels.barcode_panel if picked == "bars" else panels.diagram_panel
                 st.html(draw(scene.bars, scene.r, edge_length=chosen.edge_length, height=_height()))
-            st.toggle("Edge length, as gudhi and ripser report", chosen.edge_length, key="lesson-edge", on_change=_unit)
+            st.session_state["lesson-edge"] = chosen.edge_length  # the sidebar switches it too
+            st.toggle("Edge length, as gudhi and ripser report", key="lesson-edge", on_change=_unit)
         with turn:
             lesson_parts.your_turn(questions, empty="Add two points: one alone never merges.")
     _take(scene)
@@ -228,7 +229,7 @@ def _table(scene: Scene) -> None:
 
 
 def _unit() -> None:
-    state.get().edge_length = st.session_state["lesson-edge"]
+    frame.set_edge_length(bool(st.session_state["lesson-edge"]))
 
 
 def _take(scene: Scene) -> None:

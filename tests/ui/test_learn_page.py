@@ -9,6 +9,7 @@ import pytest
 from pages_app import FILES, adopt, open_page, words
 from streamlit.testing.v1 import AppTest
 
+from obce_core.figures.numbers import amount
 from obce_core.lessons import LESSONS, barcodes, complexes, rips
 from obce_core.lessons.drawing import SHAPES
 from obce_core.lessons.question import Question
@@ -212,3 +213,14 @@ def test_another_page_and_back_leaves_the_edited_points() -> None:
     app.switch_page(FILES["learn"]).run()
     assert table(app) == [[7.5, 1], [2, 2], [4, 4]]
     assert app.query_params["lesson_points"] in ("7.5_1~2_2~4_4", ["7.5_1~2_2~4_4"])
+
+
+def test_the_lesson_and_the_sidebar_switch_edge_lengths_together() -> None:
+    app = open_learn(lesson="3", lesson_open="1")
+    last = float(read_scene("ring", "1.2").bars.h0[-1])
+    for key, on in (("lesson-edge", True), ("edge-length", False), ("edge-length", True), ("lesson-edge", False), ("lesson-edge", True)):
+        app.toggle(key=key).set_value(on).run()
+        assert not app.exception
+        assert [app.toggle(key=each).value for each in ("lesson-edge", "edge-length")] == [on, on]
+        assert ("edge_length" in app.query_params) == on
+        assert f"<b>{amount((1 + on) * last)}</b><span>all one part at" in words(app)
