@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 from pages_app import FILES, adopt, open_page, words
 from streamlit.testing.v1 import AppTest
+from tiny import sample
 
 from obce_core.figures.numbers import amount
-from obce_core.lessons import LESSONS, barcodes, complexes, rips
+from obce_core.lessons import LESSONS, barcodes, complexes, neuron, rips
 from obce_core.lessons.drawing import SHAPES
 from obce_core.lessons.question import Question
 from obce_core.lessons.scene import SETS, read_scene
+from obce_core.pipeline import analyze
+from pages._ui import cached
+from pages.learn import model
 
 
 def open_learn(**address: str) -> AppTest:
@@ -224,3 +228,38 @@ def test_the_lesson_and_the_sidebar_switch_edge_lengths_together() -> None:
         assert [app.toggle(key=each).value for each in ("lesson-edge", "edge-length")] == [on, on]
         assert ("edge_length" in app.query_params) == on
         assert f"<b>{amount((1 + on) * last)}</b><span>all one part at" in words(app)
+
+
+@pytest.fixture(scope="module")
+def token_analysis(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Analyse the tiny model with a point for every token."""
+    return analyze(tiny_folder, sample(20, heldout=6), tokens="all", batch_size=8, out=tmp_path_factory.mktemp("analyses") / "tokens")
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("this reads more than the lesson needs")
+
+
+def test_tokens_are_called_tokens_and_only_one_column_is_read(token_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cached, "outputs", refuse)
+    app = open_learn(lesson="4", analysis=adopt(token_analysis, cache), layer="3", component="value", neuron="5", lesson_question="3")
+    shown = words(app)
+    assert not app.exception and not app.error
+    assert f"<b>{token_analysis.meta['rows']:,}</b><span>tokens" in shown
+    assert "tokens set apart" in shown and "output for one token" in shown and "How many tokens lie" in shown
+    question = neuron.questions(neuron.look(token_analysis.neuron(3, "value", 5)), noun="token")[2]
+    assert question.why in answer(app, question, str(question.answer))
+
+
+def test_too_many_outputs_are_not_read(token_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "_MOST", 30)
+    monkeypatch.setattr(cached, "outputs", refuse)
+    monkeypatch.setattr(cached, "neuron", refuse)
+    app = open_learn(lesson="4", analysis=adopt(token_analysis, cache), layer="3", component="value", neuron="5")
+    assert not app.exception and not app.error
+    assert f"at most 30 outputs, this analysis has {token_analysis.meta['rows']:,}: choose one with fewer tokens" in words(app)
+    assert [button.key for button in app.button if button.key in ("lesson-back", "lesson-on")] == ["lesson-back", "lesson-on"]
+
+
+def test_the_way_to_the_demo_promises_no_time() -> None:
+    assert "second" not in words(open_learn(lesson="4")).partition("no model was measured yet")[2].partition("</p>")[0]
