@@ -7,6 +7,7 @@ import streamlit as st
 
 from obce_core.analysis import Analysis, list_analyses
 from obce_core.components import COMPONENTS, CUTTABLE, TITLES
+from obce_core.errors import PlanError
 from obce_core.figures import panels
 from obce_core.figures.gapline import gap_line
 from obce_core.figures.numbers import amount, count, millions, share
@@ -145,17 +146,30 @@ def cut() -> None:
     if heard:
         chosen.lesson_percentile = int(heard["percentile"])
     percentile = min(max(chosen.lesson_percentile or 30, 1), 95)
-    seen = lesson_5.look(source, layer, component, percentile, cached.resolved(source.id, lesson_5.intent(layer, component, percentile)))
-    questions = lesson_5.questions(seen, chosen.neuron)
-    question = lesson_parts.asked(questions)
+    seen, refused = None, ""
+    try:
+        carried = cached.resolved(source.id, lesson_5.intent(layer, component, percentile))
+        seen = lesson_5.look(source, layer, component, percentile, carried)
+    except PlanError as error:  # its hint speaks of the Plan page
+        refused = error.message
     with left:
-        at = lesson_5.place(seen, chosen.neuron)
-        marked = (int(seen.neurons[at]), float(seen.scores[at]))
-        data = threshold_data(seen.scores, component, percentile, neuron=marked, large=chosen.presentation)
+        marked = None
+        if seen is not None:
+            at = lesson_5.place(seen, chosen.neuron)
+            marked = (int(seen.neurons[at]), float(seen.scores[at]))
+        data = threshold_data(source.scores(layer, component), component, percentile, neuron=marked, large=chosen.presentation)
         components.threshold(data, key="lesson-threshold", revision=where)
         frame.note("Neurons of this cell by r_f, log scale. Hollow is cut, solid is kept. Drag the line, or move the slider.")
+    right.subheader(f"Layer {layer} · {TITLES[component]} · P{percentile}", anchor=False)
+    if seen is None:
+        with right:
+            st.text(refused)
+            lesson_parts.your_turn((), empty="Choose a smaller percentile, or another cell.")
+        lesson_parts.steps()
+        return
+    questions = lesson_5.questions(seen, chosen.neuron)
+    question = lesson_parts.asked(questions)
     with right:
-        st.subheader(f"Layer {layer} · {TITLES[component]} · P{percentile}", anchor=False)
         lesson_parts.numbers(
             question,
             [

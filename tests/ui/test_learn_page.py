@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from pages_app import FILES, adopt, open_page, words
 from streamlit.testing.v1 import AppTest
@@ -263,3 +264,29 @@ def test_too_many_outputs_are_not_read(token_analysis: Any, cache: Path, monkeyp
 
 def test_the_way_to_the_demo_promises_no_time() -> None:
     assert "second" not in words(open_learn(lesson="4")).partition("no model was measured yet")[2].partition("</p>")[0]
+
+
+def tie_upper_half(folder: Path, layer: int, component: str) -> None:
+    """Give the upper half of a cell's neurons one r_f, so that no large percentile keeps any of them."""
+    path = folder / "importance.parquet"
+    stored = pd.read_parquet(path)
+    mine = (stored["layer"] == layer) & (stored["component"] == component)
+    stored.loc[mine, "r_f"] = stored.loc[mine, "r_f"].clip(upper=stored.loc[mine, "r_f"].median())
+    stored.to_parquet(path)
+
+
+def test_a_percentile_that_keeps_nothing_is_a_line_and_the_lesson_goes_on(tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    tie_upper_half(cache / "analyses" / key, 3, "value")
+    app = open_learn(lesson="5", analysis=key, layer="3", component="value", lesson_percentile="95")
+    assert not app.exception and not app.error
+    shown = words(app)
+    assert "Layer 3 value: percentile 95 would keep 0 of 24 neurons (their r_f are tied)." in shown
+    assert "Your turn" in shown and "Choose a smaller percentile, or another cell." in shown
+    assert [element.proto.component_name for element in app.get("bidi_component")].count("obce_threshold") == 1
+    app.selectbox(key="lesson-component").set_value("key").run()
+    shown = words(app)
+    assert not app.exception and not app.error
+    assert "Key · P95" in shown and "would keep 0" not in shown and "parameters cut" in shown
+    app = open_learn(lesson="5", analysis=key, layer="3", component="value", lesson_percentile="30")
+    assert "would keep 0" not in words(app) and "parameters cut" in words(app)
