@@ -43,7 +43,8 @@ function build(root) {
   root.rows = make("div", "rows");
   root.append(tools, stage, root.rows);
   const head = make("div", "row head");
-  head.append(make("span"), make("span", "", "text on the left of the gap"), make("span", "", "text on its right"), make("span", "width", "width"));
+  const noun = root.data.noun;
+  head.append(make("span"), make("span", "", `${noun} on the left of the gap`), make("span", "", `${noun} on its right`), make("span", "width", "width"));
   root.rows.append(head);
   for (const gap of root.data.gaps) {
     const row = make("button", "row");

@@ -25,8 +25,9 @@ class Marked(Protocol):
 
 
 def gap_line(
-    values: np.ndarray, texts: Sequence[str], gaps: Sequence[Marked], *, percent: int, known: bool, edge_length: bool, large: bool
-) -> dict[str, Any]:
+    values: np.ndarray, texts: Sequence[str], gaps: Sequence[Marked], *, percent: int, known: bool, edge_length: bool, large: bool,
+    noun: str = "text",
+) -> dict[str, Any]:  # fmt: skip
     """Make the data of the line.
 
     Args:
@@ -34,6 +35,7 @@ def gap_line(
         texts: as many; at most 300 characters of each are sent, and only of those beside a marked gap.
         percent: the radius in percent of r_f.
         known: whether widths may be told (they give answers away).
+        noun: what one output belongs to: a text, or a token.
     """
     line = np.sort(np.asarray(values, dtype=np.float64))
     widest = max((gap.right - gap.left for gap in gaps), default=0.0)
@@ -52,6 +54,7 @@ def gap_line(
         "last": widest / 2,
         "percent": percent,
         "known": known,
+        "noun": noun,
         "edgeLength": edge_length,
         "large": large,
     }

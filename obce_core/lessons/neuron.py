@@ -71,22 +71,25 @@ def look(values: Sequence[float] | np.ndarray) -> Line:
     return Line(values=outputs, merges=merges, gaps=gaps)
 
 
-def questions(line: Line, *, edge_length: bool = False) -> tuple[Question, ...]:
-    """Ask which gap closes last, for r_f, and how many texts it sets apart; nothing where all outputs are equal."""
+def questions(line: Line, *, edge_length: bool = False, noun: str = "text") -> tuple[Question, ...]:
+    """Ask which gap closes last, for r_f, and how many texts it sets apart; nothing where all outputs are equal.
+
+    `noun` says what one output belongs to: a text, or a token.
+    """
     widest = line.widest
     if widest is None:
         return ()
-    found = [_r_f(line, widest, edge_length), _apart(line, widest)]
-    return (_which(line, widest), *found) if len(line.gaps) > 1 else tuple(found)
+    found = [_r_f(line, widest, edge_length, noun), _apart(line, widest, noun)]
+    return (_which(line, widest, noun), *found) if len(line.gaps) > 1 else tuple(found)
 
 
-def _which(line: Line, widest: Gap) -> Question:
+def _which(line: Line, widest: Gap, noun: str) -> Question:
     balanced = max(line.gaps, key=lambda gap: min(gap.merge.gap + 1, len(line.values) - gap.merge.gap - 1))
     slips = []
     for gap in line.gaps:
         if gap is widest:
             continue
-        more = " It divides the texts most evenly, but only the width counts." if gap is balanced else ""
+        more = f" It divides the {noun}s most evenly, but only the width counts." if gap is balanced else ""
         slips.append(
             Slip(answer=gap.letter, why=f"Gap {gap.letter} is {amount(gap.width)} wide and closes at {amount(gap.merge.radius)}.{more}")
         )
@@ -95,13 +98,13 @@ def _which(line: Line, widest: Gap) -> Question:
         choices=tuple(gap.letter for gap in line.gaps),
         answer=widest.letter,
         why=f"Gap {widest.letter} is the widest, {amount(widest.width)} from {amount(widest.left)} to {amount(widest.right)}: "
-        "its two texts merge last.",
+        f"its two {noun}s merge last.",
         slips=tuple(slips),
         asks=("r_f", "widths"),
     )  # fmt: skip
 
 
-def _r_f(line: Line, widest: Gap, edge_length: bool) -> Question:
+def _r_f(line: Line, widest: Gap, edge_length: bool, noun: str) -> Question:
     extent = float(line.values.max() - line.values.min())
     radius = widest.merge.radius
     answer, other = (2 * radius, radius) if edge_length else (radius, 2 * radius)
@@ -121,26 +124,26 @@ def _r_f(line: Line, widest: Gap, edge_length: bool) -> Question:
                 why="That is the radius; the edge length is the whole gap." if edge_length
                 else "That is the whole gap, the edge length that gudhi reports; each disk covers half of it.",
             ),
-            Slip(answer=extent / 2, why="That is half of the range: all texts count there, but only neighbours on the line merge."),
+            Slip(answer=extent / 2, why=f"That is half of the range: all {noun}s count there, but only neighbours on the line merge."),
             Slip(answer=extent, why="That is the range, from the smallest output to the largest."),
         ),
         asks=("r_f", "widths"),
     )  # fmt: skip
 
 
-def _apart(line: Line, widest: Gap) -> Question:
+def _apart(line: Line, widest: Gap, noun: str) -> Question:
     sides = sorted((widest.merge.left_size, widest.merge.right_size))
     choices, slips = counted(
         sides[0],
         [
             (sides[1], "That is the larger side of the gap."),
-            (2, "Two texts touch, but each brings the whole part that it belongs to."),
-            (len(line.values) - 1, "Each merge joins two parts; by the last one most texts have merged."),
+            (2, f"Two {noun}s touch, but each brings the whole part that it belongs to."),
+            (len(line.values) - 1, f"Each merge joins two parts; by the last one most {noun}s have merged."),
         ],
     )
     return Question(
-        text="How many texts lie on the smaller side of the widest gap?", choices=choices, slips=slips, answer=f"{sides[0]:,}",
-        why=f"Gap {widest.letter} has {plural(widest.merge.left_size, 'text')} on its left and {widest.merge.right_size:,} on its right: "
+        text=f"How many {noun}s lie on the smaller side of the widest gap?", choices=choices, slips=slips, answer=f"{sides[0]:,}",
+        why=f"Gap {widest.letter} has {plural(widest.merge.left_size, noun)} on its left and {widest.merge.right_size:,} on its right: "
         f"the last merge joins parts of {sides[0]:,} and {sides[1]:,}.",
         asks=("apart",),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from html import escape
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.errors import StreamlitAPIException
 
 from obce_core.figures import panels
 from obce_core.lessons import LESSONS
@@ -30,6 +31,14 @@ def go(number: int | None) -> None:
     chosen = state.get()
     if number is not None and number != chosen.lesson:
         chosen.lesson, chosen.lesson_question, chosen.lesson_panel = number, None, ""
+
+
+def again() -> None:
+    """Draw the lesson again; the whole page where the whole page is being drawn."""
+    try:
+        st.rerun(scope="fragment")
+    except StreamlitAPIException:  # streamlit has no public way to ask which of the two runs
+        st.rerun()
 
 
 def steps() -> None:

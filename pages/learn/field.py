@@ -144,7 +144,8 @@ def barcodes() -> None:
             else:
                 draw = panels.barcode_panel if picked == "bars" else panels.diagram_panel
                 st.html(draw(scene.bars, scene.r, edge_length=chosen.edge_length, height=_height()))
-            st.toggle("Edge length, as gudhi and ripser report", chosen.edge_length, key="lesson-edge", on_change=_unit)
+            st.session_state["lesson-edge"] = chosen.edge_length  # the sidebar switches it too
+            st.toggle("Edge length, as gudhi and ripser report", key="lesson-edge", on_change=_unit)
         with turn:
             lesson_parts.your_turn(questions, empty="Add two points: one alone never merges.")
     _take(scene)
@@ -204,9 +205,12 @@ def _matrices(question: Question | None, found: Complex, panel: str) -> None:
 
 
 def _table(scene: Scene) -> None:
-    """Show the points as a table to edit; it starts anew when the points were changed elsewhere."""
+    """Show the points as a table to edit; it starts anew when they were changed elsewhere, or when it was not shown just before.
+
+    The table keeps the points that it started from and adds what was typed since; streamlit drops the latter once it is not shown.
+    """
     chosen = state.get()
-    if chosen.lesson_table_now != scene.points:
+    if chosen.lesson_table_now != scene.points or f"lesson-table-{chosen.lesson_table_key}" not in st.session_state:
         chosen.lesson_table, chosen.lesson_table_now = list(scene.points), scene.points
         chosen.lesson_table_key += 1
     rows = st.data_editor(
@@ -221,11 +225,11 @@ def _table(scene: Scene) -> None:
     if points != scene.points:
         chosen.lesson_table_now = points
         _put(points)
-        st.rerun(scope="fragment")
+        lesson_parts.again()
 
 
 def _unit() -> None:
-    state.get().edge_length = st.session_state["lesson-edge"]
+    frame.set_edge_length(bool(st.session_state["lesson-edge"]))
 
 
 def _take(scene: Scene) -> None:

@@ -11,7 +11,7 @@ from pages.learn import field, model
 
 chosen = state.get()
 BODIES = (field.complexes, field.disks, field.barcodes, model.neuron, model.cut)
-seen: list[tuple[str, int, str, int | None]] = []  # the selection that the whole page was drawn with
+seen: list[tuple[str, int, str, int | None, bool]] = []  # what the sidebar shows, as the whole page was drawn with it
 
 NUMBERS = range(1, len(LESSONS) + 1)
 
@@ -34,9 +34,9 @@ def _page() -> None:
         BODIES[number - 1]()
         with st.expander("How to read this"):
             st.markdown(lesson.read)
-        now = (chosen.analysis, chosen.layer, chosen.component, chosen.neuron)
+        now = (chosen.analysis, chosen.layer, chosen.component, chosen.neuron, chosen.edge_length)
         if seen and seen != [now]:
-            st.rerun()  # the sidebar shows the selection, and this fragment cannot reach it
+            st.rerun()  # this fragment cannot reach the sidebar
         seen[:] = [now]
         state.write_address()  # the frame writes it too, but not when this fragment alone runs
 

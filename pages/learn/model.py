@@ -7,22 +7,23 @@ import streamlit as st
 
 from obce_core.analysis import Analysis, list_analyses
 from obce_core.components import COMPONENTS, CUTTABLE, TITLES
+from obce_core.errors import PlanError
 from obce_core.figures import panels
 from obce_core.figures.gapline import gap_line
 from obce_core.figures.numbers import amount, count, millions, share
 from obce_core.figures.threshold import threshold_data
 from obce_core.lessons import cut as lesson_5
 from obce_core.lessons import neuron as lesson_4
-from pages._ui import cached, components, downloads, frame, guards, lesson_parts, nav, state
+from pages._ui import cached, components, downloads, frame, guards, lesson_parts, nav, neuron_story, state
 
 _MOST = 5_000
-"""Outputs that the line of lesson 4 draws."""
+"""Outputs that the line of lesson 4 draws; where every token has one there may be many more."""
 
 
 def _source() -> Analysis | None:
     """Return the selected analysis, or say that this lesson needs one; the other lessons stay open."""
     if not state.get().analysis and not list_analyses():
-        frame.note("This lesson looks into a real model, and no model was measured yet. Home runs the demo in about ten seconds.")
+        frame.note("This lesson looks into a real model, and no model was measured yet. Home runs the demo.")
         nav.link("home", "Run the demo on Home", icon=":material/home:")
         nav.link("analysis", "Measure a model", icon=":material/play_circle:")
         lesson_parts.steps()
@@ -67,24 +68,21 @@ def neuron() -> None:
         frame.note("An earlier cut left no neuron here: choose another cell.")
         lesson_parts.steps()
         return
-    if chosen.neuron is None:
-        _another(source)
-    values = cached.outputs(source.id, chosen.layer, chosen.component)[
-        :, source.position(chosen.layer, chosen.component, chosen.neuron or 0)
-    ]
-    texts = source.texts.texts if source.meta["tokens"] != "all" else tuple(f"token {at + 1}" for at in range(len(values)))
-    if len(values) > _MOST:
-        frame.note(f"This lesson shows at most {_MOST:,} outputs, this analysis has {len(values):,}: choose one with a number a text.")
+    outputs, noun = int(source.meta["rows"]), neuron_story.noun(source)
+    if outputs > _MOST:
+        frame.note(f"This lesson shows at most {_MOST:,} outputs, this analysis has {outputs:,}: choose one with fewer {noun}s.")
         lesson_parts.steps()
         return
+    if chosen.neuron is None:
+        _another(source)
+    values = cached.neuron(source.id, chosen.layer, chosen.component, chosen.neuron or 0)
+    texts = source.texts.texts if noun == "text" else tuple(f"token {at + 1}" for at in range(outputs))
     line = lesson_4.look([] if source.degenerate(chosen.layer, chosen.component) else values)
-    questions = lesson_4.questions(line, edge_length=chosen.edge_length)
+    questions = lesson_4.questions(line, edge_length=chosen.edge_length, noun=noun)
     question = lesson_parts.asked(questions)
     if not questions:
-        frame.note(
-            "Every text gives the same value in this cell (on [CLS], layer 1 sees the same token at the same place in every text): "
-            "there is no gap. Choose another cell."
-        )
+        why = " (on [CLS], layer 1 sees the same token at the same place in every text)" if source.meta["tokens"] == "cls" else ""
+        frame.note(f"Every {noun} gives the same value in this cell{why}: there is no gap. Choose another cell.")
         lesson_parts.steps()
         return
     known = not lesson_parts.covers(question, "widths")
@@ -94,18 +92,22 @@ def neuron() -> None:
         chosen.lesson_percent = max(round(float(heard["percent"])), 0)
     percent = min(chosen.lesson_percent if chosen.lesson_percent is not None else 40, 120)
     with left:
-        data = gap_line(values, texts, line.gaps, percent=percent, known=known, edge_length=chosen.edge_length, large=chosen.presentation)
+        data = gap_line(
+            values, texts, line.gaps, percent=percent, known=known, edge_length=chosen.edge_length, large=chosen.presentation, noun=noun
+        )  # fmt: skip
         components.gap_line(data, key="lesson-gaps", revision=where)
-        frame.note("A dot is the neuron's output for one text, brackets mark gaps; a dotted one has closed. A row shows the two texts.")
+        frame.note(
+            f"A dot is the neuron's output for one {noun}, brackets mark gaps; a dotted one has closed. A row shows the two {noun}s."
+        )
     with right:
         st.subheader(f"Layer {chosen.layer} · {TITLES[chosen.component]} · neuron {chosen.neuron}", anchor=False)
         small = min(line.merges[-1].left_size, line.merges[-1].right_size)
         lesson_parts.numbers(
             question,
             [
-                ("n", "texts", count(len(values))),
+                ("n", f"{noun}s", count(len(values))),
                 ("r_f", "r_f, edge length" if chosen.edge_length else "r_f", amount(line.r_f * (2 if chosen.edge_length else 1))),
-                ("apart", "texts set apart", count(small)),
+                ("apart", f"{noun}s set apart", count(small)),
                 ("range", "range", amount(float(line.values.max() - line.values.min()))),
             ],
         )
@@ -115,7 +117,8 @@ def neuron() -> None:
         [gap.letter, amount(gap.left, 6), amount(gap.right, 6), amount(gap.merge.radius, 6), *(texts[at][:400] for at in gap.texts)]
         for gap in line.gaps
     ]
-    downloads.row("lesson-gaps", csv_text=downloads.to_csv(["gap", "left", "right", "closes at radius", "left text", "right text"], rows))
+    header = ["gap", "left", "right", "closes at radius", f"left {noun}", f"right {noun}"]
+    downloads.row("lesson-gaps", csv_text=downloads.to_csv(header, rows))
 
 
 def cut() -> None:
@@ -143,17 +146,30 @@ def cut() -> None:
     if heard:
         chosen.lesson_percentile = int(heard["percentile"])
     percentile = min(max(chosen.lesson_percentile or 30, 1), 95)
-    seen = lesson_5.look(source, layer, component, percentile, cached.resolved(source.id, lesson_5.intent(layer, component, percentile)))
-    questions = lesson_5.questions(seen, chosen.neuron)
-    question = lesson_parts.asked(questions)
+    seen, refused = None, ""
+    try:
+        carried = cached.resolved(source.id, lesson_5.intent(layer, component, percentile))
+        seen = lesson_5.look(source, layer, component, percentile, carried)
+    except PlanError as error:  # its hint speaks of the Plan page
+        refused = error.message
     with left:
-        at = lesson_5.place(seen, chosen.neuron)
-        marked = (int(seen.neurons[at]), float(seen.scores[at]))
-        data = threshold_data(seen.scores, component, percentile, neuron=marked, large=chosen.presentation)
+        marked = None
+        if seen is not None:
+            at = lesson_5.place(seen, chosen.neuron)
+            marked = (int(seen.neurons[at]), float(seen.scores[at]))
+        data = threshold_data(source.scores(layer, component), component, percentile, neuron=marked, large=chosen.presentation)
         components.threshold(data, key="lesson-threshold", revision=where)
         frame.note("Neurons of this cell by r_f, log scale. Hollow is cut, solid is kept. Drag the line, or move the slider.")
+    right.subheader(f"Layer {layer} · {TITLES[component]} · P{percentile}", anchor=False)
+    if seen is None:
+        with right:
+            st.text(refused)
+            lesson_parts.your_turn((), empty="Choose a smaller percentile, or another cell.")
+        lesson_parts.steps()
+        return
+    questions = lesson_5.questions(seen, chosen.neuron)
+    question = lesson_parts.asked(questions)
     with right:
-        st.subheader(f"Layer {layer} · {TITLES[component]} · P{percentile}", anchor=False)
         lesson_parts.numbers(
             question,
             [

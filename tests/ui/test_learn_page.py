@@ -5,14 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from pages_app import adopt, open_page, words
+from pages_app import FILES, adopt, open_page, words
 from streamlit.testing.v1 import AppTest
+from tiny import sample
 
-from obce_core.lessons import LESSONS, barcodes, complexes, rips
+from obce_core.figures.numbers import amount
+from obce_core.lessons import LESSONS, barcodes, complexes, neuron, rips
 from obce_core.lessons.drawing import SHAPES
 from obce_core.lessons.question import Question
 from obce_core.lessons.scene import SETS, read_scene
+from obce_core.pipeline import analyze
+from pages._ui import cached
+from pages.learn import model
 
 
 def open_learn(**address: str) -> AppTest:
@@ -164,3 +170,123 @@ def test_edge_lengths_double_what_lesson_3_shows() -> None:
     app = open_learn(lesson="3", edge_length="1", lesson_open="1")
     last = float(read_scene("ring", "1.2").bars.h0[-1])
     assert f"{2 * last:.2f}</b><span>all one part at" in words(app)
+
+
+def table(app: AppTest) -> list[list[float]]:
+    """Read the points that the editor starts from."""
+    found = app.get("dataframe")
+    assert not app.exception and len(found) == 1
+    return found[0].value.to_numpy().tolist()
+
+
+def type_into_table(app: AppTest, row: int, **cells: float) -> None:
+    """Edit a cell of the table of points, as a browser says it."""
+    key = app.get("dataframe")[0].key
+    app.session_state[key] = {"edited_rows": {row: cells}, "added_rows": [], "deleted_rows": []}
+    app.run()
+    assert not app.exception and not app.error
+
+
+@pytest.mark.parametrize("number", ["2", "3"])
+def test_the_table_shows_the_edited_points_when_it_comes_back(number: str) -> None:
+    app = open_learn(lesson=number, lesson_points="1_1~2_2~4_4", lesson_panel="points")
+    type_into_table(app, 0, x=7.5)
+    assert app.query_params["lesson_points"] in ("7.5_1~2_2~4_4", ["7.5_1~2_2~4_4"])
+    panel = next(element.key for element in app.get("button_group") if element.key.startswith("lesson-panel-"))
+    group(app, panel).set_value("bars").run()
+    assert not app.get("dataframe")
+    group(app, panel).set_value("points").run()
+    assert table(app) == [[7.5, 1], [2, 2], [4, 4]]
+    assert app.query_params["lesson_points"] in ("7.5_1~2_2~4_4", ["7.5_1~2_2~4_4"])
+    type_into_table(app, 1, y=3.25)
+    assert app.query_params["lesson_points"] in ("7.5_1~2_3.25~4_4", ["7.5_1~2_3.25~4_4"])
+
+
+def test_the_table_keeps_its_edits_while_it_is_shown() -> None:
+    app = open_learn(lesson="2", lesson_points="1_1~2_2~4_4", lesson_panel="points")
+    key = app.get("dataframe")[0].key
+    type_into_table(app, 0, x=7.5)
+    app.run()
+    assert app.get("dataframe")[0].key == key
+    assert app.query_params["lesson_points"] in ("7.5_1~2_2~4_4", ["7.5_1~2_2~4_4"])
+
+
+def test_another_page_and_back_leaves_the_edited_points() -> None:
+    app = open_learn(lesson="2", lesson_points="1_1~2_2~4_4", lesson_panel="points")
+    type_into_table(app, 0, x=7.5)
+    app.switch_page(FILES["home"]).run()
+    app.switch_page(FILES["learn"]).run()
+    assert table(app) == [[7.5, 1], [2, 2], [4, 4]]
+    assert app.query_params["lesson_points"] in ("7.5_1~2_2~4_4", ["7.5_1~2_2~4_4"])
+
+
+def test_the_lesson_and_the_sidebar_switch_edge_lengths_together() -> None:
+    app = open_learn(lesson="3", lesson_open="1")
+    last = float(read_scene("ring", "1.2").bars.h0[-1])
+    for key, on in (("lesson-edge", True), ("edge-length", False), ("edge-length", True), ("lesson-edge", False), ("lesson-edge", True)):
+        app.toggle(key=key).set_value(on).run()
+        assert not app.exception
+        assert [app.toggle(key=each).value for each in ("lesson-edge", "edge-length")] == [on, on]
+        assert ("edge_length" in app.query_params) == on
+        assert f"<b>{amount((1 + on) * last)}</b><span>all one part at" in words(app)
+
+
+@pytest.fixture(scope="module")
+def token_analysis(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Analyse the tiny model with a point for every token."""
+    return analyze(tiny_folder, sample(20, heldout=6), tokens="all", batch_size=8, out=tmp_path_factory.mktemp("analyses") / "tokens")
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("this reads more than the lesson needs")
+
+
+def test_tokens_are_called_tokens_and_only_one_column_is_read(token_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cached, "outputs", refuse)
+    app = open_learn(lesson="4", analysis=adopt(token_analysis, cache), layer="3", component="value", neuron="5", lesson_question="3")
+    shown = words(app)
+    assert not app.exception and not app.error
+    assert f"<b>{token_analysis.meta['rows']:,}</b><span>tokens" in shown
+    assert "tokens set apart" in shown and "output for one token" in shown and "How many tokens lie" in shown
+    question = neuron.questions(neuron.look(token_analysis.neuron(3, "value", 5)), noun="token")[2]
+    assert question.why in answer(app, question, str(question.answer))
+
+
+def test_too_many_outputs_are_not_read(token_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "_MOST", 30)
+    monkeypatch.setattr(cached, "outputs", refuse)
+    monkeypatch.setattr(cached, "neuron", refuse)
+    app = open_learn(lesson="4", analysis=adopt(token_analysis, cache), layer="3", component="value", neuron="5")
+    assert not app.exception and not app.error
+    assert f"at most 30 outputs, this analysis has {token_analysis.meta['rows']:,}: choose one with fewer tokens" in words(app)
+    assert [button.key for button in app.button if button.key in ("lesson-back", "lesson-on")] == ["lesson-back", "lesson-on"]
+
+
+def test_the_way_to_the_demo_promises_no_time() -> None:
+    assert "second" not in words(open_learn(lesson="4")).partition("no model was measured yet")[2].partition("</p>")[0]
+
+
+def tie_upper_half(folder: Path, layer: int, component: str) -> None:
+    """Give the upper half of a cell's neurons one r_f, so that no large percentile keeps any of them."""
+    path = folder / "importance.parquet"
+    stored = pd.read_parquet(path)
+    mine = (stored["layer"] == layer) & (stored["component"] == component)
+    stored.loc[mine, "r_f"] = stored.loc[mine, "r_f"].clip(upper=stored.loc[mine, "r_f"].median())
+    stored.to_parquet(path)
+
+
+def test_a_percentile_that_keeps_nothing_is_a_line_and_the_lesson_goes_on(tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    tie_upper_half(cache / "analyses" / key, 3, "value")
+    app = open_learn(lesson="5", analysis=key, layer="3", component="value", lesson_percentile="95")
+    assert not app.exception and not app.error
+    shown = words(app)
+    assert "Layer 3 value: percentile 95 would keep 0 of 24 neurons (their r_f are tied)." in shown
+    assert "Your turn" in shown and "Choose a smaller percentile, or another cell." in shown
+    assert [element.proto.component_name for element in app.get("bidi_component")].count("obce_threshold") == 1
+    app.selectbox(key="lesson-component").set_value("key").run()
+    shown = words(app)
+    assert not app.exception and not app.error
+    assert "Key · P95" in shown and "would keep 0" not in shown and "parameters cut" in shown
+    app = open_learn(lesson="5", analysis=key, layer="3", component="value", lesson_percentile="30")
+    assert "would keep 0" not in words(app) and "parameters cut" in words(app)
