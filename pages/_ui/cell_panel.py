@@ -62,13 +62,13 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
     )
 
     def picture() -> Any:
-        by = factor(name, edge_length=chosen.edge_length)
-        above = distribution(by * scores, kept, component, name=name, mode=mode)
+        by, told = factor(name, edge_length=chosen.edge_length), title(name, edge_length=chosen.edge_length)
+        above = distribution(by * scores, kept, component, title=told, mode=mode)
         headed = component in HEADED and chosen.cell_view == "head"
         lower = (
-            strip(by * scores, kept, component, source.shape.head_size, neurons, name=name, mode=mode)
+            strip(by * scores, kept, component, source.shape.head_size, neurons, title=told, mode=mode)
             if headed
-            else rank_curve(by * scores, kept, component, neurons, name=name, mode=mode)
+            else rank_curve(by * scores, kept, component, neurons, title=told, mode=mode)
         )
         return both(above, lower)
 

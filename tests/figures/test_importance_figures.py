@@ -22,6 +22,7 @@ from obce_core.figures.lines import apart, lines
 from obce_core.figures.mapfigure import map_figure
 from obce_core.figures.neurontable import neuron_table
 from obce_core.figures.numbers import duration
+from obce_core.figures.units import title
 
 
 def cells(data: Any) -> dict[tuple[int, str], Any]:
@@ -205,6 +206,18 @@ def test_a_cells_picture_holds_both_halves(tiny_analysis: Any) -> None:
         assert sum(len(trace.y) for trace in figure.data if trace.yaxis == "y2") == len(scores)
     ranks = [x for trace in rank_curve(scores, kept, "value").data for x in trace.x]
     assert sorted(ranks) == list(range(1, len(scores) + 1))
+
+
+def test_a_cells_picture_names_its_numbers_as_it_is_told(tiny_analysis: Any) -> None:
+    scores, kept = 2 * tiny_analysis.scores(3, "value"), np.ones(24, dtype=bool)
+    told = title("r_f", edge_length=True)
+    above = distribution(scores, kept, "value", title=told)
+    assert above.layout.xaxis.title.text == "r_f as edge length, log scale"
+    for below in (strip(scores, kept, "value", 8, title=told), rank_curve(scores, kept, "value", title=told)):
+        assert below.layout.yaxis.title.text == told
+        assert all(told in trace.hovertemplate for trace in below.data)
+        picture = both(above, below)
+        assert (picture.layout.xaxis.title.text, picture.layout.yaxis2.title.text) == (f"{told}, log scale", told)
 
 
 def test_the_table_is_sorted_and_says_head_and_offset(tiny_analysis: Any) -> None:

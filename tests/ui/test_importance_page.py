@@ -68,6 +68,18 @@ def test_edge_lengths_are_named_everywhere(tiny_analysis: Any, cache: Path) -> N
     assert "r_f as edge length" in app.dataframe[0].value.columns
 
 
+@pytest.mark.parametrize(("edge_length", "told"), [("", "r_f"), ("1", "r_f as edge length")])
+def test_a_picture_of_a_cell_names_the_unit_of_its_numbers(
+    edge_length: str, told: str, tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, Any] = {}
+    monkeypatch.setattr("pages._ui.downloads.row", lambda name, *, figure=None, **_: made.update({name: figure}))
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value", edge_length=edge_length)
+    assert not app.exception
+    layout = made["layer3-value-r_f"]().layout
+    assert (layout.xaxis.title.text, layout.yaxis2.title.text) == (f"{told}, log scale", told)
+
+
 def test_a_cell_near_zero_has_a_banner_that_names_it(tiny_analysis: Any, cache: Path) -> None:
     key = adopt(tiny_analysis, cache)
     near_zero(cache, key)
