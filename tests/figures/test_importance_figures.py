@@ -14,6 +14,7 @@ from tiny import memory_analysis
 
 from obce_core.comparison import CellComparison
 from obce_core.components import COMPONENTS
+from obce_core.criteria.standing import standing
 from obce_core.figures.cellmap import cell_map, extremes, spread
 from obce_core.figures.cellview import cell_view, cell_view_assets, histogram
 from obce_core.figures.differencemap import difference_map
@@ -226,8 +227,13 @@ def test_the_table_is_sorted_and_says_head_and_offset(tiny_analysis: Any) -> Non
     table = neuron_table(tiny_analysis, 3, "value", kept)
     assert list(table) == ["neuron", "head", "offset", "r_f", "percentile in cell", "std", "mean", "std, all tokens", "plan"]
     assert (np.diff(table["r_f"]) <= 0).all() and table["percentile in cell"][0] == 100
+    scores = tiny_analysis.scores(3, "value")
+    places = {int(neuron): at for at, neuron in enumerate(tiny_analysis.neurons(3, "value"))}
+    wanted = [standing(scores, places[int(neuron)]).percentile for neuron in table["neuron"]]
+    assert table["percentile in cell"].tolist() == wanted and wanted[-1] == 0
     assert (8 * table["head"] + table["offset"] == table["neuron"]).all()
     assert table["neuron"][table["plan"] == "cut"].tolist() == [3]
+    assert set(neuron_table(tiny_analysis, 3, "value", None)["plan"]) == {"–"}
     assert list(neuron_table(tiny_analysis, 3, "output", np.ones(24, dtype=bool), name="std", edge_length=True)) == [
         "neuron", "std", "percentile in cell", "mean", "std, all tokens", "r_f"
     ]  # fmt: skip
