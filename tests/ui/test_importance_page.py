@@ -13,6 +13,8 @@ from tiny import memory_analysis, sample
 
 from obce_core import analyze
 from obce_core.analysis import rename
+from obce_core.plan import Intent
+from obce_core.plan.drafts import write_draft
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,17 @@ def test_a_picture_of_a_cell_names_the_unit_of_its_numbers(
     assert not app.exception
     layout = made["layer3-value-r_f"]().layout
     assert (layout.xaxis.title.text, layout.yaxis2.title.text) == (f"{told}, log scale", told)
+
+
+def test_a_plan_that_cannot_be_carried_out_is_not_drawn_as_one_that_keeps_all(tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    app = open_page("importance", analysis=key, layer="3", component="value")
+    assert "24 of 24 stay" in words(app) and set(app.dataframe[0].value["plan"]) == {"kept"}
+    write_draft(key, Intent(cells={1: {"query": 50}}), seen="")
+    app = open_page("importance", analysis=key, layer="3", component="value")
+    assert not app.exception and not app.error
+    assert "The plan under edit cannot be carried out" in words(app) and "stay" not in words(app)
+    assert set(app.dataframe[0].value["plan"]) == {"–"}
 
 
 def test_a_cell_near_zero_has_a_banner_that_names_it(tiny_analysis: Any, cache: Path) -> None:
