@@ -54,6 +54,28 @@ def test_a_share_under_a_value_asks_for_the_value(tiny_analysis: Any, cache: Pat
     app.number_input(key="importance-below").set_value(0.05).run()
     assert not app.exception and not app.error
     assert "largest share under 0.0500" in words(app) and " %" in words(app)
+    assert app.query_params["aggregate"] in ("share under", ["share under"])
+    app.selectbox(key="importance-aggregate").select("mean").run()
+    assert "below" not in app.query_params
+
+
+@pytest.mark.parametrize(("below", "told"), [("0.05", "0.0500"), ("2", "2.00"), ("1e-3", "0.00100"), ("-1", "0.00100"), ("nan", "0.00100")])
+def test_an_address_says_under_which_value(below: str, told: str, tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    app = open_page("importance", analysis=key, layer="3", component="value", aggregate="share under", below=below, scale="linear")
+    assert not app.exception and not app.error
+    assert f"largest share under {told} (" in words(app)
+    assert app.segmented_control(key="importance-scale").value == "linear"
+
+
+@pytest.mark.parametrize("below", [0.05, 2.0, 0.00001, 1.5e-9, 0.0])
+def test_the_value_of_a_share_is_written_so_that_it_can_be_read(below: float, tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    app = open_page("importance", analysis=key, layer="3", component="value", aggregate="share under")
+    app.number_input(key="importance-below").set_value(below).run()
+    given = {name: value[0] if isinstance(value, list) else value for name, value in app.query_params.items()}
+    again = open_page("importance", **given)
+    assert not again.exception and again.session_state["obce"].below == below
 
 
 def test_lines_come_from_the_address(tiny_analysis: Any, cache: Path) -> None:

@@ -256,6 +256,15 @@ def test_a_paper_that_cannot_be_carried_out_leaves_the_page(key: str, asked: lis
     assert shown.count("◇ –") == 7 and shown.count('<div class="value">– <small>') == 7 and "Cheapest next cuts" in shown
 
 
+def test_the_link_of_query_and_key_is_in_the_address_when_it_is_off(key: str, asked: list[Any]) -> None:
+    app = opened(key)
+    assert "link_qk" not in app.query_params
+    app.toggle(key="link").set_value(False).run()
+    assert app.query_params["link_qk"] in ("0", ["0"])
+    again = open_page("plan", analysis=key, link_qk="0")
+    assert not again.exception and again.toggle(key="link").value is False
+
+
 def test_previews_on_disk_need_no_worker(key: str, asked: list[Any], tiny_analysis: Any) -> None:
     from obce_core.preview import keep_preview, preview_key
 
