@@ -38,12 +38,6 @@ def near_zero(scores: Float[np.ndarray, " neurons"]) -> float:
     return float(np.mean(scores < NEAR * np.quantile(scores, 0.99)))
 
 
-def percentiles(scores: Float[np.ndarray, " neurons"]) -> Float[np.ndarray, " neurons"]:
-    """Return for each score the share, in percent, of the cell's scores that are at most as large: 100 for the largest."""
-    ordered = np.sort(scores)
-    return 100.0 * np.searchsorted(ordered, scores, side="right") / max(1, len(scores))
-
-
 def spearman(first: Float[np.ndarray, " neurons"], second: Float[np.ndarray, " neurons"]) -> float | None:
     """Return Spearman's rank correlation, ties sharing their mean rank; None where one side has one value only.
 

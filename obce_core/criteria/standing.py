@@ -21,6 +21,18 @@ class Standing:
     median: float
 
 
+def percentiles(scores: np.ndarray) -> np.ndarray:
+    """Return every score's percentile among the scores of its cell as `standing` tells it, shape (neurons,); NaN where there is one.
+
+    >>> percentiles(np.array([1.0, 3.0, 2.0])).tolist()
+    [0.0, 100.0, 50.0]
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if len(values) < 2:
+        return np.full(len(values), np.nan)
+    return 100.0 * np.searchsorted(np.sort(values), values, side="left") / (len(values) - 1)
+
+
 def standing(scores: np.ndarray, at: int) -> Standing:
     """Place the score at `at` among the scores of its cell, shape (neurons,).
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from obce_core.criteria import criterion
 from obce_core.figures.base import blank, log_ticks
 from obce_core.figures.numbers import amount
 from obce_core.figures.theme import palette
@@ -16,10 +15,11 @@ from obce_core.figures.theme import palette
 MARKS = (30, 50, 70)
 
 
-def distribution(scores: np.ndarray, kept: np.ndarray, component: str, *, name: str = "r_f", mode: str = "light") -> go.Figure:
+def distribution(scores: np.ndarray, kept: np.ndarray, component: str, *, title: str = "r_f", mode: str = "light") -> go.Figure:
     """Draw the histogram of a cell's scores on a log axis: solid is kept, hollow is cut; lines at P30, P50 and P70.
 
-    Scores of 0 have no place on a log axis and are counted in the axis title.
+    `title` names the scores and their unit (see `units.title`). Scores of 0 have no place on a log axis and are counted in
+    the axis title.
     """
     colours = palette(mode)
     hue = colours.components[component]
@@ -57,7 +57,7 @@ def distribution(scores: np.ndarray, kept: np.ndarray, component: str, *, name: 
     figure.update_xaxes(
         tickvals=[float(np.log10(t)) for t in ticks],
         ticktext=[amount(t, 1) for t in ticks],
-        title_text=f"{criterion(name).title}, log scale" + (f" ({zero} at 0 not shown)" if zero else ""),
+        title_text=f"{title}, log scale" + (f" ({zero} at 0 not shown)" if zero else ""),
         range=[edges[0] - 0.02, edges[-1] + 0.02],
     )
     figure.update_yaxes(title_text="neurons")
@@ -81,10 +81,10 @@ def both(above: go.Figure, below: go.Figure) -> go.Figure:
 
 
 def rank_curve(
-    scores: np.ndarray, kept: np.ndarray, component: str, neurons: np.ndarray | None = None, *, name: str = "r_f", mode: str = "light"
+    scores: np.ndarray, kept: np.ndarray, component: str, neurons: np.ndarray | None = None, *, title: str = "r_f", mode: str = "light"
 ) -> go.Figure:
     """Draw each neuron's score by its rank in the cell, the largest first: solid is kept, hollow is cut."""
-    figure = strip(scores, kept, component, 0, neurons, name=name, mode=mode)
+    figure = strip(scores, kept, component, 0, neurons, title=title, mode=mode)
     return figure.update_layout(height=230)
 
 
@@ -95,12 +95,12 @@ def strip(
     head_size: int,
     neurons: np.ndarray | None = None,
     *,
-    name: str = "r_f",
+    title: str = "r_f",
     mode: str = "light",
 ) -> go.Figure:
     """Draw each neuron's score, by head where there are heads (else by rank): solid is kept, hollow is cut.
 
-    `neurons`, shape (neurons,), holds their original indices; None means 0, 1, 2, …
+    `neurons`, shape (neurons,), holds their original indices; None means 0, 1, 2, … `title` names the scores.
     """
     colours = palette(mode)
     hue = colours.components[component]
@@ -123,12 +123,12 @@ def strip(
                 "line": {"color": hue, "width": 1.1},
             },
             customdata=[[int(n), amount(float(score))] for n, score in zip(neuron[mask], scores[mask], strict=True)],
-            hovertemplate="neuron %{customdata[0]}<br>" + criterion(name).title + " %{customdata[1]}<extra></extra>",
+            hovertemplate="neuron %{customdata[0]}<br>" + title + " %{customdata[1]}<extra></extra>",
         )
     positive = scores[scores > 0]
     if len(positive):
         ticks = log_ticks(float(positive.min()), float(positive.max()))
-        figure.update_yaxes(type="log", tickvals=ticks, ticktext=[amount(t, 1) for t in ticks], title_text=criterion(name).title)
+        figure.update_yaxes(type="log", tickvals=ticks, ticktext=[amount(t, 1) for t in ticks], title_text=title)
     if head_size:
         figure.update_xaxes(tickvals=list(range(int(neuron[-1]) // head_size + 1)), title_text="head", nticks=0)
     else:

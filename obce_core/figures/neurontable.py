@@ -9,16 +9,17 @@ import numpy as np
 from obce_core.analysis import Analysis
 from obce_core.components import HEADED, LOCKED
 from obce_core.criteria import criterion
+from obce_core.criteria.standing import percentiles
 from obce_core.figures.units import factor, title
-from obce_core.ranking import percentiles
 
 
 def neuron_table(
-    analysis: Analysis, layer: int, component: str, kept: np.ndarray, *, name: str = "r_f", edge_length: bool = False
+    analysis: Analysis, layer: int, component: str, kept: np.ndarray | None, *, name: str = "r_f", edge_length: bool = False
 ) -> dict[str, Any]:
     """Return columns by title, each of shape (neurons,), sorted by falling score.
 
-    Head and offset are there for query, key and value only. `kept`, shape (neurons,), is what the plan keeps.
+    Head and offset are there for query, key and value only. `kept`, shape (neurons,), is what the plan keeps, None when
+    it cannot be carried out. The percentile is that of `standing`.
     """
     cell, neurons = analysis.cell(layer, component), analysis.neurons(layer, component)
     scores = analysis.scores(layer, component, name)
@@ -32,5 +33,5 @@ def neuron_table(
         table["r_f"] = factor("r_f", edge_length=edge_length) * cell["r_f"]
     table = {told: values[order] for told, values in table.items()}
     if component not in LOCKED:
-        table["plan"] = np.where(kept[order], "kept", "cut")
+        table["plan"] = np.full(len(order), "–") if kept is None else np.where(kept[order], "kept", "cut")
     return table

@@ -9,6 +9,7 @@ from obce_core.analysis import Analysis
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError, UnknownName
 from obce_core.plan.intent import Intent
+from obce_core.plan.plan import keep_above
 
 Table = Mapping[str, Mapping[int, tuple[int, ...]]]
 """Component -> percentile -> layers."""
@@ -58,7 +59,7 @@ def preset_cells(name: str, layers: int) -> dict[int, dict[str, float]]:
 def preset(name: str, analysis: Analysis, base: Intent) -> tuple[Intent, tuple[str, ...]]:
     """Return an intent with a preset's percentiles, and what it left out or chose, in words.
 
-    A degenerate cell is left untouched and said so.
+    A degenerate cell, and one of which its percentile would keep nothing, is left untouched and said so.
     """
     cells = preset_cells(name, analysis.shape.layers)
     notes = []
@@ -69,8 +70,12 @@ def preset(name: str, analysis: Analysis, base: Intent) -> tuple[Intent, tuple[s
         for component, percentile in row.items():
             if analysis.degenerate(layer, component, base.criterion):
                 notes.append(f"Layer {layer} {component} is left whole: every text gives the same value there.")
-            else:
+                continue
+            scores = analysis.scores(layer, component, base.criterion, seed=base.seed)
+            if keep_above(scores, percentile).any():
                 changes[layer, component] = percentile
+            else:
+                notes.append(f"Layer {layer} {component} is left whole: P{percentile:g} would keep 0 of {len(scores)} there.")
     first = min(cells, default=1)
     blank = Intent(criterion=base.criterion, seed=base.seed, first_layer=first, compensation=base.compensation)
     return blank.with_cells(changes), tuple(notes)

@@ -77,14 +77,20 @@ def label_text(label: float, layout: Layout) -> str:
     return layout.words[label] if 0 <= label < len(layout.words) else str(label)
 
 
+def task_files(task: str, folder: Path) -> tuple[Path, ...]:
+    """Return where the task's train and dev files lie in a folder, in the order in which they are looked for."""
+    layout = TASKS[task]
+    return tuple(folder / layout.folder / name for name in layout.files)
+
+
 def folder_file(task: str, folder: Path) -> Path:
     """Return the task's train file, else its dev file; raise `TextsError` when there is neither."""
     layout = TASKS[task]
     if not folder.is_dir():
         raise TextsError(f"No such folder of GLUE tasks: {shorten(folder, 200)}.", hint="Give another --glue-dir.")
-    for name in layout.files:
-        if (folder / layout.folder / name).exists():
-            return folder / layout.folder / name
+    for path in task_files(task, folder):
+        if path.exists():
+            return path
     raise TextsError(
         f"The GLUE folder {shorten(folder.name)} has no {layout.folder}/{' or '.join(layout.files)}.",
         hint=f"Put the official files of {task} there, or give another --glue-dir.",

@@ -13,7 +13,6 @@ from obce_core import settings
 from obce_core.analysis import Analysis, Saved, list_saved, read_analysis
 from obce_core.comparison import CellComparison, compare, differences
 from obce_core.compression.result import Fidelity
-from obce_core.errors import ObceError
 from obce_core.figures.cellmap import cell_map
 from obce_core.models import Preview, preview_model
 from obce_core.plan import Budget, Intent, Plan, count, preset, resolve
@@ -80,21 +79,18 @@ def stamp(path: str) -> tuple[int, int]:
 
 
 @st.cache_resource(max_entries=32, ttl=300, show_spinner=False)
-def model(spec: str, revision: str | None, changed: tuple[int, int]) -> Preview | ObceError:
-    """Look at a model once; what is wrong with it is remembered too, so that a hub that is away is asked once in five minutes."""
-    try:
-        return preview_model(spec, revision=revision)
-    except ObceError as error:
-        return error
+def model(spec: str, revision: str | None, changed: tuple[int, ...]) -> Preview:
+    """Look at a model once; raises ObceError, which is not remembered: what failed may work at the next try."""
+    return preview_model(spec, revision=revision)
 
 
 @st.cache_resource(max_entries=16, ttl=3600, show_spinner=False)
-def texts(spec: str, n: int, seed: int, changed: tuple[int, int], **options: Any) -> Texts | ObceError:
-    """Draw a sample once."""
-    try:
-        return load_texts(spec, n=n, seed=seed, **options)
-    except ObceError as error:
-        return error
+def texts(spec: str, n: int, seed: int, changed: tuple[int, ...], **options: Any) -> Texts:
+    """Draw a sample once; raises ObceError, which is not remembered.
+
+    `changed` are the stamps of all files that are read.
+    """
+    return load_texts(spec, n=n, seed=seed, **options)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

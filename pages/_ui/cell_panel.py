@@ -12,7 +12,7 @@ import streamlit as st
 from obce_core.analysis import Analysis
 from obce_core.comparison import CellComparison, find_sibling
 from obce_core.components import HEADED, LOCKED, TITLES
-from obce_core.errors import ObceError
+from obce_core.errors import ObceError, PlanError
 from obce_core.figures.cellmap import written
 from obce_core.figures.cellview import cell_view
 from obce_core.figures.distribution import both, distribution, rank_curve, strip
@@ -38,7 +38,9 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
         return
     intent = drafts.current(source.id)
     scores, neurons = source.scores(layer, component, name), source.neurons(layer, component)
-    kept, percentile = _kept(source, intent, layer, component), intent.percentile(layer, component) if intent.criterion == name else 0
+    planned = _kept(source, intent, layer, component)
+    kept = planned if planned is not None else np.ones(len(scores), dtype=bool)
+    percentile = intent.percentile(layer, component) if intent.criterion == name else 0
     view = cell_view(
         scores, kept, neurons, layer, component, head_size=source.shape.head_size, name=name, percentile=percentile,
         selected=chosen.neuron, edge_length=chosen.edge_length,
@@ -56,24 +58,26 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
         if close >= MANY
         else ""
     )
-    frame.note(
+    stays = (
         f"<b>Solid</b> is kept, <b>hollow</b> is cut by the plan under edit: {count(int(kept.sum()))} of {count(len(kept))} stay."
-        f"{locked}{trust} {_against(source, other, layer, component)}"
+        if planned is not None
+        else "The plan under edit cannot be carried out: nothing is drawn as cut."
     )
+    frame.note(f"{stays}{locked}{trust} {_against(source, other, layer, component)}")
 
     def picture() -> Any:
-        by = factor(name, edge_length=chosen.edge_length)
-        above = distribution(by * scores, kept, component, name=name, mode=mode)
+        by, told = factor(name, edge_length=chosen.edge_length), title(name, edge_length=chosen.edge_length)
+        above = distribution(by * scores, kept, component, title=told, mode=mode)
         headed = component in HEADED and chosen.cell_view == "head"
         lower = (
-            strip(by * scores, kept, component, source.shape.head_size, neurons, name=name, mode=mode)
+            strip(by * scores, kept, component, source.shape.head_size, neurons, title=told, mode=mode)
             if headed
-            else rank_curve(by * scores, kept, component, neurons, name=name, mode=mode)
+            else rank_curve(by * scores, kept, component, neurons, title=told, mode=mode)
         )
         return both(above, lower)
 
     def table() -> str:
-        columns = neuron_table(source, layer, component, kept, name=name, edge_length=chosen.edge_length)
+        columns = neuron_table(source, layer, component, planned, name=name, edge_length=chosen.edge_length)
         return downloads.to_csv(list(columns), zip(*(values.tolist() for values in columns.values()), strict=True))
 
     downloads.row(f"layer{layer}-{component}-{name}", figure=picture, csv_text=table)
@@ -152,12 +156,12 @@ def _against(source: Analysis, other: Analysis | None, layer: int, component: st
     return f"Ranks by {told}: Spearman {row.spearman:.2f} between {sets} (seeds {here['seed']} and {there['seed']}){also}."
 
 
-def _kept(source: Analysis, intent: Intent, layer: int, component: str) -> np.ndarray:
-    """Return which neurons of a cell the plan under edit keeps (all, when it cannot be carried out)."""
+def _kept(source: Analysis, intent: Intent, layer: int, component: str) -> np.ndarray | None:
+    """Return which neurons of a cell the plan under edit keeps, shape (neurons,); None when it cannot be carried out."""
     try:
         plan, _ = cached.resolved(source.id, intent)
-    except Exception:  # an impossible draft is explained on the Plan page
-        return np.ones(source.width(layer, component), dtype=bool)
+    except PlanError:  # an impossible draft is explained on the Plan page
+        return None
     return plan.mask(layer, component, source.shape)[source.neurons(layer, component)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import streamlit as st
@@ -380,11 +380,11 @@ def take_away(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
     )
 
 
-def sizes_csv(budget: Budget | None, paper: Budget) -> str:
+def sizes_csv(budget: Budget | None, paper: Budget | None) -> str:
     """Write the numbers behind the bars."""
     named = [("this plan", budget), ("the paper's plan", paper)]
-    fields = list(asdict(paper))
-    return downloads.to_csv(["plan", *fields], [[name, *asdict(size).values()] for name, size in named if size is not None])
+    rows = [[name, *asdict(size).values()] for name, size in named if size is not None]
+    return downloads.to_csv(["plan", *(field.name for field in fields(Budget))], rows)
 
 
 def _cells(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Closeness]) -> str:

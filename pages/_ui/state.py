@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from obce_core.components import COMPONENTS
 from obce_core.criteria import CRITERIA
 from obce_core.plan import Intent
+from obce_core.ranking import AGGREGATES
 
 _KEY = "obce"
 
@@ -99,10 +101,13 @@ _ADDRESS: dict[str, str] = {
     "run": "[a-z0-9-]{6,64}",
     "compare": "[0-9a-f]{1,64}",
     "criterion": "|".join(CRITERIA),
-    "aggregate": "median|mean|IQR",
+    "aggregate": "|".join(AGGREGATES),
+    "below": r"[0-9]{1,9}(\.[0-9]{1,20})?",
+    "scale": "log|linear",
     "figure": "map|lines",
     "edge_length": "1",
     "presentation": "1",
+    "link_qk": "0",
     "lesson": "[1-5]",
     "lesson_question": "[1-9]",
     "lesson_open": "1",
@@ -115,7 +120,7 @@ _ADDRESS: dict[str, str] = {
 }
 """What the address carries: a field of the state, and what its text must look like; anything else is ignored."""
 
-_QUIET = ("criterion", "aggregate", "figure")
+_QUIET = ("criterion", "aggregate", "scale", "figure")
 """Left out of the address while they are what everybody starts with."""
 
 
@@ -131,6 +136,9 @@ def write_address() -> None:
     state = get()
     wanted = {name: _text(getattr(state, name)) for name in _ADDRESS}
     wanted |= dict.fromkeys((name for name in _QUIET if wanted[name] == getattr(State, name)), "")
+    wanted["link_qk"] = "" if state.link_qk else "0"
+    if state.aggregate != "share under":
+        wanted["below"] = ""
     if not state.layer:
         wanted["layer"] = wanted["component"] = ""
     wanted = {name: value for name, value in wanted.items() if value}
@@ -160,7 +168,7 @@ def _from_address(query: Mapping[str, Any]) -> State:
         given = str(query.get(name, ""))
         if re.fullmatch(pattern, given):
             kind = type(getattr(state, name))
-            setattr(state, name, given == "1" if kind is bool else given if kind is str else int(given))
+            setattr(state, name, given == "1" if kind is bool else given if kind is str else float(given) if kind is float else int(given))
     return state
 
 
@@ -168,4 +176,6 @@ def _text(value: object) -> str:
     """Write a field into the address; "" is left out."""
     if isinstance(value, bool):
         return "1" if value else ""
+    if isinstance(value, float):
+        return np.format_float_positional(value, trim="-")
     return "" if value is None else str(value)

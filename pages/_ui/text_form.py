@@ -12,7 +12,7 @@ from obce_core import settings
 from obce_core.errors import ObceError
 from obce_core.figures.numbers import count
 from obce_core.texts import Texts
-from obce_core.texts.glue import TASKS
+from obce_core.texts.glue import TASKS, task_files
 from obce_core.texts.uploads import store_upload
 from pages._ui import cached, frame, guards
 from pages._ui.forms import given, select, values
@@ -69,13 +69,22 @@ def preview(job: dict[str, Any]) -> bool:
         frame.note("Start works without it too.")
         return True
     options = {name: job.get(name) for name in ("column", "split", "glue_dir", "heldout")}
-    with st.spinner("Reading the texts", show_time=True):
-        sample = cached.texts(spec, job["n_texts"], job["seed"], (*cached.stamp(spec), *cached.stamp(job.get("heldout") or "")), **options)
-    if isinstance(sample, ObceError):
-        guards.show_error(sample)
+    try:
+        with st.spinner("Reading the texts", show_time=True):
+            sample = cached.texts(spec, job["n_texts"], job["seed"], _stamps(job), **options)
+    except ObceError as error:
+        guards.show_error(error)
         return False
     _show(sample)
     return True
+
+
+def _stamps(job: dict[str, Any]) -> tuple[int, ...]:
+    """Return the states of the files that a job's texts come from."""
+    paths = [job["texts"], job.get("heldout") or ""]
+    if job["texts"].startswith("glue:") and job.get("glue_dir"):
+        paths += [str(path) for path in task_files(job["texts"].removeprefix("glue:"), Path(job["glue_dir"]))]
+    return tuple(part for path in paths for part in cached.stamp(path))
 
 
 def _file() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from obce_core.compression.result import Compressed, list_models, models_home, read_compressed
-from obce_core.errors import ObceError
+from obce_core.errors import ObceError, PlanError
 from obce_core.figures.layers import layers
 from obce_core.figures.numbers import amount, count, megabytes, millions, share
 from obce_core.jobs import find_result
@@ -226,7 +226,7 @@ def _show(built: Compressed) -> None:
         _speed(built, original)
 
 
-def _lead(plan: Plan, budget: Budget, built: Compressed | None) -> str:
+def _lead(plan: Plan | None, budget: Budget | None, built: Compressed | None) -> str:
     if built is not None:
         close = built.fidelity
         told = f" and stays at a cosine of <b>{close.pooled:.3f}</b> to the original, before any fine-tuning" if close else ""
@@ -234,6 +234,8 @@ def _lead(plan: Plan, budget: Budget, built: Compressed | None) -> str:
             f"It holds <b>{share(built.budget.encoder_share)}</b> of the encoder, equals the masked original to "
             f"{amount(built.difference, 2)} of the largest output{told}."
         )
+    if plan is None or budget is None:
+        return "The plan under edit cannot be carried out as it stands; nothing can be built from it until it can."
     if not plan.kept:
         return "The smaller model, built from the plan under edit, held against the masked original, and ready to load."
     left = share(budget.encoder_share)
@@ -270,20 +272,31 @@ def _others(built: Compressed | None) -> None:
 
 def _body() -> None:
     intent = drafts.current(source.id)
-    plan, budget = cached.resolved(source.id, intent)
-    own = plan.digest[:16] if plan.kept else ""
+    plan, budget, wrong = None, None, None
+    try:
+        plan, budget = cached.resolved(source.id, intent)
+    except PlanError as error:
+        wrong = error
+    own = plan.digest[:16] if plan is not None and plan.kept else ""
     name = chosen.model if chosen.model and is_complete(models_home() / chosen.model) else own
     built = read_compressed(models_home() / name) if name and is_complete(models_home() / name) else None
     frame.title("Model", _lead(plan, budget, built))
+    if wrong is not None:
+        guards.show_error(wrong)
+        nav.link("plan", "Edit the plan", icon=":material/tune:")
     if built is not None and name != own:
         frame.note("This model is not of the plan under edit.")
         if own and st.button("Go to the plan's own", icon=":material/arrow_back:"):
             chosen.model = own
             st.rerun()
-    if built is None and not plan.kept:
+    if built is not None:
+        chosen.model = name
+        _facts(built.budget, built)
+        _show(built)
+    elif plan is not None and budget is not None and not plan.kept:
         st.info("The plan under edit cuts nothing yet.")
         nav.link("plan", "Choose what to cut", icon=":material/tune:")
-    elif built is None:
+    elif plan is not None and budget is not None:
         _facts(budget, None)
         if not job_panel.panel(f"compress-{own}", _built, shared=True):
             frame.note(
@@ -296,10 +309,6 @@ def _body() -> None:
             if row[1].button("Edit the plan", width="stretch"):
                 nav.go("plan")
         _before_after(plan)
-    else:
-        chosen.model = name
-        _facts(built.budget, built)
-        _show(built)
     _others(built)
     with st.expander("How to read this"):
         st.markdown(

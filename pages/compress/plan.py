@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from html import escape
 
@@ -64,26 +65,32 @@ def _lead(plan: Plan | None, budget: Budget | None, close: float | None) -> str:
     )
 
 
-def _numbers(budget: Budget | None, paper: Budget, close: str, paper_close: str) -> None:
-    def pair(value: str) -> str:
-        return value if budget is not None else "–"
+def _paper() -> tuple[Plan | None, Budget | None, tuple[str, ...]]:
+    """Return the paper's plan, its size and its notes; where it cannot be carried out on this model, the reason is the note."""
+    try:
+        return cached.paper(source.id)
+    except PlanError as error:
+        return None, None, (f"◇ The paper's plan cannot be carried out here: {error}",)
 
-    size = budget or paper
+
+def _numbers(budget: Budget | None, paper: Budget | None, close: str, paper_close: str) -> None:
+    def row(name: str, write: Callable[[Budget], str], note: Callable[[Budget], str] | None = None) -> tuple[str, str, str, str]:
+        own = "–" if budget is None else write(budget)
+        return name, own, "", f"◇ {'–' if paper is None else (note or write)(paper)}"
+
+    known = budget or paper
     with st.container(key="plan-facts"):
         st.html(_STYLE.replace("repeat(7", "repeat(4") if chosen.presentation else _STYLE)
         frame.facts(
             [
-                ("neurons cut", pair(count(size.neurons_cut)), "", f"◇ {count(paper.neurons_cut)} of {count(size.neurons)}"),
-                ("parameters cut", pair(millions(size.parameters_cut)), "", f"◇ {millions(paper.parameters_cut)}"),
-                ("of the encoder left", pair(share(size.encoder_share)), "", f"◇ {share(paper.encoder_share)}"),
-                ("of the whole model left", pair(share(size.model_share)), "", f"◇ {share(paper.model_share)}"),
-                (
-                    f"FLOPs, {size.length} tokens",
-                    pair(share(size.flops_left / size.flops)),
-                    "",
-                    f"◇ {share(paper.flops_left / paper.flops)}",
+                row(
+                    "neurons cut", lambda size: count(size.neurons_cut), lambda size: f"{count(size.neurons_cut)} of {count(size.neurons)}"
                 ),
-                ("float32 on disk", pair(megabytes(size.bytes_left)), "", f"◇ {megabytes(paper.bytes_left)}"),
+                row("parameters cut", lambda size: millions(size.parameters_cut)),
+                row("of the encoder left", lambda size: share(size.encoder_share)),
+                row("of the whole model left", lambda size: share(size.model_share)),
+                row(f"FLOPs, {known.length} tokens" if known else "FLOPs", lambda size: share(size.flops_left / size.flops)),
+                row("float32 on disk", lambda size: megabytes(size.bytes_left)),
                 ("cosine, mean-pooled", close, "", paper_close),
             ]
         )
@@ -125,14 +132,14 @@ def _body() -> None:
     head = st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute", gap="medium", key="plan-head")
     words = head.container(width="stretch")
     plan, budget = _carried(intent)
-    paper_plan, paper, notes = cached.paper(source.id)
+    paper_plan, paper, notes = _paper()
     whole = measured.whole(plan) if plan is not None else None
     with words:
         frame.title("Plan", _lead(plan, budget, whole.pooled if whole else None))
-    theirs = previews.Previews(source, paper_plan.intent)
-    paper_whole = theirs.whole(paper_plan, priority=1)
+    theirs = previews.Previews(source, paper_plan.intent if paper_plan is not None else intent)
+    paper_whole = theirs.whole(paper_plan, priority=1) if paper_plan is not None else None
     nothing = plan is None or not plan.kept
-    _numbers(budget, paper, "–" if nothing else measured.words(whole), "◇ " + theirs.words(paper_whole))
+    _numbers(budget, paper, "–" if nothing else measured.words(whole), "◇ " + ("–" if paper_plan is None else theirs.words(paper_whole)))
     with head:  # filled after the numbers, which somebody waits for
         plan_parts.menu(source)
     named = {12: "Table 2", 24: "Table 3"}.get(source.shape.layers, f"Table 2, carried to {source.shape.layers} layers")
@@ -172,15 +179,13 @@ def _body() -> None:
         _hands(intent)
     with right:
         st.subheader("Size", anchor=False)
-        rows = [("this plan", budget), ("◇ paper's plan", paper)]
-        charts.show(
-            sizes([(name, size) for name, size in rows if size is not None], mode=mode), key="sizes", name="plan-sizes",
-            csv_text=lambda: plan_parts.sizes_csv(budget, paper),
-        )  # fmt: skip
+        rows = [(name, size) for name, size in (("this plan", budget), ("◇ paper's plan", paper)) if size is not None]
+        if rows:
+            charts.show(sizes(rows, mode=mode), key="sizes", name="plan-sizes", csv_text=lambda: plan_parts.sizes_csv(budget, paper))
         _next(intent, budget, measured)
     if plan is not None:
         plan_parts.take_away(source, plan, close, whole)
-    for line in (*(plan.notes if plan else ()), *(notes if intent.cells else ())):
+    for line in (*(plan.notes if plan else ()), *(notes if intent.cells or paper is None else ())):
         frame.note(escape(line))
     previews.watch([*measured.asked, *theirs.asked, *compared])
 

@@ -41,12 +41,14 @@ def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
     revision = columns[1].text_input(
         "Revision", form["revision"], placeholder="newest", help="Commit, branch or tag of a hub model", **kept
     )
-    with st.spinner("Looking at the model", show_time=True):
-        found = cached.model(
-            named, revision.strip() or None, (*cached.stamp(f"{named}/model.safetensors"), *cached.stamp(f"{named}/config.json"))
-        )
-    if isinstance(found, ObceError):
-        guards.show_error(found)
+    changed = (*cached.stamp(f"{named}/model.safetensors"), *cached.stamp(f"{named}/config.json"))
+    found: Preview | ObceError
+    try:
+        with st.spinner("Looking at the model", show_time=True):
+            found = cached.model(named, revision.strip() or None, changed)
+    except ObceError as error:
+        found = error
+        guards.show_error(error)
     else:
         lines = "".join(f'<li class="{"fits" if fits else "not"}">{escape(line)}</li>' for fits, line in found.lines)
         st.html(f'{_LIST}<ul class="fit">{lines}</ul>')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from obce_core.criteria.standing import standing
+from obce_core.criteria.standing import percentiles, standing
 from obce_core.plan.plan import keep_above
 
 
@@ -21,6 +21,16 @@ def test_the_percentile_is_the_first_that_removes_the_neuron(tied: bool) -> None
             assert not keep_above(scores, first + 0.01)[at]
         if first > 0.5:
             assert keep_above(scores, first - 0.01)[at]
+
+
+@pytest.mark.parametrize("scores", [[3.0, 1.0, 3.0, 2.0], [0.0, 0.0], [1.0, 1.0, 5.0], [7.0, 2.0, 2.0, 9.0, 9.0]])
+def test_the_percentiles_of_a_cell_are_those_of_its_neurons(scores: list[float]) -> None:
+    values = np.array(scores)
+    assert percentiles(values).tolist() == [standing(values, at).percentile for at in range(len(values))]
+
+
+def test_one_neuron_has_no_percentile() -> None:
+    assert np.isnan(percentiles(np.array([3.0]))).tolist() == [True] and len(percentiles(np.zeros(0))) == 0
 
 
 def test_ranks_and_the_median() -> None:

@@ -14,6 +14,7 @@ from tiny import memory_analysis
 
 from obce_core.comparison import CellComparison
 from obce_core.components import COMPONENTS
+from obce_core.criteria.standing import standing
 from obce_core.figures.cellmap import cell_map, extremes, spread
 from obce_core.figures.cellview import cell_view, cell_view_assets, histogram
 from obce_core.figures.differencemap import difference_map
@@ -22,6 +23,7 @@ from obce_core.figures.lines import apart, lines
 from obce_core.figures.mapfigure import map_figure
 from obce_core.figures.neurontable import neuron_table
 from obce_core.figures.numbers import duration
+from obce_core.figures.units import title
 
 
 def cells(data: Any) -> dict[tuple[int, str], Any]:
@@ -207,14 +209,31 @@ def test_a_cells_picture_holds_both_halves(tiny_analysis: Any) -> None:
     assert sorted(ranks) == list(range(1, len(scores) + 1))
 
 
+def test_a_cells_picture_names_its_numbers_as_it_is_told(tiny_analysis: Any) -> None:
+    scores, kept = 2 * tiny_analysis.scores(3, "value"), np.ones(24, dtype=bool)
+    told = title("r_f", edge_length=True)
+    above = distribution(scores, kept, "value", title=told)
+    assert above.layout.xaxis.title.text == "r_f as edge length, log scale"
+    for below in (strip(scores, kept, "value", 8, title=told), rank_curve(scores, kept, "value", title=told)):
+        assert below.layout.yaxis.title.text == told
+        assert all(told in trace.hovertemplate for trace in below.data)
+        picture = both(above, below)
+        assert (picture.layout.xaxis.title.text, picture.layout.yaxis2.title.text) == (f"{told}, log scale", told)
+
+
 def test_the_table_is_sorted_and_says_head_and_offset(tiny_analysis: Any) -> None:
     kept = np.ones(24, dtype=bool)
     kept[3] = False
     table = neuron_table(tiny_analysis, 3, "value", kept)
     assert list(table) == ["neuron", "head", "offset", "r_f", "percentile in cell", "std", "mean", "std, all tokens", "plan"]
     assert (np.diff(table["r_f"]) <= 0).all() and table["percentile in cell"][0] == 100
+    scores = tiny_analysis.scores(3, "value")
+    places = {int(neuron): at for at, neuron in enumerate(tiny_analysis.neurons(3, "value"))}
+    wanted = [standing(scores, places[int(neuron)]).percentile for neuron in table["neuron"]]
+    assert table["percentile in cell"].tolist() == wanted and wanted[-1] == 0
     assert (8 * table["head"] + table["offset"] == table["neuron"]).all()
     assert table["neuron"][table["plan"] == "cut"].tolist() == [3]
+    assert set(neuron_table(tiny_analysis, 3, "value", None)["plan"]) == {"–"}
     assert list(neuron_table(tiny_analysis, 3, "output", np.ones(24, dtype=bool), name="std", edge_length=True)) == [
         "neuron", "std", "percentile in cell", "mean", "std, all tokens", "r_f"
     ]  # fmt: skip

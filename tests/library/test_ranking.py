@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obce_core.ranking import AGGREGATES, jaccard, near_zero, percentiles, spearman, summarize
+from obce_core.ranking import AGGREGATES, jaccard, near_zero, spearman, summarize
 
 scores = st.lists(st.integers(0, 12).map(lambda n: n / 8), min_size=2, max_size=40)
 
@@ -44,12 +44,6 @@ def test_chance_is_what_random_sets_give() -> None:
     drawn = [jaccard(rng.random(400), rng.random(400), 30) for _ in range(300)]
     assert drawn[0][1] == pytest.approx(0.3 / 1.7, rel=0.01)
     assert np.mean([index for index, _ in drawn]) == pytest.approx(drawn[0][1], abs=0.01)
-
-
-@given(scores)
-def test_the_largest_stands_at_100_and_equal_ones_together(values: list[float]) -> None:
-    found = percentiles(np.array(values))
-    assert found.tolist() == [100 * sum(other <= value for other in values) / len(values) for value in values]
 
 
 @pytest.mark.parametrize("aggregate", AGGREGATES)

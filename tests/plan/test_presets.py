@@ -76,6 +76,17 @@ def test_a_preset_leaves_a_flat_cell_whole_and_says_so() -> None:
     assert make_plan(analysis, preset="paper-scaled", criterion="magnitude").intent.cells == as_cells(SCALED_6)
 
 
+def test_a_preset_leaves_a_cell_whole_that_it_would_empty_and_says_so() -> None:
+    analysis = memory_analysis(6, 8, 2, 12)
+    analysis.cell(3, "value")["r_f"][3:] = 2.0  # five of eight tied at the top: P70 is their value
+    plan = make_plan(analysis, preset="paper-scaled")
+    wanted = as_cells(SCALED_6)
+    del wanted[3]["value"]
+    assert plan.intent.cells == wanted
+    assert [note for note in plan.notes if "whole" in note] == ["Layer 3 value is left whole: P70 would keep 0 of 8 there."]
+    assert make_plan(analysis, preset="paper-scaled", criterion="std").intent.cells == as_cells(SCALED_6)
+
+
 def test_the_preset_for_large_says_what_it_does_with_layer_13() -> None:
     analysis = memory_analysis(24, 8, 2, 8)
     intent, notes = preset("paper-bert-large", analysis, Intent())

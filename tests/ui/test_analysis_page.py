@@ -11,6 +11,7 @@ from pages_app import adopt, open_page, words
 
 from obce_core import models
 from obce_core.analysis import list_saved
+from obce_core.errors import ModelError, TextsError
 from obce_core.library import list_entries
 
 
@@ -79,6 +80,44 @@ def test_a_model_is_looked_at_once_and_not_at_each_rerun(tiny_folder: Path, monk
     for seed in (1, 2, 3):
         app.number_input(key="analysis-seed").set_value(seed).run()
     assert asked.count(str(tiny_folder)) == 1
+
+
+def test_a_model_that_could_not_be_fetched_is_asked_for_again(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(spec: str, **_: Any) -> Any:
+        raise ModelError("The hub is away.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("pages._ui.cached.preview_model", away)
+        app = open_page("analysis")
+        app.text_input(key="analysis-model").set_value(str(tiny_folder)).run()
+        assert "The hub is away." in words(app) and start(app).disabled
+    app.run()
+    assert "The hub is away." not in words(app) and not start(app).disabled
+
+
+def test_texts_that_could_not_be_read_are_asked_for_again(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise TextsError("The texts are away.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("pages._ui.cached.load_texts", away)
+        page.number_input(key="analysis-seed").set_value(3).run()
+        assert "The texts are away." in words(page) and start(page).disabled
+    page.run()
+    assert "The texts are away." not in words(page) and not start(page).disabled
+
+
+def test_files_of_a_glue_folder_are_read_anew_when_they_change(page: Any, tmp_path: Path) -> None:
+    path = tmp_path / "SST-2" / "train.tsv"
+    path.parent.mkdir()
+    form = page.session_state["obce"].form
+    form |= {"source": "glue", "task": "sst2", "glue_dir": str(tmp_path), "size": 0, "n_texts": 2}
+    page.run()
+    assert "has no SST-2/train.tsv" in words(page) and start(page).disabled
+    for sentences in (("a good film", "a bad film"), ("a good film", "a bad film", "one more film")):
+        path.write_text("sentence\tlabel\n" + "".join(f"{sentence} \t1\n" for sentence in sentences))
+        page.run()
+        assert f"of {len(sentences)} different ones" in words(page) and not start(page).disabled
 
 
 def test_more_texts_than_there_are_is_a_line(page: Any) -> None:

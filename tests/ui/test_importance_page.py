@@ -13,6 +13,8 @@ from tiny import memory_analysis, sample
 
 from obce_core import analyze
 from obce_core.analysis import rename
+from obce_core.plan import Intent
+from obce_core.plan.drafts import write_draft
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,28 @@ def test_a_share_under_a_value_asks_for_the_value(tiny_analysis: Any, cache: Pat
     app.number_input(key="importance-below").set_value(0.05).run()
     assert not app.exception and not app.error
     assert "largest share under 0.0500" in words(app) and " %" in words(app)
+    assert app.query_params["aggregate"] in ("share under", ["share under"])
+    app.selectbox(key="importance-aggregate").select("mean").run()
+    assert "below" not in app.query_params
+
+
+@pytest.mark.parametrize(("below", "told"), [("0.05", "0.0500"), ("2", "2.00"), ("1e-3", "0.00100"), ("-1", "0.00100"), ("nan", "0.00100")])
+def test_an_address_says_under_which_value(below: str, told: str, tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    app = open_page("importance", analysis=key, layer="3", component="value", aggregate="share under", below=below, scale="linear")
+    assert not app.exception and not app.error
+    assert f"largest share under {told} (" in words(app)
+    assert app.segmented_control(key="importance-scale").value == "linear"
+
+
+@pytest.mark.parametrize("below", [0.05, 2.0, 0.00001, 1.5e-9, 0.0])
+def test_the_value_of_a_share_is_written_so_that_it_can_be_read(below: float, tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    app = open_page("importance", analysis=key, layer="3", component="value", aggregate="share under")
+    app.number_input(key="importance-below").set_value(below).run()
+    given = {name: value[0] if isinstance(value, list) else value for name, value in app.query_params.items()}
+    again = open_page("importance", **given)
+    assert not again.exception and again.session_state["obce"].below == below
 
 
 def test_lines_come_from_the_address(tiny_analysis: Any, cache: Path) -> None:
@@ -66,6 +90,29 @@ def test_edge_lengths_are_named_everywhere(tiny_analysis: Any, cache: Path) -> N
     assert not app.exception
     assert "as edge length is the widest gap" in words(app)
     assert "r_f as edge length" in app.dataframe[0].value.columns
+
+
+@pytest.mark.parametrize(("edge_length", "told"), [("", "r_f"), ("1", "r_f as edge length")])
+def test_a_picture_of_a_cell_names_the_unit_of_its_numbers(
+    edge_length: str, told: str, tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, Any] = {}
+    monkeypatch.setattr("pages._ui.downloads.row", lambda name, *, figure=None, **_: made.update({name: figure}))
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value", edge_length=edge_length)
+    assert not app.exception
+    layout = made["layer3-value-r_f"]().layout
+    assert (layout.xaxis.title.text, layout.yaxis2.title.text) == (f"{told}, log scale", told)
+
+
+def test_a_plan_that_cannot_be_carried_out_is_not_drawn_as_one_that_keeps_all(tiny_analysis: Any, cache: Path) -> None:
+    key = adopt(tiny_analysis, cache)
+    app = open_page("importance", analysis=key, layer="3", component="value")
+    assert "24 of 24 stay" in words(app) and set(app.dataframe[0].value["plan"]) == {"kept"}
+    write_draft(key, Intent(cells={1: {"query": 50}}), seen="")
+    app = open_page("importance", analysis=key, layer="3", component="value")
+    assert not app.exception and not app.error
+    assert "The plan under edit cannot be carried out" in words(app) and "stay" not in words(app)
+    assert set(app.dataframe[0].value["plan"]) == {"–"}
 
 
 def test_a_cell_near_zero_has_a_banner_that_names_it(tiny_analysis: Any, cache: Path) -> None:

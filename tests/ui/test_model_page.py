@@ -11,7 +11,7 @@ from pages_app import adopt, open_page, words
 from obce_core import compress
 from obce_core.jobs import create_run
 from obce_core.latency import measure_latency
-from obce_core.plan import make_plan, resolve
+from obce_core.plan import Intent, make_plan, resolve
 from obce_core.plan.drafts import read_draft, write_draft
 
 
@@ -65,6 +65,20 @@ def test_another_plan_under_edit_leaves_the_chosen_model_and_says_so(key: str, b
     assert "This model is not of the plan under edit." in shown
     shown = words(open_page("model", analysis=key))
     assert "not of the plan under edit" not in shown and "Other models" in shown
+
+
+def test_a_plan_that_cannot_be_carried_out_hides_no_built_model(key: str, built: Any) -> None:
+    write_draft(key, Intent(cells={1: {"query": 50}}), seen=read_draft(key).stamp)
+    app = open_page("model", analysis=key)
+    shown = words(app)
+    assert not app.exception and "every text gives the same value" in shown and "cannot be carried out as it stands" in shown
+    assert "Other models" in shown and app.dataframe[-1].value["folder"].tolist() == [built.folder.name]
+    assert "Edit the plan" in [link.proto.label for link in app.get("page_link")]
+    assert not [button for button in app.button if button.label == "Build"]
+    app = open_page("model", analysis=key, model=built.folder.name)
+    shown = words(app)
+    assert not app.exception and "every text gives the same value" in shown
+    assert f"cosine of <b>{built.fidelity.pooled:.3f}</b>" in shown and str(built.folder) in shown
 
 
 def test_a_damaged_model_is_a_line(key: str, built: Any) -> None:

@@ -12,6 +12,7 @@ from pages_app import adopt, open_page, words
 from streamlit.testing.v1 import AppTest
 
 from obce_core.compression.result import Fidelity
+from obce_core.errors import PlanError
 from obce_core.plan import Hand, Intent, intent_document, make_plan, parse_intent
 from obce_core.plan.drafts import read_draft, write_draft
 from obce_core.plan.versions import list_versions, save_version
@@ -237,6 +238,31 @@ def test_a_draft_that_cannot_be_carried_out_says_so_and_counts_nothing(key: str,
 def test_the_paper_stands_beside_every_number(key: str, asked: list[Any]) -> None:
     shown = words(opened(key))
     assert shown.count("◇") >= 8 and "carried to 4 layers" in shown
+
+
+def test_a_paper_that_cannot_be_carried_out_leaves_the_page(key: str, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any) -> Any:
+        raise PlanError("No such table.")
+
+    monkeypatch.setattr("pages._ui.cached.preset", never)
+    app = opened(key)
+    app.button(key="all-50").click().run()
+    shown = words(app)
+    assert not app.exception and not app.error
+    assert "The paper&#x27;s plan cannot be carried out here: No such table." in shown and shown.count("◇ –") == 7
+    assert "neurons cut" in shown and "Cuts <b>" in shown and "Cheapest next cuts" in shown
+    write_draft(key, Intent(cells={1: {"query": 50}}), seen=read_draft(key).stamp)
+    shown = words(opened(key))
+    assert shown.count("◇ –") == 7 and shown.count('<div class="value">– <small>') == 7 and "Cheapest next cuts" in shown
+
+
+def test_the_link_of_query_and_key_is_in_the_address_when_it_is_off(key: str, asked: list[Any]) -> None:
+    app = opened(key)
+    assert "link_qk" not in app.query_params
+    app.toggle(key="link").set_value(False).run()
+    assert app.query_params["link_qk"] in ("0", ["0"])
+    again = open_page("plan", analysis=key, link_qk="0")
+    assert not again.exception and again.toggle(key="link").value is False
 
 
 def test_previews_on_disk_need_no_worker(key: str, asked: list[Any], tiny_analysis: Any) -> None:
