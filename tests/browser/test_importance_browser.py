@@ -104,7 +104,7 @@ def test_a_cell_leads_to_its_neurons_and_a_neuron_to_its_page(served: tuple[str,
     page.keyboard.press("Enter")
     neuron = told.split()[1]
     expect(page.get_by_role("heading", name=f"Layer 4 · Value · neuron {neuron}")).to_be_visible()
-    assert f"neuron={neuron}" in page.url
+    page.wait_for_url(re.compile(f"neuron={neuron}(&|$)"))
     assert page.faults == []
 
 
