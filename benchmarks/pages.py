@@ -7,23 +7,20 @@ page (of text, figures and components; a canvas counts by what it tells beside i
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import re
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.models import LARGE, many_texts, save_bert
 from benchmarks.timing import at_least, at_most, below, note
-from tests.browsers import FLAGS, find_browser, missing
+from tests.browsers import missing
+from tests.browsing import IDLE, chromium, serve
 
 COMPONENTS = ("query", "key", "value", "intermediate")
 VIEWERS = 10
@@ -70,32 +67,6 @@ MARK = """
 })()
 """
 """Marks when the cell map is there, in milliseconds since the page was asked for."""
-
-IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-
-
-@contextlib.contextmanager
-def server(command: list[str], cache: Path) -> Iterator[str]:
-    """Run a streamlit server on a free port of this machine for the length of the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [part.replace("PORT", str(port)) for part in command], env={**os.environ, "OBCE_CACHE": str(cache)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
-                    break
-            except OSError:
-                time.sleep(0.2)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def settled(page: Any, act: Callable[[], Any], *, until: str = "() => true", quiet: float = 350) -> float:
@@ -309,20 +280,16 @@ def main() -> None:
     chosen = parser.parse_args()
     if missing():
         raise SystemExit(missing())
-    from playwright.sync_api import sync_playwright
-
     wanted = set(chosen.only or ("home", "pages", "cells", "neurons", "frames", "edits", "messages", "viewers"))
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
         cache = Path(name)
         made = prepare(cache, chosen.large)
         (cache / "line.py").write_text("import streamlit as st\nst.text('one line')\n")
         flags = ["--server.port", "PORT", "--server.headless", "true", "--browser.gatherUsageStats", "false"]
-        ours = [sys.executable, "-m", "obce_core.cli", "app", "--port", "PORT"]
         with (
-            server(ours, cache) as address,
-            server([sys.executable, "-m", "streamlit", "run", str(cache / "line.py"), *flags], cache) as line,
+            serve(cache) as address,
+            serve(cache, [sys.executable, "-m", "streamlit", "run", str(cache / "line.py"), *flags]) as line,
         ):
-            browser = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
             if "home" in wanted:
                 home(browser, address, line, chosen.rounds)
             if "pages" in wanted:
@@ -342,7 +309,6 @@ def main() -> None:
                 messages(browser, address, made["many"])
             if "viewers" in wanted:
                 viewers(browser, address, chosen.seconds)
-            browser.close()
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import IDLE, server
-from tests.browsers import FLAGS, find_browser, missing
+from tests.browsers import missing
+from tests.browsing import chromium, serve, settle
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -63,13 +62,10 @@ def main() -> None:
     chosen = parser.parse_args()
     if missing():
         raise SystemExit(missing())
-    from playwright.sync_api import sync_playwright
-
     chosen.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
         made = prepare(Path(name))
-        with server([sys.executable, "-m", "obce_core.cli", "app", "--port", "PORT"], Path(name)) as address:
-            browser = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        with serve(Path(name)) as address:
             for mode in ("light", "dark"):
                 context = browser.new_context(viewport={"width": chosen.width, "height": chosen.height}, color_scheme=mode)
                 page = context.new_page()
@@ -77,7 +73,7 @@ def main() -> None:
                     if mode == "dark" and title not in DARK:
                         continue
                     page.goto(f"{address}/{PAGES[title].format(**made)}")
-                    page.locator(IDLE).wait_for(timeout=60_000)
+                    settle(page)
                     page.wait_for_timeout(SETTLE)
                     page.wait_for_function(ARRIVED, timeout=MEASURED)
                     page.wait_for_timeout(1000)
@@ -85,7 +81,6 @@ def main() -> None:
                     page.screenshot(path=path)
                     print(path)
                 context.close()
-            browser.close()
 
 
 if __name__ == "__main__":

@@ -9,25 +9,25 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.browsers import FLAGS, find_browser
 
-ROOT = Path(__file__).resolve().parents[1]
+OURS = (sys.executable, "-m", "obce_core.cli", "app", "--port", "PORT")
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 @contextlib.contextmanager
-def serve(cache: Path) -> Iterator[str]:
-    """Start the dashboard as `obce app` does, on a free port; yields its address."""
+def serve(cache: Path, command: Sequence[str] = OURS) -> Iterator[str]:
+    """Start the dashboard as `obce app` does (or another server), on a free PORT; yields its address."""
     cache.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "obce_core.cli", "app", "--port", str(port)],
+        [part.replace("PORT", str(port)) for part in command],
         cwd=cache.parent,
         env={**os.environ, "OBCE_CACHE": str(cache)},
         stdout=subprocess.DEVNULL,

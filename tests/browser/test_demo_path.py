@@ -12,22 +12,13 @@ from typing import Any
 
 import pytest
 
-from tests.browsers import missing
-from tests.browsing import chromium, serve, settle, watch
-
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing())]
+from tests.browsing import serve, settle, watch
 
 
 @pytest.fixture
 def server(cache: Path, needs_demo: None) -> Iterator[str]:
     with serve(cache) as address:
         yield address
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 def test_the_demo_goes_from_home_to_a_model_that_loads(server: str, browser: Any, tmp_path: Path) -> None:
@@ -84,6 +75,7 @@ def test_the_demo_goes_from_home_to_a_model_that_loads(server: str, browser: Any
     archive = tmp_path / "model.zip"
     download.value.save_as(archive)
     assert faults == []
+    page.context.close()
 
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(tmp_path / "unpacked")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -16,25 +15,11 @@ from obce_core.figures.dots import dot_colours
 from obce_core.figures.film import film_data, film_html, film_pair
 from obce_core.topology import barcode, bottleneck, line_merges
 
-pytestmark = pytest.mark.browser
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NASTY = "<b>bold</b> <script>document.title = 'run'</script>"
 HEBREW = "שלום עולם (1234)"
 VALUES = np.concatenate([np.random.default_rng(0).normal(-0.017, 0.003, 38), [-0.004, 0.0137]]).astype(np.float32)
 TEXTS = [f"text {i}" for i in range(38)] + [NASTY, HEBREW]
 FILM = film_data(VALUES, TEXTS, title="test")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: none of chromium, chromium-browser, google-chrome is on the path")
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install playwright")
-    with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield running
-        running.close()
 
 
 @pytest.fixture

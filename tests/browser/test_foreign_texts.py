@@ -8,10 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browsers import missing
-from tests.browsing import chromium, serve, settle, watch
-
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing())]
+from tests.browsing import serve, settle, watch
 
 EVIL = (
     "<b>fat</b> cake",
@@ -52,12 +49,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
 def server(made: tuple[Path, str, str]) -> Iterator[str]:
     with serve(made[0]) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.mark.parametrize("path", ["", "analysis", "importance", "neuron", "plan", "learn"])

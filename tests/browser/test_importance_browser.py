@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +11,7 @@ from typing import Any
 import pytest
 from tiny import sample
 
-from tests.browsers import FLAGS, find_browser, missing
-
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing())]
+from tests.browsing import serve, settle, watch
 
 
 @pytest.fixture(scope="module")
@@ -32,47 +24,20 @@ def served(tiny_analysis: Any, tiny_folder: Path, tmp_path_factory: pytest.TempP
     for source in (tiny_analysis, other):
         shutil.copytree(source.folder, home / "cache" / "analyses" / source.id)
     (home / "cache" / "analyses" / other.id / "name.json").write_text('{"name": "<b>x</b><script>window.hurt = 1</script>"}')
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "obce_core.cli", "app", "--port", str(port)],
-        cwd=home, env={**os.environ, "OBCE_CACHE": str(home / "cache")}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    until = time.monotonic() + 60
-    try:
-        while True:
-            try:
-                with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
-                    break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < until, "the server did not answer"
-                time.sleep(0.2)
+    with serve(home / "cache") as address:
         yield address, tiny_analysis.id, other.id
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture
-def page() -> Iterator[Any]:
-    from playwright.sync_api import expect, sync_playwright
+def page(browser: Any) -> Iterator[Any]:
+    from playwright.sync_api import expect
 
     expect.set_options(timeout=20_000)  # five seconds are short on a busy machine
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
-        page = chromium.new_context(viewport={"width": 1280, "height": 1100}).new_page()
-        page.set_default_timeout(40_000)
-        page.faults = []
-        page.on("pageerror", lambda error: page.faults.append(str(error)))
-        yield page
-        chromium.close()
-
-
-def settle(page: Any) -> None:
-    """Wait until the page's script has ended, so that what is clicked is what stays."""
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    opened = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
+    opened.set_default_timeout(40_000)
+    opened.faults = watch(opened)
+    yield opened
+    opened.context.close()
 
 
 def test_a_cell_leads_to_its_neurons_and_a_neuron_to_its_page(served: tuple[str, str, str], page: Any) -> None:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,9 +12,7 @@ import pytest
 
 from obce_core.lessons import rips
 from obce_core.lessons.scene import read_points, read_scene
-from tests.browsers import FLAGS, find_browser, missing
-
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing())]
+from tests.browsing import serve
 
 # Five points; a square of side 2 (a loop from radius 1 to 1.414) and one far away.
 SQUARE = "2_2~4_2~4_4~2_4~9_7"
@@ -28,48 +20,8 @@ SQUARE = "2_2~4_2~4_4~2_4~9_7"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start the dashboard as `obce app` does, on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    home: Path = tmp_path_factory.mktemp("learn")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "obce_core.cli", "app", "--port", str(port)],
-        cwd=home,
-        env={**os.environ, "OBCE_CACHE": str(home / "cache")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{address}/_stcore/health", process)
+    with serve(tmp_path_factory.mktemp("learn") / "cache") as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        assert process.poll() is None, "the server ended at once"
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError("the server did not answer in 60 s")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +15,8 @@ from tiny import sample
 from obce_core.analysis import Analysis
 from obce_core.pipeline import analyze
 from obce_core.texts import Texts
-from tests.browsers import FLAGS, find_browser, missing
+from tests.browsing import serve
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing())]
 EVIL = "<b>bold</b> <script>window.__pwn = 1</script> <img src=http://example.org/x.png onerror=window.__pwn=1>"
 LONG = "wide " * 2000
 HEBREW = "שלום עולם (1234)"
@@ -51,40 +44,8 @@ def found(home: Path, tiny_folder: Path) -> Analysis:
 
 @pytest.fixture(scope="module")
 def server(home: Path, found: Analysis) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "obce_core.cli", "app", "--port", str(port)],
-        cwd=home,
-        env={**os.environ, "OBCE_CACHE": str(home / "cache")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address, until = f"http://127.0.0.1:{port}", time.monotonic() + 60
-    try:
-        while True:
-            assert process.poll() is None and time.monotonic() < until, "the server did not start"
-            try:
-                with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
-                    if answer.status == 200:
-                        break
-            except OSError:
-                time.sleep(0.2)
+    with serve(home / "cache") as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -9,15 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.browsers import missing
-from tests.browsing import chromium, serve, settle, watch
-
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing())]
+from tests.browsing import serve, settle, watch
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str]]:
-    """Serve the analysis of a random model and open a browser; yields both."""
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the analysis of a random model; yields the address of its plan."""
     from tiny import sample, save_tiny
 
     from obce_core.pipeline import analyze
@@ -27,13 +24,12 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str]
     (home / "cache" / "analyses").mkdir(parents=True)
     assert analysis.folder is not None
     analysis.folder.rename(home / "cache" / "analyses" / analysis.id)
-    with serve(home / "cache") as address, chromium() as browser:
-        yield browser, f"{address}/plan?analysis={analysis.id}"
+    with serve(home / "cache") as served:
+        yield f"{served}/plan?analysis={analysis.id}"
 
 
 @pytest.fixture
-def page(opened: tuple[Any, str]) -> Iterator[Any]:
-    browser, address = opened
+def page(browser: Any, address: str) -> Iterator[Any]:
     found = browser.new_context(viewport={"width": 1280, "height": 1300}).new_page()
     found.set_default_timeout(60_000)
     faults = watch(found)
