@@ -11,8 +11,9 @@ import streamlit as st
 from obce_core import settings
 from obce_core.errors import ObceError
 from obce_core.figures.numbers import count
+from obce_core.tasks import TASKS
 from obce_core.texts import Texts
-from obce_core.texts.glue import TASKS, task_files
+from obce_core.texts.glue_rows import task_files
 from obce_core.texts.uploads import store_upload
 from pages._ui import cached, frame, guards
 from pages._ui.forms import given, select, values
