@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from obce_core.errors import BadInput, Cancelled, PathError
-from obce_core.jobs.checkpoints import Checkpoint, checkpoint_faults, commit, committed, newest, sweep_stale
+from obce_core.checkpoints import Checkpoint, checkpoint_faults, commit, committed, newest, sweep_stale
 from obce_core.settings import project_root
 
 FILES = ("model.bin", "optimizer.bin", "scheduler.json", "rng/python.json", "trainer.json")
@@ -137,7 +137,7 @@ def test_numbers_that_mean_nothing_are_refused(step: int, keep: int, home: Path)
 WRITER = """
 import sys
 from pathlib import Path
-from obce_core.jobs.checkpoints import commit
+from obce_core.checkpoints import commit
 step = 0
 while True:
     step += 1
