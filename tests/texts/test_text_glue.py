@@ -167,7 +167,7 @@ def test_the_hub_is_read_where_no_folder_is_named(monkeypatch: pytest.MonkeyPatc
         ("rte", 0, "entailment"),
         ("sst2", 1, "1"),
         ("stsb", 3.8, "3.800"),
-        ("mnli", -1, "-1"),
+        ("mnli", -1, ""),
     ],
 )
 def test_labels_of_the_hub_are_written_as_in_the_files(task: str, label: float, written: str) -> None:
