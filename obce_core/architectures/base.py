@@ -77,6 +77,8 @@ class Family(ABC):
     """Path of the embeddings."""
     pooler: str = "pooler"
     """Path of the pooler, where the base model has one."""
+    classifier: str
+    """Name of the architecture that classifies whole texts, or scores them."""
     fields: tuple[Field, ...]
     """The allow-list of config.json; everything else there is ignored."""
 

@@ -36,6 +36,7 @@ class Bert(Family):
     title = "BERT"
     root = "bert"
     layers = "encoder.layer"
+    classifier = "BertForSequenceClassification"
     fields = (
         Field(name="vocab_size", kind=int, low=8, high=2_000_000),
         Field(name="hidden_size", kind=int, low=8, high=4096),

@@ -114,9 +114,18 @@ def stock_state(report: ModelReport) -> dict[str, torch.Tensor]:
 
 
 def build(
-    cls: type, config: PretrainedConfig, report: ModelReport, state: dict[str, torch.Tensor], *, dtype: torch.dtype = torch.float32
+    cls: type,
+    config: PretrainedConfig,
+    report: ModelReport,
+    state: dict[str, torch.Tensor],
+    *,
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
 ) -> PreTrainedModel:
-    """Build a model in `dtype` without random work and fill it; a pooler or head may be absent in the file, an encoder not."""
+    """Build a model in `dtype` and fill it; a pooler or head may be absent in the file, an encoder not.
+
+    What is absent is drawn from `seed`.
+    """
     with no_init_weights():
         model = cls(config).to(dtype)
     root = report.family.root
@@ -133,7 +142,7 @@ def build(
     absent = [name for name in own if name not in fill]
     model.load_state_dict(fill, strict=False, assign=True)
     model.tie_weights()
-    _start_absent(model, absent, config)
+    _start_absent(model, absent, config, seed)
     return model
 
 
@@ -141,10 +150,10 @@ def _own_name(name: str, prefix: str, own: dict[str, Any]) -> str:
     return prefix + name if prefix + name in own else name
 
 
-def _start_absent(model: PreTrainedModel, absent: list[str], config: PretrainedConfig) -> None:
+def _start_absent(model: PreTrainedModel, absent: list[str], config: PretrainedConfig, seed: int) -> None:
     """Give a head or pooler that the file lacks the usual random start (seeded), never leftover memory."""
     tied = set(model.all_tied_weights_keys) if hasattr(model, "all_tied_weights_keys") else set()
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     parameters = dict(model.named_parameters())
     norms = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, torch.nn.LayerNorm)}
     with torch.no_grad():

@@ -1,0 +1,128 @@
+"""What came out of fine-tuning one model on one task with one seed: read from its folder, without torch.
+
+| file | holds |
+|---|---|
+| `unit.json` | what was asked: model, cut, task, data, recipe, seed |
+| `result.json` | scores by split, sizes, speed, notes |
+| `curve.json` | loss and scores over the steps |
+| `predictions.<split>.parquet` | label, prediction and outputs of every example, in the split's order |
+| `model/` | the fine-tuned model, when it was to be kept |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from obce_core import settings
+from obce_core.errors import BadInput, shorten
+from obce_core.store import check_name, is_complete, read_json
+from obce_core.tasks import TASKS, Task
+
+FORMAT = "obce-evaluation/1"
+UNIT, RESULT, CURVE, MODEL = "unit.json", "result.json", "curve.json", "model"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """One evaluation.
+
+    `unit` and `result` are the plain data of the two files. Scores are shares (0.84, not 84 %), of the split that they stand
+    under; none is of a test split, whose labels are not public.
+    """
+
+    folder: Path
+    unit: Mapping[str, Any]
+    result: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def label(self) -> str:
+        """What people call the evaluated model, such as "P50 by r_f"."""
+        return str(self.unit["label"])
+
+    @property
+    def task(self) -> Task:
+        return TASKS[self.unit["task"]]
+
+    @property
+    def seed(self) -> int:
+        return int(self.unit["seed"])
+
+    @property
+    def tier(self) -> str:
+        return str(self.unit["tier"])
+
+    @property
+    def scores(self) -> Mapping[str, Mapping[str, float]]:
+        """Scores by split and metric."""
+        found: Mapping[str, Mapping[str, float]] = self.result["scores"]
+        return found
+
+    @property
+    def score(self) -> float:
+        """The task's first metric on its first validation split."""
+        return float(self.scores[self.task.validation[0]][self.task.metric])
+
+    @property
+    def curve(self) -> list[dict[str, Any]]:
+        """Rows of the curve: step, epoch, and loss or scores."""
+        found: list[dict[str, Any]] = read_json(self.folder / CURVE)
+        return found
+
+    def predictions(self, split: str) -> dict[str, np.ndarray]:
+        """Read `label` (NaN in a test split), `prediction`, each float64 of shape (examples,), and `logits` (examples, classes).
+
+        Raises:
+            BadInput: this split was not predicted.
+        """
+        import pyarrow.parquet as parquet
+
+        path = self.folder / f"predictions.{split}.parquet"
+        if split not in self.task.files or not path.is_file():
+            raise BadInput(f"Evaluation {self.id} has no predictions of {shorten(split)!r}.")
+        table = parquet.read_table(path)
+        found = {name: table[name].to_numpy().astype(np.float64) for name in ("label", "prediction")}
+        outputs = [table[name].to_numpy() for name in table.column_names if name.startswith("output_")]
+        return {**found, "logits": np.stack(outputs, axis=1)}
+
+
+def evaluations_home() -> Path:
+    """Return where evaluations lie."""
+    return settings.cache_dir() / "evaluations"
+
+
+def read_evaluation(where: str | Path) -> Evaluation:
+    """Read an evaluation by its folder or id, or raise BadInput."""
+    folder = Path(where)
+    if not (folder / UNIT).is_file():
+        folder = evaluations_home() / check_name(str(where)) if "/" not in str(where) else folder
+    try:
+        unit, result = read_json(folder / UNIT), read_json(folder / RESULT)
+        if unit["format"] != FORMAT:
+            raise BadInput(f"{folder}: format is {shorten(unit['format'])!r}; this version reads {FORMAT}.")
+        found = Evaluation(folder=folder, unit=unit, result=result)
+        _ = (found.label, found.task, found.seed, found.score)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(f"There is no evaluation at {shorten(where, 200)}.", hint="obce runs list shows what was started.") from None
+    return found
+
+
+def list_evaluations() -> list[Evaluation]:
+    """List the complete evaluations of the cache, the newest first; unreadable ones are left out."""
+    home = evaluations_home()
+    folders = [path for path in home.iterdir() if path.name[0] != "." and is_complete(path)] if home.is_dir() else []
+    found = []
+    for folder in sorted(folders, key=lambda path: -path.stat().st_mtime):
+        try:
+            found.append(read_evaluation(folder))
+        except BadInput:
+            continue
+    return found

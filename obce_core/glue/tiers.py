@@ -1,0 +1,84 @@
+"""How a model is fine-tuned: a recipe of plain numbers, and the three tiers, fixed here and never by time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from obce_core.errors import BadInput, UnknownName
+
+
+def _whole(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise BadInput(f"{name} is {value}; expected a whole number from {low:,} to {high:,}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a fine-tuning depends on beside model, task and seed.
+
+    `epochs` over at most `examples` seeded training examples (None: all), at most `steps` optimizer steps (None: no limit). AdamW
+    without weight decay at `learning_rate`, linear decay after a warm-up of that share of all steps. `batch_size` examples a step,
+    over all devices and `accumulation` parts together; texts cut at `max_length` tokens. `patience` ends the training after so many
+    epochs without a better score (0: never). `keep` is which epoch's metric counts: `last`, or `best` on the validation split,
+    which makes the number an optimistic one.
+    """
+
+    epochs: int = 40
+    examples: int | None = None
+    steps: int | None = None
+    batch_size: int = 32
+    accumulation: int = 1
+    max_length: int = 128
+    learning_rate: float = 2e-5
+    warmup: float = 0.1
+    patience: int = 0
+    keep: str = "last"
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("epochs", 0, 10_000),
+            ("batch_size", 1, 65_536),
+            ("accumulation", 1, 65_536),
+            ("max_length", 3, 65_536),
+            ("patience", 0, 10_000),
+        ):
+            _whole(name, getattr(self, name), low, high)
+        for name in ("examples", "steps"):
+            if getattr(self, name) is not None:
+                _whole(name, getattr(self, name), 1, 10**9)
+        for name, value, top in (("learning_rate", self.learning_rate, 1.0), ("warmup", self.warmup, 1.0)):
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < top:
+                raise BadInput(f"{name} is {value}; expected a number from 0 to below {top:g}.")
+        if self.keep not in ("last", "best"):
+            raise UnknownName("epoch to keep", self.keep, ("last", "best"))
+        if self.batch_size % self.accumulation:
+            raise BadInput(f"A batch of {self.batch_size} cannot be accumulated in {self.accumulation} equal parts.")
+
+    def plain(self) -> dict[str, Any]:
+        """Return the recipe as plain data."""
+        return asdict(self)
+
+
+TIERS: dict[str, Recipe] = {
+    "smoke": Recipe(epochs=40, examples=256, steps=20),
+    "quick": Recipe(epochs=3, examples=2_000),
+    "paper": Recipe(),
+}
+TIER_WORDS = {
+    "smoke": "20 steps on 256 seeded examples: shows that everything runs, says nothing of quality",
+    "quick": "3 epochs on at most 2,000 seeded training examples",
+    "paper": "all training examples, 40 epochs, as in the paper",
+}
+
+
+def recipe_of(tier: str, **changes: Any) -> Recipe:
+    """Return a tier's recipe with some numbers changed; None leaves a number as it is. Raises UnknownName, BadInput."""
+    if tier not in TIERS:
+        raise UnknownName("tier", tier, TIERS)
+    return replace(TIERS[tier], **{name: value for name, value in changes.items() if value is not None})
+
+
+def tier_name(recipe: Recipe) -> str:
+    """Name the tier that a recipe is, or `own` when its numbers are none's."""
+    return next((name for name, tier in TIERS.items() if tier == recipe), "own")

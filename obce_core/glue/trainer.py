@@ -1,0 +1,141 @@
+"""transformers' Trainer with checkpoints that are whole or not there, an order that a resume repeats, and an open ear for a
+cancellation."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainerCallback
+from transformers.trainer_callback import PrinterCallback
+
+from obce_core import checkpoints
+from obce_core.errors import Cancelled
+from obce_core.glue.batches import ByLength
+
+Guard = Callable[[], None]
+BEST = "best.safetensors"
+
+
+@dataclass(kw_only=True)
+class Saving:
+    """Where checkpoints go (None: nowhere), every how many steps, for which attempt; `guard` raises when it is a stale one.
+
+    `extra` fills a checkpoint's folder with more files.
+    """
+
+    home: Path | None = None
+    every: int = 500
+    attempt: int = 1
+    guard: Guard = lambda: None
+    extra: Callable[[Path], None] = field(default=lambda folder: None)
+
+    @property
+    def scratch(self) -> Path:
+        assert self.home is not None
+        return self.home / f"saving.tmp-{self.attempt}"
+
+
+class WholeTrainer(Trainer):
+    """A Trainer that saves through `checkpoints.commit` and takes its examples by length."""
+
+    def __init__(self, *args: Any, saving: Saving, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.saving = saving
+        self.remove_callback(PrinterCallback)
+
+    def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> ByLength:
+        rows: Any = train_dataset if train_dataset is not None else self.train_dataset
+        seed = self.args.data_seed if self.args.data_seed is not None else self.args.seed
+        return ByLength(rows.lengths, self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size, seed)
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self.saving.scratch) if self.saving.home is not None else super()._get_output_dir(trial)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        saving, home = self.saving, self.saving.home
+        if home is None:
+            return
+        # Every process of a distributed run writes its part aside; the first one commits them together.
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
+        made = saving.scratch / f"checkpoint-{self.state.global_step}"
+        if self.args.should_save:
+
+            def move(stage: Path) -> None:
+                saving.extra(made)
+                for path in made.iterdir():
+                    if path.name != "training_args.bin":  # a pickle that nobody reads
+                        shutil.move(path, stage / path.name)
+
+            checkpoints.commit(home, self.state.global_step, move, attempt=saving.attempt, guard=saving.guard)
+            shutil.rmtree(saving.scratch, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+
+
+class Watch(TrainerCallback):
+    """Counts time and steps, saves when it is due, evaluates at the end of an epoch, and stops when it is asked to.
+
+    `evaluate(epoch)` is called at the end of each epoch and says whether training ends early.
+    """
+
+    def __init__(
+        self,
+        saving: Saving,
+        *,
+        evaluate: Callable[[float], bool],
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+        agree: Callable[[bool], bool],
+        steps_an_epoch: int,
+    ) -> None:
+        self.saving, self.evaluate, self.progress, self.cancelled, self.agree = saving, evaluate, progress, cancelled, agree
+        self.steps_an_epoch = steps_an_epoch
+        self.seconds, self.steps, self.stopped = 0.0, 0, False
+        self._began = 0.0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._began = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.seconds += time.perf_counter() - self._began
+        self.steps += 1
+        self.progress(state.global_step, state.max_steps)
+        if self.agree(self.cancelled()):
+            self.stopped = True
+            control.should_save = control.should_training_stop = True
+        elif state.global_step % self.saving.every == 0 and state.global_step % self.steps_an_epoch and state.global_step < state.max_steps:
+            control.should_save = True
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.stopped:
+            return
+        if self.evaluate(state.epoch):
+            control.should_training_stop = True
+        elif state.global_step < state.max_steps:
+            control.should_save = True  # after the evaluation, so that a resume goes on behind it
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.agree(self.cancelled()):
+            raise Cancelled("The fine-tuning was cancelled during an evaluation; it goes on from its last checkpoint.")
+
+
+@contextmanager
+def same_draws() -> Iterator[None]:
+    """Leave every random generator as it was found: what is only looked at must not change what is learned next."""
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)

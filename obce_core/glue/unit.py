@@ -1,0 +1,144 @@
+"""The unit of evaluation: one model, cut or not, on one task with one seed. Named by the digest of everything that decides its
+result, so the same question is never computed twice, by whoever it is asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from obce_core.analysis import read_analysis
+from obce_core.errors import BadInput, UnknownName
+from obce_core.glue.evaluation import FORMAT
+from obce_core.glue.examples import Examples, read_examples
+from obce_core.glue.tiers import Recipe, tier_name
+from obce_core.models import ModelReport, check_model
+from obce_core.plan.document import from_document, parse_intent
+from obce_core.plan.fact import Fact, read_fact
+from obce_core.store import digest
+from obce_core.tasks import task_of
+
+ORDERS = ("cut-first", "finetune-first")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """What is evaluated: a model as it lies there, or with a plan carried out.
+
+    `plan` is a plan's document, with the analysis that it was made on. `order` says what comes first: the cut, then
+    fine-tuning (the paper), or fine-tuning, then the same intent carried out on the fine-tuned model, without more training.
+    """
+
+    label: str
+    model: str
+    plan: Mapping[str, Any] | None = None
+    order: str = "cut-first"
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise UnknownName("order", self.order, ORDERS)
+        if self.order == "finetune-first" and self.plan is None:
+            raise BadInput("finetune-first needs a plan to carry out after the training.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One evaluation to be made. `tests` adds the predictions of the test splits, where their files are at hand."""
+
+    variant: Variant
+    task: str
+    seed: int
+    recipe: Recipe
+    tests: bool = False
+
+    def plain(self) -> dict[str, Any]:
+        """Return the unit as plain data, for a job's options."""
+        return {**asdict(self), "variant": asdict(self.variant)}
+
+
+def read_unit(data: Mapping[str, Any]) -> Unit:
+    """Read a unit from plain data (see `Unit.plain`)."""
+    try:
+        variant, recipe = Variant(**data["variant"]), Recipe(**data["recipe"])
+        return Unit(variant=variant, task=task_of(data["task"]).name, seed=int(data["seed"]), recipe=recipe, tests=bool(data.get("tests")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"This is no unit of evaluation: {error}.") from None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prepared:
+    """A unit whose inputs were read and checked."""
+
+    unit: Unit
+    report: ModelReport
+    fact: Fact | None
+    train: Examples | None
+    others: tuple[Examples, ...]
+    document: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The digest of everything that decides the result; the label is not among it."""
+        return digest({name: value for name, value in self.document.items() if name not in ("label", "model_name", "asked")})[:24]
+
+
+def prepare(
+    unit: Unit,
+    *,
+    glue_dir: str | Path | None = None,
+    read: Callable[..., Examples] = read_examples,
+    cache: dict[Any, Examples] | None = None,
+) -> Prepared:
+    """Read and check all that a unit needs, before anything long begins.
+
+    Args:
+        cache: keeps what was read, for the next unit of the same task.
+
+    Raises:
+        ModelError, PlanError, TextsError, Offline: what is missing or does not fit.
+    """
+    task, kept = task_of(unit.task), {} if cache is None else cache
+
+    def part(split: str) -> Examples:
+        key = (task.name, split, str(glue_dir))
+        if key not in kept:
+            kept[key] = read(task.name, split, glue_dir=glue_dir)
+        return kept[key]
+
+    report = check_model(unit.variant.model)
+    fact = None
+    if unit.variant.plan is not None:
+        fact = read_fact(unit.variant.plan, report.shape, "the plan")
+        if fact.weights_sha256 != report.source.weights_sha256:
+            raise BadInput(
+                f"The plan of {unit.variant.label!r} is for the weights {fact.weights_sha256[:12]}…, {report.source.name} has "
+                f"{report.source.weights_sha256[:12]}….",
+                hint="Name the model that the plan was made on.",
+            )
+        from_document(unit.variant.plan, read_analysis(fact.analysis))
+    train = part("train").draw(unit.recipe.examples, unit.seed) if unit.recipe.epochs else None
+    others = [part(split) for split in task.validation] + ([part(split) for split in task.tests] if unit.tests else [])
+    document = {
+        "format": FORMAT,
+        "label": unit.variant.label,
+        "asked": time.time(),
+        "model_name": report.source.name,
+        "model": report.source.weights_sha256,
+        "plan": fact.digest if fact else None,
+        "order": unit.variant.order if fact else None,
+        "intent": digest(unit.variant.plan["intent"]) if unit.variant.plan and unit.variant.order == "finetune-first" else None,
+        "task": task.name,
+        "train": train.digest if train else None,
+        "splits": {examples.split: examples.digest for examples in others},
+        "recipe": unit.recipe.plain(),
+        "tier": tier_name(unit.recipe),
+        "seed": unit.seed,
+    }
+    return Prepared(unit=unit, report=report, fact=fact, train=train, others=tuple(others), document=document)
+
+
+def intent_of(plan: Mapping[str, Any]) -> Any:
+    """Read a plan document's intent."""
+    return parse_intent(plan.get("intent"), "the plan: intent")
