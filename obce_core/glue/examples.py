@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from obce_core.tasks import DATASET, Task, task_of
 from obce_core.texts.glue_rows import Row, find_split, folder_rows, hub_rows
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Examples:
     """One split of a task.
 
@@ -35,7 +36,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.sentences)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The sha256 of task, split, sentences and labels, in order."""
         labels = [None if np.isnan(label) else float(label) for label in self.labels]

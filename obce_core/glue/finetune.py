@@ -233,8 +233,6 @@ def _arguments(recipe: Recipe, seed: int, device: torch.device, home: Path, exam
     probe = TrainingArguments(output_dir=str(home), use_cpu=device.type == "cpu", report_to="none")
     processes = max(1, probe.world_size)
     own = max(1, recipe.batch_size // recipe.accumulation // processes)
-    steps = math.ceil(examples / recipe.batch_size) * recipe.epochs
-    total = min(recipe.steps, steps) if recipe.steps else steps
     return TrainingArguments(
         output_dir=str(home),
         use_cpu=device.type == "cpu",
@@ -245,7 +243,7 @@ def _arguments(recipe: Recipe, seed: int, device: torch.device, home: Path, exam
         max_steps=recipe.steps or -1,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="linear",
-        warmup_steps=math.ceil(recipe.warmup * total),
+        warmup_steps=math.ceil(recipe.warmup * recipe.steps_over(examples)),
         weight_decay=0.0,
         bf16=cuda and torch.cuda.is_bf16_supported(),
         seed=seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -54,6 +55,12 @@ class Recipe:
             raise UnknownName("epoch to keep", self.keep, ("last", "best"))
         if self.batch_size % self.accumulation:
             raise BadInput(f"A batch of {self.batch_size} cannot be accumulated in {self.accumulation} equal parts.")
+
+    def steps_over(self, examples: int) -> int:
+        """Count the optimizer steps over so many training examples."""
+        drawn = min(examples, self.examples or examples)
+        steps = math.ceil(drawn / self.batch_size) * self.epochs
+        return min(self.steps, steps) if self.steps else steps
 
     def plain(self) -> dict[str, Any]:
         """Return the recipe as plain data."""

@@ -83,6 +83,11 @@ class Prepared:
         """The digest of everything that decides the result; the label is not among it."""
         return digest({name: value for name, value in self.document.items() if name not in ("label", "model_name", "asked")})[:24]
 
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the training."""
+        return self.unit.recipe.steps_over(len(self.train) if self.train is not None else 0)
+
 
 def prepare(
     unit: Unit,
