@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from obce_core.errors import BadInput, Cancelled, PathError
 from obce_core.checkpoints import Checkpoint, checkpoint_faults, commit, committed, newest, sweep_stale
+from obce_core.errors import BadInput, Cancelled, PathError
 from obce_core.settings import project_root
 
 FILES = ("model.bin", "optimizer.bin", "scheduler.json", "rng/python.json", "trainer.json")

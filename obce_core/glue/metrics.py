@@ -40,7 +40,7 @@ def _f1(labels: Values, predictions: Values) -> float:
 def _matthews(labels: Values, predictions: Values) -> float:
     from sklearn.metrics import matthews_corrcoef
 
-    return float(matthews_corrcoef(labels, predictions))
+    return 0.0 if _flat(labels, predictions) else float(matthews_corrcoef(labels, predictions))
 
 
 def _pearson(labels: Values, predictions: Values) -> float:

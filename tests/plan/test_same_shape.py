@@ -35,7 +35,7 @@ def slow_choice(query, key, by_query, by_key):
     middle = order[counts["both"] : size - counts["neither"]]
     middle.sort(key=lambda i: (-(rank(by_query, i) - rank(by_key, i)), i))
     alone = middle[: counts["query"]]
-    return {i for i in both} | set(alone), {i for i in both} | (set(middle) - set(alone))
+    return set(both) | set(alone), set(both) | (set(middle) - set(alone))
 
 
 @pytest.mark.parametrize("seed", range(12))

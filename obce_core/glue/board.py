@@ -1,0 +1,163 @@
+"""The leaderboard: evaluations that belong together, task by task, with spread, difference to the original, and size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from obce_core.glue.evaluation import Evaluation
+from obce_core.glue.statistics import RESAMPLES, Difference, Spread, changed, difference, spread
+from obce_core.store import digest
+from obce_core.tasks import TASKS, Task
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cell:
+    """One model on one task: its evaluations by seed, the spread of each score, and the difference to another row's.
+
+    `spreads` and `differences` are by (split, metric); `differences` is empty where the other row has no seed in common. `against` is
+    what they are differences to.
+    """
+
+    evaluations: Mapping[int, Evaluation]
+    spreads: Mapping[tuple[str, str], Spread]
+    differences: Mapping[tuple[str, str], Difference]
+    against: str = ""
+
+    @property
+    def task(self) -> Task:
+        return next(iter(self.evaluations.values())).task
+
+    @property
+    def main(self) -> tuple[str, str]:
+        """The split and metric that stand for the task."""
+        return self.task.validation[0], self.task.metric
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """One model of the board: an original, a cut, or a control, with one recipe.
+
+    `key` names it; `parameters` are stored ones, head included (it may differ by a few from task to task: the largest is told);
+    `share` is what is left of the original's encoder, None where that is not known.
+    """
+
+    key: str
+    label: str
+    model: str
+    plan: str | None
+    order: str | None
+    tier: str
+    recipe: Mapping[str, Any]
+    parameters: int
+    encoder: int
+    share: float | None
+    cells: Mapping[str, Cell]
+
+    @property
+    def original(self) -> bool:
+        return self.plan is None
+
+
+def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> list[Row]:
+    """Group evaluations into rows: same weights, same cut, same order, same recipe; originals first, then as they were made.
+
+    Each cell's difference is to the uncut model of the same weights with the same recipe, data and seeds.
+    """
+    groups: dict[str, list[Evaluation]] = {}
+    for one in sorted(evaluations, key=lambda one: (one.unit["plan"] is not None, one.unit.get("asked", 0.0))):
+        groups.setdefault(_key(one), []).append(one)
+    originals = {_family(members[0]): members for members in groups.values() if members[0].unit["plan"] is None}
+    return [_row(key, members, originals.get(_family(members[0]), []), resamples) for key, members in groups.items()]
+
+
+def compare(ours: Row, other: Row, *, resamples: int = RESAMPLES) -> dict[str, Cell]:
+    """Return the cells of `ours` with differences to another row, on the tasks that both have with a seed in common."""
+    found = {}
+    for name, cell in ours.cells.items():
+        if name in other.cells:
+            made = _cell(list(cell.evaluations.values()), list(other.cells[name].evaluations.values()), resamples)
+            if made.differences:
+                found[name] = made
+    return found
+
+
+def changes(ours: Cell, others: Mapping[int, Evaluation], split: str) -> dict[str, np.ndarray]:
+    """Count, example by example, the seeds in which the answer changed (see `changed`), with `label` and the seeds' answers.
+
+    Returns:
+        `lost`, `won`, `moved`, `label` of shape (examples,); `ours`, `others` of shape (seeds, examples).
+    """
+    seeds = [seed for seed in ours.evaluations if seed in others]
+    mine = [ours.evaluations[seed].predictions(split) for seed in seeds]
+    theirs = [others[seed].predictions(split) for seed in seeds]
+    a, b = (np.stack([one["prediction"] for one in part]) for part in (mine, theirs))
+    label = mine[0]["label"]
+    return {**changed(label, a, b), "label": label, "ours": a, "others": b}
+
+
+def front(rows: Sequence[Row], task: str) -> list[str]:
+    """Name the rows that no other row beats on a task: none has at most as many parameters and a higher mean score.
+
+    Returns:
+        Keys, by rising number of parameters.
+    """
+    points = [(row.parameters, -row.cells[task].spreads[row.cells[task].main].mean, row.key) for row in rows if task in row.cells]
+    found, best = [], np.inf
+    for _, negative, key in sorted(points):
+        if negative < best:
+            found.append(key)
+            best = negative
+    return found
+
+
+def _key(one: Evaluation) -> str:
+    return digest([one.unit["model"], one.unit["plan"], one.unit["order"], one.unit["intent"], one.unit["recipe"]])[:16]
+
+
+def _family(one: Evaluation) -> str:
+    return digest([one.unit["model"], one.unit["recipe"]])
+
+
+def _row(key: str, members: list[Evaluation], originals: list[Evaluation], resamples: int) -> Row:
+    first = members[0]
+    tasks = {name: [one for one in members if one.task.name == name] for name in TASKS}
+    cells = {
+        name: _cell(own, [one for one in originals if one.task.name == name] if first.unit["plan"] is not None else [], resamples)
+        for name, own in tasks.items()
+        if own
+    }
+    whole = first.result.get("original_encoder")
+    return Row(
+        key=key,
+        label=first.label,
+        model=str(first.unit["model_name"]),
+        plan=first.unit["plan"],
+        order=first.unit["order"],
+        tier=first.tier,
+        recipe=first.unit["recipe"],
+        parameters=max(int(one.result["parameters"]) for one in members),
+        encoder=int(first.result["encoder"]),
+        share=first.result["encoder"] / whole if whole else None,
+        cells=cells,
+    )
+
+
+def _cell(own: list[Evaluation], others: list[Evaluation], resamples: int) -> Cell:
+    task = own[0].task
+    mine = {one.seed: one for one in sorted(own, key=lambda one: one.seed)}
+    theirs = {one.seed: one for one in others}
+    spreads, differences = {}, {}
+    for split in task.validation:
+        seeds = [seed for seed in mine if seed in theirs and mine[seed].unit["splits"][split] == theirs[seed].unit["splits"][split]]
+        a = [mine[seed].predictions(split) for seed in seeds]
+        b = [theirs[seed].predictions(split) for seed in seeds]
+        for metric in task.metrics:
+            spreads[split, metric] = spread([one.scores[split][metric] for one in mine.values()])
+            if seeds:
+                stacked = (np.stack([one["prediction"] for one in part]) for part in (a, b))
+                differences[split, metric] = difference(metric, a[0]["label"], *stacked, resamples=resamples)
+    return Cell(evaluations=mine, spreads=spreads, differences=differences, against=others[0].label if others else "")

@@ -1,0 +1,119 @@
+"""The leaderboard as a table for people and papers: plain rows, Markdown, LaTeX, CSV. Scores in per cent."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from obce_core.glue.board import Cell, Row
+from obce_core.glue.metrics import metric_of
+from obce_core.glue.published import TABLE_4
+from obce_core.tasks import TASKS
+
+_LATEX = {"\\": r"\textbackslash{}", **{sign: "\\" + sign for sign in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX |= {"±": r"$\pm$", "−": "$-$", "…": r"\ldots{}"}
+
+
+def head(tasks: Sequence[str]) -> list[str]:
+    """Return the head of the table: a column a task, with its metrics."""
+    columns = []
+    for name in tasks:
+        task = TASKS[name]
+        splits = " m/mm" if len(task.validation) > 1 else ""
+        columns.append(f"{task.title}{splits} ({'/'.join(metric_of(metric).title for metric in task.metrics)})")
+    return ["Model", "Split", "Seeds", "Parameters", "Encoder left", *columns]
+
+
+def lines(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> list[list[str]]:
+    """Return the table's rows as text; with `published` the paper's own rows follow, marked, under their own split.
+
+    A score is the mean over seeds ± the sample standard deviation; behind it the difference to the original with its 95 % interval.
+    """
+    found = []
+    for row in rows:
+        seeds = sorted({seed for cell in row.cells.values() for seed in cell.evaluations})
+        share = f"{row.share:.1%}" if row.share is not None else "not known"
+        cells = [_cell(row.cells[name]) if name in row.cells else "" for name in tasks]
+        found.append([f"{row.label} ({row.tier})", "validation", str(len(seeds)), f"{row.parameters:,}", share, *cells])
+    if published:
+        for told in TABLE_4:
+            scores = [told.scores.get(name, "-") for name in tasks]
+            found.append([f"◇ {told.name}, published", told.split, "", told.size, "", *scores])
+    return found
+
+
+def markdown(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> str:
+    """Write the table in Markdown."""
+    table = [head(tasks), ["---"] * (5 + len(tasks)), *lines(rows, tasks, published=published)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in table) + "\n"
+
+
+def latex(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> str:
+    """Write the table in LaTeX (booktabs)."""
+    body = [" & ".join(map(_escape, line)) + r" \\" for line in lines(rows, tasks, published=published)]
+    top = " & ".join(map(_escape, head(tasks))) + r" \\"
+    return "\n".join(
+        [rf"\begin{{tabular}}{{ll{'r' * (3 + len(tasks))}}}", r"\toprule", top, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", ""]
+    )
+
+
+def table_csv(rows: Sequence[Row]) -> str:
+    """Write every number of the board as CSV, a line a model, task, split and metric; text that a spreadsheet would run is quoted."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = ("mean", "std", "lowest", "highest", "difference", "difference_low", "difference_high", "against")
+    writer.writerow(
+        ["label", "model", "plan", "order", "tier", "parameters", "encoder", "encoder_left", "task", "split", "metric", "seeds", *names]
+    )
+    for row in rows:
+        for name, cell in row.cells.items():
+            for (split, metric), told in cell.spreads.items():
+                other = cell.differences.get((split, metric))
+                gap = [other.mean, other.low, other.high, _safe(cell.against)] if other else ["", "", "", ""]
+                writer.writerow(
+                    [
+                        _safe(row.label),
+                        _safe(row.model),
+                        row.plan or "",
+                        row.order or "",
+                        row.tier,
+                        row.parameters,
+                        row.encoder,
+                        "" if row.share is None else row.share,
+                        name,
+                        split,
+                        metric,
+                        told.seeds,
+                        told.mean,
+                        "" if told.std is None else told.std,
+                        told.low,
+                        told.high,
+                        *gap,
+                    ]
+                )
+    return out.getvalue()
+
+
+def percent(value: float, *, signed: bool = False) -> str:
+    """Write a share in per cent with one decimal and a true minus sign."""
+    return f"{100 * value:{'+' if signed else ''}.1f}".replace("-", "−")
+
+
+def _cell(cell: Cell) -> str:
+    parts = []
+    for place, told in cell.spreads.items():
+        text = percent(told.mean) + (f" ± {percent(told.std)}" if told.std is not None else "")
+        other = cell.differences.get(place)
+        if other is not None:
+            text += f" ({percent(other.mean, signed=True)} [{percent(other.low, signed=True)}, {percent(other.high, signed=True)}])"
+        parts.append(text)
+    return " / ".join(parts)
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(sign, sign) for sign in text)
+
+
+def _safe(text: str) -> str:
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\0") else text
