@@ -47,6 +47,7 @@ def perform(
     attempt: int = 1,
     guard: Guard = lambda: None,
     save_every: int = 500,
+    halvings: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
     heard: Heard = lambda row: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -59,6 +60,7 @@ def perform(
     Args:
         save_model: keep the fine-tuned model in the evaluation's folder.
         attempt, guard, save_every: see `checkpoints.commit`; steps between two checkpoints within an epoch.
+        halvings: compute each batch in 2^halvings more parts, to need less memory; the recipe stays what it is.
         progress: hears (steps done, steps in all); heard: hears the rows of the curve.
 
     Raises:
@@ -73,7 +75,7 @@ def perform(
         task = task_of(prepared.unit.task)
         original: Evaluation | None = None
         if prepared.unit.variant.order == "finetune-first" and prepared.fact is not None:
-            original = _finetuned_original(prepared, device, attempt, guard, save_every, progress, heard, cancelled)
+            original = _finetuned_original(prepared, device, attempt, guard, save_every, halvings, progress, heard, cancelled)
             model, report, told = _cut_afterwards(prepared, original, task, device, cancelled)
         else:
             model, report = _model(prepared, task), prepared.report
@@ -85,7 +87,7 @@ def perform(
             load_tokenizer(report),
             prepared.train if original is None else None,
             prepared.others,
-            prepared.unit.recipe,
+            prepared.unit.recipe.in_parts(halvings),
             prepared.unit.seed,
             device=device,
             saving=saving,
@@ -136,7 +138,15 @@ def _model(prepared: Prepared, task: Task) -> PreTrainedModel:
 
 
 def _finetuned_original(
-    prepared: Prepared, device: str, attempt: int, guard: Guard, save_every: int, progress: Any, heard: Heard, cancelled: Any
+    prepared: Prepared,
+    device: str,
+    attempt: int,
+    guard: Guard,
+    save_every: int,
+    halvings: int,
+    progress: Any,
+    heard: Heard,
+    cancelled: Any,
 ) -> Evaluation:
     """Fine-tune the uncut model of a unit, or read it, and keep it."""
     unit = prepared.unit
@@ -150,7 +160,7 @@ def _finetuned_original(
 
     return perform(
         prepare(whole, read=read), save_model=True, device=device, attempt=attempt, guard=guard, save_every=save_every,
-        progress=progress, heard=heard, cancelled=cancelled,
+        halvings=halvings, progress=progress, heard=heard, cancelled=cancelled,
     )  # fmt: skip
 
 

@@ -62,6 +62,14 @@ class Recipe:
         steps = math.ceil(drawn / self.batch_size) * self.epochs
         return min(self.steps, steps) if self.steps else steps
 
+    def in_parts(self, halvings: int) -> Recipe:
+        """Return the recipe with each batch computed in 2^halvings more parts, as far as it can be divided."""
+        parts = self.accumulation
+        for _ in range(halvings):
+            if self.batch_size % (2 * parts) == 0:
+                parts *= 2
+        return replace(self, accumulation=parts)
+
     def plain(self) -> dict[str, Any]:
         """Return the recipe as plain data."""
         return asdict(self)

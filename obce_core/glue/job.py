@@ -1,0 +1,130 @@
+"""Evaluations as a job: plain options in, ids out; the curve as it grows lies in the run's folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from obce_core.errors import BadInput
+from obce_core.glue.evaluation import read_evaluation
+from obce_core.glue.unit import Unit, read_unit
+from obce_core.store import read_json
+
+CURVE = "curve.jsonl"
+"""In the run's folder: a line an event, with the unit's `label`, `task` and `seed`, `step`, and loss or scores."""
+
+
+def evaluate_units(
+    units: Sequence[Mapping[str, Any]],
+    *,
+    folder: Path,
+    glue_dir: str | None = None,
+    device: str = "auto",
+    save_model: bool = False,
+    save_every: int = 500,
+    attempt: int = 1,
+    halvings: int = 0,
+    guard: Callable[[], None] = lambda: None,
+    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """Make every evaluation that is not there yet.
+
+    Args:
+        units: units as plain data (see `Unit.plain`).
+        folder: the run's, where the curve goes.
+        halvings: how often a step's memory is to be halved: a batch is then computed in that many more parts.
+
+    Returns:
+        `evaluations` (ids, in order), `failed` (in words), `seconds`.
+
+    Raises:
+        BadInput: none of the units could be made.
+    """
+    from obce_core.glue.series import perform_all
+
+    began = time.time()
+    wanted = [read_unit(unit) for unit in units]
+
+    def heard(row: Mapping[str, Any]) -> None:
+        with (folder / CURVE).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+
+    made, failed = perform_all(
+        wanted,
+        glue_dir=glue_dir,
+        device=device,
+        save_model=save_model,
+        save_every=save_every,
+        attempt=attempt,
+        halvings=halvings,
+        guard=guard,
+        progress=progress,
+        heard=heard,
+        cancelled=cancelled,
+    )
+    if not made:
+        raise BadInput("; ".join(failed) or "There is no evaluation to make.")
+    return {"evaluations": [one.id for one in made], "failed": failed, "seconds": time.time() - began}
+
+
+def read_curve(folder: Path) -> list[dict[str, Any]]:
+    """Read the rows of a run's curves, the oldest first; a torn last line is skipped, a row told twice is told once.
+
+    A unit that was begun again after a kill tells the steps since its last checkpoint anew: the later row counts.
+    """
+    found: dict[tuple[str, int, bool], dict[str, Any]] = {}
+    try:
+        lines = (folder / CURVE).read_text("utf-8").splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        try:
+            row = json.loads(line)
+            found[row["unit"], row["step"], "loss" in row] = row
+        except (ValueError, KeyError, TypeError):
+            continue
+    return list(found.values())
+
+
+def memory_of(units: Sequence[Mapping[str, Any]]) -> int | None:
+    """Estimate the bytes that the largest of some units needs: weights, gradients and two moments of AdamW in float32, twice the
+    weights for a checkpoint on its way to disk, and the activations of a batch."""
+    from obce_core.models import check_model
+
+    most = 0
+    for model in {unit["variant"]["model"] for unit in units}:
+        try:
+            report = check_model(model)
+        except BadInput:
+            return None  # the job itself says what is wrong
+        recipe = max((read_unit(unit).recipe for unit in units), key=lambda recipe: recipe.batch_size // recipe.accumulation)
+        shape, tokens = report.shape, recipe.batch_size // recipe.accumulation * recipe.max_length
+        a_token = shape.layers * (14 * shape.hidden + 3 * shape.intermediate) + 2 * shape.layers * shape.heads * recipe.max_length
+        most = max(most, report.memory_bytes + 4 * (5 * report.parameters + tokens * a_token))
+    return most or None
+
+
+def written(run_folder: Path) -> list[str]:
+    """Name the evaluations that a run has left, finished or not: those of its result, else those its curve speaks of."""
+    try:
+        return list(read_json(run_folder / "result.json")["evaluations"])
+    except (OSError, ValueError, KeyError):
+        units = dict.fromkeys(row["unit"] for row in read_curve(run_folder))
+        return [unit for unit in units if _there(unit)]
+
+
+def plain_units(units: Sequence[Unit]) -> list[dict[str, Any]]:
+    """Return units as a job's options."""
+    return [unit.plain() for unit in units]
+
+
+def _there(unit: str) -> bool:
+    try:
+        read_evaluation(unit)
+    except BadInput:
+        return False
+    return True
