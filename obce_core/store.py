@@ -58,7 +58,7 @@ def atomic_write(path: Path, data: bytes | str) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -162,7 +162,7 @@ def _commit(stage: Path, target: Path, *, overwrite: bool, keep_existing: bool) 
         if path.is_file():
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
-    _sync_folder(stage)
+    sync_folder(stage)
     if keep_existing and is_complete(target):
         return
     old: Path | None = None
@@ -182,10 +182,11 @@ def _commit(stage: Path, target: Path, *, overwrite: bool, keep_existing: bool) 
         old.unlink()
     elif old is not None:
         shutil.rmtree(old, ignore_errors=True)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's own entries to the disk: a rename in it lasts from here on."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
