@@ -14,6 +14,7 @@
     │   └── Offline          the network is needed and not there
     ├── NotFinite            NaN or inf where numbers were expected
     ├── Mismatch             two things that must agree do not (planned and built shapes)
+    ├── Superseded           a newer attempt of the same run has begun; the older one may write nothing
     └── Cancelled            somebody asked for the end
 
 A message says what happened and where, what was expected and what was found; ``hint`` says what to do.
@@ -89,6 +90,12 @@ class Mismatch(ObceError):
 
 class Offline(BadInput):
     """The network is needed and cannot be reached (or must not be)."""
+
+
+class Superseded(ObceError):
+    """A newer attempt of the same run has begun; the older one may write nothing."""
+
+    exit_code = 3
 
 
 class Cancelled(ObceError):

@@ -5,13 +5,19 @@
 | `OBCE_CACHE` | home of everything computed | `cache/` of a checkout, else the user's cache folder |
 | `OBCE_OFFLINE` (or `HF_HUB_OFFLINE`) | 1: never ask the network | 0 |
 | `OBCE_GLUE_DIR` | folder with GLUE tasks in the official TSV layout | none |
+| `OBCE_JOBS` | jobs at work at the same time on the processor (each GPU takes one more) | 1 |
+| `OBCE_JOB_MEMORY` | bytes of address space that one job may take (`8G`, `500M`) | no limit |
+| `OBCE_RAY_ADDRESS` (or `RAY_ADDRESS`) | the Ray cluster that jobs are sent to, `http://host:8265` | none |
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
+
+from obce_core.errors import BadInput, shorten
 
 MAX_TEXT_CHARS = 1_000_000
 """A single text may have this many characters."""
@@ -59,3 +65,39 @@ def glue_dir() -> Path | None:
     """Return the local folder of GLUE tasks, if one was named."""
     chosen = os.environ.get("OBCE_GLUE_DIR")
     return Path(chosen).expanduser() if chosen else None
+
+
+def jobs_at_once() -> int:
+    """Return how many jobs may work on the processor at the same time."""
+    chosen = os.environ.get("OBCE_JOBS") or "1"
+    if not (chosen.isascii() and chosen.isdigit() and 1 <= int(chosen) <= 256):
+        raise BadInput(f"OBCE_JOBS is {shorten(chosen)!r}; it must be a number from 1 to 256.")
+    return int(chosen)
+
+
+def job_memory() -> int | None:
+    """Return the bytes of address space that one job may take, or None for no limit."""
+    chosen = os.environ.get("OBCE_JOB_MEMORY")
+    if not chosen:
+        return None
+    found = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)i?B?", chosen.strip(), re.IGNORECASE | re.ASCII)
+    if not found or not int(found.group(1)):
+        raise BadInput(f"OBCE_JOB_MEMORY is {shorten(chosen)!r}; it must be a size, such as 8G.")
+    return int(found.group(1)) * 1024 ** " KMGT".index(found.group(2).upper() or " ")
+
+
+def ray_address() -> str | None:
+    """Return the Ray cluster that jobs are sent to, if one was named."""
+    return os.environ.get("OBCE_RAY_ADDRESS") or os.environ.get("RAY_ADDRESS") or None
+
+
+def carried() -> dict[str, str]:
+    """Return the settings that a job keeps from whoever asked for it, whoever starts it in the end."""
+    return {name: os.environ[name] for name in ("OBCE_OFFLINE", "HF_HUB_OFFLINE", "OBCE_GLUE_DIR") if name in os.environ}
+
+
+def has_ray_token() -> bool:
+    """Say whether a token for a Ray cluster was set, in one of the three places where Ray looks."""
+    return (
+        any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")) or (Path.home() / ".ray" / "auth_token").is_file()
+    )

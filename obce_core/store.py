@@ -45,8 +45,11 @@ def file_sha256(path: Path, cancelled: Callable[[], bool] | None = None) -> str:
     return hasher.hexdigest()
 
 
-def atomic_write(path: Path, data: bytes | str) -> None:
-    """Replace `path` by `data` in one step: a reader sees the old bytes or the new, never a part."""
+def atomic_write(path: Path, data: bytes | str, *, guard: Callable[[], None] | None = None) -> None:
+    """Replace `path` by `data` in one step: a reader sees the old bytes or the new, never a part.
+
+    `guard` is called last before the rename; when it raises, nothing has changed.
+    """
     raw = data.encode("utf-8") if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp-{uuid.uuid4().hex[:12]}")
@@ -55,15 +58,17 @@ def atomic_write(path: Path, data: bytes | str) -> None:
             stream.write(raw)
             stream.flush()
             os.fsync(stream.fileno())
+        if guard is not None:
+            guard()
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, guard: Callable[[], None] | None = None) -> None:
     """Write plain data as readable JSON, atomically; NaN and inf are refused."""
-    atomic_write(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    atomic_write(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", guard=guard)
 
 
 def read_json(path: Path) -> Any:

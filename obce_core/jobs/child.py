@@ -21,5 +21,5 @@ def environment() -> dict[str, str]:
 
 def command(module: str, *arguments: str | Path, nice: int) -> list[str]:
     """Return the command that runs a module of this package, giving way to others by `nice`."""
-    lower = ["nice", "-n", str(nice)] if which("nice") else []
+    lower = ["nice", "-n", str(nice)] if nice and which("nice") else []
     return [*lower, sys.executable, "-m", module, *map(str, arguments)]

@@ -3,12 +3,14 @@
 | file | written | holds |
 |---|---|---|
 | `spec.json` | once, at creation | kind, options, nonce, when |
-| `status.json` | by the worker, atomically | state, reason, pid, times |
-| `progress.jsonl` | by the worker, appended | done, total, what |
-| `log.txt` | by the worker | its output, and the traceback of a failure |
-| `worker.lock` | locked by the worker while it lives | nothing |
+| `status.json` | by whoever has charge of the run, atomically | state, reason, attempt, times |
+| `progress.jsonl` | by the worker, appended | attempt, done, total, what |
+| `log.txt` | by the worker and its keeper | its output, and the traceback of a failure |
+| `worker.lock` | locked by the worker while it lives, touched as a heartbeat | nothing |
+| `checkpoints/` | by the worker | see `checkpoints.py` |
 | `result.json` | by the worker, last but the final state | what came out |
 | `CANCEL` | by anybody | the wish that it ends |
+| `STOPPING` | by the worker | it has heard and is putting its things in order |
 """
 
 from __future__ import annotations
@@ -16,51 +18,26 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
-import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from obce_core import settings
-from obce_core.errors import BadInput, shorten
+from obce_core.errors import BadInput
+from obce_core.jobs.state import FINAL, Progress, Status
 from obce_core.store import read_json, write_json
 
-STATES = ("queued", "running", "done", "failed", "cancelled", "lost")
-FINAL = ("done", "failed", "cancelled", "lost")
-_START_SECONDS = 60.0
-"""A worker that has not taken its lock after this long never will."""
+START_SECONDS = 60.0
+"""Where nobody keeps a queue, a worker that has not taken its lock after this long never will."""
 
-_NONCE = re.compile(r"[a-z0-9-]{6,64}")
+HEARTBEAT = 5.0
+"""Seconds between two touches of the lock's file by a live worker."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Status:
-    """A job's state and the reason for it; times are seconds since the epoch."""
-
-    state: str
-    reason: str = ""
-    started: float | None = None
-    ended: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a job is: `done` of `total`, `what` it counts, how many of it a second, seconds left (None: not known yet)."""
-
-    done: int = 0
-    total: int = 0
-    what: str = ""
-    rate: float | None = None
-    seconds_left: float | None = None
-
-    @property
-    def share(self) -> float:
-        return self.done / self.total if self.total else 0.0
+SILENCE = 4 * HEARTBEAT
+"""Where locks cannot be seen from machine to machine, a worker silent for this long is taken for gone."""
 
 
 @dataclass(frozen=True)
@@ -84,29 +61,45 @@ class Run:
     def kind(self) -> str:
         return str(self.spec["kind"])
 
+    def stored(self) -> Status | None:
+        """Read the state as it was last written; None when it cannot be read."""
+        try:
+            return Status(**read_json(self.folder / "status.json"))
+        except (OSError, ValueError, TypeError):
+            return None
+
     def status(self) -> Status:
         """Read the state; a job whose worker is gone without a word is lost."""
-        try:
-            told = Status(**read_json(self.folder / "status.json"))
-        except (OSError, ValueError, TypeError):
-            told = Status(state="queued")
-        if told.state in FINAL:
-            return told
-        if self.is_held():
+        told = self.stored() or Status(state="queued")
+        if told.state in FINAL or self.is_alive(told):
             return told
         # The worker may have ended between the two reads: its last word counts.
+        again = self.stored() or told
+        if again.state in FINAL or (again.state == "queued" and self._may_wait(again)):
+            return again
+        return Status(**again.__dict__ | {"state": "lost", "reason": "its process is gone (killed, or the machine stopped)"})
+
+    def is_alive(self, told: Status) -> bool:
+        """Say whether a worker is at it: its lock is held, or, where locks may not reach, its heart was heard."""
+        return self.is_held() or (told.launcher == "ray" and told.state == "running" and self.silence() < SILENCE)
+
+    def silence(self) -> float:
+        """Return the seconds since the worker's last sign of life, by the clock of the disk that it writes to."""
         try:
-            again = Status(**read_json(self.folder / "status.json"))
-        except (OSError, ValueError, TypeError):
-            again = told
-        if again.state in FINAL:
-            return again
-        if again.state == "queued" and time.time() - self._created() < _START_SECONDS:
-            return again
-        return Status(state="lost", reason="its process is gone (killed, or the machine stopped)", started=again.started)
+            last = (self.folder / "worker.lock").stat().st_mtime
+        except OSError:
+            return float("inf")
+        probe = self.folder / f"clock.tmp-{uuid.uuid4().hex[:12]}"
+        try:
+            probe.touch()
+            return probe.stat().st_mtime - last
+        except OSError:
+            return time.time() - last
+        finally:
+            probe.unlink(missing_ok=True)
 
     def progress(self) -> Progress:
-        """Read how far the job is; a torn last line is skipped."""
+        """Read how far the job is; a torn last line is skipped, and so is what earlier attempts wrote."""
         lines = []
         for line in _tail(self.folder / "progress.jsonl", 64_000).splitlines():
             try:
@@ -115,6 +108,8 @@ class Run:
                 continue
         if not lines:
             return Progress()
+        attempt = max(line.get("attempt", 1) for line in lines)
+        lines = [line for line in lines if line.get("attempt", 1) == attempt]
         last = lines[-1]
         same = [line for line in lines if line["what"] == last["what"] and line["total"] == last["total"]]
         first, rate, left = same[0], None, None
@@ -133,6 +128,11 @@ class Run:
     def log(self, limit: int = 20_000) -> str:
         """Read the end of the log."""
         return _tail(self.folder / "log.txt", limit)
+
+    def add_log(self, line: str) -> None:
+        """Append a line of ours to the log."""
+        with (self.folder / "log.txt").open("a", encoding="utf-8") as stream:
+            stream.write(f"[{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}] {line}\n")
 
     def cancel(self) -> None:
         """Ask the worker to end; it obeys between two steps."""
@@ -155,104 +155,42 @@ class Run:
             os.close(handle)
         return False
 
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Hold the worker's lock; BadInput when another worker has it."""
+    def take(self) -> int:
+        """Take the worker's lock and return its handle, which may be handed to another process; BadInput when it is held."""
         handle = os.open(self.folder / "worker.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            # A probe holds the lock for an instant; a worker for its life. Try long enough to tell them apart.
-            for attempt in range(20):
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError:
-                    if attempt == 19:
-                        raise BadInput(f"Run {self.id} already has a worker.") from None
+        # A probe holds the lock for an instant; a worker for its life. Try long enough to tell them apart.
+        for attempt in range(20):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return handle
+            except OSError:
+                if attempt < 19:
                     time.sleep(0.05)
-            yield
+        os.close(handle)
+        raise BadInput(f"Run {self.id} already has a worker.")
+
+    @contextmanager
+    def hold(self, handle: int | None = None) -> Iterator[int]:
+        """Hold the worker's lock (or go on holding one that was handed over); BadInput when another worker has it."""
+        mine = self.take() if handle is None else handle
+        try:
+            yield mine
         finally:
-            os.close(handle)
+            os.close(mine)
 
-    def write_status(self, status: Status) -> None:
-        """Replace the state (the worker's part)."""
-        write_json(self.folder / "status.json", status.__dict__)
+    def write_status(self, status: Status, *, guard: Callable[[], None] | None = None) -> None:
+        """Replace the state (for who has charge of the run)."""
+        write_json(self.folder / "status.json", dict(status.__dict__), guard=guard)
 
-    def add_progress(self, done: int, total: int, what: str) -> None:
+    def add_progress(self, done: int, total: int, what: str, *, attempt: int = 1) -> None:
         """Append a line of progress (the worker's part)."""
-        line = json.dumps({"t": round(time.time(), 3), "done": done, "total": total, "what": what}) + "\n"
+        line = json.dumps({"t": round(time.time(), 3), "done": done, "total": total, "what": what, "attempt": attempt}) + "\n"
         with (self.folder / "progress.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(line)
 
-    def _created(self) -> float:
-        return float(self.spec["created"])
-
-
-def create_run(kind: str, options: Mapping[str, Any], nonce: str | None = None, *, form: str = "") -> tuple[Run, bool]:
-    """Make a job's folder in one step, keyed by the nonce of the form that asked.
-
-    `form` names that form, so that a page finds its job again after a reload.
-
-    Returns:
-        The run, and whether this call made it: the same nonce twice is one run.
-    """
-    name = nonce or uuid.uuid4().hex[:16]
-    if not _NONCE.fullmatch(name):
-        raise BadInput(f"{shorten(name)!r} is no name of a run: 6 to 64 of a-z, 0-9 and '-'.")
-    home = runs_home()
-    home.mkdir(parents=True, exist_ok=True)
-    target, stage = home / name, home / f".{name}.tmp-{uuid.uuid4().hex[:8]}"
-    if target.exists():
-        return Run(target), False
-    stage.mkdir()
-    try:
-        write_json(stage / "spec.json", {"kind": kind, "options": dict(options), "form": form, "created": time.time()})
-        write_json(stage / "status.json", Status(state="queued").__dict__)
-        os.rename(stage, target)  # fails when a twin was first: a non-empty folder is never replaced
-    except OSError:
-        if not target.exists():
-            raise
-        return Run(target), False
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-    return Run(target), True
-
-
-def find_run(run_id: str) -> Run:
-    """Find a run by id, or raise BadInput."""
-    folder = runs_home() / run_id
-    if not _NONCE.fullmatch(run_id) or not (folder / "spec.json").is_file():
-        raise BadInput(f"There is no run {shorten(run_id)!r}.")
-    return Run(folder)
-
-
-def find_live(form: str) -> Run | None:
-    """Find the newest job of a form that is queued or at work."""
-    for run in list_runs():
-        if run.spec.get("form") == form and run.status().state not in FINAL:
-            return run
-    return None
-
-
-def find_result(form: str) -> dict[str, Any] | None:
-    """Read what the newest job of a form that is done left, or None."""
-    for run in list_runs():
-        if run.spec.get("form") == form and run.status().state == "done":
-            return run.result()
-    return None
-
-
-def list_runs() -> list[Run]:
-    """List all runs, the newest first."""
-    home = runs_home()
-    if not home.is_dir():
-        return []
-    found = [Run(entry) for entry in home.iterdir() if _NONCE.fullmatch(entry.name) and (entry / "spec.json").is_file()]
-    return sorted(found, key=lambda run: -run.folder.stat().st_ctime)
-
-
-def runs_home() -> Path:
-    """Return where runs live."""
-    return settings.cache_dir() / "runs"
+    def _may_wait(self, told: Status) -> bool:
+        """Say whether nobody need be at work: it stands in a queue, or was made a moment ago."""
+        return bool(told.launcher) or time.time() - float(self.spec["created"]) < START_SECONDS
 
 
 def _tail(path: Path, limit: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from obce_core.errors import UnknownName
@@ -11,19 +12,38 @@ from obce_core.errors import UnknownName
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a job may use while it works: `progress(done, total, what)`, and `cancelled()` to ask between two steps."""
+    """What a job may use while it works.
+
+    `progress(done, total, what)`; `cancelled()`, to ask between two steps: when true, save a checkpoint and raise Cancelled;
+    `folder`, the run's; `attempt`, which one this is; `halvings`, how often the batch size in the options was halved after
+    want of memory; `guard()`, which raises Superseded when a newer attempt has begun (checkpoints.commit takes it).
+    """
 
     progress: Callable[[int, int, str], None]
     cancelled: Callable[[], bool]
+    folder: Path
+    attempt: int = 1
+    halvings: int = 0
+    guard: Callable[[], None] = lambda: None
+
+    @property
+    def checkpoints(self) -> Path:
+        """The home of this run's checkpoints (not created here)."""
+        return self.folder / "checkpoints"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of job: a title for people and the function that does it."""
+    """One kind of job: a title for people and the function that does it.
+
+    `memory` estimates the bytes that it needs, None where it cannot tell; `gpu`: it uses one when there is one.
+    """
 
     name: str
     title: str
     work: Callable[[Mapping[str, Any], Context], dict[str, Any]]
+    memory: Callable[[Mapping[str, Any]], int | None] | None = None
+    gpu: bool = False
 
 
 def _analyze(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -72,6 +92,12 @@ def _export_onnx(options: Mapping[str, Any], context: Context) -> dict[str, Any]
     return export_onnx(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
 
 
+def _drill(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    from obce_core.jobs.drill import drill
+
+    return drill(options, context)
+
+
 def _common(options: Mapping[str, Any]) -> dict[str, Any]:
     """Set what concerns the whole process and return the other options."""
     from obce_core import settings
@@ -87,15 +113,35 @@ def _common(options: Mapping[str, Any]) -> dict[str, Any]:
     return chosen
 
 
+LIBRARIES = 450_000_000
+"""Bytes that a process takes once torch and transformers are imported."""
+
+
+def one_model(options: Mapping[str, Any]) -> int | None:
+    """Estimate the bytes that a forward pass of the model in the options needs: the libraries, its weights, and a fifth more."""
+    from obce_core.errors import ObceError
+    from obce_core.models.locate import locate
+
+    spec = str(options.get("model", ""))
+    if not Path(spec).expanduser().is_dir():
+        return None  # on the hub, perhaps: not asked here
+    try:
+        size = (locate(spec).folder / "model.safetensors").stat().st_size
+    except (OSError, ObceError):
+        return None
+    return LIBRARIES + size * 6 // 5
+
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind(name="analyze", title="Analysis", work=_analyze),
-        Kind(name="compress", title="Compression", work=_compress),
-        Kind(name="verify", title="Proof", work=_verify),
-        Kind(name="latency", title="Latency", work=_latency),
+        Kind(name="analyze", title="Analysis", work=_analyze, memory=one_model, gpu=True),
+        Kind(name="compress", title="Compression", work=_compress, gpu=True),
+        Kind(name="verify", title="Proof", work=_verify, gpu=True),
+        Kind(name="latency", title="Latency", work=_latency, gpu=True),
         Kind(name="export-dense", title="Export in stock shapes", work=_export_dense),
         Kind(name="export-onnx", title="ONNX export", work=_export_onnx),
+        Kind(name="drill", title="Drill", work=_drill, memory=lambda options: options.get("hoard")),
     )
 }
 

@@ -1,82 +1,121 @@
 """The worker: `python -m obce_core.jobs.worker RUN_DIR` reads the spec, does the work, leaves the result.
 
 It holds `worker.lock` for its life, so that a held lock means alive; it obeys a `CANCEL` file and SIGTERM between two
-steps; whatever happens, the last state has a reason in words.
+steps; whatever happens, the last state has a reason in words. Told which attempt it is (`--attempt`), it writes nothing once
+a newer one has begun.
 """
 
 from __future__ import annotations
 
-import errno
+import argparse
 import os
+import resource
 import signal
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from obce_core.errors import Cancelled, ObceError
-from obce_core.jobs.folder import Run, Status
+from obce_core.errors import Cancelled, ObceError, Superseded
+from obce_core.jobs.attempts import Attempt, batch_size, next_try, sweep
+from obce_core.jobs.deaths import ASKED, EXIT_MEMORY, PAUSED, is_memory, reason
+from obce_core.jobs.folder import HEARTBEAT, Run
 from obce_core.jobs.kinds import Context, kind_of
-from obce_core.store import write_json
+from obce_core.jobs.processes import identify
+from obce_core.settings import job_memory
 
 Listener = Callable[[int, int, str], None]
 _EVERY = 0.2
 """Seconds between two lines of progress."""
 
 
-def execute(run: Run, *, listener: Listener | None = None, stopped: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+def execute(
+    run: Run,
+    *,
+    listener: Listener | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    attempt: int | None = None,
+    lock: int | None = None,
+    kept: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
     """Do a run's work in this process and return its result.
 
     Args:
         listener: hears the progress too (the shell's bar).
         stopped: a second reason to end, beside the CANCEL file (a signal).
+        attempt: which attempt this is (None: the one that the folder names).
+        lock: the handle of the lock, when somebody took it for us.
+        kept: says whether somebody may try again with less memory; the last word on that is his.
 
     Raises:
+        Superseded: a newer attempt has begun; nothing more was written.
         whatever the work raises, once the folder says so.
     """
-    with run.hold():
+    with run.hold(lock) as handle, _heartbeat(handle):
+        told = run.stored()
+        mine = Attempt(run, attempt if attempt is not None else told.attempt if told else 1)
+        mine.guard()
+        sweep(run)
+        (run.folder / "STOPPING").unlink(missing_ok=True)
         started = time.time()
-        run.write_status(Status(state="running", started=started))
+        process = {**(told.process if told else {}), "worker": identify(os.getpid())}
+        halvings = mine.write(state="running", started=started, ended=None, starts=0, process=process).halvings
         last = [0.0]
 
         def progress(done: int, total: int, what: str) -> None:
             now = time.monotonic()
             if done == total or now - last[0] >= _EVERY:
                 last[0] = now
-                run.add_progress(done, total, what)
+                run.add_progress(done, total, what, attempt=mine.number)
             if listener is not None:
                 listener(done, total, what)
 
-        def end(state: str, reason: str = "") -> None:
-            run.write_status(Status(state=state, reason=reason, started=started, ended=time.time()))
+        def cancelled() -> bool:
+            asked = run.cancel_asked() or stopped()
+            if asked:
+                (run.folder / "STOPPING").touch()  # heard: whoever waits for us may wait a little longer
+            return asked
+
+        def end(state: str, why: str = "") -> None:
+            mine.write(state=state, reason=why, ended=time.time())
 
         try:
             spec = run.spec
-            context = Context(progress=progress, cancelled=lambda: run.cancel_asked() or stopped())
+            context = Context(
+                progress=progress, cancelled=cancelled, folder=run.folder, attempt=mine.number, halvings=halvings, guard=mine.guard
+            )
             if context.cancelled():
                 raise Cancelled("Cancelled before it began.")
-            result = kind_of(spec["kind"]).work(spec["options"], context)
-            write_json(run.folder / "result.json", result)
+            result = kind_of(spec["kind"]).work(_fitted(spec["options"], halvings), context)
+            mine.write_result(result)
             end("done")
             return result
+        except Superseded:
+            raise
         except (Cancelled, KeyboardInterrupt):
-            end("cancelled", "asked to stop")
+            end("cancelled", PAUSED if stopped() and not run.cancel_asked() else ASKED)
             raise
         except ObceError as error:
             end("failed", str(error))
             raise
         except BaseException as error:
-            end("failed", _reason(error))
+            traceback.clear_frames(error.__traceback__)  # what filled the memory hangs on these
+            if kept() and is_memory(error):
+                mine.write(reason=reason(error))
+            else:
+                end("failed", reason(error))
             raise
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one job; the exit code says how it ended (0 done, 130 cancelled, otherwise failed)."""
-    given = sys.argv[1:] if arguments is None else arguments
-    if len(given) != 1 or not (Path(given[0]) / "spec.json").is_file():
-        print("usage: python -m obce_core.jobs.worker RUN_DIR (a folder with spec.json)", file=sys.stderr)
+    given = _parse(sys.argv[1:] if arguments is None else arguments)
+    if given is None or not (given.folder / "spec.json").is_file():
+        print("usage: python -m obce_core.jobs.worker RUN_DIR (a folder with spec.json) [--attempt N]", file=sys.stderr)
         return 2
     stop = [False]
 
@@ -84,25 +123,105 @@ def main(arguments: list[str] | None = None) -> int:
         stop[0] = True
 
     signal.signal(signal.SIGTERM, on_signal)
+    parent, run = os.getppid(), Run(given.folder.resolve())
+
+    def kept() -> bool:
+        return not given.kept or os.getppid() == parent  # its keeper, or, without one, we ourselves in a new image
+
+    for handle in (given.lock, given.slot):
+        if handle is not None:
+            os.set_inheritable(handle, False)
     try:
-        execute(Run(Path(given[0]).resolve()), stopped=lambda: stop[0])
+        _humble()
+        execute(run, stopped=lambda: stop[0], attempt=given.attempt, lock=given.lock, kept=kept)
     except Cancelled:
         return 130
     except ObceError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    except BaseException:
+    except BaseException as error:
         traceback.print_exc()
+        if not is_memory(error) or not kept():
+            return 1
+        if given.kept:
+            return EXIT_MEMORY
+        _again(run)
         return 1
+    finally:
+        if given.kept and not kept():
+            _succeed(given.slot)
     return 0
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error).lower():
-        return "out of memory: choose a smaller --batch-size or a smaller model"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"disk full: {os.strerror(error.errno or 0)}; free some space and start again"
-    return f"internal error ({type(error).__name__}); the log has the details"
+@contextmanager
+def _heartbeat(handle: int) -> Iterator[None]:
+    """Touch the lock's file now and again, for those who cannot see that it is held."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while True:
+            os.utime(handle)
+            if ended.wait(HEARTBEAT):
+                return
+
+    heart = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        heart.join()
+
+
+def _fitted(options: Mapping[str, Any], halvings: int) -> dict[str, Any]:
+    """Return the options at the batch size that is left after some halvings."""
+    size = batch_size(options, halvings)
+    return dict(options) | ({"batch_size": size} if halvings and size else {})
+
+
+def _humble() -> None:
+    """Be the first that the system ends for want of memory, and keep to the limit that was set."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+    limit = job_memory()
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _again(run: Run) -> None:
+    """Without a keeper: go on in a fresh image of this process at half the batch, or write the last word."""
+    told = run.stored()
+    if told is None:
+        return
+    mine = Attempt(run, told.attempt)
+    following = next_try(mine, told.reason)
+    if following is None:
+        mine.write(state="failed", ended=time.time())
+        return
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "obce_core.jobs.worker", str(run.folder), "--attempt", str(following.number)])
+
+
+def _succeed(slot: int | None) -> None:
+    """The keeper is gone: free the slot and start the next run in its stead."""
+    from obce_core.jobs.local import move_queue
+
+    if slot is not None:
+        os.close(slot)
+    move_queue(60.0)
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace | None:
+    parser = argparse.ArgumentParser(exit_on_error=False, add_help=False)
+    parser.add_argument("folder", type=Path, nargs="?")
+    for name in ("--attempt", "--lock", "--slot"):
+        parser.add_argument(name, type=int)
+    parser.add_argument("--kept", action="store_true")
+    try:
+        given, strangers = parser.parse_known_args(arguments)
+    except argparse.ArgumentError:
+        return None
+    return None if strangers or given.folder is None else given
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import streamlit as st
 
 from obce_core.errors import ObceError
 from obce_core.figures.numbers import amount, duration
-from obce_core.jobs import FINAL, LocalLauncher, Progress, Run, find_live, find_run
+from obce_core.jobs import FINAL, LocalLauncher, Progress, Run, find_live, find_run, launcher_of
 from pages._ui import guards, state
 
 _GLYPHS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "cancelled": "‖", "lost": "?"}
@@ -69,21 +69,28 @@ def _live(run: Run) -> None:
 
 
 def _progress(run: Run) -> None:
-    status = run.status()
+    status = launcher_of(run).probe(run)  # a look moves the queue
     if status.state in FINAL:
         st.rerun()
     progress = run.progress()
-    st.progress(min(progress.share, 1.0), text=_words(run, status.state, progress))
-    st.button("Cancel", key=f"cancel-{run.id}", icon=":material/stop_circle:", on_click=run.cancel, disabled=run.cancel_asked())
+    st.progress(min(progress.share, 1.0), text=_words(run, status.state, status.reason, progress))
+    st.button(
+        "Cancel",
+        key=f"cancel-{run.id}",
+        icon=":material/stop_circle:",
+        on_click=launcher_of(run).cancel,
+        args=(run,),
+        disabled=run.cancel_asked(),
+    )
     st.caption(f"Run {run.id}. It goes on if you leave or close this page.")
 
 
-def _words(run: Run, state: str, progress: Progress) -> str:
+def _words(run: Run, state: str, reason: str, progress: Progress) -> str:
     """Say where a job is: count, speed, time left."""
     if run.cancel_asked():
         return "‖ Stopping after this step"
     if state == "queued":
-        return f"{_GLYPHS[state]} Waiting for a process"
+        return f"{_GLYPHS[state]} Waiting for a process" + (f" ({reason})" if reason else "")
     if not progress.total:
         return f"{_GLYPHS[state]} Starting: reading the model and the texts"
     if progress.done >= progress.total:

@@ -1,0 +1,120 @@
+"""Attempts: a run is begun once, and again after each cancel, failure or loss; only the current attempt may write.
+
+The number in `status.json` is the fence. A worker writes through its `Attempt`, which looks at that number last before each
+rename; a newer attempt first raises the number and then sweeps what lies half-written, so an older worker that wakes up in
+between finds either the number raised or its file gone.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from obce_core.checkpoints import sweep_stale
+from obce_core.errors import BadInput, Superseded
+from obce_core.jobs.folder import Run
+from obce_core.jobs.slots import queue_lock
+from obce_core.jobs.state import RESUMABLE, Status
+from obce_core.store import write_json
+
+HALVINGS = 2
+"""After want of memory a job is tried so often again, each time at half the batch."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at a run: what its worker and keeper write goes through here."""
+
+    run: Run
+    number: int
+
+    def guard(self) -> None:
+        """Raise Superseded when this attempt is no longer the run's."""
+        told = self.run.stored()
+        if told is not None and told.attempt != self.number:
+            raise Superseded(f"Attempt {self.number} of run {self.run.id} may write no more: attempt {told.attempt} has begun.")
+
+    def write(self, **changes: Any) -> Status:
+        """Change fields of the status."""
+        made = replace(self.run.stored() or Status(state="queued"), **changes)
+        self._fenced(lambda: self.run.write_status(made, guard=self.guard))
+        return made
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Write what came out."""
+        self._fenced(lambda: write_json(self.run.folder / "result.json", result, guard=self.guard))
+
+    def _fenced(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except FileNotFoundError:
+            self.guard()
+            raise
+
+
+def sweep(run: Run) -> None:
+    """Remove what an earlier attempt left half-written."""
+    for path in run.folder.glob("*.tmp-*"):
+        path.unlink(missing_ok=True)
+    sweep_stale(run.folder / "checkpoints")
+
+
+def next_attempt(run: Run, *, lost_contact: bool = False, **changes: Any) -> int:
+    """Begin a run that ended anew: raise the attempt, put it back into the queue, and return the number.
+
+    Args:
+        lost_contact: its lock may still be held, by a worker that nobody can reach; it gets a new one.
+        changes: further fields of the status (`launcher`, `halvings`, `reason`).
+
+    Raises:
+        BadInput: the run is done, waiting or at work.
+    """
+    with queue_lock():
+        told = run.stored()
+        state = run.status().state
+        if told is None:
+            raise BadInput(f"The status of run {run.id} cannot be read.", hint="obce fsck --repair")
+        if not lost_contact and state not in RESUMABLE:
+            raise BadInput(f"Run {run.id} is {state}; only one that ended without a result can go on.")
+        if run.is_held():
+            if not lost_contact:
+                raise BadInput(f"Run {run.id} is still ending.", hint="Try again in a moment.")
+            os.rename(run.folder / "worker.lock", run.folder / f"worker.lock.tmp-{told.attempt}")
+        made = replace(told, state="queued", attempt=told.attempt + 1, queued=time.time(), started=None, ended=None, starts=0, process={})
+        made = replace(made, **{"reason": "", **changes})
+        for name in ("CANCEL", "STOPPING"):
+            (run.folder / name).unlink(missing_ok=True)
+        while True:  # an earlier worker that woke up between the two may have written once more
+            run.write_status(made)
+            sweep(run)
+            if run.stored() == made:
+                break
+    run.add_log(f"attempt {made.attempt}" + (f": {made.reason}" if made.reason else ""))
+    return made.attempt
+
+
+def next_try(attempt: Attempt, reason: str) -> Attempt | None:
+    """After want of memory, go on as the next attempt at half the batch, under the same lock; None when that was done twice.
+
+    Only where the options name a batch size larger than what is left to halve.
+    """
+    run = attempt.run
+    told = run.stored()
+    size = batch_size(run.spec["options"], (told.halvings if told else 0) + 1)
+    if told is None or told.halvings >= HALVINGS or size is None:
+        return None
+    said = f"batch size {size} after: {reason}"
+    made = Attempt(run, attempt.number + 1)
+    attempt.write(attempt=made.number, halvings=told.halvings + 1, reason=said, process={})
+    sweep(run)
+    run.add_log(f"attempt {made.number}: {said}")
+    return made
+
+
+def batch_size(options: Mapping[str, Any], halvings: int) -> int | None:
+    """Return the batch size of some options after so many halvings; None where there is none, or nothing left to halve."""
+    size = options.get("batch_size")
+    return size >> halvings if isinstance(size, int) and size >> halvings >= 1 else None

@@ -1,0 +1,32 @@
+"""The launchers: one row each; and which of them has charge of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from obce_core.errors import UnknownName
+from obce_core.jobs.folder import Run
+from obce_core.jobs.launcher import Launcher
+from obce_core.jobs.local import LocalLauncher
+
+
+def _ray() -> Launcher:
+    from obce_core.jobs.ray import RayLauncher
+
+    return RayLauncher()
+
+
+LAUNCHERS: dict[str, Callable[[], Launcher]] = {"local": LocalLauncher, "ray": _ray}
+
+
+def launcher_named(name: str) -> Launcher:
+    """Return a launcher by name, or raise UnknownName."""
+    if name not in LAUNCHERS:
+        raise UnknownName("launcher", name, LAUNCHERS)
+    return LAUNCHERS[name]()
+
+
+def launcher_of(run: Run) -> Launcher:
+    """Return the launcher that has charge of a run; the local one for what a shell did in its foreground."""
+    told = run.stored()
+    return launcher_named(told.launcher if told is not None and told.launcher in LAUNCHERS else "local")

@@ -1,0 +1,126 @@
+"""Which process it was, and what the machine can hold: read from the system, nothing is kept.
+
+A pid alone is no name: it is used again. With the moment of its start and the boot it is one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_PROC = Path("/proc")
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def identify(pid: int) -> dict[str, Any]:
+    """Name a live process: its pid, when it started, and the boot; {} when there is none."""
+    started = _started(pid)
+    return {"pid": pid, "started": started, "boot": _boot()} if started else {}
+
+
+def is_same(told: Mapping[str, Any]) -> bool:
+    """Say whether the process that was named is still there, and not another one under its number."""
+    return bool(told) and identify(int(told["pid"])) == dict(told)
+
+
+def end_group(pid: int, number: int) -> None:
+    """Send a signal to a process group; one that is gone is no error."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def total_memory() -> int:
+    """Return the bytes that this machine (or the container around us) has."""
+    return min(filter(None, [_meminfo("MemTotal") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), _cgroup("memory.max")]))
+
+
+def free_memory() -> int:
+    """Return the bytes that can be had now; all, where the system does not tell."""
+    free = [_meminfo("MemAvailable") or total_memory()]
+    limit, used = _cgroup("memory.max"), _cgroup("memory.current")
+    if limit is not None and used is not None:
+        free.append(limit - used + (_stat("inactive_file") or 0))
+    return max(0, min(free))
+
+
+def memory_kills() -> int:
+    """Count the processes that the kernel has ended for want of memory, here or in our container."""
+    counts = [0]
+    for path in (_PROC / "vmstat", _CGROUP / "memory.events"):
+        found = re.search(r"^oom_kill (\d+)$", _read(path), re.MULTILINE)
+        counts.append(int(found.group(1)) if found else 0)
+    return sum(counts)
+
+
+def peak_memory() -> tuple[int, int]:
+    """Return this process's largest use so far and its limit, in bytes: of addresses when these are limited, else of memory."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    if limit == resource.RLIM_INFINITY:
+        return peak, total_memory()
+    found = re.search(r"^VmPeak:\s+(\d+) kB$", _read(_PROC / "self" / "status"), re.MULTILINE)
+    return (int(found.group(1)) * 1024 if found else peak), limit
+
+
+def visible_gpus() -> list[str]:
+    """Name the GPUs that a job may be given, without loading a driver."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name for name in (part.strip() for part in chosen.split(",")) if name and name != "-1"]
+    return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
+
+
+def _started(pid: int) -> str:
+    try:
+        # The name of a program may hold spaces and brackets; what follows its last bracket does not. Field 22 is the start.
+        fields = (_PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]
+    except OSError:
+        if _PROC.is_dir() and (_PROC / "self").exists():
+            return ""
+    told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return told.stdout.strip()
+
+
+def _boot() -> str:
+    told = _read(_PROC / "sys" / "kernel" / "random" / "boot_id").strip()
+    if told or sys.platform != "darwin":
+        return told
+    return subprocess.run(["sysctl", "-n", "kern.boottime"], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _meminfo(name: str) -> int | None:
+    found = re.search(rf"^{name}:\s+(\d+) kB$", _read(_PROC / "meminfo"), re.MULTILINE)
+    return int(found.group(1)) * 1024 if found else None
+
+
+def _cgroup(name: str) -> int | None:
+    told = _read(_CGROUP / name).strip()
+    return int(told) if told.isdigit() else None
+
+
+def _stat(name: str) -> int | None:
+    found = re.search(rf"^{name} (\d+)$", _read(_CGROUP / "memory.stat"), re.MULTILINE)
+    return int(found.group(1)) if found else None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""

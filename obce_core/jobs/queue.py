@@ -1,0 +1,82 @@
+"""The queue of this machine: runs in the order in which they were asked for, each started when a slot is free.
+
+There is no service. Whoever looks may move the queue: a submit, the end of a job, a page, `obce runs list`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from obce_core.errors import BadInput
+from obce_core.jobs.folder import Run
+from obce_core.jobs.kinds import KINDS
+from obce_core.jobs.runs import list_runs
+from obce_core.jobs.slots import Slot, queue_lock, take_slot
+from obce_core.jobs.state import Status
+
+Start = Callable[[Run, int, int, Slot], None]
+"""Starts a run: its attempt, the handle of its lock, its slot. Handles that it needs longer it duplicates or hands on."""
+
+_STARTS = 3
+"""A run whose start was tried so often, and whose worker never said a word, is not tried again."""
+
+
+def dispatch(launcher: str, start: Start, *, seconds: float = 20.0) -> list[Run]:
+    """Start a launcher's waiting runs while slots are free; strike out those that were cancelled before they began.
+
+    Handles are locked here and handed on, so that between two owners a run is never without one.
+    """
+    begun = []
+    with queue_lock(seconds):
+        full: set[bool] = set()
+        for run, told in waiting(launcher):
+            if run.cancel_asked():
+                run.write_status(replace(told, state="cancelled", reason="asked to stop", ended=time.time()))
+            elif told.starts >= _STARTS:
+                reason = "its worker ended before it said a word, three times; the log has the details"
+                run.write_status(replace(told, state="failed", reason=reason, ended=time.time()))
+            elif (gpu := wants_gpu(run)) not in full:
+                slot = take_slot(gpu=gpu)
+                if slot is None:
+                    full.add(gpu)
+                elif _begin(run, told, slot, start):
+                    begun.append(run)
+    return begun
+
+
+def waiting(launcher: str) -> list[tuple[Run, Status]]:
+    """List a launcher's runs that wait and have no owner, the longest waiting first."""
+    found = []
+    for run in list_runs():
+        told = run.stored()
+        if told is not None and told.state == "queued" and told.launcher == launcher and not run.is_held():
+            found.append((run, told))
+    return sorted(found, key=lambda pair: (pair[1].queued or 0.0, pair[0].id))
+
+
+def wants_gpu(run: Run) -> bool:
+    """Say whether a job would use a GPU if there is one."""
+    spec = run.spec
+    kind = KINDS.get(str(spec["kind"]))
+    device = str(spec["options"].get("device", "auto"))
+    return kind is not None and kind.gpu and (device == "auto" or device.startswith("cuda"))
+
+
+def _begin(run: Run, told: Status, slot: Slot, start: Start) -> bool:
+    try:
+        lock = run.take()
+    except BadInput:
+        slot.close()
+        return False
+    with run.hold(lock):
+        try:
+            run.write_status(replace(told, starts=told.starts + 1))
+            start(run, told.attempt, lock, slot)
+        except OSError as error:
+            run.write_status(replace(told, state="failed", reason=f"could not be started: {error.strerror or error}", ended=time.time()))
+            return False
+        finally:
+            slot.close()
+    return True

@@ -1,0 +1,73 @@
+"""How many jobs work at a time: a slot is a file that its worker holds locked; and the lock of the queue itself.
+
+They lie in `queue/` of the cache. Slots in `queue/slots/`: `cpu-0` to `cpu-<OBCE_JOBS - 1>`, and one for each GPU that can be
+seen. A worker that dies frees its slot with its life; nothing has to be cleaned up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from obce_core import settings
+from obce_core.errors import ObceError
+from obce_core.jobs.processes import visible_gpus
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """A place to work, held by `handle` until that is closed everywhere; `gpu` names the device ("": none)."""
+
+    name: str
+    handle: int
+    gpu: str = ""
+
+    def close(self) -> None:
+        os.close(self.handle)
+
+
+def take_slot(*, gpu: bool) -> Slot | None:
+    """Take a free slot, of a GPU when one is wanted and any can be seen, else of the processor; None when all are taken."""
+    gpus = visible_gpus() if gpu else []
+    names = [(f"gpu-{name}", name) for name in gpus] or [(f"cpu-{number}", "") for number in range(settings.jobs_at_once())]
+    home = queue_home() / "slots"
+    home.mkdir(parents=True, exist_ok=True)
+    for name, device in names:
+        handle = os.open(home / name, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return Slot(name=name, handle=handle, gpu=device)
+        except OSError:
+            os.close(handle)
+    return None
+
+
+def queue_home() -> Path:
+    """Return where the queue's own files live."""
+    return settings.cache_dir() / "queue"
+
+
+@contextmanager
+def queue_lock(seconds: float = 20.0) -> Iterator[None]:
+    """Be the only one who starts, resumes or strikes out runs; ObceError when somebody else is for too long."""
+    home = queue_home()
+    home.mkdir(parents=True, exist_ok=True)
+    handle = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise ObceError(f"Another process has held the queue of jobs for {seconds:.0f} s.", hint="Try again.") from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
