@@ -9,6 +9,7 @@ The facade::
     compress       an Analysis and a Plan -> Compressed (a model folder)
     load           a model folder         -> (model, tokenizer)
     verify         a model folder         -> Verification (it is the masked original)
+    evaluate       a model and a task     -> Evaluation (fine-tuned and scored on GLUE)
 
 Importing this package is light; torch and transformers load on first use.
 """
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from obce_core.analysis import read_analysis
     from obce_core.compression.build import compress
     from obce_core.compression.checkpoint import load
+    from obce_core.glue.evaluate import evaluate
     from obce_core.pipeline import analyze
     from obce_core.plan import make_plan, read_plan
     from obce_core.proof.verify import verify
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "analyze": "obce_core.pipeline",
     "compress": "obce_core.compression.build",
+    "evaluate": "obce_core.glue.evaluate",
     "load": "obce_core.compression.checkpoint",
     "make_plan": "obce_core.plan",
     "read_analysis": "obce_core.analysis",
@@ -38,7 +41,7 @@ _HOMES = {
     "verify": "obce_core.proof.verify",
 }
 
-__all__ = ["__version__", "analyze", "compress", "load", "make_plan", "read_analysis", "read_plan", "verify"]
+__all__ = ["__version__", "analyze", "compress", "evaluate", "load", "make_plan", "read_analysis", "read_plan", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ from obce_core.cli.app import app as open_app
 from obce_core.cli.cache import app as cache
 from obce_core.cli.compress import compress
 from obce_core.cli.console import fail, say
+from obce_core.cli.evaluate import evaluate, sweep
 from obce_core.cli.export import export
 from obce_core.cli.latency import latency
 from obce_core.cli.plan import app as plan
@@ -35,6 +36,8 @@ app.add_typer(plan, name="plan")
 app.add_typer(cache, name="cache")
 app.command()(compress)
 app.command()(verify)
+app.command()(evaluate)
+app.command()(sweep)
 app.command()(latency)
 app.command()(export)
 app.command("app")(open_app)

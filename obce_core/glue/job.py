@@ -25,8 +25,8 @@ def evaluate_units(
     device: str = "auto",
     save_model: bool = False,
     save_every: int = 500,
+    batch_size: int | None = None,
     attempt: int = 1,
-    halvings: int = 0,
     guard: Callable[[], None] = lambda: None,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -36,7 +36,7 @@ def evaluate_units(
     Args:
         units: units as plain data (see `Unit.plain`).
         folder: the run's, where the curve goes.
-        halvings: how often a step's memory is to be halved: a batch is then computed in that many more parts.
+        batch_size: examples computed at once, which a launcher halves after want of memory; None: each recipe's own.
 
     Returns:
         `evaluations` (ids, in order), `failed` (in words), `seconds`.
@@ -60,7 +60,7 @@ def evaluate_units(
         save_model=save_model,
         save_every=save_every,
         attempt=attempt,
-        halvings=halvings,
+        batch_size=batch_size,
         guard=guard,
         progress=progress,
         heard=heard,

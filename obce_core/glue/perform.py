@@ -47,7 +47,7 @@ def perform(
     attempt: int = 1,
     guard: Guard = lambda: None,
     save_every: int = 500,
-    halvings: int = 0,
+    batch_size: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     heard: Heard = lambda row: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -60,7 +60,7 @@ def perform(
     Args:
         save_model: keep the fine-tuned model in the evaluation's folder.
         attempt, guard, save_every: see `checkpoints.commit`; steps between two checkpoints within an epoch.
-        halvings: compute each batch in 2^halvings more parts, to need less memory; the recipe stays what it is.
+        batch_size: examples computed at once, to need less memory; the recipe, and its own batch, stay what they are.
         progress: hears (steps done, steps in all); heard: hears the rows of the curve.
 
     Raises:
@@ -75,7 +75,7 @@ def perform(
         task = task_of(prepared.unit.task)
         original: Evaluation | None = None
         if prepared.unit.variant.order == "finetune-first" and prepared.fact is not None:
-            original = _finetuned_original(prepared, device, attempt, guard, save_every, halvings, progress, heard, cancelled)
+            original = _finetuned_original(prepared, device, attempt, guard, save_every, batch_size, progress, heard, cancelled)
             model, report, told = _cut_afterwards(prepared, original, task, device, cancelled)
         else:
             model, report = _model(prepared, task), prepared.report
@@ -87,7 +87,7 @@ def perform(
             load_tokenizer(report),
             prepared.train if original is None else None,
             prepared.others,
-            prepared.unit.recipe.in_parts(halvings),
+            prepared.unit.recipe.in_parts(batch_size),
             prepared.unit.seed,
             device=device,
             saving=saving,
@@ -143,7 +143,7 @@ def _finetuned_original(
     attempt: int,
     guard: Guard,
     save_every: int,
-    halvings: int,
+    batch_size: int | None,
     progress: Any,
     heard: Heard,
     cancelled: Any,
@@ -160,7 +160,7 @@ def _finetuned_original(
 
     return perform(
         prepare(whole, read=read), save_model=True, device=device, attempt=attempt, guard=guard, save_every=save_every,
-        halvings=halvings, progress=progress, heard=heard, cancelled=cancelled,
+        batch_size=batch_size, progress=progress, heard=heard, cancelled=cancelled,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def perform_all(
     attempt: int = 1,
     guard: Guard = lambda: None,
     save_every: int = 500,
-    halvings: int = 0,
+    batch_size: int | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
     heard: Callable[[Mapping[str, Any]], None] = lambda row: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -35,7 +35,7 @@ def perform_all(
 
     Args:
         progress: hears (steps done, steps in all, "steps"), counting the units that are not there yet.
-        halvings: see `perform`.
+        batch_size: see `perform`.
         heard: hears rows of curves, each with the unit's `label`, `task`, `seed` and `unit` (its id).
 
     Raises:
@@ -78,7 +78,7 @@ def perform_all(
                     attempt=attempt,
                     guard=guard,
                     save_every=save_every,
-                    halvings=halvings,
+                    batch_size=batch_size,
                     progress=step,
                     heard=row,
                     cancelled=cancelled,

@@ -62,12 +62,10 @@ class Recipe:
         steps = math.ceil(drawn / self.batch_size) * self.epochs
         return min(self.steps, steps) if self.steps else steps
 
-    def in_parts(self, halvings: int) -> Recipe:
-        """Return the recipe with each batch computed in 2^halvings more parts, as far as it can be divided."""
-        parts = self.accumulation
-        for _ in range(halvings):
-            if self.batch_size % (2 * parts) == 0:
-                parts *= 2
+    def in_parts(self, at_once: int | None) -> Recipe:
+        """Return the recipe with each batch computed in the fewest equal parts of at most `at_once` examples; None changes nothing."""
+        most = min(at_once or self.batch_size, self.batch_size // self.accumulation)
+        parts = next(parts for parts in range(1, self.batch_size + 1) if self.batch_size % parts == 0 and self.batch_size // parts <= most)
         return replace(self, accumulation=parts)
 
     def plain(self) -> dict[str, Any]:

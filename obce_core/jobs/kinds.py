@@ -92,6 +92,26 @@ def _export_onnx(options: Mapping[str, Any], context: Context) -> dict[str, Any]
     return export_onnx(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
 
 
+def _evaluate(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    from obce_core.glue.job import evaluate_units
+
+    chosen = _common(options)
+    return evaluate_units(
+        **chosen,
+        folder=context.folder,
+        attempt=context.attempt,
+        guard=context.guard,
+        progress=context.progress,
+        cancelled=context.cancelled,
+    )
+
+
+def _evaluation_memory(options: Mapping[str, Any]) -> int | None:
+    from obce_core.glue.job import memory_of
+
+    return memory_of(options.get("units") or [])
+
+
 def _drill(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.jobs.drill import drill
 
@@ -139,6 +159,7 @@ KINDS: dict[str, Kind] = {
         Kind(name="compress", title="Compression", work=_compress, gpu=True),
         Kind(name="verify", title="Proof", work=_verify, gpu=True),
         Kind(name="latency", title="Latency", work=_latency, gpu=True),
+        Kind(name="evaluate", title="Evaluation", work=_evaluate, memory=_evaluation_memory, gpu=True),
         Kind(name="export-dense", title="Export in stock shapes", work=_export_dense),
         Kind(name="export-onnx", title="ONNX export", work=_export_onnx),
         Kind(name="drill", title="Drill", work=_drill, memory=lambda options: options.get("hoard")),

@@ -10,20 +10,24 @@ from obce_core.jobs.launcher import Launcher
 from obce_core.jobs.local import LocalLauncher
 
 
-def _ray() -> Launcher:
+def _ray(address: str | None = None, cpus: float = 1.0, gpus: float = 0.0) -> Launcher:
     from obce_core.jobs.ray import RayLauncher
 
-    return RayLauncher()
+    return RayLauncher(address, cpus=cpus, gpus=gpus)
 
 
-LAUNCHERS: dict[str, Callable[[], Launcher]] = {"local": LocalLauncher, "ray": _ray}
+def _local(**_: object) -> Launcher:
+    return LocalLauncher()  # its slots know the machine
 
 
-def launcher_named(name: str) -> Launcher:
-    """Return a launcher by name, or raise UnknownName."""
+LAUNCHERS: dict[str, Callable[..., Launcher]] = {"local": _local, "ray": _ray}
+
+
+def launcher_named(name: str, *, address: str | None = None, cpus: float = 1.0, gpus: float = 0.0) -> Launcher:
+    """Return a launcher by name, or raise UnknownName; address and what a job reserves matter on a cluster."""
     if name not in LAUNCHERS:
         raise UnknownName("launcher", name, LAUNCHERS)
-    return LAUNCHERS[name]()
+    return LAUNCHERS[name](address=address, cpus=cpus, gpus=gpus)
 
 
 def launcher_of(run: Run) -> Launcher:

@@ -1,0 +1,250 @@
+"""`obce evaluate` and `obce sweep`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from obce_core import settings
+from obce_core.cli import options as opt
+from obce_core.cli.console import absolute, say, show, work
+from obce_core.errors import BadInput
+from obce_core.glue.tiers import TIER_WORDS
+
+_TIERS = "; ".join(f"{name}: {words}" for name, words in TIER_WORDS.items())
+
+GlueDir = Annotated[
+    str | None, typer.Option("--glue-dir", help="Folder of tasks as the official TSV files (default: OBCE_GLUE_DIR, else the hub).")
+]
+Launcher = Annotated[str, typer.Option(help="shell: here, with a bar; local or ray: as a job that outlives this shell.")]
+Address = Annotated[str | None, typer.Option(help="Address of the Ray cluster's dashboard, for --launcher ray.")]
+Cpus = Annotated[float, typer.Option(min=0, help="Processors that a job reserves on a cluster.")]
+Gpus = Annotated[float, typer.Option(min=0, help="GPUs that a job reserves on a cluster.")]
+Workers = Annotated[int, typer.Option(min=1, max=256, help="Jobs that share the work, for --launcher local or ray.")]
+Out = Annotated[str | None, typer.Option(help="A new folder for the table and the evaluations (they are in the cache in any case).")]
+
+
+def evaluate(
+    model: Annotated[str, typer.Option("--model", "--model_name_or_path", help="demo, a hub id, a model folder, cut or not.")] = "demo",
+    task: Annotated[
+        list[str] | None, typer.Option("--task", "--task_name", help="A GLUE task; may be repeated; all: the paper's eight.")
+    ] = None,
+    analysis: Annotated[str | None, typer.Option(help="The analysis of --plan: its folder or its id.")] = None,
+    plan: Annotated[list[str] | None, typer.Option(help="A plan file to carry out before the training; may be repeated.")] = None,
+    control: Annotated[list[str] | None, typer.Option(help="random, magnitude or std: also a control of each plan's stored shape.")] = None,
+    draws: Annotated[int, typer.Option(min=1, max=100, help="Draws of --control random.")] = 1,
+    order: Annotated[str, typer.Option(help="cut-first (the paper), or finetune-first: cut the fine-tuned model.")] = "cut-first",
+    original: Annotated[bool, typer.Option(help="Evaluate the uncut model beside the plans.")] = True,
+    glue_dir: GlueDir = None,
+    tier: Annotated[str, typer.Option(help=_TIERS)] = "paper",
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", "--num_train_epochs", min=0, max=10_000, help="Epochs; 0: score the model as it is.")
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps.")] = None,
+    examples: Annotated[int | None, typer.Option(min=1, help="At most so many seeded training examples.")] = None,
+    recipe_batch: Annotated[
+        int | None, typer.Option("--batch-size", "--per_device_train_batch_size", min=1, max=65_536, help="Examples a step.")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", "--learning_rate", help="Peak learning rate.")] = None,
+    max_length: Annotated[int | None, typer.Option("--max-length", "--max_seq_length", min=3, help="Tokens of an example.")] = None,
+    patience: Annotated[int | None, typer.Option(min=0, help="End after so many epochs without a better score (0: never).")] = None,
+    keep: Annotated[str | None, typer.Option(help="last or best: the epoch whose score counts (default last).")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Seed; may be repeated.")] = None,
+    test: Annotated[bool, typer.Option(help="Predict the test splits too, and write submission.zip into --out.")] = False,
+    save_model: Annotated[bool, typer.Option(help="Keep the fine-tuned models.")] = False,
+    save_steps: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints within an epoch.")] = 500,
+    out: Out = None,
+    overwrite: opt.Overwrite = False,
+    launcher: Launcher = "shell",
+    address: Address = None,
+    workers: Workers = 1,
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
+    device: opt.Device = "auto",
+    threads: opt.Threads = None,
+    offline: opt.Offline = False,
+    quiet: opt.Quiet = False,
+    json: opt.Json = False,
+) -> None:
+    """Fine-tune a model on GLUE tasks and score it on the validation split, beside its original and controls.
+
+    Example: obce evaluate --model demo --task mrpc --tier quick --seed 0 --seed 1
+    """
+    from obce_core.analysis import read_analysis
+    from obce_core.glue.sweep import Sweep, variants_of
+    from obce_core.glue.tiers import recipe_of
+    from obce_core.glue.unit import Variant
+    from obce_core.plan.document import read_plan
+    from obce_core.tasks import task_of, usual_tasks
+
+    _begin(offline, out, overwrite)
+    where = absolute(model)
+    names = usual_tasks() if not task or "all" in task else tuple(dict.fromkeys(task_of(name).name for name in task))
+    recipe = recipe_of(
+        tier, epochs=epochs, steps=max_steps, examples=examples, batch_size=recipe_batch, learning_rate=learning_rate,
+        max_length=max_length, patience=patience, keep=keep,
+    )  # fmt: skip
+    variants = [Variant(label="original" if plan else Path(where).name, model=where)] if original or not plan else []
+    if plan:
+        if analysis is None:
+            raise BadInput("--plan needs the analysis that it was made on.", hint="Give --analysis.")
+        source = read_analysis(absolute(analysis))
+        for path in plan:
+            label = Path(path).stem if order == "cut-first" else f"{Path(path).stem}, cut after fine-tuning"
+            variants += variants_of(label, where, source, read_plan(path, source), controls=tuple(control or ()), draws=draws, order=order)
+    elif control or order != "cut-first":
+        raise BadInput("--control and --order speak of a plan.", hint="Give --plan and --analysis.")
+    sweep = Sweep(variants=tuple(variants), tasks=names, recipe=recipe, seeds=tuple(dict.fromkeys(seed or [0])), tests=test)
+    _perform(
+        sweep.units, out=out, overwrite=overwrite, launcher=(launcher, address, workers, cpus, gpus), quiet=quiet, json=json,
+        options={
+            "glue_dir": _glue(glue_dir), "device": device, "threads": threads, "offline": offline, "save_model": save_model,
+            "save_every": save_steps,
+        },
+    )  # fmt: skip
+
+
+def sweep(
+    spec: Annotated[str, typer.Argument(help="A YAML or JSON file: models, plans and controls, tasks, tier, seeds (README).")],
+    glue_dir: GlueDir = None,
+    save_model: Annotated[bool, typer.Option(help="Keep the fine-tuned models.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be done, and what is there already.")] = False,
+    out: Out = None,
+    overwrite: opt.Overwrite = False,
+    launcher: Launcher = "shell",
+    address: Address = None,
+    workers: Workers = 1,
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
+    device: opt.Device = "auto",
+    threads: opt.Threads = None,
+    offline: opt.Offline = False,
+    quiet: opt.Quiet = False,
+    json: opt.Json = False,
+) -> None:
+    """Make a grid of evaluations: models, plans, controls, tasks, seeds. What is done is not done again.
+
+    Example: obce sweep sweep.yaml --launcher local
+    """
+    from obce_core.glue.evaluation import evaluations_home
+    from obce_core.glue.sweep import read_sweep
+    from obce_core.glue.unit import prepare
+    from obce_core.store import is_complete
+
+    _begin(offline, out, overwrite)
+    units = read_sweep(spec).units
+    if dry_run:
+        cache: dict[Any, Any] = {}
+        told = []
+        for unit in units:
+            one = prepare(unit, glue_dir=_glue(glue_dir), cache=cache)
+            there = is_complete(evaluations_home() / one.id)
+            about = {"label": unit.variant.label, "task": unit.task, "seed": unit.seed, "steps": one.steps}
+            told.append({"evaluation": one.id, **about, "done": there})
+        if json:
+            show({"evaluations": told}, as_json=True)
+        else:
+            for row in told:
+                say(f"{'done' if row['done'] else 'to do':<6} {row['label']}, {row['task']}, seed {row['seed']}, {row['steps']:,} steps")
+        return
+    _perform(
+        units, out=out, overwrite=overwrite, launcher=(launcher, address, workers, cpus, gpus), quiet=quiet, json=json,
+        options={"glue_dir": _glue(glue_dir), "device": device, "threads": threads, "offline": offline, "save_model": save_model},
+    )  # fmt: skip
+
+
+def _begin(offline: bool, out: str | None, overwrite: bool) -> None:
+    from obce_core.store import check_target
+
+    if offline:
+        settings.set_offline()
+    if out is not None:
+        check_target(Path(out), overwrite=overwrite)
+
+
+def _glue(given: str | None) -> str | None:
+    folder = given or settings.glue_dir()
+    return str(Path(folder).expanduser().resolve()) if folder is not None else None
+
+
+def _perform(
+    units: Sequence[Any],
+    *,
+    options: Mapping[str, Any],
+    out: str | None,
+    overwrite: bool,
+    launcher: tuple[str, str | None, int, float, float],
+    quiet: bool,
+    json: bool,
+) -> None:
+    """Do the units here, or hand them to a launcher, and tell what came out."""
+    from obce_core.glue.board import board
+    from obce_core.glue.evaluation import read_evaluation
+    from obce_core.glue.job import plain_units
+    from obce_core.glue.tables import markdown
+    from obce_core.jobs.kinds import Context, kind_of
+
+    chosen = {**options, "units": plain_units(units)}
+    if launcher[0] != "shell":
+        _submit(chosen, *launcher, json=json)
+        return
+    if int(os.environ.get("RANK", "0")) > 0:  # a further process of torchrun: it computes, the first one tells
+        with tempfile.TemporaryDirectory(prefix="obce-") as aside:
+            kind_of("evaluate").work(chosen, Context(progress=lambda *_: None, cancelled=lambda: False, folder=Path(aside)))
+        return
+    done = work("evaluate", chosen, quiet=quiet or json)
+    made = [read_evaluation(name) for name in done["evaluations"]]
+    tasks = list(dict.fromkeys(one.task.name for one in made))
+    table = markdown(board(made), tasks)
+    if out is not None:
+        _write(Path(out), made, table, overwrite=overwrite)
+    if json:
+        rows = [{"id": one.id, "label": one.label, "task": one.task.name, "seed": one.seed, "scores": one.scores} for one in made]
+        show({**done, "scores": rows}, as_json=True)
+        return
+    say(table.rstrip())
+    for text in done["failed"]:
+        say(f"Not made: {text}")
+    for note in dict.fromkeys(note for one in made for note in one.result["notes"]):
+        say(f"Note: {note}")
+    if not quiet and len(made) > 1:
+        say("Mean ± standard deviation over seeds, in per cent; in brackets the difference to the original and its 95 % interval.")
+
+
+def _submit(chosen: Mapping[str, Any], launcher: str, address: str | None, workers: int, cpus: float, gpus: float, *, json: bool) -> None:
+    """Hand the units to a launcher: several jobs with the same list share it, each unit is made once."""
+    from obce_core.jobs.launchers import launcher_named
+
+    starter = launcher_named(launcher, address=address, cpus=cpus, gpus=gpus)
+    runs = [starter.submit("evaluate", chosen).id for _ in range(workers)]
+    if json:
+        show({"runs": runs}, as_json=True)
+        return
+    for run in runs:
+        say(f"run {run}")
+    say(f"Watch: obce runs show {runs[0]}   Stop: obce runs cancel {runs[0]}")
+
+
+def _write(out: Path, made: Sequence[Any], table: str, *, overwrite: bool) -> None:
+    from obce_core.glue.board import board
+    from obce_core.glue.submission import submission
+    from obce_core.glue.tables import latex, table_csv
+    from obce_core.store import atomic_write, staged_folder
+
+    rows, tasks = board(made), list(dict.fromkeys(one.task.name for one in made))
+    with staged_folder(out, overwrite=overwrite) as stage:
+        for name, text in (("results.md", table), ("results.tex", latex(rows, tasks)), ("results.csv", table_csv(rows))):
+            atomic_write(stage / name, text)
+        for one in made:
+            shutil.copytree(one.folder, stage / "evaluations" / one.id)
+        if any(split.startswith("test") for one in made for split in one.unit["splits"]):
+            for row in rows:
+                for seed in sorted({seed for cell in row.cells.values() for seed in cell.evaluations}):
+                    chosen = [cell.evaluations[seed] for cell in row.cells.values() if seed in cell.evaluations]
+                    atomic_write(stage / f"submission-{row.key}-seed{seed}.zip", submission(chosen))
