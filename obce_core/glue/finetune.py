@@ -256,6 +256,7 @@ def _arguments(recipe: Recipe, seed: int, device: torch.device, home: Path, exam
         report_to="none",
         log_level="error",
         dataloader_pin_memory=cuda,
+        ddp_find_unused_parameters=False,
         remove_unused_columns=False,
         label_names=["labels"],
     )

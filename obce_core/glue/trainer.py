@@ -103,6 +103,13 @@ class Watch(TrainerCallback):
         self.seconds, self.steps, self.stopped = 0.0, 0, False
         self._began = 0.0
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        # Cancelled at the last step of an epoch, before its evaluation: that comes first now.
+        if state.global_step and state.global_step % self.steps_an_epoch == 0:
+            seen = any("at" in row and row["step"] == state.global_step for row in state.log_history)
+            if not seen and self.evaluate(state.global_step / self.steps_an_epoch):
+                control.should_training_stop = True
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._began = time.perf_counter()
 
@@ -123,6 +130,7 @@ class Watch(TrainerCallback):
             control.should_training_stop = True
         elif state.global_step < state.max_steps:
             control.should_save = True  # after the evaluation, so that a resume goes on behind it
+        control.should_log = True
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.agree(self.cancelled()):

@@ -1,0 +1,107 @@
+"""`obce evaluate` and `obce sweep` as people run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import gluefolder
+import numpy as np
+import pytest
+import shell
+import tiny
+import yaml
+
+from obce_core.glue.evaluation import list_evaluations
+from obce_core.pipeline import analyze
+from obce_core.plan.document import write_plan
+from obce_core.plan.make import make_plan
+
+FAST = ("--tier", "smoke", "--max-steps", "3", "--batch-size", "16", "--max-length", "24", "--device", "cpu")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tiny.save_tiny(tmp_path / "tiny")
+
+
+@pytest.fixture
+def glue(tmp_path: Path) -> Path:
+    return gluefolder.write_tasks(tmp_path / "glue", "mrpc", "cola", "stsb", tests=True)
+
+
+def test_a_plan_its_original_and_its_control(folder: Path, glue: Path, tmp_path: Path, capsys) -> None:
+    analysis = analyze(folder, tiny.sample(20), device="cpu")
+    write_plan(make_plan(analysis, percentile=50, first_layer=2), tmp_path / "half.json")
+    out = tmp_path / "out"
+    answer = shell.run(
+        capsys, "evaluate", "--model", folder, "--task", "mrpc", "--task", "stsb", "--analysis", analysis.id, "--plan",
+        tmp_path / "half.json", "--control", "random", "--seed", "0", "--seed", "1", "--glue-dir", glue, "--test", "--out", out, *FAST,
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    assert "half, random 0 of the same shape" in answer.out and "± " in answer.out and "official" in answer.out
+    assert {path.name for path in out.glob("submission-*.zip")} != set()
+    assert {"results.md", "results.tex", "results.csv", "evaluations"} <= {path.name for path in out.iterdir()}
+    assert len(list((out / "evaluations").iterdir())) == 3 * 2 * 2
+    again = shell.run(capsys, "evaluate", "--model", folder, "--task", "mrpc", "--glue-dir", glue, "--seed", "0", "--test", "--json", *FAST)
+    assert again.data["failed"] == [] and again.data["scores"][0]["task"] == "mrpc"
+    assert again.data["evaluations"][0] in {one.id for one in list_evaluations()}
+    refused = shell.run(capsys, "evaluate", "--model", folder, "--task", "mrpc", "--glue-dir", glue, "--out", out, *FAST)
+    assert refused.code == 2 and "already exists" in refused.line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--task", "snli"), "snli"),
+        (("--task", "rte"), "RTE"),
+        (("--plan", "x.json"), "--analysis"),
+        (("--control", "random"), "--plan"),
+        (("--tier", "huge"), "quick"),
+        (("--epochs", "-1"), "epochs"),
+        (("--launcher", "slurm"), "launcher"),
+        (("--learning-rate", "2"), "learning_rate"),
+    ],
+)
+def test_what_is_wrong_is_one_line(arguments, message: str, folder: Path, glue: Path, capsys) -> None:
+    given = dict(zip(["--task", "--tier"], ["mrpc", "smoke"], strict=True))
+    given.update(dict(zip(arguments[::2], arguments[1::2], strict=True)))
+    words = [word for pair in given.items() for word in pair]
+    answer = shell.run(capsys, "evaluate", "--model", folder, "--glue-dir", glue, "--device", "cpu", "--max-steps", "1", *words)
+    assert answer.code == 2 and message in answer.line
+
+
+def test_a_sweep_says_what_it_would_do_and_does_it_once(folder: Path, glue: Path, tmp_path: Path, capsys) -> None:
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text(yaml.safe_dump({
+        "model": str(folder), "tasks": ["mrpc", "cola"], "tier": "smoke", "recipe": {"steps": 2, "batch_size": 16, "max_length": 24},
+        "seeds": [0, 1],
+    }))  # fmt: skip
+    dry = shell.run(capsys, "sweep", spec, "--glue-dir", glue, "--dry-run")
+    assert dry.out.count("to do") == 4 and list_evaluations() == []
+    done = shell.run(capsys, "sweep", spec, "--glue-dir", glue, "--device", "cpu", "--json")
+    assert done.code == 0 and len(done.data["evaluations"]) == 4
+    assert shell.run(capsys, "sweep", spec, "--glue-dir", glue, "--dry-run").out.count("done") == 4
+
+
+def test_several_processes_train_one_model(folder: Path, glue: Path, tmp_path: Path) -> None:
+    # torchrun with two processes on the CPU: a batch is shared, one evaluation comes out, and it is that of one process.
+    def run(cache: str, *prefix: str) -> np.ndarray:
+        done = subprocess.run(
+            [*prefix, "-m", "obce_core.cli", "evaluate", "--model", str(folder), "--task", "mrpc", "--glue-dir", str(glue), *FAST],
+            env={**os.environ, "OBCE_CACHE": str(tmp_path / cache), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        os.environ["OBCE_CACHE"] = str(tmp_path / cache)
+        (made,) = list_evaluations()
+        return made.predictions("validation")["logits"]
+
+    alone = run("one", sys.executable)
+    both = run("two", sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    assert np.abs(both - alone).max() < 0.05  # dropout is drawn apart in each process
+    assert np.abs(alone).max() > 0.1

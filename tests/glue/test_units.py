@@ -1,0 +1,190 @@
+"""Units of evaluation: named by what decides them, made once, gone on with after a stop."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from conftest import SMALL
+
+from obce_core.errors import BadInput, Cancelled, ObceError, UnknownName
+from obce_core.glue.evaluation import evaluations_home, list_evaluations, read_evaluation
+from obce_core.glue.job import CURVE, evaluate_units, memory_of, plain_units, read_curve, written
+from obce_core.glue.perform import perform
+from obce_core.glue.series import perform_all
+from obce_core.glue.unit import Unit, Variant, prepare, read_unit
+from obce_core.plan.document import to_document
+from obce_core.plan.make import make_plan
+from obce_core.plan.same_shape import same_shape
+from obce_core.store import manifest_faults
+
+
+def unit(folder: Path, **changes) -> Unit:
+    return replace(Unit(variant=Variant(label="original", model=str(folder)), task="mrpc", seed=0, recipe=SMALL), **changes)
+
+
+def test_the_id_is_of_all_that_decides_and_of_nothing_else(folder: Path, glue: Path, analysis) -> None:
+    plan = to_document(make_plan(analysis, percentile=50, first_layer=2))
+    same = [unit(folder), unit(folder, variant=Variant(label="another name", model=str(folder)))]
+    assert len({prepare(one, glue_dir=glue).id for one in same}) == 1
+    others = [
+        unit(folder),
+        unit(folder, seed=1),
+        unit(folder, task="cola"),
+        unit(folder, recipe=replace(SMALL, epochs=2)),
+        unit(folder, recipe=replace(SMALL, examples=20)),
+        unit(folder, tests=True),
+        unit(folder, variant=Variant(label="cut", model=str(folder), plan=plan)),
+        unit(folder, variant=Variant(label="cut", model=str(folder), plan=plan, order="finetune-first")),
+    ]
+    assert len({prepare(one, glue_dir=glue).id for one in others}) == len(others)
+
+
+def test_an_evaluation_is_whole_and_read_back(folder: Path, glue: Path) -> None:
+    made = perform(prepare(unit(folder, tests=True), glue_dir=glue), device="cpu", save_model=True)
+    assert manifest_faults(made.folder) == []
+    assert made.scores["validation"].keys() == {"f1", "accuracy"}
+    assert set(made.scores) == {"validation"}  # a test split has no labels, so no score
+    told = made.predictions("validation")
+    assert told["logits"].shape == (24, 2)
+    assert np.array_equal(told["logits"].argmax(axis=1), told["prediction"])
+    assert made.score == pytest.approx(made.scores["validation"]["f1"])
+    assert np.isnan(made.predictions("test")["label"]).all()
+    assert made.result["examples"] == {"train": 48, "validation": 24, "test": 24}
+    assert any("official" in note for note in made.result["notes"])
+    assert [one.id for one in list_evaluations()] == [made.id]
+    from obce_core.compression.checkpoint import load
+
+    model, _ = load(made.folder / "model")
+    assert model.config.id2label == {0: "0", 1: "1"}
+    with pytest.raises(BadInput, match="no predictions"):
+        made.predictions("train")
+
+
+def test_what_is_there_is_not_made_again(folder: Path, glue: Path) -> None:
+    ready = prepare(unit(folder), glue_dir=glue)
+    first = perform(ready, device="cpu")
+    stamp = (first.folder / "result.json").stat().st_mtime_ns
+    calls: list[int] = []
+    again = perform(ready, device="cpu", progress=lambda done, total: calls.append(done))
+    assert (again.folder / "result.json").stat().st_mtime_ns == stamp and calls == []
+
+
+def test_a_stopped_unit_goes_on_and_ends_with_the_same_predictions(folder: Path, glue: Path, tmp_path: Path, monkeypatch) -> None:
+    recipe = replace(SMALL, epochs=4)
+    whole = perform(prepare(unit(folder, recipe=recipe), glue_dir=glue), device="cpu")
+    expected = whole.predictions("validation")["logits"]
+    monkeypatch.setenv("OBCE_CACHE", str(tmp_path / "second"))
+    ready, done = prepare(unit(folder, recipe=recipe), glue_dir=glue), [0]
+    with pytest.raises(Cancelled):
+        perform(ready, device="cpu", progress=lambda at, total: done.__setitem__(0, at), cancelled=lambda: done[0] >= 7)
+    assert list_evaluations() == []
+    found = perform(ready, device="cpu")
+    assert found.result["resumed"] == 7
+    assert np.array_equal(found.predictions("validation")["logits"], expected)
+    assert not (evaluations_home() / ".work" / ready.id).exists()
+
+
+def test_a_cut_model_and_its_control_store_the_same_shapes(folder: Path, glue: Path, analysis) -> None:
+    plan = make_plan(analysis, percentile=50, first_layer=2)
+    control = same_shape(analysis, plan, "random", seed=0)
+    made = [
+        perform(prepare(unit(folder, variant=Variant(label=name, model=str(folder), plan=to_document(one))), glue_dir=glue),
+                device="cpu", save_model=True)
+        for name, one in (("plan", plan), ("control", control))
+    ]  # fmt: skip
+    from safetensors import safe_open
+
+    shapes = []
+    for one in made:
+        with safe_open(str(one.folder / "model" / "model.safetensors"), framework="numpy") as file:
+            shapes.append({name: tuple(file.get_slice(name).get_shape()) for name in file.keys()})  # noqa: SIM118
+    assert shapes[0] == shapes[1]
+    assert (
+        made[0].result["parameters"]
+        == made[1].result["parameters"]
+        < perform(prepare(unit(folder), glue_dir=glue), device="cpu").result["parameters"]
+    )
+    assert made[0].result["encoder"] < made[0].result["original_encoder"]
+
+
+def test_cutting_after_fine_tuning_uses_the_fine_tuned_model(folder: Path, glue: Path, analysis) -> None:
+    plan = to_document(make_plan(analysis, percentile=50, first_layer=2))
+    variant = Variant(label="after", model=str(folder), plan=plan, order="finetune-first")
+    made = perform(prepare(unit(folder, variant=variant), glue_dir=glue), device="cpu")
+    assert "fine-tuned model's own importance" in made.result["notes"][0]
+    originals = [one for one in list_evaluations() if one.unit["plan"] is None]
+    assert len(originals) == 1 and (originals[0].folder / "model").is_dir()
+    assert made.curve == originals[0].curve
+    assert not np.array_equal(made.predictions("validation")["logits"], originals[0].predictions("validation")["logits"])
+
+
+def test_a_compressed_folder_is_evaluated_as_it_lies(folder: Path, glue: Path, analysis, tmp_path: Path) -> None:
+    from obce_core.compression.build import compress
+
+    plan = make_plan(analysis, percentile=50, first_layer=2)
+    compress(analysis, plan, tmp_path / "cut")
+    from_folder = perform(prepare(unit(tmp_path / "cut"), glue_dir=glue), device="cpu")
+    variant = Variant(label="plan", model=str(folder), plan=to_document(plan))
+    from_plan = perform(prepare(unit(folder, variant=variant), glue_dir=glue), device="cpu")
+    assert np.allclose(from_folder.predictions("validation")["logits"], from_plan.predictions("validation")["logits"], atol=1e-5)
+
+
+def test_what_does_not_fit_is_refused_before_anything_long(folder: Path, glue: Path, analysis, tmp_path: Path) -> None:
+    plan = to_document(make_plan(analysis, percentile=50, first_layer=2))
+    other = tiny.save_tiny(tmp_path / "other", seed=9)
+    with pytest.raises(BadInput, match="is for the weights"):
+        prepare(unit(other, variant=Variant(label="x", model=str(other), plan=plan)), glue_dir=glue)
+    with pytest.raises(ObceError, match="no RTE"):
+        prepare(unit(folder, task="rte"), glue_dir=glue)
+    with pytest.raises(UnknownName):
+        Variant(label="x", model="demo", plan=plan, order="sideways")
+    with pytest.raises(BadInput, match="needs a plan"):
+        Variant(label="x", model="demo", order="finetune-first")
+    with pytest.raises(BadInput, match="no unit"):
+        read_unit({"task": "mrpc"})
+    assert read_unit(json.loads(json.dumps(unit(folder).plain()))) == unit(folder)
+
+
+def test_a_list_goes_on_after_one_that_fails(folder: Path, glue: Path) -> None:
+    units = [unit(folder), unit(folder, task="rte"), unit(folder, seed=1)]
+    told: list[tuple[int, int]] = []
+    made, failed = perform_all(units, glue_dir=glue, device="cpu", progress=lambda done, total, what: told.append((done, total)))
+    assert [one.seed for one in made] == [0, 1]
+    assert len(failed) == 1 and failed[0].startswith("original, rte, seed 0: ")
+    assert told[-1] == (6, 6) and told == sorted(told)
+
+
+def test_the_curve_of_a_job_is_read_while_it_grows(folder: Path, glue: Path, tmp_path: Path) -> None:
+    units = plain_units([unit(folder), unit(folder, seed=1)])
+    done = evaluate_units(units, folder=tmp_path, glue_dir=str(glue), device="cpu")
+    rows = read_curve(tmp_path)
+    assert {row["unit"] for row in rows} == set(done["evaluations"])
+    with (tmp_path / CURVE).open("a") as stream:
+        stream.write(json.dumps({**rows[0], "loss": 1.5}) + "\n" + '{"unit": "torn')
+    again = read_curve(tmp_path)
+    assert len(again) == len(rows) or "loss" not in rows[0]
+    assert written(tmp_path) == done["evaluations"]
+    with pytest.raises(BadInput, match="RTE"):
+        evaluate_units(plain_units([unit(folder, task="rte")]), folder=tmp_path, glue_dir=str(glue), device="cpu")
+
+
+def test_memory_grows_with_the_batch(folder: Path) -> None:
+    small = memory_of(plain_units([unit(folder)]))
+    large = memory_of(plain_units([unit(folder, recipe=replace(SMALL, batch_size=512))]))
+    assert small is not None and large is not None and large > small
+    assert memory_of([{"variant": {"model": "/nowhere"}}]) is None
+
+
+def test_damaged_evaluations_are_left_out_and_named(folder: Path, glue: Path) -> None:
+    made = perform(prepare(unit(folder), glue_dir=glue), device="cpu")
+    (made.folder / "result.json").write_text("{")
+    assert list_evaluations() == []
+    with pytest.raises(BadInput, match="no evaluation"):
+        read_evaluation(made.id)
+    with pytest.raises(BadInput):
+        read_evaluation("../../etc")
