@@ -372,7 +372,7 @@ def take_away(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
             help=None if yaml else "Too many neurons for a YAML plan (256 kB): take the JSON",
         )  # fmt: skip
         st.download_button("intent.json", lambda: render_intent(plan.intent), "intent.json", "application/json", on_click="ignore")
-        st.download_button("cells.csv", lambda: _cells(source, plan, close), "cells.csv", "text/csv", on_click="ignore")
+        st.download_button("cells.csv", lambda: cells_csv(source, plan, close), "cells.csv", "text/csv", on_click="ignore")
     st.code(plan_commands(source.id, plan.intent), language="bash", wrap_lines=True)
     frame.note(
         "plan.json holds the intent and every kept neuron; intent.json what is asked for, with all options, for this or another analysis "
@@ -387,7 +387,8 @@ def sizes_csv(budget: Budget | None, paper: Budget | None) -> str:
     return downloads.to_csv(["plan", *(field.name for field in fields(Budget))], rows)
 
 
-def _cells(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Closeness]) -> str:
+def cells_csv(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Closeness]) -> str:
+    """Write the grid as a table."""
     header = ["layer", "component", "percentile", "neurons", "kept", "cosine_mean_pooled_alone"]
     rows = []
     for layer in range(1, source.shape.layers + 1):

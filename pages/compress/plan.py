@@ -13,11 +13,12 @@ from obce_core.criteria import CRITERIA
 from obce_core.errors import PlanError
 from obce_core.figures.nextcuts import next_cut_list
 from obce_core.figures.numbers import cosine, count, megabytes, millions, share
+from obce_core.figures.planfigure import plan_figure
 from obce_core.figures.plangrid import plan_grid
 from obce_core.figures.sizes import sizes
 from obce_core.plan import Budget, Intent, Plan
 from obce_core.plan.hands import choices
-from pages._ui import cached, charts, components, drafts, frame, guards, plan_parts, previews, state
+from pages._ui import cached, charts, components, downloads, drafts, frame, guards, plan_parts, previews, state
 
 # The sentence has room for two lines from the start: it grows when the cosine arrives.
 _STYLE = (
@@ -167,8 +168,9 @@ def _body() -> None:
             st.toggle("Link query and key, as the paper does", key="link", on_change=_link)
             plan_parts.options(source, intent)
         close = measured.cells(plan) if plan is not None else {}
+        grid = plan_grid(source, intent, plan, linked=chosen.link_qk, close=close)
         components.plan_grid(
-            {**plan_grid(source, intent, plan, linked=chosen.link_qk, close=close), "large": chosen.presentation},
+            {**grid, "large": chosen.presentation},
             key=f"grid-{source.id}-{intent.criterion}", revision=chosen.revision, on_edit=_edited,
         )  # fmt: skip
         frame.note(
@@ -176,6 +178,11 @@ def _body() -> None:
             "while it is measured anew. A layer's number or a component's name selects all of it, Shift extends. Arrows move, digits "
             "set, + and − change by 5, Delete clears. * has neurons chosen by hand."
         )
+        if plan is not None:
+            carried = plan  # the lambda below runs at a click
+            downloads.row(
+                "plan-grid", figure=lambda: plan_figure(grid, mode=mode), csv_text=lambda: plan_parts.cells_csv(source, carried, close)
+            )
         _hands(intent)
     with right:
         st.subheader("Size", anchor=False)
