@@ -22,7 +22,7 @@ ORDER = [
     ["errors", "version"],
     ["settings", "components"],
     ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
-    ["architectures", "criteria", "texts"],
+    ["architectures", "criteria", "texts", "forms"],
     ["models", "hf"],
     ["activations", "analysis"],
     ["pipeline", "plan", "comparison", "bill"],
