@@ -16,8 +16,10 @@ from obce_core.compression.result import Fidelity
 from obce_core.figures.cellmap import cell_map
 from obce_core.models import Preview, preview_model
 from obce_core.plan import Budget, Intent, Plan, count, preset, resolve
+from obce_core.plan.drafts import plans_home
 from obce_core.plan.next_cuts import NextCut, next_cuts
 from obce_core.plan.parts import of_layer
+from obce_core.plan.versions import Version, list_versions
 from obce_core.preview import read_preview
 from obce_core.texts import Texts, load_texts, text_columns
 from obce_core.topology import Interval, Principal, barcode, bootstrap_r_f, most_isolated, principal, r_f_without
@@ -178,6 +180,16 @@ def preview(key: str, stored: frozenset[str]) -> Fidelity | None:
 def learnt(key: str, found: Fidelity) -> Fidelity:
     """Remember what was measured under a key, and return it."""
     return _previews().setdefault(key, found)
+
+
+def versions(analysis_id: str) -> list[Version]:
+    """List the named versions of an analysis's plan; the disk is read when their folder changed."""
+    return _versions(analysis_id, stamp(str(plans_home(analysis_id) / "versions")))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _versions(analysis_id: str, changed: tuple[int, int]) -> list[Version]:
+    return list_versions(analysis_id)
 
 
 def paper(analysis_id: str) -> tuple[Plan, Budget, tuple[str, ...]]:

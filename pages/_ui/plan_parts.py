@@ -35,7 +35,7 @@ from obce_core.plan.document import fits_yaml, render_intent
 from obce_core.plan.make import make_plan
 from obce_core.plan.parts import without_equal
 from obce_core.plan.presets import preset
-from obce_core.plan.versions import Version, delete_version, list_versions, rename_version, restore_version, save_version
+from obce_core.plan.versions import Version, delete_version, rename_version, restore_version, save_version
 from pages._ui import cached, downloads, drafts, frame, nav, previews, state
 
 _DRAFT = ""
@@ -186,7 +186,7 @@ def _versions(source: Analysis) -> None:
     row[0].text_input("Save the draft as", key="version-name", max_chars=80, placeholder="a name")
     row[1].text_input("Note", key="version-note", max_chars=500, placeholder="what it is for")
     row[2].button("Save", key="version-save", type="primary", on_click=_save, args=(source,), width="stretch")
-    found = list_versions(source.id)
+    found = cached.versions(source.id)
     if found:
         _table(source, found)
         _actions(source, {version.id: version for version in found})
@@ -234,7 +234,8 @@ def _actions(source: Analysis, found: Mapping[str, Version]) -> None:
 def _save(source: Analysis) -> None:
     said = st.session_state
     try:
-        save_version(source.id, said["version-name"], drafts.current(source.id), note=said["version-note"])
+        made = save_version(source.id, said["version-name"], drafts.current(source.id), note=said["version-note"])
+        state.get().versions[source.id] = made.id
         said["version-name"] = said["version-note"] = ""
         state.get().told = []
     except ObceError as error:
@@ -243,6 +244,7 @@ def _save(source: Analysis) -> None:
 
 def _open(source: Analysis, version: Version) -> None:
     drafts.edit(source.id, version.intent)
+    state.get().versions[source.id] = version.id
 
 
 def _compare(first: str, second: str) -> None:
@@ -297,7 +299,7 @@ def difference(source: Analysis, intent: Intent) -> list[previews.Question]:
     chosen = state.get()
     if chosen.compared is None:
         return []
-    found = {version.id: version for version in list_versions(source.id)}
+    found = {version.id: version for version in cached.versions(source.id)}
     if any(key and key not in found for key in chosen.compared):
         chosen.compared = None
         return []

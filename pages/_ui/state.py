@@ -53,6 +53,7 @@ class State:
     intents: dict[str, list[Intent]] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
     stamps: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     compared: tuple[str, str] | None = None
     version_deleted: tuple[str, str] | None = None

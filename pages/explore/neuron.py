@@ -30,6 +30,10 @@ def _step(by: int) -> None:
     chosen.neuron = int(order[(at + by) % len(order)])
 
 
+def _edge(on: bool) -> None:
+    chosen.edge_length = on
+
+
 def _pin(name: str) -> None:
     chosen.pinned = name
 
@@ -138,7 +142,7 @@ def _body() -> None:
     elif chosen.pinned == name:
         frame.note("This neuron is pinned. Open another one (Higher, Lower, a number, another cell) and it plays below it on one clock.")
     data = {**data, "colour": colour, "file": file, "edge": chosen.edge_length, "presentation": chosen.presentation}
-    components.film(data, key="neuron-film", on_step=_step, on_edge=frame.set_edge_length)
+    components.film(data, key="neuron-film", on_step=_step, on_edge=_edge)
     neuron_story.captions(source, line, colour, "mate" in data)
     neuron_story.offer(source, file, values, films, data)
     neuron_story.separates(source, values, line)

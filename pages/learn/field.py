@@ -250,7 +250,7 @@ def _table(scene: Scene) -> None:
 
 
 def _unit() -> None:
-    frame.set_edge_length(bool(st.session_state["lesson-edge"]))
+    state.get().edge_length = bool(st.session_state["lesson-edge"])
 
 
 def _take(scene: Scene, data: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from obce_core.analysis import Analysis, list_analyses
+from obce_core.analysis import Analysis
 from obce_core.components import COMPONENTS, CUTTABLE, TITLES
 from obce_core.errors import PlanError
 from obce_core.figures import panels
@@ -24,7 +24,7 @@ _MOST = 5_000
 
 def _source() -> Analysis | None:
     """Return the selected analysis, or say that this lesson needs one; the other lessons stay open."""
-    if not state.get().analysis and not list_analyses():
+    if not state.get().analysis and not cached.saved():
         frame.note("This lesson looks into a real model, and no model was measured yet. Home runs the demo.")
         nav.link("home", "Run the demo on Home", icon=":material/home:")
         nav.link("analysis", "Measure a model", icon=":material/play_circle:")
