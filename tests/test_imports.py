@@ -20,7 +20,7 @@ EVERY = [*ENGINE, *PAGES, ROOT / "app.py"]
 # Imports go down only: a module may import what stands above it here, and its own package.
 ORDER = [
     ["errors", "version"],
-    ["settings", "components"],
+    ["settings", "components", "failures"],
     ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
     ["architectures", "criteria", "texts", "forms"],
     ["models", "hf"],

@@ -13,6 +13,8 @@ from obce_core import settings
 from obce_core.analysis import Analysis, Saved, list_saved, read_analysis
 from obce_core.comparison import CellComparison, compare, differences
 from obce_core.compression.result import Fidelity
+from obce_core.errors import ObceError
+from obce_core.failures import Failures
 from obce_core.figures.cellmap import cell_map
 from obce_core.models import Preview, preview_model
 from obce_core.plan import Budget, Intent, Plan, count, preset, resolve
@@ -80,19 +82,39 @@ def stamp(path: str) -> tuple[int, int]:
     return told.st_mtime_ns, told.st_size
 
 
-@st.cache_resource(max_entries=32, ttl=300, show_spinner=False)
 def model(spec: str, revision: str | None, changed: tuple[int, ...]) -> Preview:
-    """Look at a model once; raises ObceError, which is not remembered: what failed may work at the next try."""
+    """Look at a model once; raises ObceError, which is remembered for a moment: what failed may work at a later try."""
+    return _failures().run(("model", spec, revision, changed), lambda: _model(spec, revision, changed))
+
+
+@st.cache_resource(max_entries=32, ttl=300, show_spinner=False)
+def _model(spec: str, revision: str | None, changed: tuple[int, ...]) -> Preview:
     return preview_model(spec, revision=revision)
 
 
-@st.cache_resource(max_entries=16, ttl=3600, show_spinner=False)
 def texts(spec: str, n: int, seed: int, changed: tuple[int, ...], **options: Any) -> Texts:
-    """Draw a sample once; raises ObceError, which is not remembered.
+    """Draw a sample once; raises ObceError, which is remembered for a moment.
 
     `changed` are the stamps of all files that are read.
     """
+    key = ("texts", spec, n, seed, changed, *sorted(options.items()))
+    return _failures().run(key, lambda: _texts(spec, n, seed, changed, **options))
+
+
+@st.cache_resource(max_entries=16, ttl=3600, show_spinner=False)
+def _texts(spec: str, n: int, seed: int, changed: tuple[int, ...], **options: Any) -> Texts:
     return load_texts(spec, n=n, seed=seed, **options)
+
+
+@st.cache_resource(show_spinner=False)
+def _failures() -> Failures:
+    return Failures(ObceError)
+
+
+def try_again() -> None:
+    """Forget what failed and what was seen of models, so that the next run asks anew."""
+    _failures().forget()
+    _model.clear()
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -84,6 +84,7 @@ def preview(job: dict[str, Any]) -> bool:
             sample = cached.texts(spec, job["n_texts"], job["seed"], _stamps(job), **options)
     except ObceError as error:
         guards.show_error(error)
+        st.button("Try again", key="texts-again", on_click=cached.try_again, icon=":material/refresh:")
         return False
     _show(sample)
     return True

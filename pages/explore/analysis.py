@@ -23,7 +23,7 @@ form = values()
 
 
 def _done(result: dict[str, Any]) -> None:
-    cached.model.clear()  # what had to be downloaded is here now
+    cached.try_again()  # what had to be downloaded is here now
     state.select_analysis(result["analysis"])
     nav.go("importance")
 
@@ -49,6 +49,7 @@ def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
     except ObceError as error:
         found = error
         guards.show_error(error)
+        st.button("Try again", key="model-again", on_click=cached.try_again, icon=":material/refresh:")
     else:
         lines = "".join(f'<li class="{"fits" if fits else "not"}">{escape(line)}</li>' for fits, line in found.lines)
         st.html(f'{_LIST}<ul class="fit">{lines}</ul>')

@@ -83,15 +83,21 @@ def test_a_model_is_looked_at_once_and_not_at_each_rerun(tiny_folder: Path, monk
 
 
 def test_a_model_that_could_not_be_fetched_is_asked_for_again(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
     def away(spec: str, **_: Any) -> Any:
+        asked.append(spec)
         raise ModelError("The hub is away.")
 
     with monkeypatch.context() as broken:
         broken.setattr("pages._ui.cached.preview_model", away)
         app = open_page("analysis")
         app.text_input(key="analysis-model").set_value(str(tiny_folder)).run()
-        assert "The hub is away." in words(app) and start(app).disabled
-    app.run()
+        for _ in range(3):
+            app.run()
+            assert "The hub is away." in words(app) and start(app).disabled
+        assert asked.count(str(tiny_folder)) == 1  # not at every run
+    app.button(key="model-again").click().run()
     assert "The hub is away." not in words(app) and not start(app).disabled
 
 
@@ -103,7 +109,7 @@ def test_texts_that_could_not_be_read_are_asked_for_again(page: Any, monkeypatch
         broken.setattr("pages._ui.cached.load_texts", away)
         page.number_input(key="analysis-seed").set_value(3).run()
         assert "The texts are away." in words(page) and start(page).disabled
-    page.run()
+    page.button(key="texts-again").click().run()
     assert "The texts are away." not in words(page) and not start(page).disabled
 
 
