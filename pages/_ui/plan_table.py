@@ -24,7 +24,7 @@ def table(source: Analysis, intent: Intent) -> None:
                 **{name: column(TITLES[name], min_value=0.0, max_value=99.9, step=0.1, format="%.3g") for name in CUTTABLE},
             },
         )  # fmt: skip
-        frame.note("Percentiles, 0 is whole; an empty field cannot be cut. Query and key are typed each for itself.")
+        frame.note("Percentiles; 0 is whole, None cannot be cut. Query and key are typed each for itself.")
         if st.form_submit_button("Apply", type="primary"):
             try:
                 edited, notes = read_rows(source, intent, rows)
