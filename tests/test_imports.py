@@ -25,6 +25,7 @@ ORDER = [
     ["architectures", "criteria", "texts", "forms"],
     ["models", "hf"],
     ["activations", "analysis"],
+    ["saved"],
     ["pipeline", "plan", "comparison", "bill"],
     ["compression.result"],
     ["fidelity"],

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from obce_core import settings
-from obce_core.analysis import Analysis, Saved, list_saved, read_analysis
+from obce_core.analysis import Analysis, read_analysis
 from obce_core.comparison import CellComparison, compare, differences
 from obce_core.compression.result import Fidelity
 from obce_core.errors import ObceError
@@ -23,6 +23,7 @@ from obce_core.plan.next_cuts import NextCut, next_cuts
 from obce_core.plan.parts import of_layer
 from obce_core.plan.versions import Version, list_versions
 from obce_core.preview import read_preview
+from obce_core.saved import Saved, list_saved
 from obce_core.texts import Texts, load_texts, text_columns
 from obce_core.topology import Interval, Principal, barcode, bootstrap_r_f, most_isolated, principal, r_f_without
 

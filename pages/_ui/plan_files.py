@@ -16,8 +16,9 @@ from obce_core.plan import (
     Plan,
     render,
 )
+from obce_core.plan.asked import render_intent
 from obce_core.plan.command import plan_commands
-from obce_core.plan.document import fits_yaml, render_intent
+from obce_core.plan.document import fits_yaml
 from pages._ui import downloads, frame
 
 

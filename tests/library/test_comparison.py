@@ -11,10 +11,10 @@ import pytest
 from tiny import memory_analysis, sample
 
 from obce_core import analyze
-from obce_core.analysis import Saved
 from obce_core.comparison import agreement, check_comparable, compare, differences, find_sibling
 from obce_core.components import COMPONENTS
 from obce_core.errors import AnalysisError
+from obce_core.saved import Saved
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import pytest
 from pages_app import adopt, open_page, words
 
 from obce_core import models
-from obce_core.analysis import list_saved
 from obce_core.errors import ModelError, TextsError
 from obce_core.library import list_entries
+from obce_core.saved import list_saved
 
 
 @pytest.fixture
