@@ -86,9 +86,8 @@ class Viewer:
             self._page = message.new_session.page_script_hash
         elif kind == "page_info_changed":
             self._query = message.page_info_changed.query_string
-        elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "bidi_component":
-            if message.delta.new_element.bidi_component.component_name == "obce_cellmap":
-                self._map = message.delta.new_element.bidi_component.id
+        elif kind == "delta" and message.delta.new_element.bidi_component.component_name == "obce_cellmap":
+            self._map = message.delta.new_element.bidi_component.id
         return kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
 
 
