@@ -20,7 +20,7 @@ from obce_core.architectures.stored import StoredLayer, read_entries
 from obce_core.components import COMPONENTS, check_component
 from obce_core.criteria import CRITERIA, criterion, random_scores
 from obce_core.errors import AnalysisError, shorten
-from obce_core.store import check_name, is_complete, read_json, write_json
+from obce_core.store import check_name, is_complete, read_json
 
 if TYPE_CHECKING:
     import pandas
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 
 FORMAT = "obce-analysis/1"
 META, TEXTS, IMPORTANCE, ACTIVATIONS = "analysis.json", "texts.parquet", "importance.parquet", "activations.safetensors"
-NAME = "name.json"
-"""A name of one's own, beside what the manifest vouches for: renaming changes neither digest nor id."""
-
-_NAME_CHARS = 80
-
 BASE_COLUMNS = (
     "r_f",
     "mean",
@@ -48,23 +43,6 @@ BASE_COLUMNS = (
 """Columns of a neuron beside layer, component, neuron, head, n_tokens and one for each other stored criterion."""
 
 STORED_CRITERIA = tuple(name for name, row in CRITERIA.items() if row.reads != "seed")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Saved:
-    """An analysis on disk, its numbers unread: what a list shows. `name` is "" unless somebody gave one."""
-
-    meta: Mapping[str, Any]
-    folder: Path
-    name: str = ""
-
-    @property
-    def id(self) -> str:
-        return str(self.meta["id"])
-
-    @property
-    def bytes(self) -> int:
-        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -215,7 +193,7 @@ def read_analysis(where: str | Path) -> Analysis:
         AnalysisError: there is none, it is incomplete, or a newer version wrote it.
     """
     folder = find_analysis(where)
-    return Analysis(meta=_read_meta(folder), columns=_read_columns(folder / IMPORTANCE), folder=folder)
+    return Analysis(meta=read_meta(folder), columns=_read_columns(folder / IMPORTANCE), folder=folder)
 
 
 def find_analysis(where: str | Path) -> Path:
@@ -235,55 +213,8 @@ def find_analysis(where: str | Path) -> Path:
     raise AnalysisError(f"No analysis at {shorten(text, 200)!r}.", hint="Name a folder or an id; obce analyze makes one.")
 
 
-def list_saved() -> list[Saved]:
-    """List every complete analysis of the cache, the newest first, without reading its numbers; unreadable ones are left out."""
-    home = settings.cache_dir() / "analyses"
-    found = []
-    for folder in home.iterdir() if home.is_dir() else ():
-        if is_complete(folder):
-            try:
-                found.append(Saved(meta=_read_meta(folder), folder=folder, name=read_name(folder)))
-            except AnalysisError:
-                continue
-    return sorted(found, key=lambda entry: (str(entry.meta["created"]), entry.id), reverse=True)
-
-
-def list_analyses() -> list[Analysis]:
-    """Open every complete analysis of the cache, the newest first; unreadable ones are left out."""
-    found = []
-    for entry in list_saved():
-        try:
-            found.append(read_analysis(entry.folder))
-        except AnalysisError:
-            continue
-    return found
-
-
-def read_name(folder: Path) -> str:
-    """Return the name that somebody gave an analysis, or ""."""
-    try:
-        return _clean_name(read_json(folder / NAME)["name"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def rename(where: str | Path, name: str) -> None:
-    """Give an analysis a name of one's own (at most 80 characters); an empty one takes it away. Its id stays."""
-    folder = find_analysis(where)
-    cleaned = _clean_name(name)
-    if cleaned:
-        write_json(folder / NAME, {"name": cleaned})
-    else:
-        (folder / NAME).unlink(missing_ok=True)
-
-
-def _clean_name(name: object) -> str:
-    """Bring a name to one printable line."""
-    text = "".join(c if c.isprintable() else " " for c in name) if isinstance(name, str) else ""
-    return " ".join(text.split())[:_NAME_CHARS]
-
-
-def _read_meta(folder: Path) -> dict[str, Any]:
+def read_meta(folder: Path) -> dict[str, Any]:
+    """Read what an analysis says of itself; raises AnalysisError."""
     try:
         meta = read_json(folder / META)
         written = meta["format"]

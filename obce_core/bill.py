@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from obce_core import settings
-from obce_core.analysis import BASE_COLUMNS, STORED_CRITERIA, Saved
+from obce_core.analysis import BASE_COLUMNS, STORED_CRITERIA
 from obce_core.components import COMPONENTS
 from obce_core.models import ModelReport
+from obce_core.saved import Saved
 
 _COLUMNS = len(dict.fromkeys((*BASE_COLUMNS, *STORED_CRITERIA)))
 _MEMINFO = Path("/proc/meminfo")

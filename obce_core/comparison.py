@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from obce_core.analysis import Analysis, Saved
+from obce_core.analysis import Analysis
 from obce_core.components import COMPONENTS, LOCKED
 from obce_core.errors import AnalysisError
 from obce_core.ranking import jaccard, spearman, summarize
+from obce_core.saved import Saved
 
 PERCENTILE = 50
 """Removed sets are compared at this percentile."""

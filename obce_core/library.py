@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from obce_core import settings
-from obce_core.analysis import META, read_name
+from obce_core.analysis import META
 from obce_core.errors import BadInput, PathError, shorten
 from obce_core.jobs import FINAL, Run
+from obce_core.saved import read_name
 from obce_core.store import check_name, read_json, write_json
 
 KINDS = ("analyses", "models", "plans", "runs", "texts", "trash")

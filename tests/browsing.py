@@ -19,13 +19,18 @@ OURS = (sys.executable, "-m", "obce_core.cli", "app", "--port", "PORT")
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextlib.contextmanager
 def serve(cache: Path, command: Sequence[str] = OURS) -> Iterator[str]:
     """Start the dashboard as `obce app` does (or another server), on a free PORT; yields its address."""
     cache.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [part.replace("PORT", str(port)) for part in command],
         cwd=cache.parent,
@@ -35,7 +40,7 @@ def serve(cache: Path, command: Sequence[str] = OURS) -> Iterator[str]:
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{address}/_stcore/health", process)
+        wait_for(f"{address}/_stcore/health", process)
         yield address
     finally:
         process.terminate()
@@ -70,7 +75,8 @@ def settle(page: Any) -> None:
     page.locator(IDLE).wait_for()
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server answers."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         assert process.poll() is None, "the server ended at once"

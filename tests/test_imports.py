@@ -20,11 +20,12 @@ EVERY = [*ENGINE, *PAGES, ROOT / "app.py"]
 # Imports go down only: a module may import what stands above it here, and its own package.
 ORDER = [
     ["errors", "version"],
-    ["settings", "components", "tasks"],
+    ["settings", "components", "tasks", "failures"],
     ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
-    ["architectures", "criteria", "texts", "checkpoints"],
+    ["architectures", "criteria", "texts", "checkpoints", "forms"],
     ["models", "hf"],
     ["activations", "analysis"],
+    ["saved"],
     ["pipeline", "plan", "comparison", "bill"],
     ["compression.result"],
     ["fidelity"],

@@ -15,12 +15,13 @@ from safetensors.numpy import load_file
 from tiny import SIZES, copy_folder, edit_tensors, sample, sentences
 
 from obce_core import pipeline
-from obce_core.analysis import BASE_COLUMNS, STORED_CRITERIA, Analysis, list_analyses, read_analysis
+from obce_core.analysis import BASE_COLUMNS, STORED_CRITERIA, Analysis, read_analysis
 from obce_core.components import COMPONENTS, HEADED
 from obce_core.criteria import CRITERIA, random_scores
 from obce_core.errors import AnalysisError, BadInput, Cancelled, ModelError, NotFinite, PathError, TextsError, UnknownName
 from obce_core.models.load import load_model
 from obce_core.pipeline import analyze
+from obce_core.saved import list_analyses
 from obce_core.store import manifest_faults
 from obce_core.texts import Texts, load_texts
 

@@ -5,6 +5,8 @@ The page draws them as a component of our own (`cellview`); these are what its d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -15,8 +17,16 @@ from obce_core.figures.theme import palette
 MARKS = (30, 50, 70)
 
 
-def distribution(scores: np.ndarray, kept: np.ndarray, component: str, *, title: str = "r_f", mode: str = "light") -> go.Figure:
-    """Draw the histogram of a cell's scores on a log axis: solid is kept, hollow is cut; lines at P30, P50 and P70.
+def distribution(
+    scores: np.ndarray,
+    kept: np.ndarray,
+    component: str,
+    *,
+    title: str = "r_f",
+    marks: Sequence[int] = MARKS,
+    mode: str = "light",
+) -> go.Figure:
+    """Draw the histogram of a cell's scores on a log axis: solid is kept, hollow is cut; lines at the percentiles `marks`.
 
     `title` names the scores and their unit (see `units.title`). Scores of 0 have no place on a log axis and are counted in
     the axis title.
@@ -44,7 +54,7 @@ def distribution(scores: np.ndarray, kept: np.ndarray, component: str, *, title:
             hovertemplate="%{y} neurons " + ("kept" if solid else "cut") + "<br>%{customdata[0]} to %{customdata[1]}<extra></extra>",
         )
     figure.update_layout(barmode="overlay")
-    for mark in MARKS:
+    for mark in marks:
         value = float(np.percentile(scores, mark))
         if value > 0:
             figure.add_vline(x=float(np.log10(value)), line={"color": colours.muted, "width": 1, "dash": "dot"})

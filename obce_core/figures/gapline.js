@@ -1,7 +1,6 @@
 // One neuron's outputs on a line. Data comes from figures/gapline.py. Disks grow with the slider; the server hears of it
 // after a moment, so that a link opens the same view. Texts are users' own: textContent only.
 
-const SVG = "http://www.w3.org/2000/svg";
 const WAIT = 160;
 const MOST = 120; // the slider ends at this percentage of r_f
 
@@ -109,28 +108,4 @@ function draw(root) {
     tick.textContent = amount(value);
     root.svg.append(tick, shape("line", "axis", { x1: x(value), x2: x(value), y1: line + 8, y2: height - 24 }));
   }
-}
-
-// Three significant digits, as figures/numbers.py writes them.
-function amount(value) {
-  if (!value) return "0";
-  const size = Math.abs(value);
-  const sign = value < 0 ? "−" : "";
-  if (size < 1e-5) return sign + size.toExponential(2).replace("e-", "e−");
-  const power = Math.floor(Math.log10(Number(size.toExponential(2))));
-  return sign + size.toFixed(Math.max(0, 2 - power));
-}
-
-function shape(tag, name, values = {}) {
-  const element = document.createElementNS(SVG, tag);
-  if (name) element.setAttribute("class", name);
-  for (const [key, value] of Object.entries(values)) element.setAttribute(key, typeof value === "number" ? value.toFixed(2) : value);
-  return element;
-}
-
-function make(tag, name, text) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  if (text !== undefined) element.textContent = text;
-  return element;
 }

@@ -63,7 +63,8 @@ def gap_line(
 def gap_line_assets() -> tuple[str, str]:
     """Return (css, js) of the component."""
     home = files("obce_core.figures")
-    return home.joinpath("gapline.css").read_text("utf-8"), home.joinpath("gapline.js").read_text("utf-8")
+    js = "\n".join(home.joinpath(name).read_text("utf-8") for name in ("lesson_tools.js", "gapline.js"))
+    return home.joinpath("gapline.css").read_text("utf-8"), js
 
 
 def _short(text: str) -> str:

@@ -19,7 +19,8 @@ def neuron_table(
     """Return columns by title, each of shape (neurons,), sorted by falling score.
 
     Head and offset are there for query, key and value only. `kept`, shape (neurons,), is what the plan keeps, None when
-    it cannot be carried out. The percentile is that of `standing`.
+    it cannot be carried out. The percentile is that of `standing`;
+    a neuron that is alone in its cell has none.
     """
     cell, neurons = analysis.cell(layer, component), analysis.neurons(layer, component)
     scores = analysis.scores(layer, component, name)
@@ -27,7 +28,7 @@ def neuron_table(
     place = {"head": neurons // analysis.shape.head_size, "offset": neurons % analysis.shape.head_size}
     by = factor(name, edge_length=edge_length)
     table: dict[str, Any] = {"neuron": neurons, **(place if component in HEADED else {})}
-    table |= {title(name, edge_length=edge_length): by * scores, "percentile in cell": percentiles(scores)}
+    table |= {title(name, edge_length=edge_length): by * scores} | ({"percentile in cell": percentiles(scores)} if len(scores) > 1 else {})
     table |= {told: cell[column] for column, told in {"std": "std", "mean": "mean", "std_all": "std, all tokens"}.items() if column != name}
     if criterion(name).unit != "radius":
         table["r_f"] = factor("r_f", edge_length=edge_length) * cell["r_f"]

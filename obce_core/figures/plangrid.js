@@ -247,7 +247,8 @@ function paint(root) {
     element.setAttribute("aria-selected", String(picked));
     if (root.equal.has(name)) {
       element.tabIndex = -1;
-      describe(element, `${words(root, name)}: every text gives the same value, so its neurons cannot be ranked`);
+      const why = told.width ? "every text gives the same value, so its neurons cannot be ranked" : "an earlier cut left no neuron";
+      describe(element, `${words(root, name)}: ${why}`);
       continue;
     }
     const percentile = root.values[name] ?? 0;

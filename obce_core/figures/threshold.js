@@ -1,7 +1,6 @@
 // A cell's scores on a log axis, and a percentile to drag through them. Data comes from figures/threshold.py.
 // Hollow is cut, solid is kept. The server hears of the percentile after a moment and counts what it saves.
 
-const SVG = "http://www.w3.org/2000/svg";
 const WAIT = 120;
 const BINS = 48;
 const [FIRST, LAST] = [1, 95];
@@ -117,24 +116,4 @@ function text(svg, name, x, y, words) {
   const element = shape("text", name, { x, y });
   element.textContent = words;
   svg.append(element);
-}
-
-function amount(value) {
-  if (!value) return "0";
-  if (value < 1e-5) return value.toExponential(2).replace("e-", "e−");
-  return value.toFixed(Math.max(0, 2 - Math.floor(Math.log10(Number(value.toExponential(2))))));
-}
-
-function shape(tag, name, values = {}) {
-  const element = document.createElementNS(SVG, tag);
-  if (name) element.setAttribute("class", name);
-  for (const [key, value] of Object.entries(values)) element.setAttribute(key, typeof value === "number" ? value.toFixed(2) : value);
-  return element;
-}
-
-function make(tag, name, text) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  if (text !== undefined) element.textContent = text;
-  return element;
 }

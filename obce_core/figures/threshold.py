@@ -36,4 +36,5 @@ def threshold_data(
 def threshold_assets() -> tuple[str, str]:
     """Return (css, js) of the component."""
     home = files("obce_core.figures")
-    return home.joinpath("threshold.css").read_text("utf-8"), home.joinpath("threshold.js").read_text("utf-8")
+    js = "\n".join(home.joinpath(name).read_text("utf-8") for name in ("lesson_tools.js", "threshold.js"))
+    return home.joinpath("threshold.css").read_text("utf-8"), js

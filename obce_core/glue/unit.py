@@ -15,7 +15,8 @@ from obce_core.glue.evaluation import FORMAT
 from obce_core.glue.examples import Examples, read_examples
 from obce_core.glue.tiers import Recipe, tier_name
 from obce_core.models import ModelReport, check_model
-from obce_core.plan.document import from_document, parse_intent
+from obce_core.plan.asked import parse_intent
+from obce_core.plan.document import from_document
 from obce_core.plan.fact import Fact, read_fact
 from obce_core.store import digest
 from obce_core.tasks import task_of

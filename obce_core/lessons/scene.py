@@ -72,8 +72,9 @@ def to_points(pairs: Iterable[Sequence[object]]) -> tuple[Point, ...]:
     """Take points of the browser (thousandths) or leave out what is none; those outside are moved to the field's edge."""
     found: list[Point] = []
     for pair in pairs:
-        if len(pair) == 2 and all(isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e9 for v in pair):
-            x, y = (min(max(round(v), 0), edge) for v, edge in zip(pair, FIELD, strict=True))  # type: ignore[call-overload]
+        numbers = [v for v in pair if isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e9]
+        if len(numbers) == len(pair) == 2:
+            x, y = (min(max(round(v), 0), edge) for v, edge in zip(numbers, FIELD, strict=True))
             found.append((x, y))
     return tuple(found[:MAX_POINTS])
 

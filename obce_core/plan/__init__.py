@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from obce_core.architectures.stored import LayerWidths, original_widths
+from obce_core.plan.asked import intent_document, parse_intent
 from obce_core.plan.budget import Budget, count, plan_widths, stored_widths
-from obce_core.plan.document import (
-    from_document,
-    intent_document,
-    parse_document,
-    parse_intent,
-    read_plan,
-    render,
-    to_document,
-    write_plan,
-)
+from obce_core.plan.document import from_document, parse_document, read_plan, render, to_document, write_plan
 from obce_core.plan.hardware import Hardware
 from obce_core.plan.intent import METHODS, Compensation, Hand, Intent
 from obce_core.plan.ledger import Ledger

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from obce_core.analysis import Analysis, read_analysis
 from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
-from obce_core.errors import AnalysisError, PathError, PlanError, UnknownName, shorten
+from obce_core.errors import AnalysisError, PathError, PlanError, shorten
 from obce_core.outside import parse_json, parse_yaml, render_yaml
-from obce_core.plan.hardware import Hardware
-from obce_core.plan.intent import Compensation, Hand, Intent, check_cuttable
+from obce_core.plan.asked import intent_document, parse_intent
+from obce_core.plan.fields import layer_number, mapping, only, pretty
+from obce_core.plan.intent import check_cuttable
 from obce_core.plan.plan import Kept, Plan, resolve, to_ranges
 from obce_core.settings import MAX_PLAN_JSON_BYTES, MAX_PLAN_YAML_BYTES
 from obce_core.store import atomic_write
 
 FORMAT = "obce-plan/1"
 _PLAN_KEYS = ("format", "model", "analysis", "intent", "fact", "earlier")
-_INTENT_KEYS = ("criterion", "seed", "first_layer", "cells", "keep", "drop", "compensation", "hardware")
-_HAND_KEYS = ("layer", "component", "neurons", "reason")
 
 
 def to_document(plan: Plan) -> dict[str, Any]:
@@ -39,31 +37,11 @@ def to_document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def intent_document(intent: Intent) -> dict[str, Any]:
-    """Write an intent as plain data; `hardware` only where it asks for something."""
-    hardware = intent.hardware
-    document = {
-        "criterion": intent.criterion,
-        "seed": intent.seed,
-        "first_layer": intent.first_layer,
-        "cells": {str(layer): {name: _short(p) for name, p in row.items()} for layer, row in intent.cells.items()},
-        "keep": [_hand_document(hand) for hand in intent.keep],
-        "drop": [_hand_document(hand) for hand in intent.drop],
-        "compensation": {"method": intent.compensation.method, "tokens": intent.compensation.tokens},
-    }
-    return document | ({"hardware": {"round_to": hardware.round_to, "per_head": hardware.per_head}} if hardware.asked else {})
-
-
 def render(plan: Plan, *, yaml: bool = False) -> str:
     """Render a plan as the text of a JSON or YAML file."""
     if yaml:
         return render_yaml(to_document(plan))
-    return _pretty(to_document(plan)) + "\n"
-
-
-def render_intent(intent: Intent) -> str:
-    """Render an intent as the text of a JSON file, for `obce plan --from`."""
-    return _pretty(intent_document(intent)) + "\n"
+    return pretty(to_document(plan)) + "\n"
 
 
 def fits_yaml(plan: Plan) -> bool:
@@ -163,24 +141,24 @@ def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "
 
 def read_model(document: Mapping[str, Any], name: str) -> str:
     """Check a plan's keys and format and return the sha256 of the weights that it is for."""
-    _only(document, _PLAN_KEYS, name)
+    only(document, _PLAN_KEYS, name)
     if document.get("format") != FORMAT:
         raise PlanError(f"{name}: format is {shorten(document.get('format'))!r}; this version reads {FORMAT}.")
-    model = _mapping(document.get("model"), f"{name}: model")
-    _only(model, ("name", "revision", "weights_sha256"), f"{name}: model")
+    model = mapping(document.get("model"), f"{name}: model")
+    only(model, ("name", "revision", "weights_sha256"), f"{name}: model")
     return str(model.get("weights_sha256", ""))
 
 
 def read_kept(document: Mapping[str, Any], shape: EncoderShape, name: str) -> dict[int, dict[str, np.ndarray]]:
     """Read the kept neurons that a plan states as its fact, as `Plan.kept` has them; nothing is resolved again."""
-    fact = _mapping(document.get("fact"), f"{name}: fact")
-    _only(fact, ("kept",), f"{name}: fact")
+    fact = mapping(document.get("fact"), f"{name}: fact")
+    only(fact, ("kept",), f"{name}: fact")
     told: dict[tuple[int, str], np.ndarray] = {}
-    for layer, row in _mapping(fact.get("kept"), f"{name}: fact.kept").items():
-        number = _layer(layer, f"{name}: fact.kept")
+    for layer, row in mapping(fact.get("kept"), f"{name}: fact.kept").items():
+        number = layer_number(layer, f"{name}: fact.kept")
         if number > shape.layers:
             raise PlanError(f"{name}: there is no layer {number}; this model has layers 1–{shape.layers}.")
-        for component, ranges in _mapping(row, f"{name}: fact.kept.{number}").items():
+        for component, ranges in mapping(row, f"{name}: fact.kept.{number}").items():
             check_cuttable(number, component)
             told[number, component] = _mask(ranges, shape.width(component), f"{name}: layer {number} {component}")
     found: dict[int, dict[str, np.ndarray]] = {}
@@ -190,33 +168,6 @@ def read_kept(document: Mapping[str, Any], shape: EncoderShape, name: str) -> di
             if mask is not None and not mask.all():
                 found.setdefault(number, {})[component] = mask
     return found
-
-
-def parse_intent(value: object, where: str = "intent") -> Intent:
-    """Check an intent's plain data; unknown keys, components and impossible percentiles are refused."""
-    data = _mapping(value, where)
-    _only(data, _INTENT_KEYS, where)
-    cells: dict[int, dict[str, float]] = {}
-    for layer, row in _mapping(data.get("cells", {}), f"{where}.cells").items():
-        cells[_layer(layer, f"{where}.cells")] = dict(_mapping(row, f"{where}.cells.{shorten(layer)}"))
-    chosen = _mapping(data.get("compensation", {}), f"{where}.compensation")
-    _only(chosen, ("method", "tokens"), f"{where}.compensation")
-    hardware = _mapping(data.get("hardware", {}), f"{where}.hardware")
-    _only(hardware, ("round_to", "per_head"), f"{where}.hardware")
-    defaults = Intent()
-    return Intent(
-        criterion=_text(data.get("criterion", defaults.criterion), f"{where}.criterion"),
-        seed=data.get("seed", defaults.seed),
-        first_layer=data.get("first_layer", defaults.first_layer),
-        cells=cells,
-        keep=_hands(data.get("keep", []), f"{where}.keep"),
-        drop=_hands(data.get("drop", []), f"{where}.drop"),
-        compensation=Compensation(
-            method=chosen.get("method", defaults.compensation.method),
-            tokens=cast(Any, _text(chosen["tokens"], f"{where}.compensation.tokens")) if "tokens" in chosen else None,
-        ),
-        hardware=Hardware(**hardware),
-    )
 
 
 def _compare(plan: Plan, told: Kept, shape: EncoderShape, name: str) -> None:
@@ -244,65 +195,6 @@ def _mask(ranges: object, width: int, where: str) -> np.ndarray:
             raise PlanError(f"{where}: neuron {pair[0]} is listed twice.")
         mask[pair[0] : pair[1] + 1] = True
     return mask
-
-
-def _hands(value: object, where: str) -> tuple[Hand, ...]:
-    if not isinstance(value, list):
-        raise PlanError(f"{where} must be a list.")
-    found = []
-    for entry in value:
-        data = _mapping(entry, where)
-        _only(data, _HAND_KEYS, where)
-        neurons = data.get("neurons")
-        if not isinstance(neurons, list):
-            raise PlanError(f"{where}: neurons must be a list of numbers.")
-        found.append(
-            Hand(
-                layer=data.get("layer", 0), component=data.get("component", ""), neurons=tuple(neurons),
-                reason=data.get("reason", ""),
-            )
-        )  # fmt: skip
-    return tuple(found)
-
-
-def _hand_document(hand: Hand) -> dict[str, Any]:
-    return {"layer": hand.layer, "component": hand.component, "neurons": list(hand.neurons), "reason": hand.reason}
-
-
-def _only(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    for key in data:
-        if key not in known:
-            raise UnknownName(f"key in {where}", key, known)
-
-
-def _mapping(value: object, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise PlanError(f"{where} must be an object, found {shorten(value)!r}.")
-    return value
-
-
-def _layer(value: str, where: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) < 6 and value[0] != "0"):
-        raise PlanError(f"{where}: {shorten(value)!r} is no layer; layers count from 1.")
-    return int(value)
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise PlanError(f"{where} is {shorten(value)!r}; expected a name.")
-    return value
-
-
-def _short(percentile: float) -> float | int:
-    return int(percentile) if float(percentile).is_integer() else percentile
-
-
-def _pretty(value: Any, depth: int = 0) -> str:
-    """Render JSON with an object's entries on lines of their own, down to a cell, and every list on one line."""
-    if isinstance(value, dict) and value and depth < 4:
-        inner = ",\n".join(f"{' ' * (depth + 1)}{json.dumps(key)}: {_pretty(entry, depth + 1)}" for key, entry in value.items())
-        return "{\n" + inner + "\n" + " " * depth + "}"
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _is_yaml(path: Path) -> bool:

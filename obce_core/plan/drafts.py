@@ -16,7 +16,8 @@ from pathlib import Path
 
 from obce_core import settings
 from obce_core.errors import ObceError
-from obce_core.plan.document import intent_document, parse_document, parse_intent
+from obce_core.plan.asked import intent_document, parse_intent
+from obce_core.plan.document import parse_document
 from obce_core.plan.intent import Intent
 from obce_core.store import check_name, write_json
 

@@ -12,7 +12,8 @@ from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
 from obce_core.errors import ModelError, PlanError
 from obce_core.models import ModelReport
-from obce_core.plan.document import load_document, parse_intent, read_kept, read_model
+from obce_core.plan.asked import parse_intent
+from obce_core.plan.document import load_document, read_kept, read_model
 from obce_core.plan.intent import Compensation
 from obce_core.plan.plan import Kept, cut_digest
 

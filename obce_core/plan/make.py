@@ -8,8 +8,9 @@ from typing import Literal, cast
 
 from obce_core.analysis import Analysis, read_analysis
 from obce_core.errors import PlanError
+from obce_core.plan.asked import parse_intent
 from obce_core.plan.budget import count
-from obce_core.plan.document import load_document, parse_intent
+from obce_core.plan.document import load_document
 from obce_core.plan.hardware import Hardware
 from obce_core.plan.intent import Compensation, Intent, as_method
 from obce_core.plan.plan import Plan, resolve

@@ -47,5 +47,11 @@ def without_equal(analysis: Analysis, intent: Intent) -> tuple[Intent, tuple[str
         (layer, name) for layer, row in intent.cells.items() for name in row
         if layer <= analysis.shape.layers and analysis.degenerate(layer, name, intent.criterion)
     ]  # fmt: skip
-    notes = tuple(f"Layer {layer} {name} is left whole: every text gives the same value there." for layer, name in equal)
-    return intent.with_cells(dict.fromkeys(equal, 0.0)), notes
+    return intent.with_cells(dict.fromkeys(equal, 0.0)), tuple(left_whole(analysis, *cell) for cell in equal)
+
+
+def left_whole(analysis: Analysis, layer: int, component: str) -> str:
+    """Say why a cell that cannot be ranked is not cut."""
+    if not analysis.width(layer, component):
+        return f"Layer {layer} {component} has no neuron left to cut: an earlier cut took them all."
+    return f"Layer {layer} {component} is left whole: every text gives the same value there."

@@ -9,6 +9,7 @@ from obce_core.analysis import Analysis
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError, UnknownName
 from obce_core.plan.intent import Intent
+from obce_core.plan.parts import left_whole
 from obce_core.plan.plan import keep_above
 
 Table = Mapping[str, Mapping[int, tuple[int, ...]]]
@@ -69,7 +70,7 @@ def preset(name: str, analysis: Analysis, base: Intent) -> tuple[Intent, tuple[s
     for layer, row in cells.items():
         for component, percentile in row.items():
             if analysis.degenerate(layer, component, base.criterion):
-                notes.append(f"Layer {layer} {component} is left whole: every text gives the same value there.")
+                notes.append(left_whole(analysis, layer, component))
                 continue
             scores = analysis.scores(layer, component, base.criterion, seed=base.seed)
             if keep_above(scores, percentile).any():

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from obce_core.errors import ObceError, PlanError, shorten
-from obce_core.plan.document import intent_document, parse_document, parse_intent
+from obce_core.plan.asked import intent_document, parse_intent
+from obce_core.plan.document import parse_document
 from obce_core.plan.drafts import plans_home
 from obce_core.plan.intent import Intent
 from obce_core.store import check_name, write_json

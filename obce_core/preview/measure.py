@@ -19,7 +19,7 @@ from obce_core.compression.result import Fidelity
 from obce_core.errors import ObceError
 from obce_core.fidelity import compare, summaries
 from obce_core.models.load import LoadedModel, load_model
-from obce_core.plan.document import parse_intent
+from obce_core.plan.asked import parse_intent
 from obce_core.plan.parts import only
 from obce_core.plan.plan import Plan, resolve
 from obce_core.preview import chosen_texts, keep_preview, not_measured, preview_key, read_preview

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from pathlib import Path
 
 from obce_core import settings
 from obce_core.errors import TextsError
-from obce_core.store import atomic_write
+from obce_core.store import atomic_write, check_name
 from obce_core.texts.file import ENDINGS
 
 MAX_LINES, MAX_CHARS = 10_000, 10_000
@@ -28,7 +29,12 @@ def store_upload(raw: bytes, suffix: str) -> str:
         long = next((i for i, line in enumerate(lines, 1) if len(line) > MAX_CHARS), None)
         if long:
             raise TextsError(f"Line {long} has {len(lines[long - 1]):,} characters; uploads allow {MAX_CHARS:,}.")
-    path = settings.cache_dir() / "texts" / f"{sha256(raw).hexdigest()[:16]}{suffix}"
+    path = upload_path(f"{sha256(raw).hexdigest()[:16]}{suffix}")
     if not path.exists():
         atomic_write(path, raw)
     return str(path)
+
+
+def upload_path(name: str) -> Path:
+    """Return where an upload of this name lies, or would; a name that leaves the folder is refused (PathError)."""
+    return settings.cache_dir() / "texts" / check_name(name)

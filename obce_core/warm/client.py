@@ -143,6 +143,9 @@ class WarmWorker:
         limit = task_of(question.task).limit
         try:
             process = self._started()
+            if self._closed:  # while it was being started; nobody else would end it
+                self._end()
+                return Answer(state="failed", reason="The helper process was closed."), 0
             assert process.stdin is not None and process.stdout is not None
             process.stdin.write(json.dumps({"id": key, "task": question.task, "arguments": question.arguments}) + "\n")
             process.stdin.flush()
@@ -186,8 +189,9 @@ class WarmWorker:
         if process is not None:
             process.kill()
             for stream in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):  # what was still to be written finds nobody
-                    stream.close()  # type: ignore[union-attr]
+                if stream is not None:
+                    with contextlib.suppress(OSError):  # what was still to be written finds nobody
+                        stream.close()
             process.wait()
 
     def _keep(self, key: str, answer: Answer, size: int) -> None:

@@ -10,15 +10,20 @@ import numpy as np
 import streamlit as st
 
 from obce_core import settings
-from obce_core.analysis import Analysis, Saved, list_saved, read_analysis
+from obce_core.analysis import Analysis, read_analysis
 from obce_core.comparison import CellComparison, compare, differences
 from obce_core.compression.result import Fidelity
+from obce_core.errors import ObceError
+from obce_core.failures import Failures
 from obce_core.figures.cellmap import cell_map
 from obce_core.models import Preview, preview_model
 from obce_core.plan import Budget, Intent, Plan, count, preset, resolve
+from obce_core.plan.drafts import plans_home
 from obce_core.plan.next_cuts import NextCut, next_cuts
 from obce_core.plan.parts import of_layer
+from obce_core.plan.versions import Version, list_versions
 from obce_core.preview import read_preview
+from obce_core.saved import Saved, list_saved
 from obce_core.texts import Texts, load_texts, text_columns
 from obce_core.topology import Interval, Principal, barcode, bootstrap_r_f, most_isolated, principal, r_f_without
 
@@ -78,19 +83,39 @@ def stamp(path: str) -> tuple[int, int]:
     return told.st_mtime_ns, told.st_size
 
 
-@st.cache_resource(max_entries=32, ttl=300, show_spinner=False)
 def model(spec: str, revision: str | None, changed: tuple[int, ...]) -> Preview:
-    """Look at a model once; raises ObceError, which is not remembered: what failed may work at the next try."""
+    """Look at a model once; raises ObceError, which is remembered for a moment: what failed may work at a later try."""
+    return _failures().run(("model", spec, revision, changed), lambda: _model(spec, revision, changed))
+
+
+@st.cache_resource(max_entries=32, ttl=300, show_spinner=False)
+def _model(spec: str, revision: str | None, changed: tuple[int, ...]) -> Preview:
     return preview_model(spec, revision=revision)
 
 
-@st.cache_resource(max_entries=16, ttl=3600, show_spinner=False)
 def texts(spec: str, n: int, seed: int, changed: tuple[int, ...], **options: Any) -> Texts:
-    """Draw a sample once; raises ObceError, which is not remembered.
+    """Draw a sample once; raises ObceError, which is remembered for a moment.
 
     `changed` are the stamps of all files that are read.
     """
+    key = ("texts", spec, n, seed, changed, *sorted(options.items()))
+    return _failures().run(key, lambda: _texts(spec, n, seed, changed, **options))
+
+
+@st.cache_resource(max_entries=16, ttl=3600, show_spinner=False)
+def _texts(spec: str, n: int, seed: int, changed: tuple[int, ...], **options: Any) -> Texts:
     return load_texts(spec, n=n, seed=seed, **options)
+
+
+@st.cache_resource(show_spinner=False)
+def _failures() -> Failures:
+    return Failures(ObceError)
+
+
+def try_again() -> None:
+    """Forget what failed and what was seen of models, so that the next run asks anew."""
+    _failures().forget()
+    _model.clear()
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -178,6 +203,16 @@ def preview(key: str, stored: frozenset[str]) -> Fidelity | None:
 def learnt(key: str, found: Fidelity) -> Fidelity:
     """Remember what was measured under a key, and return it."""
     return _previews().setdefault(key, found)
+
+
+def versions(analysis_id: str) -> list[Version]:
+    """List the named versions of an analysis's plan; the disk is read when their folder changed."""
+    return _versions(analysis_id, stamp(str(plans_home(analysis_id) / "versions")))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _versions(analysis_id: str, changed: tuple[int, int]) -> list[Version]:
+    return list_versions(analysis_id)
 
 
 def paper(analysis_id: str) -> tuple[Plan, Budget, tuple[str, ...]]:

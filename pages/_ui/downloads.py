@@ -29,25 +29,28 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return stream.getvalue()
 
 
-def row(name: str, *, csv_text: Data | None = None, figure: Any = None, html: Data | None = None) -> None:
+def row(name: str, *, csv_text: Data | None = None, figure: Any = None, html: Data | None = None, label: str = "") -> None:
     """Offer what there is of a figure for download; a callable is called at the click.
 
     `figure` is a Plotly figure, or what makes one: it gives PNG, SVG and HTML. `html` is a whole page, for figures of our own.
+    `label` names the figure where several rows stand together.
     """
     make = figure if callable(figure) else lambda: figure
     offers: list[tuple[str, Data, str, str]] = []
     lack = missing() if figure is not None else ""
     if figure is not None:
         if not lack:
-            offers += [(label, _picture(make, form), form, media) for form, (label, media) in FORMATS.items()]
+            offers += [(title, _picture(make, form), form, media) for form, (title, media) in FORMATS.items()]
         html = html or (lambda: make().to_html(include_plotlyjs=True, config={"displayModeBar": False}))
     if html is not None:
         offers.append(("HTML", html, "html", "text/html"))
     if csv_text is not None:
         offers.append(("CSV", csv_text, "csv", "text/csv"))
-    with st.container(horizontal=True, gap="small"):
-        for label, data, suffix, media in offers:
-            st.download_button(label, data, f"{name}.{suffix}", media, key=f"{suffix}-{name}", type="tertiary", on_click="ignore")
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        if label:
+            st.caption(label, width="content")
+        for form, data, suffix, media in offers:
+            st.download_button(form, data, f"{name}.{suffix}", media, key=f"{suffix}-{name}", type="tertiary", on_click="ignore")
         if lack:
             st.caption(lack)
 

@@ -1,4 +1,4 @@
-"""What every page has: the house's styles, a headline, numbers between hairlines, the selection in the sidebar."""
+"""What every page has: the house's styles, a headline, numbers between hairlines, captions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from obce_core.components import TITLES
-from obce_core.figures.numbers import share
-from obce_core.figures.theme import DARK, LIGHT
-from obce_core.jobs import FINAL, list_runs
-from pages._ui import cached, components, drafts, nav, state
+from pages._ui import state
 
 _LOGO = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="96" height="24" viewBox="0 0 96 24">'
@@ -49,8 +45,6 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
 .line > div.done::before { background: light-dark(#1B2430, #E4E9EF); border-color: light-dark(#1B2430, #E4E9EF); }
 .line b { display: block; font-weight: 600; } .line span { font-size: 12.5px; color: light-dark(#5A6675, #A3AEBB); }
 .pick { font-size: 13px; line-height: 1.4; }
-.pick .name { color: light-dark(#5A6675, #A3AEBB); font-size: 12.5px; margin-top: 8px; }
-.pick .chip { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 6px; }
 [class*="st-key-side-"] [data-testid="stText"] { unicode-bidi: plaintext; overflow-wrap: anywhere; font-size: 14.5px; }
 .plain { unicode-bidi: plaintext; overflow-wrap: anywhere; }
 [role="radio"][aria-checked="true"] { color: light-dark(#1B2430, #E4E9EF) !important;
@@ -102,71 +96,6 @@ def note(markup: str) -> None:
     st.html(f'<p class="note">{markup}</p>')
 
 
-def sidebar() -> None:
-    """Show the selection and the running jobs below the navigation; runs after every page."""
-    chosen = state.get()
-    state.write_address()
-    with st.sidebar:
-        st.html(f'<div class="pick">{_selection(chosen)}</div>')
-        st.toggle("Edge length", chosen.edge_length, key="edge-length", on_change=_switch, args=("edge_length", "edge-length"), help=_EDGE)
-        st.toggle("Presentation", chosen.presentation, key="presentation", on_change=_switch, args=("presentation", "presentation"))
-        components.link_and_mode(mode())
-        running = [run for run in list_runs()[:20] if run.status().state not in FINAL]
-        if running:
-            nav.link("model" if running[0].kind == "compress" else "analysis", f"◐ {len(running)} running")
-
-
-_EDGE = "Off: radii, as in the paper. On: edge lengths, twice as long, as gudhi and ripser report them."
-
-
-def set_edge_length(on: bool) -> None:
-    """Set the switch between radii and edge lengths from elsewhere on a page (in a callback)."""
-    state.get().edge_length = on
-    st.session_state["edge-length"] = on
-
-
-def _switch(field: str, key: str) -> None:
-    """Set a switch of the state from its toggle."""
-    setattr(state.get(), field, bool(st.session_state[key]))
-
-
-def _selection(chosen: state.State) -> str:
-    if not chosen.analysis:
-        return '<div class="name">Analysis</div>none yet'
-    try:
-        source = cached.analysis(chosen.analysis)
-    except Exception:  # a deleted analysis must not break the frame; the page says what is wrong
-        return '<div class="name">Analysis</div>not found'
-    told = source.meta
-    parts = [
-        f'<div class="name">Analysis</div><b>{escape(short_name(told["model"]["name"]))}</b> · {told["texts"]["n"]:,} texts'
-        f'<br><span class="note">{_tokens(told["tokens"])} · seed {told["texts"]["seed"]} · '
-        f'<span class="plain">{escape(told["texts"]["source"][:28])}</span></span>'
-    ]
-    if chosen.layer:
-        chip = f"light-dark({LIGHT.components[chosen.component]}, {DARK.components[chosen.component]})"
-        parts.append(
-            f'<div class="name">Cell</div><span class="chip" style="background:{chip}"></span>'
-            f"<b>Layer {chosen.layer} · {TITLES[chosen.component]}</b>"
-        )
-    if chosen.neuron is not None:
-        parts.append(f'<div class="name">Neuron</div><b>{chosen.neuron}</b>')
-    intent = drafts.current(chosen.analysis)
-    if drafts.theirs(chosen.analysis) is not None:
-        parts.append('<div class="name">Plan</div><b>not saved</b>: another tab changed it; the Plan page asks which to keep')
-    if intent.cells or intent.drop:
-        try:
-            left = share(cached.resolved(chosen.analysis, intent)[1].encoder_share)
-            parts.append(f'<div class="name">Plan</div><b>{left}</b> of the encoder left')
-        except Exception:  # an impossible draft is explained on the Plan page
-            parts.append('<div class="name">Plan</div>cannot be carried out')
-    return "".join(parts)
-
-
 def short_name(name: str) -> str:
     """Drop the owner of a hub id."""
     return name.rsplit("/", 1)[-1]
-
-
-def _tokens(tokens: str) -> str:
-    return {"cls": "[CLS]", "mean": "mean of tokens", "all": "all tokens"}.get(tokens, tokens)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import streamlit as st
 from streamlit.errors import FragmentHandledException
 
-from obce_core.analysis import Analysis, list_analyses
+from obce_core.analysis import Analysis
 from obce_core.errors import AnalysisError, ObceError
 from pages._ui import cached, nav, state
 
@@ -26,13 +26,12 @@ def need_analysis() -> Analysis:
     """Return the selected analysis (the newest when none is), or say how to make one and stop the page."""
     chosen = state.get()
     if not chosen.analysis:
-        newest = list_analyses()[:1]
-        if not newest:
+        chosen.analysis = _newest()  # a cell named in the address stays
+        if not chosen.analysis:
             st.info("No analysis yet. Home runs the demo; Analysis measures your own model.")
             nav.link("home", "Go to Home", icon=":material/home:")
             nav.link("analysis", "Measure a model", icon=":material/play_circle:")
             raise Ended
-        chosen.analysis = newest[0].id  # a cell named in the address stays
     try:
         found = cached.analysis(chosen.analysis)
         if found.folder is None or not found.folder.is_dir():
@@ -48,6 +47,16 @@ def need_analysis() -> Analysis:
     if chosen.neuron is not None and chosen.neuron not in found.neurons(chosen.layer, chosen.component):
         chosen.neuron = None
     return found
+
+
+def _newest() -> str:
+    """Return the id of the newest analysis that can be read, or ""."""
+    for entry in cached.saved():
+        try:
+            return cached.analysis(entry.id).id
+        except ObceError:
+            continue
+    return ""
 
 
 def show_error(error: ObceError) -> None:

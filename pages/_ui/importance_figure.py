@@ -7,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from obce_core.analysis import Analysis, Saved
+from obce_core.analysis import Analysis
 from obce_core.figures.lines import lines
 from obce_core.figures.mapfigure import map_figure
+from obce_core.saved import Saved
 from pages._ui import cached, charts, components, downloads, frame, state
 
 

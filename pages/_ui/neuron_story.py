@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from obce_core.figures.dots import dot_colours
 from obce_core.figures.film import film_html
 from obce_core.figures.sides import Side, shares, sides
 from obce_core.topology import ThinLine, barcode
-from pages._ui import downloads, frame, neuron_cloud, state
+from pages._ui import downloads, frame, state
 
 
 def noun(source: Analysis) -> str:
@@ -61,20 +62,34 @@ def _merges_csv(source: Analysis, films: dict[str, ThinLine], edge: bool) -> str
     return downloads.to_csv(["neuron", unit, "left_size", "right_size", "left_text", "right_text"], rows)
 
 
-def _values_csv(source: Analysis, values: np.ndarray) -> str:
-    texts = source.texts.texts
-    rows = ([at, float(value), "" if noun(source) == "token" else texts[at]] for at, value in enumerate(values))
-    return downloads.to_csv([noun(source), "output", "words"], rows)
+def _diagram_csv(clouds: Mapping[str, np.ndarray], edge: bool) -> str:
+    """Write the diagrams of the neurons that are shown, one after the other."""
+    unit = "edge length" if edge else "radius"
+    rows = [
+        [name, 0, *point, unit] for name, values in clouds.items() for point in barcode(values).diagram(edge_length=edge).tolist()
+    ]  # fmt: skip
+    return downloads.to_csv(["neuron", "dim", "birth", "death", "unit"], rows)
 
 
-def offer(source: Analysis, name: str, values: np.ndarray, films: dict[str, ThinLine], data: dict[str, Any]) -> None:
-    """Offer the film, its merges, its diagram and its points."""
+def _values_csv(source: Analysis, clouds: Mapping[str, np.ndarray]) -> str:
+    """Write the outputs of the neurons that are shown, one after the other."""
+    texts, point = source.texts.texts, noun(source)
+    rows = (
+        [name, at, float(value), "" if point == "token" else texts[at]]
+        for name, values in clouds.items()
+        for at, value in enumerate(values)
+    )
+    return downloads.to_csv(["neuron", point, "output", "words"], rows)
+
+
+def offer(source: Analysis, name: str, clouds: Mapping[str, np.ndarray], films: dict[str, ThinLine], data: dict[str, Any]) -> None:
+    """Offer the film, its merges, its diagram and its points; `clouds` are the outputs by the neuron's title."""
     edge = state.get().edge_length  # read here: the thread of a click has no session
     files = (
         ("Film (HTML)", lambda: film_html(data, " and ".join(films)), f"film-{name}.html", "text/html"),
         ("Merges (CSV)", lambda: _merges_csv(source, films, edge), f"merges-{name}.csv", "text/csv"),
-        ("Diagram (CSV)", lambda: neuron_cloud.diagram_csv(barcode(values).deaths, edge), f"diagram-{name}.csv", "text/csv"),
-        ("Points (CSV)", lambda: _values_csv(source, values), f"points-{name}.csv", "text/csv"),
+        ("Diagram (CSV)", lambda: _diagram_csv(clouds, edge), f"diagram-{name}.csv", "text/csv"),
+        ("Points (CSV)", lambda: _values_csv(source, clouds), f"points-{name}.csv", "text/csv"),
     )
     with st.container(horizontal=True, gap="small"):
         for label, make, file, media in files:

@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from obce_core.analysis import Saved, rename
 from obce_core.errors import ObceError
 from obce_core.library import find_entry, referrers, remove, restore
+from obce_core.saved import Saved, rename
 from pages._ui import cached, frame, guards, nav, state
 
 _TOKENS = {"cls": "[CLS]", "mean": "mean", "all": "all"}

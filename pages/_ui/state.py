@@ -16,6 +16,7 @@ import streamlit as st
 
 from obce_core.components import COMPONENTS
 from obce_core.criteria import CRITERIA
+from obce_core.forms import read_form
 from obce_core.plan import Intent
 from obce_core.ranking import AGGREGATES
 
@@ -42,7 +43,9 @@ class State:
     cell_view: str = "head"
     compare: str = ""
     number: str = "difference"
+    form_id: str = ""
     form: dict[str, Any] = field(default_factory=dict)
+    form_defaults: dict[str, Any] = field(default_factory=dict)
     edge_length: bool = False
     presentation: bool = False
     link_qk: bool = True
@@ -50,6 +53,7 @@ class State:
     intents: dict[str, list[Intent]] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
     stamps: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     compared: tuple[str, str] | None = None
     version_deleted: tuple[str, str] | None = None
@@ -99,6 +103,7 @@ _ADDRESS: dict[str, str] = {
     "colour": r"characters|words|column\..{1,80}",
     "model": "[0-9a-f]{1,64}",
     "run": "[a-z0-9-]{6,64}",
+    "form_id": "[0-9a-f]{16}",
     "compare": "[0-9a-f]{1,64}",
     "criterion": "|".join(CRITERIA),
     "aggregate": "|".join(AGGREGATES),
@@ -169,6 +174,7 @@ def _from_address(query: Mapping[str, Any]) -> State:
         if re.fullmatch(pattern, given):
             kind = type(getattr(state, name))
             setattr(state, name, given == "1" if kind is bool else given if kind is str else float(given) if kind is float else int(given))
+    state.form = dict(read_form(state.form_id))
     return state
 
 

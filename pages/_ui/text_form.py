@@ -13,8 +13,13 @@ from obce_core.errors import ObceError
 from obce_core.figures.numbers import count
 from obce_core.tasks import TASKS
 from obce_core.texts import Texts
+<<<<<<< HEAD
 from obce_core.texts.glue_rows import task_files
 from obce_core.texts.uploads import store_upload
+=======
+from obce_core.texts.glue import TASKS, task_files
+from obce_core.texts.uploads import store_upload, upload_path
+>>>>>>> fix5
 from pages._ui import cached, frame, guards
 from pages._ui.forms import given, select, values
 
@@ -45,12 +50,22 @@ def texts() -> dict[str, Any]:
         return {"texts": f"glue:{task}", "glue_dir": folder.strip() or None}
     if source == "file":
         return _file()
-    kept = given("pasted", "")
+    kept = given("pasted", _pasted(form.get("pasted_at", "")))
     pasted = st.text_area("Texts, one a line", form["pasted"], height=140, **kept)
     if not pasted.strip():
         frame.note("Paste at least two different texts to go on.")
         return {}
-    return {"texts": store_upload(pasted.encode(), ".txt"), "split": _split()}
+    path = store_upload(pasted.encode(), ".txt")
+    form["pasted_at"] = Path(path).name
+    return {"texts": path, "split": _split()}
+
+
+def _pasted(name: str) -> str:
+    """Read what was pasted before a reload."""
+    try:
+        return upload_path(name).read_text("utf-8") if name else ""
+    except OSError:
+        return ""  # it was removed from the cache
 
 
 def preview(job: dict[str, Any]) -> bool:
@@ -75,6 +90,7 @@ def preview(job: dict[str, Any]) -> bool:
             sample = cached.texts(spec, job["n_texts"], job["seed"], _stamps(job), **options)
     except ObceError as error:
         guards.show_error(error)
+        st.button("Try again", key="texts-again", on_click=cached.try_again, icon=":material/refresh:")
         return False
     _show(sample)
     return True
@@ -95,10 +111,11 @@ def _file() -> dict[str, Any]:
         "A .txt (a line is a text), .csv, .tsv, .jsonl or .parquet file, at most 25 MB", _ENDINGS, key="analysis-upload"
     )
     if upload is not None and form.get("file_id") != upload.file_id:
-        form["file"], form["file_name"] = store_upload(upload.getvalue(), Path(upload.name).suffix.lower()), upload.name
-        form["file_id"] = upload.file_id
-    path = form.get("file", "")
-    if not path or not Path(path).is_file():
+        stored = store_upload(upload.getvalue(), Path(upload.name).suffix.lower())
+        form["file"], form["file_name"], form["file_id"] = Path(stored).name, upload.name, upload.file_id
+    name = form.get("file", "")
+    path = str(upload_path(name)) if name else ""
+    if not name or not Path(path).is_file():
         frame.note("Choose a file to go on. For larger ones: <code>obce analyze --texts FILE</code>.")
         return {}
     if upload is None:
@@ -106,8 +123,7 @@ def _file() -> dict[str, Any]:
     options: dict[str, Any] = {"texts": path}
     names, guess = cached.columns(path, cached.stamp(path))
     if names:
-        form.setdefault(f"column-{path}", guess or names[0])
-        options["column"] = select("Column with the texts", f"column-{path}", names)
+        options["column"] = select("Column with the texts", f"column-{name}", names, default=guess)
     options["split"] = _split()
     return options
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +13,9 @@ from obce_core.warm import Answer, WarmWorker
 
 @st.cache_resource(show_spinner=False, on_release=lambda worker: worker.close())
 def _worker() -> WarmWorker:
-    return WarmWorker()
+    worker = WarmWorker()
+    atexit.register(worker.close)  # Ctrl-C ends the server, which releases no cache; a busy worker would go on for seconds
+    return worker
 
 
 def ask(task: str, arguments: Mapping[str, Any], *, priority: int = 1) -> Answer:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import shlex
-import zipfile
-from html import escape
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -15,18 +10,11 @@ from obce_core.compression.result import Compressed, list_models, models_home, r
 from obce_core.errors import ObceError, PlanError
 from obce_core.figures.layers import layers
 from obce_core.figures.numbers import amount, count, megabytes, millions, share
-from obce_core.jobs import find_result
-from obce_core.latency import Latency, read_latency
 from obce_core.plan import Budget, Plan, plan_widths, read_plan, stored_widths, write_plan
 from obce_core.plan.tally import plan_ledger
 from obce_core.store import is_complete
-from pages._ui import cached, charts, downloads, drafts, frame, guards, job_panel, nav, state
+from pages._ui import cached, charts, downloads, drafts, frame, guards, job_panel, model_files, model_proof, nav, state
 
-_ZIP_LIMIT = 1_000_000_000
-_FORMS = {
-    "onnx": ("ONNX", "export-onnx", "For onnxruntime, checked by it; needs obce[onnx]."),
-    "dense": ("Stock shapes", "export-dense", "The same function in the shapes of an uncut BERT, for tools that know nothing of us."),
-}
 chosen = state.get()
 source = guards.need_analysis()
 mode = frame.mode()
@@ -37,24 +25,10 @@ def _built(result: dict[str, Any]) -> None:
     st.rerun()
 
 
-def _again(_: dict[str, Any]) -> None:
-    st.rerun()
-
-
 def _build(plan: Plan) -> None:
     path = models_home().parent / "plans" / f"{plan.digest[:16]}.plan.json"
     write_plan(plan, path, overwrite=path.exists())
     job_panel.start(f"compress-{plan.digest[:16]}", "compress", {"analysis": source.id, "plan": str(path)})
-
-
-def _zip(folder: Path) -> bytes:
-    """Pack a folder; weights are stored, not squeezed (they do not shrink)."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                archive.write(path, f"obce-model/{path.relative_to(folder).as_posix()}")
-    return stream.getvalue()
 
 
 def _facts(size: Budget, built: Compressed | None) -> None:
@@ -104,113 +78,6 @@ def _before_after(plan: Plan) -> None:
         st.dataframe(_layers(plan), hide_index=True, width="stretch")
 
 
-def _job(label: str, form: str, kind: str, options: dict[str, Any], icon: str) -> None:
-    """Offer a job on the built model, or show its progress."""
-    if not job_panel.panel(form, _again, shared=True) and st.button(label, key=f"start-{form}", icon=icon):
-        job_panel.start(form, kind, options)
-        st.rerun()
-
-
-def _proof(built: Compressed, original: str) -> None:
-    st.subheader("Proof", anchor=False)
-    form = f"verify-{built.folder.name}"
-    found = find_result(form)
-    if found is None:
-        frame.note(
-            f"Built: largest difference {amount(built.difference, 2)} of the largest output on {built.difference_texts} texts. The full "
-            "proof folds the original again and compares every tensor and output, in float32 and float64."
-        )
-    else:
-        same = "the same function" if found["equal"] else "NOT the same function"
-        frame.note(f"<b>{same}</b>: " + escape(found["differs"] or f"all {found['tensors']} stored tensors equal the refolded ones") + ".")
-        st.dataframe(
-            [
-                {
-                    "in": row["dtype"],
-                    "texts": f"{row['count']} {row['texts']}",
-                    "tokens": f"{row['shortest']}–{row['longest']}",
-                    "largest difference": _share(row["hidden"]),
-                    "at most": f"{row['tolerance']:g}",
-                }
-                for row in found["measured"]
-            ],
-            hide_index=True,
-            width="stretch",
-        )
-    label = "Prove it in full" if found is None else "Prove it again"
-    _job(label, form, "verify", {"model": str(built.folder), "against": original}, ":material/fact_check:")
-
-
-def _share(value: float | str | None) -> str:
-    return "none" if value is None else value if isinstance(value, str) else f"{value:.1e}"
-
-
-def _speed(built: Compressed, original: str) -> None:
-    st.subheader("Speed on this machine", anchor=False)
-    found = read_latency(built.folder)
-    if found is None:
-        frame.note("Not measured. Both models run the same batches in turns.")
-    else:
-        st.dataframe(_times(found), hide_index=True, width="stretch")
-        unsteady = "" if all(row.steady for row in found.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
-        frame.note(f"Medians, {found.length} tokens a text, float32, {escape(found.device)}, {found.threads} CPU threads.{unsteady}")
-    label = "Measure batches of 1 and 32" if found is None else "Measure again"
-    _job(label, f"latency-{built.folder.name}", "latency", {"model": str(built.folder), "against": original}, ":material/timer:")
-
-
-def _times(found: Latency) -> list[dict[str, Any]]:
-    return [
-        {
-            "batch": row.batch,
-            "this model": f"{row.model:.1f} ms",
-            "original": f"{row.original:.1f} ms",
-            "of its time": f"{row.model / row.original:.2f}",
-        }
-        for row in found.rows
-    ]
-
-
-def _commands(built: Compressed, original: str) -> str:
-    folder, against = shlex.quote(str(built.folder)), shlex.quote(original)
-    return (
-        f"obce compress --analysis {built.analysis} --plan {shlex.quote(str(built.folder / 'pruning_plan.json'))} --out my-model\n"
-        f"obce verify {folder} --against {against}\n"
-        f"obce latency {folder} --against {against}\n"
-        f"obce export {folder} --onnx my-model-onnx\n"
-        f"obce export {folder} --dense my-model-dense"
-    )
-
-
-def _take(built: Compressed, original: str) -> None:
-    st.subheader("Take it away", anchor=False)
-    if built.budget.bytes_left < _ZIP_LIMIT:
-        st.download_button(
-            "Download the model (zip)", lambda: _zip(built.folder), "obce-model.zip", "application/zip", type="primary",
-            icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
-    else:
-        frame.note("Too large for a download from a page: take the folder.")
-    st.code('import obce_core\n\nmodel, tokenizer = obce_core.load("obce-model")', language="python", wrap_lines=True)
-    frame.note(
-        'Without this package: <code>AutoModel.from_pretrained("obce-model", trust_remote_code=True)</code>. On this machine it lies in'
-    )
-    st.code(str(built.folder), language=None, wrap_lines=True)
-    with st.expander("The commands that do the same"):
-        st.code(_commands(built, original), language="bash", wrap_lines=True)
-    with st.expander("In the forms of other tools"):
-        for form, (title, kind, told) in _FORMS.items():
-            target = built.folder.with_name(f"{built.folder.name}.{form}")
-            frame.note(f"<b>{title}</b>. {told}")
-            if target.is_dir():
-                st.download_button(
-                    f"{title} (zip)", lambda target=target: _zip(target), f"obce-{form}.zip", "application/zip", key=f"zip-{form}",
-                    on_click="ignore",
-                )  # fmt: skip
-            else:
-                options = {"model": str(built.folder), "out": str(target)}
-                _job(f"Make {title}", f"{kind}-{built.folder.name}", kind, options, ":material/output:")
-
-
 def _show(built: Compressed) -> None:
     analysis = source if built.analysis == source.id else cached.analysis(built.analysis)
     original = str(analysis.meta["model"]["spec"])
@@ -220,10 +87,10 @@ def _show(built: Compressed) -> None:
             _before_after(read_plan(built.folder / "pruning_plan.json", analysis))
         except ObceError as error:
             guards.show_error(error)
-        _proof(built, original)
+        model_proof.proof(built, original)
     with right:
-        _take(built, original)
-        _speed(built, original)
+        model_files.take(built, original)
+        model_proof.speed(built, original)
 
 
 def _lead(plan: Plan | None, budget: Budget | None, built: Compressed | None) -> str:

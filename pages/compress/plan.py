@@ -13,11 +13,27 @@ from obce_core.criteria import CRITERIA
 from obce_core.errors import PlanError
 from obce_core.figures.nextcuts import next_cut_list
 from obce_core.figures.numbers import cosine, count, megabytes, millions, share
+from obce_core.figures.planfigure import plan_figure
 from obce_core.figures.plangrid import plan_grid
 from obce_core.figures.sizes import sizes
 from obce_core.plan import Budget, Intent, Plan
 from obce_core.plan.hands import choices
-from pages._ui import cached, charts, components, drafts, frame, guards, plan_parts, previews, state
+from pages._ui import (
+    cached,
+    charts,
+    components,
+    downloads,
+    drafts,
+    frame,
+    guards,
+    plan_difference,
+    plan_files,
+    plan_menu,
+    plan_options,
+    plan_table,
+    previews,
+    state,
+)
 
 # The sentence has room for two lines from the start: it grows when the cosine arrives.
 _STYLE = (
@@ -141,7 +157,7 @@ def _body() -> None:
     nothing = plan is None or not plan.kept
     _numbers(budget, paper, "–" if nothing else measured.words(whole), "◇ " + ("–" if paper_plan is None else theirs.words(paper_whole)))
     with head:  # filled after the numbers, which somebody waits for
-        plan_parts.menu(source)
+        plan_menu.menu(source)
     named = {12: "Table 2", 24: "Table 3"}.get(source.shape.layers, f"Table 2, carried to {source.shape.layers} layers")
     texts = whole or paper_whole
     told = f" Cosine to the original: {texts.texts} held-out texts" if texts else " Cosine to the original: on held-out texts"
@@ -158,17 +174,19 @@ def _body() -> None:
     _theirs()
     for line in chosen.told:
         st.text(line)
-    compared = plan_parts.difference(source, intent)
+    compared = plan_difference.difference(source, intent)
     # on a projector everything is larger, and the two stand below one another
     left, right = (st.container(), st.container()) if chosen.presentation else st.columns([1.34, 1], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.session_state["link"] = chosen.link_qk
             st.toggle("Link query and key, as the paper does", key="link", on_change=_link)
-            plan_parts.options(source, intent)
+            plan_table.table(source, intent)
+            plan_options.options(source, intent)
         close = measured.cells(plan) if plan is not None else {}
+        grid = plan_grid(source, intent, plan, linked=chosen.link_qk, close=close)
         components.plan_grid(
-            {**plan_grid(source, intent, plan, linked=chosen.link_qk, close=close), "large": chosen.presentation},
+            {**grid, "large": chosen.presentation},
             key=f"grid-{source.id}-{intent.criterion}", revision=chosen.revision, on_edit=_edited,
         )  # fmt: skip
         frame.note(
@@ -176,15 +194,20 @@ def _body() -> None:
             "while it is measured anew. A layer's number or a component's name selects all of it, Shift extends. Arrows move, digits "
             "set, + and − change by 5, Delete clears. * has neurons chosen by hand."
         )
+        if plan is not None:
+            carried = plan  # the lambda below runs at a click
+            downloads.row(
+                "plan-grid", figure=lambda: plan_figure(grid, mode=mode), csv_text=lambda: plan_files.cells_csv(source, carried, close)
+            )
         _hands(intent)
     with right:
         st.subheader("Size", anchor=False)
         rows = [(name, size) for name, size in (("this plan", budget), ("◇ paper's plan", paper)) if size is not None]
         if rows:
-            charts.show(sizes(rows, mode=mode), key="sizes", name="plan-sizes", csv_text=lambda: plan_parts.sizes_csv(budget, paper))
+            charts.show(sizes(rows, mode=mode), key="sizes", name="plan-sizes", csv_text=lambda: plan_files.sizes_csv(budget, paper))
         _next(intent, budget, measured)
     if plan is not None:
-        plan_parts.take_away(source, plan, close, whole)
+        plan_files.take_away(source, plan, close, whole)
     for line in (*(plan.notes if plan else ()), *(notes if intent.cells or paper is None else ())):
         frame.note(escape(line))
     previews.watch([*measured.asked, *theirs.asked, *compared])

@@ -13,7 +13,7 @@ from obce_core.components import COMPONENTS
 from obce_core.errors import ObceError
 from obce_core.figures.numbers import amount, count, duration, megabytes, millions
 from obce_core.models import Preview
-from pages._ui import cached, frame, guards, job_panel, nav, saved_analyses, state, text_form
+from pages._ui import cached, forms, frame, guards, job_panel, nav, saved_analyses, state, text_form
 from pages._ui.forms import given, select, values
 
 _SIZES = (150, 700, 1500, 3000)
@@ -23,7 +23,7 @@ form = values()
 
 
 def _done(result: dict[str, Any]) -> None:
-    cached.model.clear()  # what had to be downloaded is here now
+    cached.try_again()  # what had to be downloaded is here now
     state.select_analysis(result["analysis"])
     nav.go("importance")
 
@@ -49,6 +49,7 @@ def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
     except ObceError as error:
         found = error
         guards.show_error(error)
+        st.button("Try again", key="model-again", on_click=cached.try_again, icon=":material/refresh:")
     else:
         lines = "".join(f'<li class="{"fits" if fits else "not"}">{escape(line)}</li>' for fits, line in found.lines)
         st.html(f'{_LIST}<ul class="fit">{lines}</ul>')
@@ -188,6 +189,7 @@ ready = False
 with left, guards.caught():
     model, asked = _model()
     job = asked | text_form.texts() | _numbers()
+    forms.remember()
     ready = "texts" in job and text_form.preview(job)
 with right, guards.caught():
     _start(model, job, ready)

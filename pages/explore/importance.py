@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from obce_core.analysis import Saved
 from obce_core.components import TITLES
 from obce_core.criteria import CRITERIA, criterion
 from obce_core.errors import ObceError
 from obce_core.figures.cellmap import AGGREGATES, SCALES, extremes
 from obce_core.figures.numbers import amount
 from obce_core.figures.units import title
+from obce_core.saved import Saved
 from pages._ui import beside, cached, cell_panel, frame, guards, importance_figure, state
 
 chosen = state.get()

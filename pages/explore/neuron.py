@@ -30,6 +30,10 @@ def _step(by: int) -> None:
     chosen.neuron = int(order[(at + by) % len(order)])
 
 
+def _edge(on: bool) -> None:
+    chosen.edge_length = on
+
+
 def _pin(name: str) -> None:
     chosen.pinned = name
 
@@ -130,17 +134,18 @@ def _body() -> None:
         head = source.shape.head_of(component, neuron) if _view(component) == "head" else None
         neuron_cloud.show(source, layer, component, head, colour)
         return
-    file, films = f"layer{layer}-{component}-{neuron}", {data["title"]: line}
+    file, films, clouds = f"layer{layer}-{component}-{neuron}", {data["title"]: line}, {data["title"]: values}
     if pinned and chosen.pinned != name:
-        other, films[neuron_facts.title(*pinned)], mate = _film(*pinned)
-        data = film_pair(data, mate, bottleneck(barcode(values), barcode(other)))
+        second = neuron_facts.title(*pinned)
+        clouds[second], films[second], mate = _film(*pinned)
+        data = film_pair(data, mate, bottleneck(barcode(values), barcode(clouds[second])))
         st.button(f"Unpin layer {pinned[0]} · {TITLES[pinned[1]]} · neuron {pinned[2]}", type="tertiary", on_click=_pin, args=("",))
     elif chosen.pinned == name:
         frame.note("This neuron is pinned. Open another one (Higher, Lower, a number, another cell) and it plays below it on one clock.")
     data = {**data, "colour": colour, "file": file, "edge": chosen.edge_length, "presentation": chosen.presentation}
-    components.film(data, key="neuron-film", on_step=_step, on_edge=frame.set_edge_length)
+    components.film(data, key="neuron-film", on_step=_step, on_edge=_edge)
     neuron_story.captions(source, line, colour, "mate" in data)
-    neuron_story.offer(source, file, values, films, data)
+    neuron_story.offer(source, file, clouds, films, data)
     neuron_story.separates(source, values, line)
     neuron_story.reading()
 

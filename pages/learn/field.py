@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from obce_core.figures import panels
+from obce_core.figures.barsfigure import barcode_figure, diagram_figure
 from obce_core.figures.field import field_data
+from obce_core.figures.fieldfigure import field_figure
+from obce_core.figures.matrixfigure import matrix_figure
 from obce_core.figures.numbers import amount
 from obce_core.lessons import barcodes as lesson_3
 from obce_core.lessons import complexes as lesson_1
@@ -20,6 +26,7 @@ from obce_core.lessons.scene import (
     Point,
     Scene,
     from_units,
+    letters,
     named,
     read_scene,
     to_points,
@@ -77,13 +84,19 @@ def complexes() -> None:
                 ],
             )  # fmt: skip
             panel, turn = lesson_parts.places()
+            shown = _choose("first", ("first", "second"), panel)
             with panel:
-                _matrices(question, found, _choose("first", ("first", "second")))
+                _matrices(question, found, shown)
         with turn:
             lesson_parts.your_turn(questions, empty="Click in the field to add a first point.")
     lesson_parts.steps()
-    rows_ = [[named(simplex), len(simplex) - 1] for simplex in drawing.all]
-    downloads.row("lesson-complex", csv_text=downloads.to_csv(["simplex", "dimension"], rows_))
+    mode = frame.mode()
+    downloads.row(
+        "lesson-complex", label="Drawing", figure=lambda: field_figure(data, drawing.simplices, letters(MAX_VERTICES), mode=mode),
+        csv_text=lambda: downloads.to_csv(["simplex", "dimension"], [[named(simplex), len(simplex) - 1] for simplex in drawing.all]),
+    )  # fmt: skip
+    if found is not None:
+        _take_matrix(found, shown)
 
 
 def disks() -> None:
@@ -92,7 +105,7 @@ def disks() -> None:
     questions = lesson_2.questions(scene)
     left, right = st.columns([1.25, 1], gap="large")
     with left:
-        _field(scene, edge_length=False)
+        data = _field(scene, edge_length=False)
     with right:
         question = lesson_parts.asked(questions)
         found = scene.complex
@@ -104,8 +117,8 @@ def disks() -> None:
             ],
         )  # fmt: skip
         panel, turn = lesson_parts.places()
+        picked = _choose("bars", ("bars", "first", "second", "points"), panel)
         with panel:
-            picked = _choose("bars", ("bars", "first", "second", "points"))
             if picked == "bars":
                 st.html(panels.barcode_panel(scene.bars, scene.r, height=_height()))
             elif picked == "points":
@@ -114,7 +127,11 @@ def disks() -> None:
                 _matrices(question, found, picked)
         with turn:
             lesson_parts.your_turn(questions, empty="Click in the field to add a first point.")
-    _take(scene)
+    _take(scene, data)
+    if picked in ("first", "second"):
+        _take_matrix(found, picked)
+    else:
+        _take_bars(scene, "bars", edge_length=False)
 
 
 def barcodes() -> None:
@@ -124,7 +141,7 @@ def barcodes() -> None:
     questions = lesson_3.questions(scene, edge_length=chosen.edge_length)
     left, right = st.columns([1.25, 1], gap="large")
     with left:
-        _field(scene, edge_length=chosen.edge_length)
+        data = _field(scene, edge_length=chosen.edge_length)
     with right:
         question = lesson_parts.asked(questions)
         b0, b1 = scene.bars.alive(scene.r)
@@ -137,8 +154,8 @@ def barcodes() -> None:
             ],
         )  # fmt: skip
         panel, turn = lesson_parts.places()
+        picked = _choose("bars", ("bars", "diagram", "points"), panel)
         with panel:
-            picked = _choose("bars", ("bars", "diagram", "points"))
             if picked == "points":
                 _table(scene)
             else:
@@ -148,7 +165,8 @@ def barcodes() -> None:
             st.toggle("Edge length, as gudhi and ripser report", key="lesson-edge", on_change=_unit)
         with turn:
             lesson_parts.your_turn(questions, empty="Add two points: one alone never merges.")
-    _take(scene)
+    _take(scene, data)
+    _take_bars(scene, picked, edge_length=chosen.edge_length)
 
 
 def _scene() -> Scene:
@@ -174,7 +192,8 @@ def _put(points: tuple[Point, ...]) -> None:
     chosen.lesson_revision += 1
 
 
-def _field(scene: Scene, *, edge_length: bool) -> None:
+def _field(scene: Scene, *, edge_length: bool) -> dict[str, Any]:
+    """Show the field; return its data."""
     chosen = state.get()
     data = field_data(
         scene.points, size=FIELD, most=MAX_POINTS, radius=scene.radius, max_radius=MAX_RADIUS, edge_length=edge_length,
@@ -182,12 +201,14 @@ def _field(scene: Scene, *, edge_length: bool) -> None:
     )  # fmt: skip
     components.field(data, key="lesson-field", revision=chosen.lesson_revision)
     frame.note("Click adds a point, drag moves one. Arrow keys move the chosen point, [ and ] choose another, Delete removes it.")
+    return data
 
 
-def _choose(default: str, names: tuple[str, ...]) -> str:
+def _choose(default: str, names: tuple[str, ...], panel: DeltaGenerator) -> str:
     chosen = state.get()
     current = chosen.lesson_panel if chosen.lesson_panel in names else default
-    picked = lesson_parts.pick("Panel", f"panel-{'-'.join(names)}", {name: _WORDS[name] for name in names}, current)
+    with panel:
+        picked = lesson_parts.pick("Panel", f"panel-{'-'.join(names)}", {name: _WORDS[name] for name in names}, current)
     if picked:
         chosen.lesson_panel = current = picked
     return current
@@ -229,12 +250,43 @@ def _table(scene: Scene) -> None:
 
 
 def _unit() -> None:
-    frame.set_edge_length(bool(st.session_state["lesson-edge"]))
+    state.get().edge_length = bool(st.session_state["lesson-edge"])
 
 
-def _take(scene: Scene) -> None:
+def _take(scene: Scene, data: dict[str, Any]) -> None:
+    """Show the ways on, and offer the field."""
     lesson_parts.steps()
-    found = scene.bars
-    rows = [[0, 0, amount(float(death), 6)] for death in found.h0] + ([[0, 0, "inf"]] if found.points else [])
-    rows += [[1, amount(float(birth), 6), amount(float(death), 6)] for birth, death in found.h1]
-    downloads.row("lesson-bars", csv_text=downloads.to_csv(["dimension", "birth (radius)", "death (radius)"], rows))
+    mode, names = frame.mode(), letters(MAX_POINTS)
+    downloads.row(
+        "lesson-field", label="Field",
+        figure=lambda: field_figure(data, [*scene.complex.edges, *scene.complex.triangles], names, mode=mode),
+        csv_text=lambda: downloads.to_csv(["point", "x", "y"], [(names[at], *to_units(point)) for at, point in enumerate(scene.points)]),
+    )  # fmt: skip
+
+
+def _take_bars(scene: Scene, panel: str, *, edge_length: bool) -> None:
+    """Offer the bars, drawn as the panel shows them."""
+    mode = frame.mode()
+    draw, label = (diagram_figure, "Births and deaths") if panel == "diagram" else (barcode_figure, "Barcode")
+
+    def table() -> str:
+        found = scene.bars
+        rows = [[0, 0, amount(float(death), 6)] for death in found.h0] + ([[0, 0, "inf"]] if found.points else [])
+        rows += [[1, amount(float(birth), 6), amount(float(death), 6)] for birth, death in found.h1]
+        return downloads.to_csv(["dimension", "birth (radius)", "death (radius)"], rows)
+
+    downloads.row("lesson-bars", label=label, figure=lambda: draw(scene.bars, scene.r, edge_length=edge_length, mode=mode), csv_text=table)
+
+
+def _take_matrix(found: Complex, panel: str) -> None:
+    """Offer a boundary matrix, whole."""
+    mode, dim = frame.mode(), 1 if panel == "first" else 2
+
+    def table() -> str:
+        faces = [named(face) for face in found.of(dim - 1)]
+        rows = [[face, *row] for face, row in zip(faces, found.boundary(dim).tolist(), strict=True)]
+        return downloads.to_csv(["face", *(named(simplex) for simplex in found.of(dim))], rows)
+
+    downloads.row(
+        "lesson-boundary", label=f"Matrix {_WORDS[panel]}", figure=lambda: matrix_figure(found, dim, named, mode=mode), csv_text=table
+    )

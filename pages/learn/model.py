@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from obce_core.analysis import Analysis, list_analyses
+from obce_core.analysis import Analysis
 from obce_core.components import COMPONENTS, CUTTABLE, TITLES
 from obce_core.errors import PlanError
 from obce_core.figures import panels
+from obce_core.figures.gapfigure import gap_figure
 from obce_core.figures.gapline import gap_line
 from obce_core.figures.numbers import amount, count, millions, share
 from obce_core.figures.threshold import threshold_data
+from obce_core.figures.thresholdfigure import threshold_figure
 from obce_core.lessons import cut as lesson_5
 from obce_core.lessons import neuron as lesson_4
 from pages._ui import cached, components, downloads, frame, guards, lesson_parts, nav, neuron_story, state
@@ -22,7 +24,7 @@ _MOST = 5_000
 
 def _source() -> Analysis | None:
     """Return the selected analysis, or say that this lesson needs one; the other lessons stay open."""
-    if not state.get().analysis and not list_analyses():
+    if not state.get().analysis and not cached.saved():
         frame.note("This lesson looks into a real model, and no model was measured yet. Home runs the demo.")
         nav.link("home", "Run the demo on Home", icon=":material/home:")
         nav.link("analysis", "Measure a model", icon=":material/play_circle:")
@@ -113,12 +115,13 @@ def neuron() -> None:
         )
         lesson_parts.your_turn(questions, empty="")
     lesson_parts.steps()
+    mode = frame.mode()
     rows = [
         [gap.letter, amount(gap.left, 6), amount(gap.right, 6), amount(gap.merge.radius, 6), *(texts[at][:400] for at in gap.texts)]
         for gap in line.gaps
     ]
     header = ["gap", "left", "right", "closes at radius", f"left {noun}", f"right {noun}"]
-    downloads.row("lesson-gaps", csv_text=downloads.to_csv(header, rows))
+    downloads.row("lesson-gaps", figure=lambda: gap_figure(data, mode=mode), csv_text=lambda: downloads.to_csv(header, rows))
 
 
 def cut() -> None:
@@ -184,5 +187,12 @@ def cut() -> None:
         with turn:
             lesson_parts.your_turn(questions, empty="")
     lesson_parts.steps()
-    rows = [[int(n), amount(float(s), 6), "kept" if k else "cut"] for n, s, k in zip(seen.neurons, seen.scores, seen.kept, strict=True)]
-    downloads.row("lesson-cut", csv_text=downloads.to_csv(["neuron", "r_f (radius)", f"P{percentile}"], rows))
+    mode, own = frame.mode(), seen
+    rows = [[int(n), amount(float(s), 6), "kept" if k else "cut"] for n, s, k in zip(own.neurons, own.scores, own.kept, strict=True)]
+    downloads.row(
+        "lesson-cut", label="Scores", figure=lambda: threshold_figure(own.scores, own.kept, component, percentile, mode=mode),
+        csv_text=lambda: downloads.to_csv(["neuron", "r_f (radius)", f"P{percentile}"], rows),
+    )  # fmt: skip
+    header = ["tensor", "shape before", "shape after"]
+    tensors = [[name, *("x".join(map(str, shape)) for shape in shapes)] for name, *shapes in own.tensors]
+    downloads.row("lesson-fold", label="Tensors", csv_text=lambda: downloads.to_csv(header, tensors))

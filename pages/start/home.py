@@ -7,11 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from obce_core.analysis import Analysis, list_analyses
+from obce_core.analysis import Analysis
 from obce_core.components import TITLES
 from obce_core.compression.result import list_models
 from obce_core.figures.film import film_data
 from obce_core.figures.numbers import share
+from obce_core.saved import list_analyses
 from pages._ui import cached, components, drafts, frame, guards, job_panel, nav, state
 
 _DEMO = {"model": "demo", "texts": "demo", "n_texts": 150, "seed": 0}

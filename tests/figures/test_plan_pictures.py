@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -54,7 +55,7 @@ def test_the_list_puts_the_cheapest_first_and_numbers_only_what_was_measured() -
 
 
 @pytest.mark.parametrize("assets", [plan_grid_assets, next_cut_assets])
-def test_components_put_text_in_by_text_content_only(assets: object) -> None:
-    css, js = assets()  # type: ignore[operator]
+def test_components_put_text_in_by_text_content_only(assets: Callable[[], tuple[str, str]]) -> None:
+    css, js = assets()
     assert "innerHTML" not in js and "insertAdjacentHTML" not in js and "http://" not in js.replace("http://www.w3.org/2000/svg", "")
     assert "light-dark(" in css and "\n" in js

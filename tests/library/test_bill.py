@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from obce_core.analysis import ACTIVATIONS, IMPORTANCE, Saved
+from obce_core.analysis import ACTIVATIONS, IMPORTANCE
 from obce_core.bill import bill
 from obce_core.models import check_model
+from obce_core.saved import Saved
 
 
 def test_disk_is_near_what_it_really_takes(tiny_analysis: Any, tiny_folder: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from shell import run
 
-from obce_core.analysis import list_saved, read_analysis, read_name, rename
+from obce_core.analysis import read_analysis
 from obce_core.errors import BadInput, PathError
 from obce_core.jobs import Status, create_run
 from obce_core.library import destroy, find_entry, list_entries, referrers, remove, restore
+from obce_core.saved import list_saved, read_name, rename
 from obce_core.store import manifest_faults
 
 

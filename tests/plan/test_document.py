@@ -34,8 +34,9 @@ from obce_core.plan import (
     uniform,
     write_plan,
 )
+from obce_core.plan.asked import render_intent
 from obce_core.plan.command import plan_commands
-from obce_core.plan.document import fits_yaml, render_intent
+from obce_core.plan.document import fits_yaml
 from obce_core.settings import MAX_PLAN_YAML_BYTES
 
 ANALYSIS = memory_analysis(4, 8, 2, 12)

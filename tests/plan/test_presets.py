@@ -7,8 +7,10 @@ import math
 import pytest
 from tiny import memory_analysis
 
+from obce_core.analysis import Analysis
 from obce_core.errors import PlanError, UnknownName
 from obce_core.plan import PRESETS, Compensation, Intent, make_plan, preset, preset_cells, uniform
+from obce_core.plan.parts import without_equal
 
 # layer -> (query and key, value, intermediate); 0 is untouched
 TABLE_2 = {
@@ -105,3 +107,14 @@ def test_uniform_covers_every_layer_from_the_first_on() -> None:
     assert uniform(30, 4, Intent(first_layer=2)).cells == {
         layer: dict.fromkeys(("query", "key", "value", "intermediate"), 30.0) for layer in (2, 3, 4)
     }
+
+
+def test_a_cell_that_an_earlier_cut_emptied_is_said_to_be_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = memory_analysis(12, 24, 3, 40)
+    monkeypatch.setattr(Analysis, "degenerate", lambda self, layer, component, name="r_f": (layer, component) in ((3, "value"), (4, "key")))
+    monkeypatch.setattr(Analysis, "width", lambda self, layer, component: 0 if (layer, component) == (3, "value") else 24)
+    _, notes = preset("paper-bert-base", source, Intent())
+    told = {"Layer 3 value has no neuron left to cut: an earlier cut took them all.",
+            "Layer 4 key is left whole: every text gives the same value there."}  # fmt: skip
+    assert told <= set(notes)
+    assert set(without_equal(source, Intent(cells={3: {"value": 30}, 4: {"key": 30}}))[1]) == told

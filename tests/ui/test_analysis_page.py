@@ -10,9 +10,9 @@ import pytest
 from pages_app import adopt, open_page, words
 
 from obce_core import models
-from obce_core.analysis import list_saved
 from obce_core.errors import ModelError, TextsError
 from obce_core.library import list_entries
+from obce_core.saved import list_saved
 
 
 @pytest.fixture
@@ -83,15 +83,21 @@ def test_a_model_is_looked_at_once_and_not_at_each_rerun(tiny_folder: Path, monk
 
 
 def test_a_model_that_could_not_be_fetched_is_asked_for_again(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
     def away(spec: str, **_: Any) -> Any:
+        asked.append(spec)
         raise ModelError("The hub is away.")
 
     with monkeypatch.context() as broken:
         broken.setattr("pages._ui.cached.preview_model", away)
         app = open_page("analysis")
         app.text_input(key="analysis-model").set_value(str(tiny_folder)).run()
-        assert "The hub is away." in words(app) and start(app).disabled
-    app.run()
+        for _ in range(3):
+            app.run()
+            assert "The hub is away." in words(app) and start(app).disabled
+        assert asked.count(str(tiny_folder)) == 1  # not at every run
+    app.button(key="model-again").click().run()
     assert "The hub is away." not in words(app) and not start(app).disabled
 
 
@@ -103,7 +109,7 @@ def test_texts_that_could_not_be_read_are_asked_for_again(page: Any, monkeypatch
         broken.setattr("pages._ui.cached.load_texts", away)
         page.number_input(key="analysis-seed").set_value(3).run()
         assert "The texts are away." in words(page) and start(page).disabled
-    page.run()
+    page.button(key="texts-again").click().run()
     assert "The texts are away." not in words(page) and not start(page).disabled
 
 
@@ -144,7 +150,7 @@ def test_a_table_offers_its_columns(page: Any, tmp_path: Path, cache: Path) -> N
     from obce_core.texts.uploads import store_upload
 
     path = store_upload(b"id,review,label\n1,a good film,pos\n2,a bad film,neg\n3,one more film,pos\n", ".csv")
-    page.session_state["obce"].form |= {"file": path, "file_name": "films.csv", "source": "file", "size": 0, "n_texts": 2}
+    page.session_state["obce"].form |= {"file": Path(path).name, "file_name": "films.csv", "source": "file", "size": 0, "n_texts": 2}
     page.run()
     column = next(box for box in page.selectbox if box.label == "Column with the texts")
     assert (column.value, column.options) == ("review", ["id", "review", "label"])
@@ -159,6 +165,51 @@ def test_the_form_outlives_a_change_of_page(page: Any, tiny_folder: Path) -> Non
     page.switch_page("pages/explore/analysis.py").run()
     assert page.number_input(key="analysis-seed").value == 7
     assert page.text_input(key="analysis-model").value == str(tiny_folder)
+
+
+def reloaded(app: Any) -> Any:
+    """Open the page by its address in a new session, as a reload does."""
+    address = {name: value[0] if isinstance(value, list) else value for name, value in app.query_params.items()}
+    again = open_page("analysis", **address)
+    assert not again.exception
+    return again
+
+
+def test_the_form_outlives_a_reload(page: Any, tiny_folder: Path) -> None:
+    page.number_input(key="analysis-seed").set_value(7).run()
+    page.segmented_control(key="analysis-size").set_value(0).run()
+    page.number_input(key="analysis-n_texts").set_value(2).run()
+    page.segmented_control(key="analysis-source").set_value("paste").run()
+    page.text_area(key="analysis-pasted").set_value("one <b>text</b>\nanother one\na third").run()
+    page.checkbox(key="analysis-split").set_value(True).run()
+    again = reloaded(page)
+    assert again.number_input(key="analysis-seed").value == 7 and again.number_input(key="analysis-n_texts").value == 2
+    assert again.text_input(key="analysis-model").value == str(tiny_folder)
+    assert again.text_area(key="analysis-pasted").value == "one <b>text</b>\nanother one\na third"
+    assert again.checkbox(key="analysis-split").value and words(again) == words(page)
+    # two people who follow one link go their own ways
+    again.number_input(key="analysis-seed").set_value(8).run()
+    assert reloaded(page).number_input(key="analysis-seed").value == 7
+    assert reloaded(again).number_input(key="analysis-seed").value == 8
+
+
+def test_an_upload_outlives_a_reload(page: Any, cache: Path) -> None:
+    from obce_core.texts.uploads import store_upload
+
+    path = store_upload(b"id,review,label\n1,a good film,pos\n2,a bad film,neg\n3,one more film,pos\n", ".csv")
+    page.session_state["obce"].form |= {"file": Path(path).name, "file_name": "films.csv", "source": "file", "size": 0, "n_texts": 2}
+    page.run()
+    next(box for box in page.selectbox if box.label == "Column with the texts").select("id").run()
+    again = reloaded(page)
+    assert "Using films.csv, given before." in words(again) and "--column id" in words(again) and not start(again).disabled
+    Path(path).unlink()
+    assert "Choose a file to go on" in words(reloaded(page))
+
+
+def test_an_untouched_form_is_not_in_the_address(cache: Path) -> None:
+    app = open_page("analysis")
+    assert "form_id" not in app.query_params and not (cache / "forms").exists()
+    assert not open_page("analysis", form_id="0" * 16).exception
 
 
 def test_wikipedia_without_the_network_is_said(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,9 @@ from pages_app import adopt, open_page, words
 from tiny import memory_analysis, sample
 
 from obce_core import analyze
-from obce_core.analysis import rename
 from obce_core.plan import Intent
 from obce_core.plan.drafts import write_draft
+from obce_core.saved import rename
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ from obce_core.pipeline import analyze
 from obce_core.plan import Hand
 from obce_core.plan.drafts import read_draft
 from obce_core.texts import Texts
-from obce_core.topology import bootstrap_r_f, most_isolated, r_f_without
+from obce_core.topology import barcode, bootstrap_r_f, most_isolated, r_f_without
 from obce_core.warm import Answer
+from pages._ui import neuron_story
 
 EVIL = "<img src=x onerror=alert(1)> ![x](http://example.org/x.png)"
 
@@ -196,3 +199,18 @@ def test_a_fault_is_a_line_with_a_number(key: str, monkeypatch: pytest.MonkeyPat
     assert not app.exception
     assert "Something went wrong (log entry" in words(app)
     assert "secret" not in words(app)
+
+
+def test_files_of_a_pair_hold_both_neurons(tiny_analysis: Any) -> None:
+    clouds = {f"neuron {at}": tiny_analysis.neuron(3, "value", at) for at in (5, 7)}
+    points = list(csv.DictReader(io.StringIO(neuron_story._values_csv(tiny_analysis, clouds))))
+    assert [row["neuron"] for row in points] == ["neuron 5"] * 20 + ["neuron 7"] * 20
+    assert (
+        float(points[23]["output"]) == pytest.approx(float(clouds["neuron 7"][3])) and points[23]["words"] == tiny_analysis.texts.texts[3]
+    )
+    for edge in (False, True):
+        rows = list(csv.DictReader(io.StringIO(neuron_story._diagram_csv(clouds, edge))))
+        assert [row["neuron"] for row in rows] == ["neuron 5"] * 20 + ["neuron 7"] * 20
+        assert [row["death"] for row in rows].count("inf") == 2
+        wanted = barcode(clouds["neuron 7"]).deaths[-1] * (2 if edge else 1)
+        assert max(float(row["death"]) for row in rows[20:] if row["death"] != "inf") == pytest.approx(wanted)

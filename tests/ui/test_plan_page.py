@@ -169,7 +169,7 @@ def test_a_version_is_saved_opened_compared_renamed_deleted_and_brought_back(key
     app.button(key="versions").click().run()
     app.button(key="version-compare").click().run()
     assert not app.exception and "Difference" in words(app)
-    table = app.dataframe[-1].value
+    table = next(frame.value for frame in app.dataframe if "component" in frame.value.columns)
     assert set(table["component"]) == {"Query", "Key", "Value", "Intermediate"} and set(table["percentile, first"]) == {"P70"}
     app.button(key="versions").click().run()
     app.button(key="version-open").click().run()
@@ -274,3 +274,15 @@ def test_previews_on_disk_need_no_worker(key: str, asked: list[Any], tiny_analys
     write_draft(key, plan.intent, seen="")
     assert ".432" in words(opened(key))
     assert not any(task == "preview_plan" and priority == 0 for task, _, priority in asked)
+
+
+def test_the_plan_can_be_typed_as_a_table(key: str, asked: list[Any]) -> None:
+    app = opened(key)
+    table = next(frame for frame in app.get("dataframe") if (frame.key or "").startswith("plan-rows-"))
+    app.session_state[table.key] = {"edited_rows": {2: {"value": 50.0}, 0: {"query": 50.0}}, "added_rows": [], "deleted_rows": []}
+    next(button for button in app.button if button.label == "Apply").click().run()
+    assert not app.exception
+    assert read_draft(key).intent.cells == {3: {"value": 50.0}}
+    assert "Layer 1 query is left whole" in words(app)
+    app.button(key="undo").click().run()
+    assert read_draft(key).intent.cells == {}

@@ -1,0 +1,48 @@
+"""A plan's percentiles as a table to type in: a row a layer, a column a component."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from obce_core.analysis import Analysis
+from obce_core.components import CUTTABLE
+from obce_core.plan.intent import Intent
+from obce_core.plan.parts import left_whole
+
+
+def plan_rows(analysis: Analysis, intent: Intent) -> list[dict[str, Any]]:
+    """Return a row for each layer: its number, and the percentile of each component; 0 is whole, None cannot be cut."""
+    return [
+        {"layer": layer} | {name: intent.percentile(layer, name) if _rankable(analysis, intent, layer, name) else None for name in CUTTABLE}
+        for layer in range(1, analysis.shape.layers + 1)
+    ]
+
+
+def read_rows(analysis: Analysis, intent: Intent, rows: Sequence[Mapping[str, Any]]) -> tuple[Intent, tuple[str, ...]]:
+    """Return the intent with the percentiles of a typed table, and what could not be taken, in words.
+
+    An empty field is whole.
+
+    Raises:
+        PlanError: a percentile outside 0 to 100.
+    """
+    cells: dict[tuple[int, str], float] = {}
+    notes = []
+    for row in rows:
+        layer = int(row["layer"])
+        for name in CUTTABLE:
+            value = row.get(name)
+            if value is None or math.isnan(value) or not value:
+                continue
+            if _rankable(analysis, intent, layer, name):
+                cells[layer, name] = float(value)
+            else:
+                notes.append(left_whole(analysis, layer, name))
+    return replace(intent, cells={}).with_cells(cells), tuple(notes)
+
+
+def _rankable(analysis: Analysis, intent: Intent, layer: int, component: str) -> bool:
+    return analysis.width(layer, component) > 0 and not analysis.degenerate(layer, component, intent.criterion)

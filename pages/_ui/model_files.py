@@ -1,0 +1,71 @@
+"""A built model to take away: the zip, the lines that load it, the commands, and the forms of other tools."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import zipfile
+from pathlib import Path
+
+import streamlit as st
+
+from obce_core.compression.result import Compressed
+from pages._ui import frame, model_proof
+
+_ZIP_LIMIT = 1_000_000_000
+_FORMS = {
+    "onnx": ("ONNX", "export-onnx", "For onnxruntime, checked by it; needs obce[onnx]."),
+    "dense": ("Stock shapes", "export-dense", "The same function in the shapes of an uncut BERT, for tools that know nothing of us."),
+}
+
+
+def _zip(folder: Path) -> bytes:
+    """Pack a folder; weights are stored, not squeezed (they do not shrink)."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, f"obce-model/{path.relative_to(folder).as_posix()}")
+    return stream.getvalue()
+
+
+def _commands(built: Compressed, original: str) -> str:
+    folder, against = shlex.quote(str(built.folder)), shlex.quote(original)
+    return (
+        f"obce compress --analysis {built.analysis} --plan {shlex.quote(str(built.folder / 'pruning_plan.json'))} --out my-model\n"
+        f"obce verify {folder} --against {against}\n"
+        f"obce latency {folder} --against {against}\n"
+        f"obce export {folder} --onnx my-model-onnx\n"
+        f"obce export {folder} --dense my-model-dense"
+    )
+
+
+def take(built: Compressed, original: str) -> None:
+    """Offer the model as a zip, its folder, the lines that load it, and other tools' forms."""
+    st.subheader("Take it away", anchor=False)
+    if built.budget.bytes_left < _ZIP_LIMIT:
+        st.download_button(
+            "Download the model (zip)", lambda: _zip(built.folder), "obce-model.zip", "application/zip", type="primary",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+    else:
+        frame.note("Too large for a download from a page: take the folder.")
+    st.code('import obce_core\n\nmodel, tokenizer = obce_core.load("obce-model")', language="python", wrap_lines=True)
+    frame.note(
+        'Without this package: <code>AutoModel.from_pretrained("obce-model", trust_remote_code=True)</code>. On this machine it lies in'
+    )
+    st.code(str(built.folder), language=None, wrap_lines=True)
+    with st.expander("The commands that do the same"):
+        st.code(_commands(built, original), language="bash", wrap_lines=True)
+    with st.expander("In the forms of other tools"):
+        for form, (title, kind, told) in _FORMS.items():
+            target = built.folder.with_name(f"{built.folder.name}.{form}")
+            frame.note(f"<b>{title}</b>. {told}")
+            if target.is_dir():
+                st.download_button(
+                    f"{title} (zip)", lambda target=target: _zip(target), f"obce-{form}.zip", "application/zip", key=f"zip-{form}",
+                    on_click="ignore",
+                )  # fmt: skip
+            else:
+                options = {"model": str(built.folder), "out": str(target)}
+                model_proof.job(f"Make {title}", f"{kind}-{built.folder.name}", kind, options, ":material/output:")
