@@ -13,13 +13,8 @@ from obce_core.errors import ObceError
 from obce_core.figures.numbers import count
 from obce_core.tasks import TASKS
 from obce_core.texts import Texts
-<<<<<<< HEAD
 from obce_core.texts.glue_rows import task_files
-from obce_core.texts.uploads import store_upload
-=======
-from obce_core.texts.glue import TASKS, task_files
 from obce_core.texts.uploads import store_upload, upload_path
->>>>>>> fix5
 from pages._ui import cached, frame, guards
 from pages._ui.forms import given, select, values
 
