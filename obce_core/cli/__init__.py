@@ -18,6 +18,7 @@ from obce_core.cli.console import fail, say
 from obce_core.cli.export import export
 from obce_core.cli.latency import latency
 from obce_core.cli.plan import app as plan
+from obce_core.cli.runs import app as runs
 from obce_core.cli.verify import verify
 from obce_core.errors import BadInput, Cancelled, ObceError, shorten
 from obce_core.version import __version__
@@ -33,6 +34,7 @@ app.command()(analyze)
 app.command()(info)
 app.add_typer(plan, name="plan")
 app.add_typer(cache, name="cache")
+app.add_typer(runs, name="runs")
 app.command()(compress)
 app.command()(verify)
 app.command()(latency)
