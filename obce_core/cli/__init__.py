@@ -16,6 +16,7 @@ from obce_core.cli.cache import app as cache
 from obce_core.cli.compress import compress
 from obce_core.cli.console import fail, say
 from obce_core.cli.export import export
+from obce_core.cli.fsck import fsck
 from obce_core.cli.latency import latency
 from obce_core.cli.plan import app as plan
 from obce_core.cli.runs import app as runs
@@ -39,6 +40,7 @@ app.command()(compress)
 app.command()(verify)
 app.command()(latency)
 app.command()(export)
+app.command()(fsck)
 app.command("app")(open_app)
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer does not export it by name
