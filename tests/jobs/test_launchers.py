@@ -26,7 +26,7 @@ def one_node() -> Iterator[Any]:
     """Start a Ray cluster that can do one job at a time."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip(NO_RAY)
-    from clusters import Cluster
+    from benchmarks.clusters import Cluster
 
     with Cluster(1) as cluster:
         yield cluster

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -56,6 +57,9 @@ class Cluster:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for node in [*self.nodes, self.head]:
             self.kill(node)
+        for process in psutil.process_iter(["cmdline"]):  # what outlived its parent names our own new folder
+            if any(str(self.home) in word for word in process.info["cmdline"] or ()):
+                self._end(process)
         shutil.rmtree(self.home, ignore_errors=True)
 
     def kill(self, node: subprocess.Popen[bytes]) -> None:
@@ -65,16 +69,18 @@ class Cluster:
         except psutil.NoSuchProcess:
             tree = []
         for process in tree:
-            try:
-                process.send_signal(signal.SIGKILL)
-            except psutil.NoSuchProcess:
-                continue
+            self._end(process)
         node.wait()
 
     def node_of(self, pid: int) -> subprocess.Popen[bytes]:
         """Find the node that a worker's process lives on."""
         above = {process.pid for process in psutil.Process(pid).parents()}
         return next(node for node in self.nodes if node.pid in above)
+
+    @staticmethod
+    def _end(process: psutil.Process) -> None:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
 
     def _start(self, told: list[str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--node-ip-address=127.0.0.1"]
