@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import torment
-from benchmarks.torment import Job, Outcome
+from benchmarks.arena import Job, Outcome
 from obce_core.store import write_json
 from obce_core.version import __version__
 

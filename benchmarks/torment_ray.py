@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from benchmarks.arena import Job, Outcome, answer, arena, until, worker_pid
 from benchmarks.clusters import Cluster
-from benchmarks.torment import Job, Outcome, answer, arena, until, worker_pid
 from obce_core.jobs import FINAL, list_runs
 from obce_core.jobs.checkpoints import committed
 from obce_core.jobs.ray import RayLauncher

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import torment
-from benchmarks.torment import Job, Outcome
+from benchmarks.arena import Job, Outcome, answer, arena, finish
 from obce_core.fsck import check
+from obce_core.jobs import list_runs
 from obce_core.store import write_json
 
 SHORT = Job(options={"steps": 60, "seconds": 0.02, "every": 10, "pause": 0.02})
@@ -46,11 +47,11 @@ def test_a_ray_node_is_lost_and_every_result_is_there() -> None:
 
 def test_an_arena_tells_of_what_it_finds(tmp_path: Path) -> None:
     """The harness itself must be able to fail."""
-    with torment.arena("X", "a planted fault") as outcome:
-        torment.answer(SHORT.with_options(steps=5, seconds=0.0), outcome)
-        (run,) = torment.list_runs()
+    with arena("X", "a planted fault") as outcome:
+        answer(SHORT.with_options(steps=5, seconds=0.0), outcome)
+        (run,) = list_runs()
         write_json(run.folder / "result.json", {"weights_sha256": "0" * 64})
-        torment.finish(run, "1" * 64, outcome)
+        finish(run, "1" * 64, outcome)
         (run.folder / "spec.json").unlink()
         assert not check().sound
     assert any("other weights" in line for line in outcome.wrong)
