@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: app test lint bench clean
+.PHONY: app test lint bench faults clean
 
 app: $(VENV)/.app
 	$(BIN)/obce app --port $(PORT)
@@ -22,6 +22,10 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	for name in imports r_f plan_edit collect cut_layer cut_memory memory; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
+faults: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.faults
+	$(BIN)/python -m pytest -m cluster tests/jobs
+
 $(BIN)/python:
 	@case "$$(uname -s)" in Linux|Darwin) ;; *) echo "obce runs on Linux and macOS; on Windows use WSL." >&2; exit 2;; esac
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "obce needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
@@ -34,7 +38,7 @@ $(VENV)/.app: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.app
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[demo,dev,images,onnx]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[demo,dev,images,onnx,ray]'
 	@touch $@
 
 clean:

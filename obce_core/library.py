@@ -19,6 +19,7 @@ from obce_core import settings
 from obce_core.analysis import META
 from obce_core.errors import BadInput, PathError, shorten
 from obce_core.jobs import FINAL, Run
+from obce_core.jobs.runs import note_removed
 from obce_core.saved import read_name
 from obce_core.store import check_name, read_json, write_json
 
@@ -119,6 +120,7 @@ def remove(entries: Sequence[Entry], *, along: bool = False) -> str:
     home = settings.cache_dir() / "trash" / step
     home.mkdir(parents=True)
     write_json(home / _MOVED, {"refs": [entry.ref for entry in chosen]})
+    note_removed(entry.id for entry in chosen if entry.kind == "runs")
     for entry in chosen:
         (home / entry.kind).mkdir(exist_ok=True)
         entry.path.rename(home / entry.kind / entry.id)

@@ -36,7 +36,7 @@ ORDER = [
     ["figures"],
     ["lessons"],
     ["jobs"],
-    ["warm", "library"],
+    ["warm", "library", "fsck"],
     ["cli"],
 ]
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}

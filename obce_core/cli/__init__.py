@@ -17,8 +17,10 @@ from obce_core.cli.compress import compress
 from obce_core.cli.console import fail, say
 from obce_core.cli.evaluate import evaluate, sweep
 from obce_core.cli.export import export
+from obce_core.cli.fsck import fsck
 from obce_core.cli.latency import latency
 from obce_core.cli.plan import app as plan
+from obce_core.cli.runs import app as runs
 from obce_core.cli.verify import verify
 from obce_core.errors import BadInput, Cancelled, ObceError, shorten
 from obce_core.version import __version__
@@ -34,12 +36,14 @@ app.command()(analyze)
 app.command()(info)
 app.add_typer(plan, name="plan")
 app.add_typer(cache, name="cache")
+app.add_typer(runs, name="runs")
 app.command()(compress)
 app.command()(verify)
 app.command()(evaluate)
 app.command()(sweep)
 app.command()(latency)
 app.command()(export)
+app.command()(fsck)
 app.command("app")(open_app)
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer does not export it by name

@@ -23,6 +23,9 @@ from obce_core.store import write_json
 HALVINGS = 2
 """After want of memory a job is tried so often again, each time at half the batch."""
 
+_ENDING = 5.0
+"""Seconds that a worker and its keeper may take to end, once the last state is written."""
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -79,7 +82,7 @@ def next_attempt(run: Run, *, lost_contact: bool = False, **changes: Any) -> int
             raise BadInput(f"The status of run {run.id} cannot be read.", hint="obce fsck --repair")
         if not lost_contact and state not in RESUMABLE:
             raise BadInput(f"Run {run.id} is {state}; only one that ended without a result can go on.")
-        if run.is_held():
+        if not _is_freed(run, 0.0 if lost_contact else _ENDING):
             if not lost_contact:
                 raise BadInput(f"Run {run.id} is still ending.", hint="Try again in a moment.")
             os.rename(run.folder / "worker.lock", run.folder / f"worker.lock.tmp-{told.attempt}")
@@ -118,3 +121,12 @@ def batch_size(options: Mapping[str, Any], halvings: int) -> int | None:
     """Return the batch size of some options after so many halvings; None where there is none, or nothing left to halve."""
     size = options.get("batch_size")
     return size >> halvings if isinstance(size, int) and size >> halvings >= 1 else None
+
+
+def _is_freed(run: Run, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while run.is_held():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True

@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import dataclass
 
+from obce_core.errors import shorten
 from obce_core.jobs.processes import peak_memory, signal_name
 from obce_core.jobs.state import Status
 
@@ -54,7 +55,8 @@ def reason(error: BaseException) -> str:
     """Say in a line why the work failed."""
     if is_memory(error):
         peak, limit = peak_memory()
-        return f"out of memory: choose a smaller --batch-size or a smaller model (it took {_told(peak)} of {_told(limit)})"
+        said = f"; {shorten(error, 160)}" if str(error) else ""
+        return f"out of memory: choose a smaller --batch-size or a smaller model (it held {_told(peak)} of {_told(limit)}{said})"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"disk full: {os.strerror(error.errno or 0)}; free some space and start again"
     if "no space left" in str(error).lower():  # libraries that write for us pass the words on, not the number

@@ -29,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "batch_size": 32,
     "ballast": 0,  # bytes that each checkpoint holds besides
+    "memory": None,  # bytes that it is said to need before it starts
     "hoard": None,  # bytes to fill at batch size `full_batch`; in proportion at smaller ones
     "full_batch": 32,
     "deaf_from": None,  # step from which it no longer asks whether it is to end

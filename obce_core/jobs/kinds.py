@@ -162,7 +162,7 @@ KINDS: dict[str, Kind] = {
         Kind(name="evaluate", title="Evaluation", work=_evaluate, memory=_evaluation_memory, gpu=True),
         Kind(name="export-dense", title="Export in stock shapes", work=_export_dense),
         Kind(name="export-onnx", title="ONNX export", work=_export_onnx),
-        Kind(name="drill", title="Drill", work=_drill, memory=lambda options: options.get("hoard")),
+        Kind(name="drill", title="Drill", work=_drill, memory=lambda options: options.get("memory")),
     )
 }
 

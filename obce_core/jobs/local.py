@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from obce_core.errors import ObceError
@@ -47,7 +48,8 @@ class LocalLauncher:
         """Return a job's state; one that waits is started if it can be."""
         told = run.status()
         if told.state == "queued" and told.launcher == self.name and not run.is_held():
-            self._start(run)
+            with suppress(ObceError):  # who holds the queue moves it; what cannot be started says so in its status
+                self._start(run)
             told = run.status()
         if told.state not in FINAL and run.cancel_asked():
             _end_forsaken(run, told)
@@ -72,7 +74,7 @@ class LocalLauncher:
             raise ObceError(f"The worker {told.reason}.")
 
 
-def move_queue(seconds: float = 20.0) -> list[Run]:
+def move_queue(seconds: float = 5.0) -> list[Run]:
     """Start what waits on this machine and has room; return what was started."""
     return dispatch(LocalLauncher.name, _start_keeper, seconds=seconds)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from obce_core.errors import BadInput, ObceError, Offline, shorten
+from obce_core.errors import BadInput, Offline, shorten
 from obce_core.jobs.attempts import Attempt, next_attempt
 from obce_core.jobs.child import environment
 from obce_core.jobs.deaths import ASKED, Death, name_death
@@ -157,11 +157,8 @@ def _send(run: Run, client: Any) -> None:
             entrypoint_num_gpus=gpus or None,
         )
     except Exception as error:  # Ray raises RuntimeError for every answer that is no success, and requests' own besides
-        if "already exists" not in str(error):
-            run.add_log(f"Ray did not take it: {shorten(error, 300)}")
-            raise ObceError(
-                f"Ray did not take run {run.id}: {shorten(error, 200)}.", hint="It stays queued; obce runs show tries again."
-            ) from None
+        if "already exists" not in str(error):  # it stays queued, and the next look tries again
+            Attempt(run, told.attempt).write(reason=f"Ray did not take it yet: {shorten(error, 200)}")
 
 
 def _info(client: Any, run: Run, told: Status) -> Any:

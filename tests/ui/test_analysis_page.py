@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,8 @@ def test_the_form_outlives_a_reload(page: Any, tiny_folder: Path) -> None:
     assert again.number_input(key="analysis-seed").value == 7 and again.number_input(key="analysis-n_texts").value == 2
     assert again.text_input(key="analysis-model").value == str(tiny_folder)
     assert again.text_area(key="analysis-pasted").value == "one <b>text</b>\nanother one\na third"
-    assert again.checkbox(key="analysis-split").value and words(again) == words(page)
+    said = [re.sub(r"[\d.]+ GB free", "", words(one)) for one in (again, page)]  # the disk changes meanwhile
+    assert again.checkbox(key="analysis-split").value and said[0] == said[1]
     # two people who follow one link go their own ways
     again.number_input(key="analysis-seed").set_value(8).run()
     assert reloaded(page).number_input(key="analysis-seed").value == 7

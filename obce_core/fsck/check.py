@@ -1,0 +1,79 @@
+"""The whole check, and the repair of what can be repaired without a guess."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from obce_core.fsck.faults import CONDITIONS, Fault
+from obce_core.fsck.folders import check_edits, check_folders, check_since, committed_units, debris
+from obce_core.fsck.runs import check_runs
+from obce_core.jobs.checkpoints import checkpoint_faults, committed
+from obce_core.jobs.runs import list_runs
+from obce_core.jobs.slots import queue_lock
+
+__all__ = ["CONDITIONS", "Fault", "Report", "check", "repair"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What was found: breaches, what lies half-written without an owner (no breach: it is swept), what is committed."""
+
+    faults: tuple[Fault, ...]
+    debris: tuple[Path, ...]
+    committed: Mapping[str, str]
+
+    @property
+    def sound(self) -> bool:
+        return not self.faults
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "sound": self.sound,
+            "conditions": {name: [fault.told() for fault in self.faults if fault.condition == name] for name in CONDITIONS},
+            "debris": [str(path) for path in self.debris],
+            "committed": dict(self.committed),
+        }
+
+
+def check(before: Mapping[str, str] | None = None) -> Report:
+    """Hold the whole cache against the seven conditions.
+
+    Args:
+        before: what an earlier report named as committed; without it N2 has nothing to compare with.
+    """
+    faults = [*check_runs(), *check_folders(), *check_edits(), *(check_since(dict(before)) if before else ())]
+    return Report(faults=tuple(faults), debris=tuple(debris()), committed=committed_units())
+
+
+def repair() -> list[str]:
+    """Sweep what has no owner, strike out checkpoints that do not verify, write down that lost runs are lost; say what was done.
+
+    Nothing that verifies is touched, and nothing that a live process owns.
+    """
+    done = []
+    for path in debris():
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+        done.append(f"removed {path}: half-written, without an owner")
+    with queue_lock():
+        for run in list_runs():
+            if run.is_held():
+                continue
+            told, stored = run.status(), run.stored()
+            if told.state == "lost" and stored is not None and stored.state != "lost":
+                run.write_status(replace(told, ended=time.time()))
+                done.append(f"run {run.id} is lost: {told.reason}")
+            if stored is None:
+                run.write_status(replace(told, state="lost", reason="its status was unreadable", ended=time.time()))
+                done.append(f"run {run.id} is lost: its status was unreadable")
+            for folder in committed(run.folder / "checkpoints"):
+                faults = checkpoint_faults(folder)
+                if faults:
+                    shutil.rmtree(folder)
+                    done.append(f"removed {folder}: {faults[0]}")
+    return done

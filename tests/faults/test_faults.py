@@ -1,0 +1,58 @@
+"""One short case of each fault injection; `make faults` does them at full size."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks import torment
+from benchmarks.arena import Job, Outcome, answer, arena, finish
+from obce_core.fsck import check
+from obce_core.jobs import list_runs
+from obce_core.store import write_json
+
+SHORT = Job(options={"steps": 60, "seconds": 0.02, "every": 10, "pause": 0.02})
+CASES: dict[str, Callable[[], Outcome]] = {
+    "app killed": lambda: torment.app_killed(SHORT, 2),
+    "double start": lambda: torment.double_start(SHORT, 3),
+    "worker killed": lambda: torment.worker_killed(SHORT, 3, 2),
+    "checkpoint damaged": lambda: torment.checkpoint_damaged(SHORT, 1),
+    "memory short": lambda: torment.memory_short(SHORT),
+    "terminated": lambda: torment.terminated(SHORT, (3.0, 0.0)),
+    "slept": lambda: torment.slept(SHORT, 2.0),
+    "same units": lambda: torment.same_units(40, 4, 2),
+    "stale attempt": lambda: torment.stale_attempt(SHORT),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_nothing_is_lost(name: str) -> None:
+    outcome = CASES[name]()
+    assert outcome.wrong == []
+    assert outcome.figures["seconds"] > 0
+
+
+def test_a_ray_node_is_lost_and_every_result_is_there() -> None:
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed: pip install 'obce[ray]'")
+    from benchmarks.torment_ray import node_lost
+
+    outcome = node_lost(SHORT.with_options(steps=100), 2)
+    assert outcome.wrong == []
+    assert outcome.figures["results"] == 2
+
+
+def test_an_arena_tells_of_what_it_finds(tmp_path: Path) -> None:
+    """The harness itself must be able to fail."""
+    with arena("X", "a planted fault") as outcome:
+        answer(SHORT.with_options(steps=5, seconds=0.0), outcome)
+        (run,) = list_runs()
+        write_json(run.folder / "result.json", {"weights_sha256": "0" * 64})
+        finish(run, "1" * 64, outcome)
+        (run.folder / "spec.json").unlink()
+        assert not check().sound
+    assert any("other weights" in line for line in outcome.wrong)
+    assert any(line.startswith("N1") for line in outcome.wrong)
