@@ -7,7 +7,7 @@ import re
 import pytest
 
 from obce_core import errors
-from obce_core.errors import BadInput, Cancelled, Mismatch, NotFinite, ObceError, UnknownName, shorten
+from obce_core.errors import BadInput, Mismatch, NotFinite, ObceError, UnknownName, shorten
 
 
 def every(cls: type[ObceError] = ObceError) -> list[type[ObceError]]:
@@ -31,7 +31,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
 @pytest.mark.parametrize("cls", every(), ids=lambda cls: cls.__name__)
 def test_every_class_says_what_it_is_for(cls: type[ObceError]) -> None:
     assert cls.__doc__ and cls.__doc__.endswith(".")
-    assert cls.exit_code == (2 if issubclass(cls, (BadInput, NotFinite)) else 130 if cls is Cancelled else 1)
+    assert cls.exit_code == (2 if issubclass(cls, (BadInput, NotFinite)) else {"Cancelled": 130, "Superseded": 3}.get(cls.__name__, 1))
 
 
 def test_a_message_is_one_line_with_its_hint_after_it() -> None:
