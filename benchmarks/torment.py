@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from obce_core.jobs.checkpoints import committed, newest
 
 from benchmarks.arena import Job, Outcome, answer, arena, finish, until, worker_pid
+from obce_core.checkpoints import committed, newest
 from obce_core.fsck import check
 from obce_core.jobs import FINAL, LocalLauncher, Status, create_run, find_run, list_runs
 from obce_core.jobs.attempts import next_attempt

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 
-from obce_core.jobs.checkpoints import committed
-
 from benchmarks.arena import Job, Outcome, answer, arena, until, worker_pid
 from benchmarks.clusters import Cluster
+from obce_core.checkpoints import committed
 from obce_core.jobs import FINAL, list_runs
 from obce_core.jobs.ray import RayLauncher
 

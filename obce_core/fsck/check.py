@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from obce_core.checkpoints import checkpoint_faults, committed
 from obce_core.fsck.faults import CONDITIONS, Fault
 from obce_core.fsck.folders import check_edits, check_folders, check_since, committed_units, debris
 from obce_core.fsck.runs import check_runs
-from obce_core.jobs.checkpoints import checkpoint_faults, committed
 from obce_core.jobs.runs import list_runs
 from obce_core.jobs.slots import queue_lock
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from obce_core import settings
+from obce_core.checkpoints import checkpoint_faults
 from obce_core.errors import ObceError
 from obce_core.fsck.faults import Fault
-from obce_core.jobs.checkpoints import checkpoint_faults
 from obce_core.plan.document import parse_document, parse_intent
 from obce_core.store import MANIFEST, file_sha256, manifest_faults, read_json
 

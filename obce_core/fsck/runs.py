@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from obce_core.checkpoints import committed
 from obce_core.fsck.faults import Fault
-from obce_core.jobs.checkpoints import committed
 from obce_core.jobs.folder import Run
 from obce_core.jobs.runs import list_runs, registered, runs_home
 from obce_core.jobs.state import FINAL, STATES

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from launching import LONG, QUICK, SbatchLauncher, ended, nobody_left, undisturbed, until, worker_pid
-from obce_core.jobs.checkpoints import committed
 
+from obce_core.checkpoints import committed
 from obce_core.errors import BadInput, UnknownName
 from obce_core.jobs import FINAL, LAUNCHERS, Launcher, LocalLauncher, Run, launcher_named, launcher_of, list_runs
 from obce_core.jobs.in_process import InProcessLauncher
