@@ -23,10 +23,20 @@ from obce_core.jobs.runs import note_removed
 from obce_core.saved import read_name
 from obce_core.store import check_name, read_json, write_json
 
-KINDS = ("analyses", "models", "plans", "runs", "texts", "trash")
-_WORDS = {"analyses": "analysis", "models": "model", "plans": "plan", "runs": "run", "texts": "texts", "trash": "trash"}
+KINDS = ("analyses", "evaluations", "models", "plans", "runs", "texts", "trash")
+_WORDS = {
+    "analyses": "analysis",
+    "evaluations": "evaluation",
+    "models": "model",
+    "plans": "plan",
+    "runs": "run",
+    "texts": "texts",
+    "trash": "trash",
+}
 _MOVED = "moved.json"
 _PLAN = "pruning_plan.json"
+_FACTS = {"analyses": META, "evaluations": "unit.json", "models": _PLAN, "runs": "spec.json", "trash": _MOVED}
+"""The file that says what an entry is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,9 +173,15 @@ def destroy(entries: Sequence[Entry]) -> None:
 
 
 def _label(kind: str, path: Path) -> str:
-    told = _read(path / {"analyses": META, "models": _PLAN, "runs": "spec.json", "trash": _MOVED}.get(kind, "")) if path.is_dir() else {}
+    told = (
+        _read(path / {"analyses": META, "evaluations": "unit.json", "models": _PLAN, "runs": "spec.json", "trash": _MOVED}.get(kind, ""))
+        if path.is_dir()
+        else {}
+    )
     if kind == "analyses" and told:
         return read_name(path) or f"{_part(told, 'model', 'name')}, {_part(told, 'texts', 'n')} texts"
+    if kind == "evaluations" and told:
+        return shorten(f"{told.get('label')}, {told.get('task')}, seed {told.get('seed')}, {told.get('tier')}", 90)
     if kind == "models" and told:
         return f"of {_part(told, 'model', 'name')}"
     if kind == "runs" and told:

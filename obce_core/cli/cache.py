@@ -17,7 +17,8 @@ app = typer.Typer(no_args_is_help=True, help="List, measure and remove what was 
 
 @app.command("list")
 def list_(
-    kind: Annotated[str | None, typer.Argument(help="analyses, models, plans, runs, texts or trash.")] = None, json: opt.Json = False
+    kind: Annotated[str | None, typer.Argument(help="analyses, evaluations, models, plans, runs, texts or trash.")] = None,
+    json: opt.Json = False,
 ) -> None:
     """List the entries of the cache, the newest first."""
     from obce_core.library import KINDS, list_entries

@@ -12,13 +12,16 @@ from obce_core import settings
 from obce_core.checkpoints import checkpoint_faults
 from obce_core.errors import ObceError
 from obce_core.fsck.faults import Fault
-from obce_core.plan.document import parse_document, parse_intent
+from obce_core.plan.asked import parse_intent
+from obce_core.plan.document import parse_document
 from obce_core.store import MANIFEST, file_sha256, manifest_faults, read_json
 
 OLD = 3600.0
 """Outside of runs, what is half-written has a live owner until it was left alone for so many seconds."""
 
 _MARK = ".tmp-"
+_WORKSHOP = "evaluations/.work/"
+"""Where evaluations that are not finished keep their checkpoints."""
 
 
 def check_folders() -> Iterator[Fault]:
@@ -70,6 +73,8 @@ def check_since(before: dict[str, str]) -> Iterator[Fault]:
     now = committed_units()
     for name, told in before.items():
         have = now.get(name)
+        if name.startswith(_WORKSHOP) and "evaluations/" + name[len(_WORKSHOP) :].split("/")[0] in now:
+            continue  # the evaluation that it was a checkpoint of is there
         older = have is not None and told.isdigit() and have.isdigit() and len(told) < 20 and int(have) < int(told)
         if have is None or older:
             what = "was committed before and is gone" if have is None else f"was at step {told} before and is at step {have}"

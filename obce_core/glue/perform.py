@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -111,6 +112,7 @@ def perform(
             "rate": done.rate,
             "resumed": done.resumed,
             "seconds": time.time() - began,
+            "weights_sha256": _weights_sha256(model),
             **sizes,
             "notes": notes,
             "device": str(choose_device(device)),
@@ -191,6 +193,15 @@ def _sizes(model: PreTrainedModel, report: ModelReport) -> dict[str, Any]:
         "encoder": sum(size for name, size in names.items() if report.family.part(name) == "layers"),
         "original_encoder": report.encoder_parameters if not report.layers else None,
     }
+
+
+def _weights_sha256(model: PreTrainedModel) -> str:
+    """Return the digest of the stored tensors, so that two runs can be held against each other."""
+    hasher = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        hasher.update(f"{name} {tuple(tensor.shape)}".encode())
+        hasher.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return hasher.hexdigest()
 
 
 def _write(
