@@ -70,3 +70,23 @@ def test_no_committed_text_names_a_machine() -> None:
         if path.suffix in {".py", ".md", ".toml", ".txt", ".js", ".css", ".yml", ""} and path.is_file():
             text = path.read_text("utf-8", "replace")
             assert "/work/" + "main" not in text and "/root" + "/" not in text, name
+
+
+def test_the_sweeps_in_the_readme_are_read(tmp_path: Path, cache: Path) -> None:
+    import tiny
+    import yaml
+
+    from obce_core.glue.sweep import read_sweep
+    from obce_core.glue.tiers import TIERS, recipe_of
+    from obce_core.pipeline import analyze
+
+    folder = tiny.save_tiny(tmp_path / "tiny")
+    analysis = analyze(folder, tiny.sample(20), device="cpu")
+    (block,) = re.findall(r"```yaml\n(.*?)```", README, re.S)
+    found = read_sweep(yaml.safe_load(block) | {"model": str(folder), "analysis": analysis.id})
+    assert len(found.units) == (1 + 1 + 1 + 2 + 1 + 1 + 1) * 3 * 3
+    tiers = dict(re.findall(r"^\| `(smoke|quick|paper)`(?: \(default\))? \| (.*?) \|", README, re.M))
+    assert set(tiers) == set(TIERS)
+    usual = recipe_of("paper")
+    assert f"{usual.epochs} epochs" in tiers["paper"] and f"{TIERS['quick'].epochs} epochs" in tiers["quick"]
+    assert f"{TIERS['quick'].examples:,}" in tiers["quick"] and f"{TIERS['smoke'].steps} steps" in tiers["smoke"]
