@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import torment
+from benchmarks import torment, torment_app
 from benchmarks.arena import Job, Outcome
 from obce_core.store import write_json
 from obce_core.version import __version__
@@ -25,7 +25,9 @@ def scenarios(job: Job) -> dict[str, Callable[[], Outcome]]:
     """Return every scenario at its full size."""
     return {
         "app": lambda: torment.app_killed(job),
+        "server": torment_app.server_killed,
         "start": lambda: torment.double_start(job),
+        "reload": torment_app.reloaded_after_start,
         "kill": lambda: torment.worker_killed(job),
         "damage": lambda: torment.checkpoint_damaged(job),
         "memory": lambda: torment.memory_short(job),
