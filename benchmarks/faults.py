@@ -10,12 +10,13 @@ import importlib.util
 import json
 import platform
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import torment, torment_app
+from benchmarks import torment, torment_app, torment_finetune
 from benchmarks.arena import Job, Outcome
-from obce_core.store import write_json
+from obce_core.store import read_json, write_json
 from obce_core.version import __version__
 
 RESULTS = Path(__file__).resolve().parent / "results" / "faults.json"
@@ -29,6 +30,7 @@ def scenarios(job: Job) -> dict[str, Callable[[], Outcome]]:
         "start": lambda: torment.double_start(job),
         "reload": torment_app.reloaded_after_start,
         "kill": lambda: torment.worker_killed(job),
+        "finetune": torment_finetune.finetuning_killed,
         "damage": lambda: torment.checkpoint_damaged(job),
         "memory": lambda: torment.memory_short(job),
         "term": lambda: torment.terminated(job),
@@ -41,27 +43,28 @@ def scenarios(job: Job) -> dict[str, Callable[[], Outcome]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", help="names of scenarios")
+    parser.add_argument("--only", nargs="*", help="names of scenarios; the results of the others stay")
     parser.add_argument("--kind", default="drill", help="kind of job to torment")
     parser.add_argument("--options", type=json.loads, help="its options as JSON")
     given = parser.parse_args()
     job = Job() if given.options is None else Job(given.kind, given.options)
     every = scenarios(job)
-    outcomes = []
+    machine = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    told = read_json(RESULTS) if RESULTS.is_file() else {}
+    rows = {row["scenario"]: row for row in told.get("scenarios", []) if row.get("scenario") in every}
+    wrong = False
     for name in given.only or every:
         outcome = every[name]()
-        outcomes.append(outcome)
         print(f"{outcome.name:<4} {outcome.what:<58} {'passed' if not outcome.wrong else 'FAILED'}  {outcome.figures}", flush=True)
         for line in outcome.wrong:
             print(f"       {line}", flush=True)
-    if not given.only:
-        rows = [{"fault": o.name, "what": o.what, "passed": not o.wrong, "figures": o.figures, "wrong": o.wrong} for o in outcomes]
-        machine = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
-        told = {"obce": __version__, "machine": machine, "job": {"kind": job.kind, "options": dict(job.options)}, "scenarios": rows}
-        RESULTS.parent.mkdir(exist_ok=True)
-        write_json(RESULTS, told)
-        print(f"written to {RESULTS}")
-    return int(any(outcome.wrong for outcome in outcomes))
+        wrong = wrong or bool(outcome.wrong)
+        rows[name] = {
+            "scenario": name, "fault": outcome.name, "what": outcome.what, "passed": not outcome.wrong, "figures": outcome.figures,
+            "wrong": outcome.wrong, "day": time.strftime("%Y-%m-%d"), "job": job.kind,
+        }  # fmt: skip
+        write_json(RESULTS, {"obce": __version__, "machine": machine, "scenarios": [rows[name] for name in every if name in rows]})
+    return int(wrong)
 
 
 def _node_lost(job: Job) -> Outcome:

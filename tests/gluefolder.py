@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import tiny
 
 from obce_core.tasks import TASKS, Task
+from tests import tiny
 
 
 def write_tasks(folder: Path, *names: str, train: int = 48, rest: int = 24, tests: bool = False) -> Path:
