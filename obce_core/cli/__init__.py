@@ -19,6 +19,7 @@ from obce_core.cli.evaluate import evaluate, sweep
 from obce_core.cli.export import export
 from obce_core.cli.latency import latency
 from obce_core.cli.plan import app as plan
+from obce_core.cli.report import report
 from obce_core.cli.verify import verify
 from obce_core.errors import BadInput, Cancelled, ObceError, shorten
 from obce_core.version import __version__
@@ -38,6 +39,7 @@ app.command()(compress)
 app.command()(verify)
 app.command()(evaluate)
 app.command()(sweep)
+app.command()(report)
 app.command()(latency)
 app.command()(export)
 app.command("app")(open_app)

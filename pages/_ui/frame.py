@@ -113,7 +113,7 @@ def sidebar() -> None:
         components.link_and_mode(mode())
         running = [run for run in list_runs()[:20] if run.status().state not in FINAL]
         if running:
-            nav.link("model" if running[0].kind == "compress" else "analysis", f"◐ {len(running)} running")
+            nav.link("runs", f"◐ {len(running)} running")
 
 
 _EDGE = "Off: radii, as in the paper. On: edge lengths, twice as long, as gudhi and ripser report them."
