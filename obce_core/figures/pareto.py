@@ -51,7 +51,7 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
             f"{'seed' if told.seeds == 1 else 'seeds'}<br>{count(row.parameters)} parameters{encoder}<extra></extra>",
             unselected={"marker": {"opacity": 1}}, selected={"marker": {"opacity": 1}},
         )  # fmt: skip
-    _names(figure, [(row.label, *places[row.key]) for row in shown], colours.ink)
+    _names(figure, [(row.label, *places[row.key]) for row in shown], colours.ink, colours.background)
     low, high = min((x for x, _ in places.values()), default=0), max((x for x, _ in places.values()), default=1)
     pad = 0.08 * (high - low) or 0.1 * high
     ticks = [low + (high - low) * at / 4 for at in range(5)] if high > low else [high]
@@ -108,7 +108,7 @@ def _least(values: Sequence[float]) -> dict[str, list[float]]:
     return {"range": [low - pad, high + pad]}
 
 
-def _names(figure: go.Figure, places: Sequence[tuple[str, float, float]], ink: str) -> None:
+def _names(figure: go.Figure, places: Sequence[tuple[str, float, float]], ink: str, ground: str) -> None:
     """Write each name beside its dot; of dots that nearly coincide the names go above and below each other."""
     if not places:
         return
@@ -121,5 +121,12 @@ def _names(figure: go.Figure, places: Sequence[tuple[str, float, float]], ink: s
             at -= 0.075 * tall
         put.append((x, at))
         figure.add_annotation(
-            x=x, y=at, text=plot_text(name, 44, 99), showarrow=False, xanchor="left", xshift=11, font={"color": ink, "size": 12}
+            x=x,
+            y=at,
+            text=plot_text(name, 44, 99),
+            showarrow=False,
+            xanchor="left",
+            xshift=11,
+            font={"color": ink, "size": 12},
+            bgcolor=ground,
         )

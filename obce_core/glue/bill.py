@@ -12,6 +12,10 @@ from obce_core.errors import ObceError
 from obce_core.glue.evaluation import Evaluation
 from obce_core.glue.tiers import Recipe
 from obce_core.glue.unit import Unit, prepare
+from obce_core.models import ModelReport, check_model
+from obce_core.plan.fact import read_fact
+from obce_core.store import digest
+from obce_core.tasks import TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,44 @@ def lay_out(
                 id=one.id, label=unit.variant.label, task=unit.task, seed=unit.seed, weights=one.report.source.weights_sha256,
                 plan=one.fact.digest if one.fact else None, steps=one.steps, examples=_examples(unit.recipe, one.steps, found),
                 looks=_looks(unit.recipe, one.steps, found),
+            )
+        )  # fmt: skip
+    return lines, list(wrong)
+
+
+def lay_out_unread(
+    units: Sequence[Unit], evaluations: Sequence[Evaluation], *, cache: dict[Any, Any] | None = None
+) -> tuple[list[Line], list[str]]:
+    """Lay units out by the official counts, where the data is on the hub and is not to be fetched for a bill.
+
+    An evaluation counts as there when weights, cut, order, task, seed and recipe are the same; whether the data is too is seen when the
+    job has it.
+    """
+    kept: dict[Any, Any] = {} if cache is None else cache
+    known = {_question(one.unit): one.id for one in reversed(evaluations)}
+    lines: list[Line] = []
+    wrong: dict[str, None] = {}
+    for unit in units:
+        variant = unit.variant
+        try:
+            if ("model", variant.model) not in kept:
+                kept["model", variant.model] = check_model(variant.model)
+            report: ModelReport = kept["model", variant.model]
+            fact = read_fact(variant.plan, report.shape, "the plan") if variant.plan is not None else None
+        except ObceError as error:
+            wrong.setdefault(str(error))
+            continue
+        examples = min(TASKS[unit.task].counts["train"], unit.recipe.examples or 10**9) if unit.recipe.epochs else 0
+        steps = unit.recipe.steps_over(examples)
+        asked = {
+            "model": report.source.weights_sha256, "plan": fact.digest if fact else None, "order": variant.order if fact else None,
+            "task": unit.task, "seed": unit.seed, "recipe": unit.recipe.plain(),
+        }  # fmt: skip
+        lines.append(
+            Line(
+                id=known.get(_question(asked), _question(asked)), label=variant.label, task=unit.task, seed=unit.seed,
+                weights=asked["model"], plan=asked["plan"], steps=steps, examples=_examples(unit.recipe, steps, examples),
+                looks=_looks(unit.recipe, steps, examples),
             )
         )  # fmt: skip
     return lines, list(wrong)
@@ -140,6 +182,10 @@ def _speeds(evaluations: Sequence[Evaluation], device: str) -> dict[tuple[str, s
         for plan in (one.unit["plan"], ""):
             found.setdefault((one.unit["model"], plan, one.task.name), speed)
     return found
+
+
+def _question(unit: Mapping[str, Any]) -> str:
+    return digest([unit[name] for name in ("model", "plan", "order", "task", "seed", "recipe")])[:24]
 
 
 def _examples(recipe: Recipe, steps: int, examples: int) -> int:

@@ -69,8 +69,15 @@ def sweep_document(chosen: Choices) -> dict[str, Any]:
 
 def sweep_file(document: Mapping[str, Any]) -> str:
     """Write a sweep as YAML."""
-    text: str = yaml.safe_dump(dict(document), sort_keys=False, default_flow_style=None, allow_unicode=True, width=100)
+    text: str = yaml.dump(dict(document), Dumper=_Plain, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100)
     return text
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes a list that stands in two rows twice: `read_sweep` takes no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def sweep_command(

@@ -34,10 +34,11 @@ def home() -> str:
 
 
 def first_choice(rows: Sequence[Row], task: str) -> str:
-    """Return the key of the row that is looked at first: the newest cut on a task, else any row with it."""
+    """Return the key of the row that is looked at first: the newest cut on a task, of those with controls if any, else any row."""
     own = [row for row in rows if task in row.cells]
     cuts = [row for row in own if not row.original and not is_control(row)]
-    return ([*reversed(cuts), *own] or [rows[0]])[0].key
+    held = [row for row in cuts if any(_controls(row, other) for other in own)]
+    return ([*reversed(held), *reversed(cuts), *own] or [rows[0]])[0].key
 
 
 def latencies(rows: Sequence[Row]) -> dict[str, str]:

@@ -37,14 +37,16 @@ def show(asked: Asked | None) -> None:
     if not document["variants"]:
         frame.note("Choose at least one model: the original, a percentile, a plan or a built one.")
         return
+    found = cached.evaluations()
     key, changed = digest(document), _stamps(asked)
+    if asked.folder is None:
+        changed = (*changed, (len(found), 0))  # without the data, what is there is known by what was asked
     with st.spinner("Reading the tasks and making the plans", show_time=True):
         sweep = cached.sweep(key, changed, document)
         lines, wrong = cached.laid_out(key, changed, asked.folder, document)
-    found = cached.evaluations()
     at_once = asked.workers if asked.launcher != "local" else min(asked.workers, settings.jobs_at_once())
     told = bill(lines, {one.id for one in found}, found, device=asked.device, workers=at_once)
-    _facts(told, lines)
+    _facts(told, lines, unread=asked.folder is None)
     for line in wrong:
         guards.show_error(ObceError(line))
     _measure(asked, told)
@@ -53,7 +55,7 @@ def show(asked: Asked | None) -> None:
     _lines(lines, {one.id for one in found})
 
 
-def _facts(told: Bill, lines: list[Line]) -> None:
+def _facts(told: Bill, lines: list[Line], *, unread: bool) -> None:
     if told.seconds is None:
         time_ = ("not measured", f"{len(told.unmeasured)} of {len({line.task for line in lines})} tasks")
     elif not told.steps_left:
@@ -68,6 +70,8 @@ def _facts(told: Bill, lines: list[Line]) -> None:
             ("time", time_[0], "", time_[1]),
         ]
     )
+    if unread:
+        frame.note("The tasks are on the hub and not read for this: steps are by the official counts.")
     if told.measured:
         rates = ", ".join(f"{TASKS[name].title} {amount(rate, 2)}" for name, rate in told.measured.items())
         frame.note(f"Measured on {' and '.join(told.devices)}: training examples a second: {rates}.")

@@ -11,6 +11,7 @@ import streamlit as st
 
 from obce_core import settings
 from obce_core.analysis import Analysis
+from obce_core.components import CUTTABLE
 from obce_core.compression.result import list_models
 from obce_core.errors import BadInput, shorten
 from obce_core.figures.numbers import count, share
@@ -128,7 +129,8 @@ def _variants(source: Analysis | None) -> dict[str, Any]:
 
 def _cuts(source: Analysis) -> dict[str, Any]:
     form = values()
-    kept = _kept("percentiles", [30, 50])
+    whole = not _was_cut(source)
+    kept = _kept("percentiles", [30, 50] if whole else [])
     st.pills("Uniform percentiles, by r_f from layer 3", [10, 20, 30, 40, 50, 60, 70, 80, 90], selection_mode="multi",
              default=form["percentiles"], format_func=lambda value: f"P{value}", **kept)  # fmt: skip
     versions = {version.name: version.intent for version in list_versions(source.id)}
@@ -149,13 +151,15 @@ def _cuts(source: Analysis) -> dict[str, Any]:
             write_plan(plan, path)
         plans[name] = str(path)
     row = st.columns([1.6, 1], gap="medium", vertical_alignment="bottom")
-    kept = _kept("controls", ["random"])
+    kept = _kept("controls", ["random"] if whole else [])
     with row[0]:
         st.pills("Controls of the same stored shape", list(CONTROLS), selection_mode="multi", default=form["controls"], **kept)
     kept = _kept("draws", 1)
     draws = row[1].number_input("Random draws", 1, 100, form["draws"], disabled="random" not in form["controls"], **kept)
     kept = _kept("orders", ["cut-first"])
     st.pills("Order", list(ORDERS), selection_mode="multi", default=form["orders"], format_func=_ORDER_WORDS.__getitem__, **kept)
+    if not whole:
+        frame.note("This model was cut before: a uniform percentile may find an empty cell, and controls need the whole model.")
     cuts = bool(form["percentiles"] or plans)
     return {
         "percentiles": tuple(sorted(float(value) for value in form["percentiles"])),
@@ -164,6 +168,12 @@ def _cuts(source: Analysis) -> dict[str, Any]:
         "draws": int(draws),
         "orders": tuple(name for name in ORDERS if name in form["orders"]) or ("cut-first",),
     }
+
+
+def _was_cut(source: Analysis) -> bool:
+    """Say whether the analysed model lacks neurons that its uncut form has."""
+    layers = range(1, source.shape.layers + 1)
+    return any(source.width(layer, name) != source.shape.width(name) for layer in layers for name in CUTTABLE)
 
 
 def _tasks() -> tuple[str | None, tuple[str, ...], bool]:
