@@ -17,7 +17,7 @@ from obce_core.tasks import TASKS
 _STYLE = """
 :root { color-scheme: light; }
 body { margin: 0 auto; max-width: 1180px; padding: 40px 32px 80px; background: #FFFFFF; color: #1B2430;
-  font: 15px/1.5 "Source Sans 3", "Source Sans Pro", system-ui, sans-serif; font-variant-numeric: tabular-nums; }
+  font: 15px/1.5 "Source Sans", "Source Sans Pro", sans-serif; font-variant-numeric: tabular-nums; }
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 36px 0 8px; } h3 { font-size: 15px; margin: 20px 0 4px; }
 p, li { max-width: 75ch; } .note { color: #5A6675; font-size: 13px; } .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 32px; }
 pre { background: #F4F6F8; padding: 12px 14px; overflow-x: auto; font-size: 13px; } td, th { overflow-wrap: anywhere; }

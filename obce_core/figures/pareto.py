@@ -51,7 +51,7 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
             f"{'seed' if told.seeds == 1 else 'seeds'}<br>{count(row.parameters)} parameters{encoder}<extra></extra>",
             unselected={"marker": {"opacity": 1}}, selected={"marker": {"opacity": 1}},
         )  # fmt: skip
-    _names(figure, [(row.label, *places[row.key]) for row in shown], colours.ink, colours.background)
+    _names(figure, [(_short(row, shown), *places[row.key]) for row in shown], colours.ink)
     low, high = min((x for x, _ in places.values()), default=0), max((x for x, _ in places.values()), default=1)
     pad = 0.08 * (high - low) or 0.1 * high
     ticks = [low + (high - low) * at / 4 for at in range(5)] if high > low else [high]
@@ -108,25 +108,23 @@ def _least(values: Sequence[float]) -> dict[str, list[float]]:
     return {"range": [low - pad, high + pad]}
 
 
-def _names(figure: go.Figure, places: Sequence[tuple[str, float, float]], ink: str, ground: str) -> None:
-    """Write each name beside its dot; of dots that nearly coincide the names go above and below each other."""
+def _names(figure: go.Figure, places: Sequence[tuple[str, float, float]], ink: str) -> None:
+    """Write each name above the right of its dot, or below where one stands already."""
     if not places:
         return
     wide = (max(x for _, x, _ in places) - min(x for _, x, _ in places)) or 1.0
     tall = (max(y for _, _, y in places) - min(y for _, _, y in places)) or 1.0
     put: list[tuple[float, float]] = []
-    for name, x, y in sorted(places, key=lambda place: (place[1], -place[2])):
-        at = y
-        while any(abs(x - other) < 0.25 * wide and abs(at - height) < 0.075 * tall for other, height in put):
-            at -= 0.075 * tall
-        put.append((x, at))
+    for name, x, y in sorted(places, key=lambda place: (-place[2], place[1])):
+        close = any(abs(x - other) < 0.3 * wide and abs(y - height) < 0.06 * tall for other, height in put)
+        put.append((x, y))
         figure.add_annotation(
-            x=x,
-            y=at,
-            text=plot_text(name, 44, 99),
-            showarrow=False,
-            xanchor="left",
-            xshift=11,
+            x=x, y=y, text=plot_text(name, 44, 99), showarrow=False, xanchor="left", xshift=8, yshift=-10 if close else 10,
             font={"color": ink, "size": 12},
-            bgcolor=ground,
-        )
+        )  # fmt: skip
+
+
+def _short(row: Row, rows: Sequence[Row]) -> str:
+    """Name a control without its parent's name where the parent stands beside it."""
+    parent = next((other.label for other in rows if is_control(row) and row.label.startswith(f"{other.label}, ")), "")
+    return row.label.removeprefix(f"{parent}, ").replace(" of the same shape", ", same shape") if parent else row.label

@@ -104,7 +104,7 @@ def lay_out_unread(
             continue
         examples = min(TASKS[unit.task].counts["train"], unit.recipe.examples or 10**9) if unit.recipe.epochs else 0
         steps = unit.recipe.steps_over(examples)
-        asked = {
+        asked: dict[str, Any] = {
             "model": report.source.weights_sha256, "plan": fact.digest if fact else None, "order": variant.order if fact else None,
             "task": unit.task, "seed": unit.seed, "recipe": unit.recipe.plain(),
         }  # fmt: skip

@@ -61,7 +61,7 @@ def words(recipe: Recipe) -> str:
     kept = "the metric of the last epoch" if recipe.keep == "last" else "the metric of the best epoch on this same split (optimistic)"
     return (
         f"{recipe.epochs} epochs{steps} on {examples}, batch {recipe.batch_size}, {recipe.max_length} tokens, AdamW "
-        f"{recipe.learning_rate:g} with linear decay and {recipe.warmup:.0%} warm-up{ends}; {kept}"
+        f"{recipe.learning_rate:g} with linear decay and {100 * recipe.warmup:g} % warm-up{ends}; {kept}"
     )
 
 

@@ -14,10 +14,11 @@ from obce_core.errors import ObceError
 from obce_core.figures.pareto import against_size, intervals, is_control
 from obce_core.glue.board import Cell, Row, changes
 from obce_core.glue.changed_rows import KINDS, changed_rows
-from obce_core.glue.evaluation import evaluations_home
+from obce_core.glue.evaluation import Evaluation, evaluations_home
 from obce_core.glue.examples import Examples
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.recipes import Group
+from obce_core.glue.submission import submission
 from obce_core.glue.tables import latex, markdown, table_csv
 from obce_core.latency import read_latency
 from obce_core.report import report
@@ -65,6 +66,25 @@ def table_downloads(group: Group, rows: Sequence[Row], tasks: Sequence[str]) -> 
     with st.container(horizontal=True, gap="small"):
         for label, data, suffix, media in offers:
             st.download_button(label, data, f"{name}.{suffix}", media, key=f"board-{suffix}", type="tertiary", on_click="ignore")
+
+
+def submissions(rows: Sequence[Row]) -> None:
+    """Offer the selected row's test predictions, a zip a seed, as the GLUE server takes them; nothing where there are none."""
+    picked = next((row for row in rows if row.key == state.get().board_row), None)
+    seeds: dict[int, list[Evaluation]] = {}
+    for cell in picked.cells.values() if picked is not None else ():
+        for seed, one in cell.evaluations.items():
+            if any(split in one.unit["splits"] for split in one.task.tests):
+                seeds.setdefault(seed, []).append(one)
+    if picked is None or not seeds:
+        return
+    frame.note("Test predictions of the selected row, for the GLUE server (scores are known to it alone):")
+    with st.container(horizontal=True, gap="small"):
+        for seed, made in sorted(seeds.items()):
+            st.download_button(
+                f"submission.zip, seed {seed}", lambda made=made: submission(made), f"submission-{picked.key}-seed{seed}.zip",
+                "application/zip", key=f"submission-{picked.key}-{seed}", type="tertiary", on_click="ignore",
+            )  # fmt: skip
 
 
 def task_view(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> None:

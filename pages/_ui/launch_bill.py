@@ -61,7 +61,7 @@ def _facts(told: Bill, lines: list[Line], *, unread: bool) -> None:
     elif not told.steps_left:
         time_ = ("none", "all is there already")
     else:
-        time_ = (f"about {duration(told.seconds)}", "from measured steps")
+        time_ = (duration(told.seconds), "about, from measured steps")
     frame.facts(
         [
             ("evaluations", count(told.evaluations), "", f"{len({line.label for line in lines})} models"),

@@ -47,7 +47,7 @@ def _table(runs: list[Run]) -> None:
     signature = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:12]
     shown = st.dataframe(
         [_line(run) for run in runs], hide_index=True, width="stretch", key=f"runs-{chosen.runs_closed}-{signature}",
-        on_select="rerun", selection_mode="single-row", height=35 * (min(max(len(runs), 1), 10) + 1) + 3,
+        on_select="rerun", selection_mode="single-row",
         column_config={
             "": st.column_config.TextColumn(width=28, help="The open run"),
             "state": st.column_config.TextColumn(width=96),
@@ -117,7 +117,7 @@ def _show(run: Run, told: Status) -> None:
     rate = f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and told.state == "running" else ""
     frame.facts(
         [
-            ("state", "‖ stopping" if asked else state_words(told.state), "", told.reason[:80]),
+            ("state", "‖ stopping" if asked else state_words(told.state), "", "" if told.state == "failed" else told.reason[:80]),
             ("progress", f"{100 * min(progress.share, 1.0):.0f} %" if progress.total else "–", "", count),
             ("time left", _left(told, progress), "", rate),
             ("took", _took(told) or "–", "", f"begun {_clock(told.started)} UTC" if told.started else "not begun"),

@@ -111,6 +111,7 @@ def _body() -> None:
         "with its 95 % interval, brown for less and teal for more. Click a task or a row to see it below."
     )
     board_parts.table_downloads(group, rows, tasks)
+    board_parts.submissions(rows)
     board_parts.task_view(rows, ids, chosen.task)
     board_parts.changed_examples(rows, chosen.task)
     with st.expander("How to read this"):

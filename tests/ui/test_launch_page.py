@@ -52,7 +52,7 @@ def test_what_is_there_is_not_counted_again_and_gives_the_time(page: Any, tiny_a
     made.folder.rename(made.folder.with_name(own))
     page.run()
     assert page.button(key="launch-start").label == "Start 14 evaluations"
-    assert "from measured steps" in words(page) and "CoLA 40" in words(page)
+    assert "about, from measured steps" in words(page) and "CoLA 40" in words(page)
 
 
 def test_start_asks_for_one_job_and_opens_it(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
