@@ -11,6 +11,7 @@ export default function (component) {
   const held = root.getRootNode().activeElement?.dataset?.name;
   const left = root.scrollLeft;
   const table = make("table");
+  table.setAttribute("aria-label", "Leaderboard");
   const head = make("tr");
   for (const name of data.latency ? ["model", "parameters", "latency"] : ["model", "parameters"]) {
     const cell = make("th", name === "model" ? "corner" : "", name);

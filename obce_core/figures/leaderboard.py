@@ -46,7 +46,7 @@ def leaderboard(
         tiers = ", ".join(dict.fromkeys(row.tier for row in rows if row.model == model))
         groups.append({"title": f"Ours · {model.rsplit('/', 1)[-1]}", "note": f"validation split · tier {tiers}", "rows": own})
     if published:
-        note = "as printed, in %; † : split or metric differ, or are not stated, so the difference may compare what cannot be compared"
+        note = "as printed, in %; †: split or metric differ, or are not stated, so the difference may compare what cannot be compared"
         groups.append(
             {"title": "◇ Published · BERT Base · paper, Table 4", "note": note, "rows": [_told(at, tasks) for at in range(len(TABLE_4))]}
         )

@@ -162,18 +162,19 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
         frame.note("No other row has this task with a seed in common.")
         return
     others.sort(key=lambda row: (not row.original, row.model != mine.model))
-    columns = st.columns([1.2, 1.2, 1, 1.6], vertical_alignment="bottom", gap="medium")
+    several = len(TASKS[task].validation) > 1
+    columns = st.columns([1.2, 1.2, 1, 1.6] if several else [1.2, 1.2, 1.6], vertical_alignment="bottom", gap="medium")
     names = {row.key: row.label for row in own.values()}
     columns[0].text_input("Now", mine.label, disabled=True, key=f"changed-now-{mine.key}")
     key = columns[1].selectbox(
         "Before", [row.key for row in others], format_func=names.__getitem__, key=f"changed-{mine.key}-{len(others)}"
     )
     split = TASKS[task].validation[0]
-    if len(TASKS[task].validation) > 1:
+    if several:
         split = columns[2].selectbox("Split", TASKS[task].validation, key=f"changed-split-{task}")
     found = changes(mine.cells[task], own[key].cells[task].evaluations, split)
     sizes = {kind: int((found[kind] > 0).sum()) for kind in KINDS}
-    with columns[3]:
+    with columns[-1]:
         kind = st.segmented_control(
             "Which", list(KINDS), default="lost", format_func=lambda kind: f"{kind} {sizes[kind]:,}", key=f"changed-kind-{task}",
         ) or "lost"  # fmt: skip

@@ -62,9 +62,10 @@ def _facts(told: Bill, lines: list[Line], *, unread: bool) -> None:
         time_ = ("none", "all is there already")
     else:
         time_ = (duration(told.seconds), "about, from measured steps")
+    models = len({line.label for line in lines})
     frame.facts(
         [
-            ("evaluations", count(told.evaluations), "", f"{len({line.label for line in lines})} models"),
+            ("evaluations", count(told.evaluations), "", f"{models} {'model' if models == 1 else 'models'}"),
             ("there already", count(told.done), "", "these are not made again" if told.done else "none yet"),
             ("steps to do", count(told.steps_left), "", f"of {count(told.steps)}"),
             ("time", time_[0], "", time_[1]),

@@ -78,7 +78,7 @@ def _lead(rows: Sequence[Row], task: str) -> str:
 
 def _empty() -> None:
     frame.title("Results", "Our evaluations on GLUE beside the published ones; each number names its split, metric and seeds.")
-    st.info("No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the smallest try takes under a minute.")
+    st.info("No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the tier smoke is a first try of 20 steps.")
     nav.link("launch", "Launch an evaluation", icon=":material/rocket_launch:")
     components.leaderboard(
         leaderboard([], usual_tasks()), key="board-empty", task="", row="", on_task=lambda _: None, on_row=lambda _: None
@@ -109,6 +109,7 @@ def _body() -> None:
     frame.note(
         "Scores in %: mean ± standard deviation over seeds; below it the difference to the original of the same weights, recipe and seeds, "
         "with its 95 % interval, brown for less and teal for more. Click a task or a row to see it below."
+        + ("" if data["latency"] else " Latency: not measured; the Model page measures it on a built model.")
     )
     board_parts.table_downloads(group, rows, tasks)
     board_parts.submissions(rows)

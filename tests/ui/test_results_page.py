@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,9 @@ def test_the_sentence_and_the_figures_speak_of_the_chosen_task(loaded: Path) -> 
 
 def test_tiers_are_never_mixed(loaded: Path) -> None:
     app = open_page("results")
-    control = app.button_group(key="results-recipe") if hasattr(app, "button_group") else None
     assert "3 epochs on at most 2,000" in words(app)
     other = open_page("results", recipe=recipe_key(recipe_of("smoke").plain()))
     assert "at most 20 steps" in words(other) and "no cut stands beside its original" in words(other)
-    assert control is None or control.value
 
 
 def test_changed_examples_show_their_sentences_only_with_the_same_data(loaded: Path, tmp_path: Path, monkeypatch: Any) -> None:
@@ -69,6 +68,15 @@ def test_a_row_named_by_strangers_stays_text(cache: Path) -> None:
     make_evaluation(cache / "evaluations", label=EVIL + "2", plan="c" * 64, model_name=EVIL, wrong=0.4)
     app = open_page("results")
     assert not app.exception and not app.error and "<img" not in words(app)
+
+
+def test_test_predictions_are_offered_as_submissions(cache: Path) -> None:
+    made = make_evaluation(cache / "evaluations")
+    assert not [button for button in open_page("results").get("download_button") if "submission" in button.label]
+    unit = json.loads((made.folder / "unit.json").read_text())
+    (made.folder / "unit.json").write_text(json.dumps(unit | {"splits": unit["splits"] | {"test": "d" * 64}}))
+    app = open_page("results")
+    assert [button.label for button in app.get("download_button") if "submission" in button.label] == ["submission.zip, seed 0"]
 
 
 def test_a_damaged_evaluation_is_left_out(loaded: Path) -> None:
