@@ -20,6 +20,7 @@ from obce_core.cli.export import export
 from obce_core.cli.fsck import fsck
 from obce_core.cli.latency import latency
 from obce_core.cli.plan import app as plan
+from obce_core.cli.report import report
 from obce_core.cli.runs import app as runs
 from obce_core.cli.verify import verify
 from obce_core.errors import BadInput, Cancelled, ObceError, shorten
@@ -41,6 +42,7 @@ app.command()(compress)
 app.command()(verify)
 app.command()(evaluate)
 app.command()(sweep)
+app.command()(report)
 app.command()(latency)
 app.command()(export)
 app.command()(fsck)

@@ -12,13 +12,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedRow:
-    """A row of the paper's Table 4: scores by task as printed, the size as claimed, and what is known of split and metric."""
+    """A row of the paper's Table 4: scores by task as printed, the size as claimed, and what is known of split and metric.
+
+    `stated`: both are stated. `other` names tasks whose metric is known to be another one than the original row's.
+    """
 
     name: str
     scores: Mapping[str, str]
     split: str
     size: str = ""
     source: str = "arXiv 2312.10702, Table 4 (BERT Base)"
+    stated: bool = False
+    other: tuple[str, ...] = ()
+
+    def numbers(self, task: str) -> list[float]:
+        """Return a task's scores in per cent: one, MNLI's two, or none."""
+        return [float(part) for part in self.scores.get(task, "").split("/") if part]
 
 
 _UNKNOWN = "split and metric not stated"
@@ -31,6 +40,7 @@ TABLE_4: tuple[PublishedRow, ...] = (
         },
         split="GLUE test server; QQP and MRPC are F1, STS-B Spearman",
         size="110M",
+        stated=True,
     ),
     PublishedRow(name="AE-BERT", scores={"qnli": "88.7", "stsb": "86.1", "mrpc": "89.5", "rte": "69.7"}, split=_UNKNOWN),
     PublishedRow(
@@ -54,8 +64,32 @@ TABLE_4: tuple[PublishedRow, ...] = (
         },
         split="not the test server's metrics (its QQP is an accuracy); the split is not stated",
         size="58.47 % claimed; 62.8 % of the encoder, 70.8 % of the model counted from its Table 2",
+        other=("qqp",),
     ),
 )  # fmt: skip
 
 TABLE_5: Mapping[str, str] = {"mnli": "+0.4/+0.33", "qnli": "+0.45", "cola": "+1.28", "mrpc": "below RPP", "rte": "below RPP"}
 """What the paper's Table 5 (BERT Large) claims as differences to the original; its scores are not at hand."""
+
+
+DAGGER = "†"
+"""Marks a difference whose two sides differ, or may differ, in split or metric."""
+
+
+def gap(row: PublishedRow, task: str) -> str:
+    """Write the difference of a published row to the published original, in points, a number a validation split.
+
+    It carries a † unless split and metric of both are stated and equal; where the metric is known to be another one the † stands
+    alone, because the number would mean nothing. "" where one of the two has no score.
+
+    >>> gap(TABLE_4[-1], "cola"), gap(TABLE_4[-1], "qqp")
+    ('+10.9†', '†')
+    """
+    original = TABLE_4[0]
+    if row is original or not row.numbers(task):
+        return ""
+    if task in row.other:
+        return DAGGER
+    pairs = zip(row.numbers(task), original.numbers(task), strict=False)
+    told = "/".join(f"{ours - theirs:+.1f}".replace("-", "−") for ours, theirs in pairs)
+    return told + ("" if row.stated and row.split == original.split else DAGGER)

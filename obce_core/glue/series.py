@@ -8,7 +8,6 @@ from typing import Any
 
 from obce_core.errors import Cancelled, ObceError
 from obce_core.glue.evaluation import Evaluation, evaluations_home, read_evaluation
-from obce_core.glue.examples import Examples
 from obce_core.glue.perform import perform
 from obce_core.glue.trainer import Guard
 from obce_core.glue.unit import Prepared, Unit, prepare
@@ -41,7 +40,7 @@ def perform_all(
     Raises:
         Cancelled: asked to stop; what was finished stays, what was begun is gone on with next time.
     """
-    cache: dict[Any, Examples] = {}
+    cache: dict[Any, Any] = {}
     ready: list[Prepared] = []
     failed: list[str] = []
     for unit in units:

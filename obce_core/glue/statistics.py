@@ -70,8 +70,8 @@ def difference(metric: str, labels: Labels, ours: Answers, others: Answers, *, r
         labels: shape (examples,).
         ours, others: predictions, shape (seeds, examples); row i of both has the same seed.
     """
-    point = float(np.mean([metric_of(metric).compute(labels, row) for row in ours]))
-    point -= float(np.mean([metric_of(metric).compute(labels, row) for row in others]))
+    whole = np.arange(len(labels))[None, :]
+    point = float(_scores(metric, labels, ours, whole)[0] - _scores(metric, labels, others, whole)[0])
     rng = np.random.default_rng(seed)
     found = []
     for start in range(0, resamples, _CHUNK):
@@ -132,11 +132,28 @@ def _matthews(labels: Labels, row: Labels, draws: Int[np.ndarray, "draws example
 
 
 def _pearson(labels: Labels, row: Labels, draws: Int[np.ndarray, "draws examples"]) -> Float[np.ndarray, " draws"]:
-    a, b = labels[draws], row[draws]
+    return _correlation(labels[draws], row[draws])
+
+
+def _correlation(a: Float[np.ndarray, "draws examples"], b: Float[np.ndarray, "draws examples"]) -> Float[np.ndarray, " draws"]:
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     root = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    return np.divide((a * b).sum(axis=1), root, out=np.zeros(len(draws)), where=root > 0)
+    return np.divide((a * b).sum(axis=1), root, out=np.zeros(len(a)), where=root > 0)
 
 
-_FAST = {"accuracy": _accuracy, "f1": _f1, "matthews": _matthews, "pearson": _pearson}
+def _spearman(labels: Labels, row: Labels, draws: Int[np.ndarray, "draws examples"]) -> Float[np.ndarray, " draws"]:
+    return _correlation(_ranks(labels, draws), _ranks(row, draws))
+
+
+def _ranks(values: Labels, draws: Int[np.ndarray, "draws examples"]) -> Float[np.ndarray, "draws examples"]:
+    """Rank each resample, equal values at their mean rank: counted by value, without sorting anew."""
+    known, place = np.unique(values, return_inverse=True)
+    drawn = place[draws]
+    offset = np.arange(len(draws))[:, None] * len(known)
+    counts = np.bincount((drawn + offset).ravel(), minlength=len(draws) * len(known)).reshape(len(draws), len(known))
+    middle = np.cumsum(counts, axis=1) - (counts - 1) / 2
+    return np.take_along_axis(middle, drawn, axis=1)
+
+
+_FAST = {"accuracy": _accuracy, "f1": _f1, "matthews": _matthews, "pearson": _pearson, "spearman": _spearman}
 """The same numbers as `METRICS`, for many resamples at once; a metric that is not here is computed one by one."""

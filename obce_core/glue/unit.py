@@ -95,25 +95,29 @@ def prepare(
     *,
     glue_dir: str | Path | None = None,
     read: Callable[..., Examples] = read_examples,
-    cache: dict[Any, Examples] | None = None,
+    cache: dict[Any, Any] | None = None,
 ) -> Prepared:
     """Read and check all that a unit needs, before anything long begins.
 
     Args:
-        cache: keeps what was read, for the next unit of the same task.
+        cache: keeps what was read and checked, for the next unit of the same task, model or plan.
 
     Raises:
         ModelError, PlanError, TextsError, Offline: what is missing or does not fit.
     """
-    task, kept = task_of(unit.task), {} if cache is None else cache
+    task = task_of(unit.task)
+    kept: dict[Any, Any] = {} if cache is None else cache
 
     def part(split: str) -> Examples:
         key = (task.name, split, str(glue_dir))
         if key not in kept:
             kept[key] = read(task.name, split, glue_dir=glue_dir)
-        return kept[key]
+        found: Examples = kept[key]
+        return found
 
-    report = check_model(unit.variant.model)
+    if ("model", unit.variant.model) not in kept:
+        kept["model", unit.variant.model] = check_model(unit.variant.model)
+    report: ModelReport = kept["model", unit.variant.model]
     fact = None
     if unit.variant.plan is not None:
         fact = read_fact(unit.variant.plan, report.shape, "the plan")
@@ -123,8 +127,15 @@ def prepare(
                 f"{report.source.weights_sha256[:12]}….",
                 hint="Name the model that the plan was made on.",
             )
-        from_document(unit.variant.plan, read_analysis(fact.analysis))
-    train = part("train").draw(unit.recipe.examples, unit.seed) if unit.recipe.epochs else None
+        if ("plan", checked := digest(unit.variant.plan)) not in kept:
+            from_document(unit.variant.plan, read_analysis(fact.analysis))
+            kept["plan", checked] = True
+    train = None
+    if unit.recipe.epochs:
+        drawn = (task.name, str(glue_dir), unit.recipe.examples, unit.seed)
+        if drawn not in kept:
+            kept[drawn] = part("train").draw(unit.recipe.examples, unit.seed)
+        train = kept[drawn]
     others = [part(split) for split in task.validation] + ([part(split) for split in task.tests] if unit.tests else [])
     document = {
         "format": FORMAT,

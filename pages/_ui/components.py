@@ -12,6 +12,7 @@ from obce_core.figures.cellview import cell_view_assets
 from obce_core.figures.field import field_assets
 from obce_core.figures.film import assets as film_assets
 from obce_core.figures.gapline import gap_line_assets
+from obce_core.figures.leaderboard import leaderboard_assets
 from obce_core.figures.nextcuts import next_cut_assets
 from obce_core.figures.plangrid import plan_grid_assets
 from obce_core.figures.theme import frame_assets
@@ -26,6 +27,7 @@ _FRAME_CSS, _FRAME_JS = frame_assets()
 _FIELD_CSS, _FIELD_JS = field_assets()
 _GAPS_CSS, _GAPS_JS = gap_line_assets()
 _THRESHOLD_CSS, _THRESHOLD_JS = threshold_assets()
+_BOARD_CSS, _BOARD_JS = leaderboard_assets()
 _map = st.components.v2.component("obce_cellmap", html='<div class="cellmap"></div>', css=_MAP_CSS, js=_MAP_JS)
 _cell = st.components.v2.component("obce_cellview", html='<div class="cellview"></div>', css=_CELL_CSS, js=_CELL_JS)
 _next = st.components.v2.component("obce_nextcuts", html='<div class="nextcuts"></div>', css=_NEXT_CSS, js=_NEXT_JS)
@@ -34,6 +36,24 @@ _film = st.components.v2.component("obce_film", html='<div class="film"></div>',
 _field = st.components.v2.component("obce_field", html='<div class="field"></div>', css=_FIELD_CSS, js=_FIELD_JS)
 _gaps = st.components.v2.component("obce_gapline", html='<div class="gapline"></div>', css=_GAPS_CSS, js=_GAPS_JS)
 _threshold = st.components.v2.component("obce_threshold", html='<div class="threshold"></div>', css=_THRESHOLD_CSS, js=_THRESHOLD_JS)
+
+_board = st.components.v2.component("obce_leaderboard", html='<div class="leaderboard"></div>', css=_BOARD_CSS, js=_BOARD_JS)
+
+
+def leaderboard(
+    data: Mapping[str, Any], *, key: str, task: str, row: str, on_task: Callable[[str], None], on_row: Callable[[str], None]
+) -> None:
+    """Show the leaderboard; `on_task` hears of a click on a column's head, `on_row` of one on a row's name."""
+
+    def heard(name: str, tell: Callable[[str], None]) -> None:
+        value = (st.session_state.get(key) or {}).get(name)
+        if value:
+            tell(str(value))
+
+    _board(
+        key=key, data={**data, "task": task, "row": row},
+        on_task_change=lambda: heard("task", on_task), on_row_change=lambda: heard("row", on_row),
+    )  # fmt: skip
 
 
 def cell_map(data: Mapping[str, Any], *, key: str, selected: tuple[int, str], on_select: Callable[[int, str], None]) -> None:

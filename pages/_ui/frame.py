@@ -47,7 +47,7 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
 .pick { font-size: 13px; line-height: 1.4; }
 [class*="st-key-side-"] [data-testid="stText"] { unicode-bidi: plaintext; overflow-wrap: anywhere; font-size: 14.5px; }
 .plain { unicode-bidi: plaintext; overflow-wrap: anywhere; }
-[role="radio"][aria-checked="true"] { color: light-dark(#1B2430, #E4E9EF) !important;
+[role="radio"][aria-checked="true"], [data-variant="pills"][aria-pressed="true"] { color: light-dark(#1B2430, #E4E9EF) !important;
   border-color: light-dark(#1B2430, #E4E9EF) !important; }
 .stApp { font-variant-numeric: tabular-nums; }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }

@@ -29,6 +29,9 @@ PAGES = (
     Row(section="Explore", file="explore/neuron.py", title="Neuron", icon=":material/blur_on:", path="neuron"),
     Row(section="Compress", file="compress/plan.py", title="Plan", icon=":material/tune:", path="plan"),
     Row(section="Compress", file="compress/model.py", title="Model", icon=":material/archive:", path="model"),
+    Row(section="Evaluate", file="evaluate/launch.py", title="Launch", icon=":material/rocket_launch:", path="launch"),
+    Row(section="Evaluate", file="evaluate/runs.py", title="Runs", icon=":material/list_alt:", path="runs"),
+    Row(section="Evaluate", file="evaluate/results.py", title="Results", icon=":material/leaderboard:", path="results"),
     Row(section="Learn", file="learn/lessons.py", title="Lessons", icon=":material/school:", path="learn"),
 )
 

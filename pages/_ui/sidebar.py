@@ -41,7 +41,7 @@ def show() -> None:
         components.link_and_mode(frame.mode())
         with st.container(key="running", gap=None):
             for run in [run for run in list_runs()[:20] if run.status().state not in FINAL][:_RUNS]:
-                nav.link("analysis" if run.kind == "analyze" else "model", f"◐ {kind_of(run.kind).title}")
+                nav.link("runs", f"◐ {kind_of(run.kind).title}")
 
 
 def _switch(field: str, key: str) -> None:

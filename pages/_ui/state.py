@@ -17,8 +17,10 @@ import streamlit as st
 from obce_core.components import COMPONENTS
 from obce_core.criteria import CRITERIA
 from obce_core.forms import read_form
+from obce_core.jobs import STATES
 from obce_core.plan import Intent
 from obce_core.ranking import AGGREGATES
+from obce_core.tasks import TASKS
 
 _KEY = "obce"
 
@@ -65,6 +67,14 @@ class State:
     nonces: dict[str, str] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
     run: str = ""
+    run_state: str = ""
+    run_wrong: tuple[str, str] = ("", "")
+    runs_page: int = 0
+    runs_closed: int = 0
+    launch: dict[str, Any] = field(default_factory=dict)
+    recipe: str = ""
+    task: str = ""
+    board_row: str = ""
     deleted: str = ""
     blocked: list[str] = field(default_factory=list)
     lesson: int | None = None
@@ -104,6 +114,10 @@ _ADDRESS: dict[str, str] = {
     "model": "[0-9a-f]{1,64}",
     "run": "[a-z0-9-]{6,64}",
     "form_id": "[0-9a-f]{16}",
+    "run_state": "|".join(STATES),
+    "recipe": "[0-9a-f]{8}",
+    "task": "|".join(TASKS),
+    "board_row": "[0-9a-f]{16}",
     "compare": "[0-9a-f]{1,64}",
     "criterion": "|".join(CRITERIA),
     "aggregate": "|".join(AGGREGATES),

@@ -16,6 +16,9 @@ FILES = {
     "neuron": "pages/explore/neuron.py",
     "plan": "pages/compress/plan.py",
     "model": "pages/compress/model.py",
+    "launch": "pages/evaluate/launch.py",
+    "runs": "pages/evaluate/runs.py",
+    "results": "pages/evaluate/results.py",
     "learn": "pages/learn/lessons.py",
 }
 

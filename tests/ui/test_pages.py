@@ -21,6 +21,9 @@ EMPTY = {
     "neuron": "No analysis yet",
     "plan": "No analysis yet",
     "model": "No analysis yet",
+    "launch": "No analysis yet, so there is no plan",
+    "runs": "No run yet",
+    "results": "No evaluation yet",
     "learn": "Click to add a point",
 }
 LOADED = {
@@ -30,6 +33,9 @@ LOADED = {
     "neuron": "Its widest gap sets",
     "plan": "of the whole model left",
     "model": "cuts nothing yet",
+    "launch": "by the official counts",
+    "runs": "No run yet",
+    "results": "No evaluation yet",
     "learn": "Your turn",
 }
 

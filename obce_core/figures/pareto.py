@@ -1,0 +1,130 @@
+"""Score against size, and differences with their intervals: our rows only, on one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from obce_core.figures.base import blank
+from obce_core.figures.numbers import count, millions, share
+from obce_core.figures.safe import plot_text
+from obce_core.figures.theme import palette
+from obce_core.glue.board import Cell, Row, front
+from obce_core.glue.metrics import metric_of
+from obce_core.glue.tables import percent
+from obce_core.tasks import TASKS
+
+
+def is_control(row: Row) -> bool:
+    """Say whether a row is a control of another row's shape (by the name that `variants_of` gave it)."""
+    return row.label.endswith("of the same shape")
+
+
+def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: str = "light") -> go.Figure:
+    """Draw each row's mean score with its standard deviation over its stored parameters; dotted: the best at each size.
+
+    Solid dots are models, hollow ones controls; custom data is the row's key.
+    """
+    colours = palette(mode)
+    figure = blank(colours, height=330)
+    shown = [row for row in rows if task in row.cells]
+    places = {row.key: (row.parameters, 100 * row.cells[task].spreads[row.cells[task].main].mean) for row in shown}
+    best = [places[key] for key in front(shown, task)]
+    if len(best) > 1:
+        line = {"color": colours.faint, "width": 1.5, "dash": "dot", "shape": "hv"}
+        figure.add_scatter(x=[x for x, _ in best], y=[y for _, y in best], mode="lines", line=line, hoverinfo="skip")
+    for row in shown:
+        told = row.cells[task].spreads[row.cells[task].main]
+        x, y = places[row.key]
+        hollow = is_control(row)
+        spread = f" ± {percent(told.std)}" if told.std is not None else ""
+        encoder = f"<br>{share(row.share)} of the encoder" if row.share is not None else ""
+        figure.add_scatter(
+            x=[x], y=[y], mode="markers", customdata=[[row.key]],
+            error_y={"type": "data", "array": [100 * told.std], "color": colours.ink, "thickness": 1.4, "width": 0} if told.std else None,
+            marker={
+                "symbol": "circle", "size": 14 if row.key == selected else 10, "color": colours.background if hollow else colours.ink,
+                "line": {"color": colours.ink, "width": 1.8}, "opacity": 1,
+            },
+            hovertemplate=f"{plot_text(row.label)}<br>{percent(told.mean)}{spread}, {told.seeds} "
+            f"{'seed' if told.seeds == 1 else 'seeds'}<br>{count(row.parameters)} parameters{encoder}<extra></extra>",
+            unselected={"marker": {"opacity": 1}}, selected={"marker": {"opacity": 1}},
+        )  # fmt: skip
+    _names(figure, [(_short(row, shown), *places[row.key]) for row in shown], colours.ink)
+    low, high = min((x for x, _ in places.values()), default=0), max((x for x, _ in places.values()), default=1)
+    pad = 0.08 * (high - low) or 0.1 * high
+    ticks = [low + (high - low) * at / 4 for at in range(5)] if high > low else [high]
+    figure.update_xaxes(
+        range=[low - pad, high + 3.2 * pad], title_text="parameters stored, head included", showline=True,
+        tickvals=ticks, ticktext=[millions(tick) for tick in ticks],
+    )  # fmt: skip
+    figure.update_yaxes(title_text=f"{metric_of(TASKS[task].metric).title}, %", **_least([y for _, y in places.values()]))
+    figure.update_layout(margin={"t": 16, "r": 12}, clickmode="event+select", hovermode="closest")
+    return figure
+
+
+def intervals(rows: Sequence[tuple[str, Cell]], *, mode: str = "light") -> go.Figure:
+    """Draw differences as dots with their 95 % intervals, a row each, zero marked; rows are (name, cell of one task)."""
+    colours = palette(mode)
+    figure = blank(colours, height=92 + 40 * max(1, len(rows)))
+    names: list[str] = []
+    ends = [0.0]
+    for at, (name, cell) in enumerate(rows):
+        told = cell.differences[cell.main]
+        names.append(plot_text(name, 60, 26))
+        ends += [100 * told.low, 100 * told.high]
+        figure.add_scatter(
+            x=[100 * told.low, 100 * told.high], y=[at, at], mode="lines", line={"color": colours.ink, "width": 2}, hoverinfo="skip"
+        )
+        low, high = (percent(value, signed=True) for value in (told.low, told.high))
+        figure.add_scatter(
+            x=[100 * told.mean], y=[at], mode="markers",
+            marker={"size": 10, "color": colours.ink if told.clear else colours.background, "line": {"color": colours.ink, "width": 2}},
+            hovertemplate=f"{plot_text(name)}<br>{percent(told.mean, signed=True)}, 95 % from {low} to {high}<br>"
+            f"{told.seeds} {'seed' if told.seeds == 1 else 'seeds'}, {told.resamples:,} resamples<extra></extra>",
+        )  # fmt: skip
+    figure.add_shape(type="line", x0=0, x1=0, yref="paper", y0=0, y1=1, line={"color": colours.faint, "width": 1.2})
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5], tickfont={"color": colours.ink, "size": 12.5},
+        nticks=0, ticklabelstandoff=8,
+    )  # fmt: skip
+    metric = metric_of(rows[0][1].task.metric).title if rows else ""
+    figure.update_xaxes(title_text=f"points of {metric}, 95 % by the paired bootstrap", showline=True, **_least(ends))
+    figure.update_layout(margin={"t": 12})
+    return figure
+
+
+def clear_words(differences: Mapping[str, Cell]) -> str:
+    """Count in words how many of some differences leave zero out."""
+    clear = sum(cell.differences[cell.main].clear for cell in differences.values())
+    return f"{clear} of {len(differences)}"
+
+
+def _least(values: Sequence[float]) -> dict[str, list[float]]:
+    """Give an axis a point at least around its values, so that equal scores do not look apart."""
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    pad = max(0.12 * (high - low), 1.0 - (high - low) / 2, 0.05)
+    return {"range": [low - pad, high + pad]}
+
+
+def _names(figure: go.Figure, places: Sequence[tuple[str, float, float]], ink: str) -> None:
+    """Write each name above the right of its dot, or below where one stands already."""
+    if not places:
+        return
+    wide = (max(x for _, x, _ in places) - min(x for _, x, _ in places)) or 1.0
+    tall = (max(y for _, _, y in places) - min(y for _, _, y in places)) or 1.0
+    put: list[tuple[float, float]] = []
+    for name, x, y in sorted(places, key=lambda place: (-place[2], place[1])):
+        close = any(abs(x - other) < 0.3 * wide and abs(y - height) < 0.06 * tall for other, height in put)
+        put.append((x, y))
+        figure.add_annotation(
+            x=x, y=y, text=plot_text(name, 44, 99), showarrow=False, xanchor="left", xshift=8, yshift=-10 if close else 10,
+            font={"color": ink, "size": 12},
+        )  # fmt: skip
+
+
+def _short(row: Row, rows: Sequence[Row]) -> str:
+    """Name a control without its parent's name where the parent stands beside it."""
+    parent = next((other.label for other in rows if is_control(row) and row.label.startswith(f"{other.label}, ")), "")
+    return row.label.removeprefix(f"{parent}, ").replace(" of the same shape", ", same shape") if parent else row.label

@@ -1,0 +1,77 @@
+"""Runs as people look for them: all of them quickly by state, then in words what one of them does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from obce_core.jobs.folder import Run
+from obce_core.jobs.kinds import KINDS
+from obce_core.jobs.runs import list_runs
+from obce_core.jobs.state import STATES, Status
+
+GLYPHS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "cancelled": "‖", "lost": "?"}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run with its state."""
+
+    run: Run
+    status: Status
+
+
+def listing() -> list[Listed]:
+    """List every run with its state, the newest first; specs, progress and logs are not read."""
+    return [Listed(run, run.status()) for run in list_runs()]
+
+
+def tally(rows: Sequence[Listed]) -> dict[str, int]:
+    """Count runs by state, in the order of STATES; states without a run are left out."""
+    found = Counter(row.status.state for row in rows)
+    return {state: found[state] for state in STATES if found[state]}
+
+
+def state_words(state: str) -> str:
+    """Write a state with its glyph: "● done"."""
+    return f"{GLYPHS.get(state, '?')} {state}"
+
+
+def kind_title(kind: str) -> str:
+    """Return a kind of job for people; one that this version does not know is called by its name."""
+    return KINDS[kind].title if kind in KINDS else kind
+
+
+def about(spec: Mapping[str, Any]) -> str:
+    """Say in a line what a run was asked for.
+
+    >>> about({"kind": "analyze", "options": {"model": "demo", "n_texts": 150}})
+    'demo, 150 texts'
+    """
+    options = spec.get("options") or {}
+    if spec.get("kind") == "evaluate":
+        return _evaluations(options.get("units") or [])
+    if spec.get("kind") == "analyze":
+        return f"{_name(options.get('model'))}, {options.get('n_texts', 150)} texts"
+    if "plan" in options and isinstance(options["plan"], str):
+        return f"plan {Path(options['plan']).name.removesuffix('.json').removesuffix('.plan')[:16]}"
+    return _name(options.get("model")) if options.get("model") else ""
+
+
+def _evaluations(units: Sequence[Mapping[str, Any]]) -> str:
+    try:
+        labels = list(dict.fromkeys(str(unit["variant"]["label"]) for unit in units))
+        tasks = list(dict.fromkeys(str(unit["task"]) for unit in units))
+        seeds = {unit["seed"] for unit in units}
+    except (KeyError, TypeError):
+        return "units that cannot be read"
+    models = labels[0] if len(labels) == 1 else f"{len(labels)} models"
+    told = ", ".join(tasks) if len(tasks) <= 4 else f"{len(tasks)} tasks"
+    return f"{models} on {told}" + (f", {len(seeds)} seeds" if len(seeds) > 1 else "")
+
+
+def _name(spec: object) -> str:
+    return str(spec or "demo").rstrip("/").rsplit("/", 1)[-1]

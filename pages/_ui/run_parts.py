@@ -1,0 +1,245 @@
+"""Runs on a page: the table, and one run open, alive while it works."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from obce_core.errors import BadInput, ObceError
+from obce_core.figures.curves import loss_curve, score_curve
+from obce_core.figures.numbers import amount, duration
+from obce_core.glue.evaluation import read_evaluation
+from obce_core.glue.job import read_curve, written
+from obce_core.glue.metrics import METRICS
+from obce_core.glue.recipes import recipe_key
+from obce_core.glue.tables import percent
+from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of
+from obce_core.jobs.listing import Listed, state_words
+from obce_core.jobs.runs import runs_home
+from pages._ui import cached, charts, downloads, frame, guards, nav, state
+
+_SHOWN = 50
+"""So many evaluations of a run are listed; Results has them all."""
+
+
+def table(rows: Sequence[Listed]) -> None:
+    """Show some runs, again every two seconds while one of them is alive; a tick opens one."""
+    live = any(row.status.state not in FINAL for row in rows)
+    with guards.caught():
+        (_live_table if live else _table)([row.run for row in rows])
+
+
+@st.fragment(run_every=2.0)
+def _live_table(runs: list[Run]) -> None:
+    with guards.caught():
+        _table(runs)
+        if all(run.status().state in FINAL for run in runs):
+            st.rerun()
+
+
+def _table(runs: list[Run]) -> None:
+    chosen = state.get()
+    signature = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:12]
+    shown = st.dataframe(
+        [_line(run) for run in runs], hide_index=True, width="stretch", key=f"runs-{chosen.runs_closed}-{signature}",
+        on_select="rerun", selection_mode="single-row",
+        column_config={
+            "": st.column_config.TextColumn(width=28, help="The open run"),
+            "state": st.column_config.TextColumn(width=96),
+            "done": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent", width=110),
+            "what": st.column_config.TextColumn(width="medium"),
+        },
+    )  # fmt: skip
+    picked = shown["selection"]["rows"]
+    if picked and picked[0] < len(runs) and runs[picked[0]].id != chosen.run:
+        chosen.run = runs[picked[0]].id
+        st.rerun()
+
+
+def _line(run: Run) -> dict[str, Any]:
+    told = run.status()
+    kind, what, made = cached.run_about(run.id, str(runs_home()))
+    progress = Progress() if told.state == "queued" else run.progress()
+    left = duration(progress.seconds_left) if told.state == "running" and progress.seconds_left is not None else ""
+    return {
+        "": "●" if run.id == state.get().run else "",
+        "state": state_words(told.state),
+        "kind": kind,
+        "what": what,
+        "done": 1.0 if told.state == "done" else min(progress.share, 1.0),
+        "left": left,
+        "took": _took(told),
+        "started (UTC)": _clock(told.started or made),
+        "by": told.launcher or "shell",
+        "run": run.id,
+    }
+
+
+def opened(run: Run) -> None:
+    """Show one run: live while it works, still when it ended."""
+    kind, what, _ = cached.run_about(run.id, str(runs_home()))
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader(kind, anchor=False)
+        st.button("Close", key=f"close-{run.id}", type="tertiary", icon=":material/close:", on_click=_close)
+    st.html(f'<p class="note plain">{escape(what)}</p>')
+    (_still if run.status().state in FINAL else _live)(run)
+    _evaluations(run)
+
+
+def _close() -> None:
+    chosen = state.get()
+    chosen.run = ""
+    chosen.runs_closed += 1  # its row is not ticked any more
+
+
+@st.fragment(run_every=2.0)
+def _live(run: Run) -> None:
+    with guards.caught():
+        told = launcher_of(run).probe(run)  # a look moves the queue
+        if told.state in FINAL:
+            st.rerun()
+        _show(run, told)
+
+
+def _still(run: Run) -> None:
+    _show(run, run.status())
+
+
+def _show(run: Run, told: Status) -> None:
+    progress = run.progress()
+    asked = run.cancel_asked() and told.state not in FINAL
+    count = f"{progress.done:,} of {progress.total:,} {progress.what}" if progress.total else ""
+    rate = f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and told.state == "running" else ""
+    frame.facts(
+        [
+            ("state", "‖ stopping" if asked else state_words(told.state), "", "" if told.state == "failed" else told.reason[:80]),
+            ("progress", f"{100 * min(progress.share, 1.0):.0f} %" if progress.total else "–", "", count),
+            ("time left", _left(told, progress), "", rate),
+            ("took", _took(told) or "–", "", f"begun {_clock(told.started)} UTC" if told.started else "not begun"),
+            ("attempt", str(told.attempt), "", f"batch halved {told.halvings} times" if told.halvings else ""),
+            ("started by", told.launcher or "a shell", "", str(told.launch.get("address", ""))),
+        ]
+    )
+    if told.state not in FINAL:
+        st.progress(min(progress.share, 1.0))
+    if told.state == "failed" or len(told.reason) > 80:
+        guards.show_error(ObceError(told.reason or "The log has the details."))
+    _actions(run, told)
+    _curves(run)
+    log = run.log(6_000)
+    with st.expander("Log, its end", expanded=told.state in ("failed", "lost")):
+        st.code(log or "The log is empty.", language=None, wrap_lines=True, height=220)
+
+
+def _actions(run: Run, told: Status) -> None:
+    with st.container(horizontal=True, gap="small"):
+        if told.state not in FINAL:
+            st.button(
+                "Cancel", key=f"runs-cancel-{run.id}", icon=":material/stop_circle:", on_click=_safely, args=(run, "cancel"),
+                disabled=run.cancel_asked(), help="Asks it to stop after this step; what is finished stays",
+            )  # fmt: skip
+        if told.state in RESUMABLE:
+            st.button(
+                "Resume", key=f"runs-resume-{run.id}", type="primary", icon=":material/play_arrow:", on_click=_safely, args=(run, "resume"),
+                help="Goes on from the newest checkpoint that verifies",
+            )  # fmt: skip
+        st.code(f"obce runs show {run.id}", language="bash")
+    if (wrong := state.get().run_wrong) and wrong[0] == run.id:
+        guards.show_error(ObceError(wrong[1]))
+
+
+def _safely(run: Run, action: str) -> None:
+    """Cancel or resume; what goes wrong is kept to be said when the page is drawn."""
+    state.get().run_wrong = ("", "")
+    try:
+        getattr(launcher_of(run), action)(run)
+    except ObceError as error:
+        state.get().run_wrong = (run.id, str(error))
+
+
+def _curves(run: Run) -> None:
+    rows = read_curve(run.folder)
+    if not rows:
+        if run.kind == "evaluate":
+            frame.note("The curves begin with the first logged step.")
+        return
+    mode = frame.mode()
+    left, right = st.columns(2, gap="large")
+    now = next(row for row in reversed(rows) if row["unit"] == list(dict.fromkeys(row["unit"] for row in rows))[-1])
+    with left:
+        frame.note("<b>Training loss</b>")
+        charts.show(loss_curve(rows, mode=mode), key=f"loss-{run.id}")
+    with right:
+        frame.note("<b>Score on the validation split</b>, %")
+        charts.show(score_curve(rows, mode=mode), key=f"score-{run.id}")
+    frame.note(
+        f'Dark: <span class="plain">{escape(str(now["label"]))}</span>, {escape(str(now["task"]))}, seed {escape(str(now["seed"]))}; '
+        "pale: evaluations before it in this run. A point a logged step, a dot an epoch."
+    )
+    header = ("label", "task", "seed", "step", "what", "value")
+    listed = [
+        (row["label"], row["task"], row["seed"], row["step"], name, value)
+        for row in rows
+        for name, value in row.items()
+        if name not in ("unit", "label", "task", "seed", "step")
+    ]
+    downloads.row(f"curve-{run.id}", csv_text=lambda: downloads.to_csv(header, listed))
+
+
+def _evaluations(run: Run) -> None:
+    """List the evaluations that a run has left, with a way to the board."""
+    if run.kind != "evaluate":
+        return
+    made = []
+    for name in written(run.folder):
+        try:
+            made.append(read_evaluation(name))
+        except BadInput:
+            continue
+    result = run.result() or {}
+    for line in result.get("failed") or []:
+        guards.show_error(ObceError(f"Not made: {line}"))
+    if not made:
+        return
+    st.subheader(f"Evaluations of this run: {len(made):,}", anchor=False)
+    st.dataframe(
+        [
+            {
+                "label": one.label,
+                "task": one.task.title,
+                "seed": one.seed,
+                "score, %": f"{percent(one.score)} {METRICS[one.task.metric].title}",
+                "split": one.task.validation[0].replace("_", " "),
+                "tier": one.tier,
+                "seconds": round(float(one.result["seconds"])),
+                "id": one.id,
+            }
+            for one in made[:_SHOWN]
+        ],
+        hide_index=True,
+        width="stretch",
+    )
+    if st.button("See them in Results", key=f"results-{run.id}", icon=":material/leaderboard:"):
+        state.get().recipe, state.get().task = recipe_key(made[-1].unit["recipe"]), made[-1].task.name
+        nav.go("results")
+
+
+def _left(told: Status, progress: Progress) -> str:
+    if told.state in FINAL:
+        return "–"
+    return duration(progress.seconds_left) if progress.seconds_left is not None else "not known yet"
+
+
+def _took(told: Status) -> str:
+    if told.started is None:
+        return ""
+    return duration((told.ended or time.time()) - told.started)
+
+
+def _clock(moment: float | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment)) if moment else ""

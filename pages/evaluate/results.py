@@ -1,0 +1,123 @@
+"""What came out: our rows task by task beside the published ones; score against size, differences, changed examples, downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from obce_core.figures.leaderboard import leaderboard
+from obce_core.glue.board import Row
+from obce_core.glue.recipes import Group, by_recipe
+from obce_core.glue.tables import percent
+from obce_core.tasks import TASKS, usual_tasks
+from pages._ui import board_parts, cached, components, frame, guards, nav, state
+
+chosen = state.get()
+
+_HELP = """
+**Split.** Ours are of the validation split, whose labels are public. Published ones are of the test server or of a split that is
+not stated. † stands on a difference where split or metric differ or are not stated.
+
+**Interval.** Paired bootstrap over the examples of the split, 2,000 resamples: how much the difference would vary with other
+examples. How much it varies with another seed is in ±. An interval that holds zero says neither better nor worse.
+
+**Size.** Parameters stored, embeddings and head included; the share is that of the encoder's layers. The paper claims 58.47 % where
+its own Table 2 gives 62.8 % of the encoder.
+
+**Controls** store exactly the same shapes as the plan; only which neurons are kept differs.
+
+**Limits.** Few seeds make ± itself uncertain. A tier other than *paper* trains less than the paper did, so its scores are not
+the paper's.
+"""
+
+
+def _task(name: str) -> None:
+    chosen.task = name
+
+
+def _row(key: str) -> None:
+    chosen.board_row = key
+
+
+def _group(groups: Sequence[Group]) -> Group:
+    """Ask which recipe; rows of two recipes never share a table."""
+    keys = [group.key for group in groups]
+    if chosen.recipe not in keys:
+        chosen.recipe = keys[0]
+    names = {group.key: f"{group.title} ({len(group.evaluations)})" for group in groups}
+
+    def keep() -> None:
+        if st.session_state["results-recipe"]:
+            chosen.recipe = st.session_state["results-recipe"]
+
+    asked = {"options": keys, "format_func": names.__getitem__, "key": "results-recipe", "on_change": keep}
+    if len(keys) <= 4 and all(len(name) < 34 for name in names.values()):
+        st.segmented_control("Tier or recipe; one table never mixes two", default=chosen.recipe, **asked)
+    else:
+        st.selectbox("Tier or recipe; one table never mixes two", index=keys.index(chosen.recipe), **asked)
+    return groups[keys.index(chosen.recipe)]
+
+
+def _lead(rows: Sequence[Row], task: str) -> str:
+    """Say what the selected task shows: the best cut and its difference to the original."""
+    cuts = [row for row in rows if task in row.cells and not row.original and not board_parts.is_control(row)]
+    compared = [(row, row.cells[task].differences.get(row.cells[task].main)) for row in cuts]
+    known = [(row, gap) for row, gap in compared if gap is not None]
+    title = TASKS[task].title
+    if not known:
+        return f"<b>{sum(len(row.cells) for row in rows)}</b> scores on validation splits; no cut stands beside its original on {title}."
+    row, gap = max(known, key=lambda pair: pair[1].mean)
+    clear = "" if gap.clear else "; the interval holds zero, so this says neither better nor worse"
+    return (
+        f"On {title} the cut nearest to its original is <b>{escape(row.label)}</b>: <b>{percent(gap.mean, signed=True)}</b> points, 95 % "
+        f"from {percent(gap.low, signed=True)} to {percent(gap.high, signed=True)}{clear}."
+    )
+
+
+def _empty() -> None:
+    frame.title("Results", "Our evaluations on GLUE beside the published ones; each number names its split, metric and seeds.")
+    st.info("No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the tier smoke is a first try of 20 steps.")
+    nav.link("launch", "Launch an evaluation", icon=":material/rocket_launch:")
+    components.leaderboard(
+        leaderboard([], usual_tasks()), key="board-empty", task="", row="", on_task=lambda _: None, on_row=lambda _: None
+    )
+
+
+def _body() -> None:
+    groups = by_recipe(cached.evaluations())
+    if not groups:
+        _empty()
+        return
+    head = st.container()
+    group = _group(groups)
+    ids = tuple(sorted(one.id for one in group.evaluations))
+    with st.spinner("Resampling examples for the intervals", show_time=True):
+        rows = cached.leaderboard(ids, board_parts.home())
+    made = {name for row in rows for name in row.cells}
+    tasks = [name for name in TASKS if name in made or TASKS[name].usual]
+    if chosen.task not in made:
+        chosen.task = next(name for name in tasks if name in made)
+    if chosen.board_row not in {row.key for row in rows}:
+        chosen.board_row = board_parts.first_choice(rows, chosen.task)
+    with head:
+        frame.title("Results", _lead(rows, chosen.task))
+    frame.note(f"<b>{escape(group.title)}</b>: {escape(group.words)}. The whole validation split unless said otherwise.")
+    data = leaderboard(rows, tasks, latency=board_parts.latencies(rows))
+    components.leaderboard(data, key="board", task=chosen.task, row=chosen.board_row, on_task=_task, on_row=_row)
+    frame.note(
+        "Scores in %: mean ± standard deviation over seeds; below it the difference to the original of the same weights, recipe and seeds, "
+        "with its 95 % interval, brown for less and teal for more. Click a task or a row to see it below."
+        + ("" if data["latency"] else " Latency: not measured; the Model page measures it on a built model.")
+    )
+    board_parts.table_downloads(group, rows, tasks)
+    board_parts.submissions(rows)
+    board_parts.task_view(rows, ids, chosen.task)
+    board_parts.changed_examples(rows, chosen.task)
+    with st.expander("How to read this"):
+        st.markdown(_HELP)
+
+
+with guards.caught():
+    _body()

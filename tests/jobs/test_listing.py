@@ -1,0 +1,44 @@
+"""The list of runs: quick with a thousand of them, every state in its words."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from obce_core.jobs import STATES, Status, create_run
+from obce_core.jobs.listing import GLYPHS, about, kind_title, listing, state_words, tally
+from obce_core.store import write_json
+
+
+def test_a_thousand_runs_are_listed_within_a_second(cache: Path) -> None:
+    home = cache / "runs"
+    states = ("done", "failed", "cancelled", "lost")
+    for number in range(1_000):
+        folder = home / f"run-{number:06}"
+        folder.mkdir(parents=True)
+        write_json(folder / "spec.json", {"kind": "evaluate", "options": {"units": []}, "form": "", "created": float(number)})
+        write_json(folder / "status.json", dict(Status(state=states[number % 4], started=1.0, ended=2.0).__dict__))
+    best = 9.0
+    for _ in range(3):
+        began = time.perf_counter()
+        rows = listing()
+        best = min(best, time.perf_counter() - began)
+    assert tally(rows) == {"done": 250, "failed": 250, "cancelled": 250, "lost": 250}
+    assert best < 1.0
+
+
+def test_a_run_that_was_just_made_is_first(cache: Path) -> None:
+    create_run("analyze", {"model": "demo"}, "first-run")
+    time.sleep(0.02)
+    create_run("analyze", {"model": "demo"}, "second-run")
+    assert [row.run.id for row in listing()] == ["second-run", "first-run"]
+
+
+def test_every_state_has_a_glyph_and_every_kind_a_line() -> None:
+    assert set(GLYPHS) == set(STATES) and len(set(GLYPHS.values())) == len(STATES)
+    assert state_words("failed") == "✕ failed" and kind_title("evaluate") == "Evaluation" and kind_title("no such") == "no such"
+    units = [{"variant": {"label": label}, "task": task, "seed": seed} for label in "ab" for task in ("cola", "rte") for seed in (0, 1)]
+    assert about({"kind": "evaluate", "options": {"units": units}}) == "2 models on cola, rte, 2 seeds"
+    assert about({"kind": "evaluate", "options": {"units": [{}]}}) == "units that cannot be read"
+    assert about({"kind": "compress", "options": {"plan": "/x/y/abc.plan.json"}}) == "plan abc"
+    assert about({"kind": "verify", "options": {"model": "/x/y/cut"}}) == "cut" and about({}) == ""

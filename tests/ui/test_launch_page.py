@@ -1,0 +1,113 @@
+"""Launch: choices to a bill that counts what is there, no time that was not measured, Start once, the command that does the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made import make_evaluation
+from pages_app import adopt, open_page, words
+
+from obce_core.jobs import list_runs
+
+
+@pytest.fixture
+def glue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "glue"
+    (home / "CoLA").mkdir(parents=True)
+    for name, count in (("train", 40), ("dev", 12)):
+        (home / "CoLA" / f"{name}.tsv").write_text("".join(f"s\t{at % 2}\t\tbad cake {at}\n" for at in range(count)))
+    monkeypatch.setenv("OBCE_GLUE_DIR", str(home))
+    return home
+
+
+@pytest.fixture
+def page(glue: Path, tiny_analysis: Any, cache: Path) -> Any:
+    app = open_page("launch", analysis=adopt(tiny_analysis, cache))
+    assert not app.exception and not app.error
+    return app
+
+
+def press(app: Any, key: str) -> Any:
+    return app.button(key=key).click().run()
+
+
+def test_the_bill_counts_and_names_no_time_that_was_not_measured(page: Any) -> None:
+    shown = words(page)
+    assert "<b>1</b> original, <b>2</b> cuts, <b>2</b> controls on <b>1</b> task with <b>3</b> seeds, tier <b>quick</b>" in shown
+    assert "not measured" in shown and page.button(key="launch-start").label == "Start 15 evaluations"
+    assert "Not in this folder:" in shown and "MRPC (MRPC/train.tsv, MRPC/dev.tsv)" in shown
+    assert "CoLA 8,551 to train on, 1,043 to validate" in shown
+    assert "obce sweep sweep.yaml --glue-dir" in shown and "percentile: 50" in shown
+
+
+def test_what_is_there_is_not_counted_again_and_gives_the_time(page: Any, tiny_analysis: Any, cache: Path) -> None:
+    lines = next(frame.value for frame in page.dataframe if "steps" in frame.value.columns)
+    own = lines[(lines["model"] == "original") & (lines["seed"] == 0)]["id"].iloc[0]
+    made = make_evaluation(cache / "evaluations", rate=40.0, seconds=160.0)
+    unit = json.loads((made.folder / "unit.json").read_text()) | {"model": tiny_analysis.meta["model"]["weights_sha256"]}
+    (made.folder / "unit.json").write_text(json.dumps(unit))
+    made.folder.rename(made.folder.with_name(own))
+    page.run()
+    assert page.button(key="launch-start").label == "Start 14 evaluations"
+    assert "about, from measured steps" in words(page) and "CoLA 40" in words(page)
+
+
+def test_start_asks_for_one_job_and_opens_it(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher._start", lambda self, run: None)
+    monkeypatch.setattr("obce_core.jobs.local._start_keeper", lambda *_: None)
+    press(page, "launch-start")
+    runs = list_runs()
+    assert len(runs) == 1 and runs[0].kind == "evaluate"
+    options = runs[0].spec["options"]
+    assert len(options["units"]) == 15 and options["glue_dir"].endswith("glue") and not options["save_model"]
+    assert options["units"][0]["variant"]["label"] == "original"
+
+
+def test_measuring_asks_for_twenty_steps(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher._start", lambda self, run: None)
+    press(page, "launch-measure")
+    units = list_runs()[0].spec["options"]["units"]
+    assert [(unit["task"], unit["recipe"]["steps"], unit["variant"]["plan"]) for unit in units] == [("cola", 20, None)]
+
+
+def test_other_choices_change_the_bill_and_outlive_the_page(page: Any) -> None:
+    page.text_input(key="launch-seeds").set_value("0-4, 9").run()
+    assert page.button(key="launch-start").label == "Start 30 evaluations"
+    page.toggle(key="launch-original").set_value(False).run()
+    assert page.button(key="launch-start").label == "Start 24 evaluations"
+    page.switch_page("pages/evaluate/runs.py").run()
+    page.switch_page("pages/evaluate/launch.py").run()
+    assert page.button(key="launch-start").label == "Start 24 evaluations"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"), [("launch-seeds", "a lot", "Seeds are"), ("launch-folder", "/no/such", "There is no folder")]
+)
+def test_a_choice_that_cannot_be_is_a_line_and_no_start(page: Any, key: str, value: str, message: str) -> None:
+    page.text_input(key=key).set_value(value).run()
+    assert not page.exception and message in words(page)
+    assert page.button(key="launch-start").disabled
+
+
+def test_saved_plans_and_the_draft_can_be_launched(glue: Path, tiny_analysis: Any, cache: Path) -> None:
+    from obce_core.plan import make_plan
+    from obce_core.plan.drafts import read_draft, write_draft
+    from obce_core.plan.versions import save_version
+
+    key = adopt(tiny_analysis, cache)
+    save_version(key, "thin", make_plan(tiny_analysis, percentile=70).intent)
+    write_draft(key, make_plan(tiny_analysis, percentile=20).intent, seen=read_draft(key).stamp)
+    app = open_page("launch", analysis=key)
+    app.multiselect(key="launch-plans").set_value(["current plan", "thin"]).run()
+    assert not app.exception and not app.error
+    assert app.button(key="launch-start").label == "Start 27 evaluations"  # original, 4 cuts, 4 controls, 3 seeds
+    assert "label: thin" in words(app)
+
+
+def test_without_an_analysis_the_model_itself_can_be_evaluated(glue: Path, tiny_folder: Path) -> None:
+    app = open_page("launch")
+    app.text_input(key="launch-model").set_value(str(tiny_folder)).run()
+    assert not app.exception and app.button(key="launch-start").label == "Start 3 evaluations"

@@ -1,0 +1,117 @@
+"""Runs: every state in words, one run open with curves and log, cancel and resume, a thousand of them by pages."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from made import make_evaluation
+from pages_app import open_page, words
+
+from obce_core.jobs import Run, Status, create_run
+
+EVIL = "<b onclick=x>evil</b>"
+
+
+def make_run(state: str, number: int = 0, *, reason: str = "", kind: str = "evaluate", curve: bool = False, **more: Any) -> Run:
+    unit = {"variant": {"label": EVIL, "model": "demo"}, "task": "cola", "seed": 0, "recipe": {}}
+    options = {"units": [unit]} if kind == "evaluate" else {"model": "demo", "n_texts": 9}
+    run, _ = create_run(kind, options, f"run-{state}-{number:04}", launcher="local")
+    run.write_status(Status(state=state, reason=reason, started=time.time() - 60, ended=time.time(), launcher="local", **more))
+    if curve:
+        rows = [{"unit": "a" * 24, "label": EVIL, "task": "cola", "seed": 0, "step": at, "loss": 1 / at} for at in (10, 20)]
+        (run.folder / "curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return run
+
+
+def test_every_state_has_its_glyph_and_word() -> None:
+    for state in ("done", "failed", "cancelled", "lost"):
+        make_run(state)
+    app = open_page("runs")
+    assert not app.exception and not app.error
+    assert set(app.dataframe[0].value["state"]) == {"● done", "✕ failed", "‖ cancelled", "? lost"}
+    assert "<b>1</b> done, <b>1</b> failed" in words(app)
+    only = open_page("runs", run_state="failed")
+    assert list(only.dataframe[0].value["state"]) == ["✕ failed"]
+
+
+def test_the_address_opens_a_run_with_its_curves_and_log() -> None:
+    run = make_run("done", curve=True)
+    run.add_log("the last words")
+    app = open_page("runs", run=run.id)
+    assert not app.exception and not app.error
+    shown = words(app)
+    assert "Training loss" in shown and "the last words" in shown and f"obce runs show {run.id}" in shown
+    assert "<b onclick" not in shown and "&lt;b onclick" in shown
+    assert not [button for button in app.button if button.label in ("Cancel", "Resume")]
+
+
+def test_a_failed_run_says_why_and_can_be_resumed(monkeypatch: Any) -> None:
+    run = make_run("failed", reason="out of memory")
+    resumed: list[str] = []
+    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher.resume", lambda self, run: resumed.append(run.id))
+    app = open_page("runs", run=run.id)
+    assert "out of memory" in words(app)
+    next(button for button in app.button if button.label == "Resume").click().run()
+    assert resumed == [run.id]
+
+
+def test_what_cannot_be_resumed_says_so(monkeypatch: Any) -> None:
+    from obce_core.errors import BadInput
+
+    def refuse(self: Any, run: Run) -> None:
+        raise BadInput("Run x is still ending.")
+
+    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher.resume", refuse)
+    app = open_page("runs", run=make_run("lost").id)
+    next(button for button in app.button if button.label == "Resume").click().run()
+    assert not app.exception and "still ending" in words(app)
+
+
+def test_a_run_at_work_shows_progress_and_can_be_cancelled() -> None:
+    run = make_run("running", curve=True)
+    for done in (0, 5, 10):
+        run.add_progress(done, 20, "steps")
+        time.sleep(0.01)
+    with run.hold():
+        app = open_page("runs", run=run.id)
+        assert not app.exception
+        shown = words(app)
+        assert "◐ running" in shown and "10 of 20 steps" in shown
+        next(button for button in app.button if button.label == "Cancel").click().run()
+        assert run.cancel_asked()
+        assert "‖ stopping" in words(app)
+
+
+def test_a_run_links_to_the_evaluations_that_it_made(cache: Path) -> None:
+    made = make_evaluation(cache / "evaluations")
+    run = make_run("done")
+    (run.folder / "result.json").write_text(json.dumps({"evaluations": [made.id], "failed": ["P50, rte: no file"], "seconds": 1}))
+    app = open_page("runs", run=run.id)
+    assert "Evaluations of this run: 1" in words(app) and "Not made: P50, rte: no file" in words(app)
+    assert made.id in app.dataframe[1].value["id"].to_list()
+
+
+def test_a_thousand_runs_are_shown_by_pages() -> None:
+    for number in range(60):
+        make_run("done", number)
+    app = open_page("runs")
+    assert len(app.dataframe[0].value) == 25 and "1 to 25 of 60" in words(app)
+    next(button for button in app.button if button.label == "Older").click().run()
+    next(button for button in app.button if button.label == "Older").click().run()
+    assert len(app.dataframe[0].value) == 10 and "51 to 60 of 60" in words(app)
+
+
+def test_an_unknown_run_in_the_address_is_a_line() -> None:
+    make_run("done")
+    app = open_page("runs", run="no-such-run")
+    assert not app.exception and "There is no run" in words(app)
+
+
+def test_a_spec_damaged_by_hand_does_not_break_the_list() -> None:
+    run = make_run("done")
+    (run.folder / "spec.json").write_text("{")
+    app = open_page("runs", run=run.id)
+    assert not app.exception and "unknown" in app.dataframe[0].value["kind"].to_list()
