@@ -35,7 +35,7 @@ def leaderboard(
         {
             "task": name,
             "title": TASKS[name].title + (" m/mm" if len(TASKS[name].validation) > 1 else ""),
-            "metric": "/".join(metric_of(metric).title for metric in TASKS[name].metrics),
+            "metric": "/\u200b".join(metric_of(metric).title for metric in TASKS[name].metrics),
         }
         for name in tasks
     ]
