@@ -88,8 +88,20 @@ def perform_all(
         except ObceError as error:
             failed.append(f"{_name(one.unit)}: {error}")
         done += missing.pop(one.id)
+        _free()
     progress(total, total, "steps")
     return made, failed
+
+
+def _free() -> None:
+    """Give back what the last unit held: a Trainer and its model refer to each other, and would wait for the collector."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _name(unit: Unit) -> str:
