@@ -24,7 +24,7 @@ from obce_core.latency import read_latency
 from obce_core.report import report
 from obce_core.tasks import TASKS
 from obce_core.texts.glue_rows import split_file
-from pages._ui import cached, charts, downloads, frame, state
+from pages._ui import cached, cached_results, charts, downloads, frame, state
 
 __all__ = ["is_control"]
 
@@ -138,7 +138,7 @@ def _gaps(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> list[tuple[st
     for row in rows:
         if picked is None or not _controls(picked, row) or task not in row.cells:
             continue
-        cells = cached.row_against(ids, home(), picked.key, row.key)
+        cells = cached_results.row_against(ids, home(), picked.key, row.key)
         if task in cells:
             found.append((f"{picked.label} − {row.label.removeprefix(picked.label + ', ')}", cells[task]))
     return found
@@ -199,7 +199,7 @@ def _examples(cell: Cell, task: str, split: str) -> Examples | None:
     path = split_file(task, Path(folder), split)
     wanted: Mapping[str, str] = next(iter(cell.evaluations.values())).unit["splits"]
     try:
-        found = cached.examples(task, split, str(folder), cached.stamp(str(path)))
+        found = cached_results.examples(task, split, str(folder), cached.stamp(str(path)))
     except ObceError:
         return None
     return found if found.digest == wanted.get(split) else None

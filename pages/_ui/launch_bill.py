@@ -20,7 +20,7 @@ from obce_core.jobs.launchers import launcher_named
 from obce_core.store import digest
 from obce_core.tasks import TASKS
 from obce_core.texts.glue_rows import split_file
-from pages._ui import cached, frame, guards, job_panel, nav, state
+from pages._ui import cached, cached_results, frame, guards, job_panel, nav, state
 from pages._ui.launch_form import Asked
 
 _FORM = "launch"
@@ -37,13 +37,13 @@ def show(asked: Asked | None) -> None:
     if not document["variants"]:
         frame.note("Choose at least one model: the original, a percentile, a plan or a built one.")
         return
-    found = cached.evaluations()
+    found = cached_results.evaluations()
     key, changed = digest(document), _stamps(asked)
     if asked.folder is None:
         changed = (*changed, (len(found), 0))  # without the data, what is there is known by what was asked
     with st.spinner("Reading the tasks and making the plans", show_time=True):
-        sweep = cached.sweep(key, changed, document)
-        lines, wrong = cached.laid_out(key, changed, asked.folder, document)
+        sweep = cached_results.sweep(key, changed, document)
+        lines, wrong = cached_results.laid_out(key, changed, asked.folder, document)
     at_once = asked.workers if asked.launcher != "local" else min(asked.workers, settings.jobs_at_once())
     told = bill(lines, {one.id for one in found}, found, device=asked.device, workers=at_once)
     _facts(told, lines, unread=asked.folder is None)

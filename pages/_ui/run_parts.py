@@ -21,7 +21,7 @@ from obce_core.glue.tables import percent
 from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of
 from obce_core.jobs.listing import Listed, state_words
 from obce_core.jobs.runs import runs_home
-from pages._ui import cached, charts, downloads, frame, guards, nav, state
+from pages._ui import cached_results, charts, downloads, frame, guards, nav, state
 
 _SHOWN = 50
 """So many evaluations of a run are listed; Results has them all."""
@@ -63,7 +63,7 @@ def _table(runs: list[Run]) -> None:
 
 def _line(run: Run) -> dict[str, Any]:
     told = run.status()
-    kind, what, made = cached.run_about(run.id, str(runs_home()))
+    kind, what, made = cached_results.run_about(run.id, str(runs_home()))
     progress = Progress() if told.state == "queued" else run.progress()
     left = duration(progress.seconds_left) if told.state == "running" and progress.seconds_left is not None else ""
     return {
@@ -82,7 +82,7 @@ def _line(run: Run) -> dict[str, Any]:
 
 def opened(run: Run) -> None:
     """Show one run: live while it works, still when it ended."""
-    kind, what, _ = cached.run_about(run.id, str(runs_home()))
+    kind, what, _ = cached_results.run_about(run.id, str(runs_home()))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(kind, anchor=False)
         st.button("Close", key=f"close-{run.id}", type="tertiary", icon=":material/close:", on_click=_close)

@@ -12,7 +12,7 @@ from obce_core.glue.board import Row
 from obce_core.glue.recipes import Group, by_recipe
 from obce_core.glue.tables import percent
 from obce_core.tasks import TASKS, usual_tasks
-from pages._ui import board_parts, cached, components, frame, guards, nav, state
+from pages._ui import board_parts, cached_results, components, frame, guards, nav, state
 
 chosen = state.get()
 
@@ -86,7 +86,7 @@ def _empty() -> None:
 
 
 def _body() -> None:
-    groups = by_recipe(cached.evaluations())
+    groups = by_recipe(cached_results.evaluations())
     if not groups:
         _empty()
         return
@@ -94,7 +94,7 @@ def _body() -> None:
     group = _group(groups)
     ids = tuple(sorted(one.id for one in group.evaluations))
     with st.spinner("Resampling examples for the intervals", show_time=True):
-        rows = cached.leaderboard(ids, board_parts.home())
+        rows = cached_results.leaderboard(ids, board_parts.home())
     made = {name for row in rows for name in row.cells}
     tasks = [name for name in TASKS if name in made or TASKS[name].usual]
     if chosen.task not in made:

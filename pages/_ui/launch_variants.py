@@ -1,0 +1,93 @@
+"""What Launch compares: the original, percentiles, plans, built models, controls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from obce_core.analysis import Analysis
+from obce_core.components import CUTTABLE
+from obce_core.compression.result import list_models
+from obce_core.figures.numbers import share
+from obce_core.glue.sweep import CONTROLS
+from obce_core.glue.unit import ORDERS
+from obce_core.plan import write_plan
+from obce_core.plan.drafts import plans_home
+from obce_core.plan.versions import list_versions
+from pages._ui import cached, drafts, frame
+from pages._ui import launch_fields as fields
+
+_ORDER_WORDS = {"cut-first": "cut, then fine-tune (the paper)", "finetune-first": "fine-tune, then cut"}
+_CURRENT = "current plan"
+
+
+def variants(source: Analysis | None) -> dict[str, Any]:
+    """Ask for the models; what can be chosen depends on the analysis."""
+    form = fields.values()
+    found: dict[str, Any] = {"original": fields.toggle("The original", "original", True)}
+    if source is None:
+        frame.note("No analysis yet, so there is no plan to carry out: only the model as it is can be evaluated.")
+    else:
+        found |= _cuts(source)
+    built = {entry.folder.name: entry for entry in list_models()}
+    names = {
+        key: f"{frame.short_name(one.name)}, {share(one.budget.encoder_share)} of the encoder, {key[:8]}" for key, one in built.items()
+    }
+    kept = fields.kept("models", [])
+    if built:
+        picked = st.multiselect(
+            "Built models, as they lie there", list(built), [key for key in form["models"] if key in built],
+            format_func=names.__getitem__, placeholder="none", **kept,
+        )  # fmt: skip
+        found["models"] = {names[key]: str(built[key].folder) for key in picked}
+    return found
+
+
+def _cuts(source: Analysis) -> dict[str, Any]:
+    form = fields.values()
+    whole = not _was_cut(source)
+    kept = fields.kept("percentiles", [30, 50] if whole else [])
+    st.pills("Uniform percentiles, by r_f from layer 3", [10, 20, 30, 40, 50, 60, 70, 80, 90], selection_mode="multi",
+             default=form["percentiles"], format_func=lambda value: f"P{value}", **kept)  # fmt: skip
+    versions = {version.name: version.intent for version in list_versions(source.id)}
+    intent = drafts.current(source.id)
+    if intent.cells or intent.drop:
+        versions = {_CURRENT: intent, **versions}
+    kept = fields.kept("plans", [])
+    names = st.multiselect(
+        "Plans", list(versions), [name for name in form["plans"] if name in versions], placeholder="none saved" if not versions else "none",
+        disabled=not versions, help="The plan under edit and its saved versions", **kept,
+    )  # fmt: skip
+    plans = {}
+    for name in names:
+        plan, _ = cached.resolved(source.id, versions[name])
+        path = plans_home(source.id) / "launched" / f"{plan.digest[:16]}.plan.json"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_plan(plan, path)
+        plans[name] = str(path)
+    row = st.columns([1.6, 1], gap="medium", vertical_alignment="bottom")
+    kept = fields.kept("controls", ["random"] if whole else [])
+    with row[0]:
+        st.pills("Controls of the same stored shape", list(CONTROLS), selection_mode="multi", default=form["controls"], **kept)
+    kept = fields.kept("draws", 1)
+    draws = row[1].number_input("Random draws", 1, 100, form["draws"], disabled="random" not in form["controls"], **kept)
+    kept = fields.kept("orders", ["cut-first"])
+    st.pills("Order", list(ORDERS), selection_mode="multi", default=form["orders"], format_func=_ORDER_WORDS.__getitem__, **kept)
+    if not whole:
+        frame.note("This model was cut before: a uniform percentile may find an empty cell, and controls need the whole model.")
+    cuts = bool(form["percentiles"] or plans)
+    return {
+        "percentiles": tuple(sorted(float(value) for value in form["percentiles"])),
+        "plans": plans,
+        "controls": tuple(name for name in CONTROLS if name in form["controls"]) if cuts else (),
+        "draws": int(draws),
+        "orders": tuple(name for name in ORDERS if name in form["orders"]) or ("cut-first",),
+    }
+
+
+def _was_cut(source: Analysis) -> bool:
+    """Say whether the analysed model lacks neurons that its uncut form has."""
+    layers = range(1, source.shape.layers + 1)
+    return any(source.width(layer, name) != source.shape.width(name) for layer in layers for name in CUTTABLE)
