@@ -87,7 +87,10 @@ def test_a_sweep_says_what_it_would_do_and_does_it_once(folder: Path, glue: Path
 
 
 def test_several_processes_train_one_model(folder: Path, glue: Path, tmp_path: Path) -> None:
-    # torchrun with two processes on the CPU: a batch is shared, one evaluation comes out, and it is that of one process.
+    # torchrun with two processes on the CPU: a batch is shared, one evaluation comes out, and it is that of one process. Without
+    # dropout, which each process draws for itself, the mean of the two halves' gradients is the gradient of the batch.
+    tiny.edit_config(folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+
     def run(cache: str, *prefix: str) -> np.ndarray:
         done = subprocess.run(
             [*prefix, "-m", "obce_core.cli", "evaluate", "--model", str(folder), "--task", "mrpc", "--glue-dir", str(glue), *FAST],
@@ -103,5 +106,5 @@ def test_several_processes_train_one_model(folder: Path, glue: Path, tmp_path: P
 
     alone = run("one", sys.executable)
     both = run("two", sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-    assert np.abs(both - alone).max() < 0.05  # dropout is drawn apart in each process
-    assert np.abs(alone).max() > 0.1
+    np.testing.assert_allclose(both, alone, atol=1e-4)
+    assert np.ptp(alone) > 0.01

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import SMALL
 
 from obce_core.checkpoints import committed
@@ -20,6 +22,15 @@ from obce_core.glue.perform import perform
 from obce_core.glue.unit import Unit, Variant, prepare
 from obce_core.jobs import LocalLauncher
 from obce_core.jobs.folder import Run
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums over threads depend on how many there are; another test may have changed it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def until(true, seconds: float = 90.0) -> None:
@@ -56,4 +67,5 @@ def test_a_killed_worker_loses_no_more_than_an_interval(folder: Path, glue: Path
     assert steps == sorted(set(steps)) and steps[-1] == 360
     monkeypatch.setenv("OBCE_CACHE", str(tmp_path / "undisturbed"))
     whole = perform(prepare(unit, glue_dir=glue), device="cpu")
+    assert made.result["threads"] == whole.result["threads"]
     assert made.result["weights_sha256"] == whole.result["weights_sha256"]
