@@ -115,7 +115,9 @@ def front(rows: Sequence[Row], task: str) -> list[str]:
 
 
 def _key(one: Evaluation) -> str:
-    return digest([one.unit["model"], one.unit["plan"], one.unit["order"], one.unit["intent"], one.unit["recipe"]])[:16]
+    return digest(
+        [one.unit["model"], one.unit["plan"], one.unit["order"], one.unit["intent"], one.unit.get("control"), one.unit["recipe"]]
+    )[:16]
 
 
 def _family(one: Evaluation) -> str:

@@ -102,8 +102,11 @@ def variants_of(
             raise UnknownName("control", name, CONTROLS)
         for draw in range(draws if name == "random" else 1):
             tag = f"{name} {draw}" if name == "random" else name
-            control = to_document(same_shape(analysis, plan, name, seed=draw))
-            found.append(Variant(label=f"{label}, {tag} of the same shape", model=model, plan=control, order=order))
+            said = f"{label}, {tag} of the same shape"
+            if order == "finetune-first":
+                found.append(Variant(label=said, model=model, plan=to_document(plan), order=order, control=name, draw=draw))
+            else:
+                found.append(Variant(label=said, model=model, plan=to_document(same_shape(analysis, plan, name, seed=draw))))
     return found
 
 

@@ -30,18 +30,24 @@ class Variant:
 
     `plan` is a plan's document, with the analysis that it was made on. `order` says what comes first: the cut, then
     fine-tuning (the paper), or fine-tuning, then the same intent carried out on the fine-tuned model, without more training.
+    There a `control` (a criterion; `draw` is its seed) is made from the plan that follows on that model; before the training a
+    control is a plan like any other.
     """
 
     label: str
     model: str
     plan: Mapping[str, Any] | None = None
     order: str = "cut-first"
+    control: str | None = None
+    draw: int = 0
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
             raise UnknownName("order", self.order, ORDERS)
         if self.order == "finetune-first" and self.plan is None:
             raise BadInput("finetune-first needs a plan to carry out after the training.")
+        if self.control is not None and self.order != "finetune-first":
+            raise BadInput("A control before the training is a plan of its own.", hint="Make it with same_shape.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +152,7 @@ def prepare(
         "plan": fact.digest if fact else None,
         "order": unit.variant.order if fact else None,
         "intent": digest(unit.variant.plan["intent"]) if unit.variant.plan and unit.variant.order == "finetune-first" else None,
+        **({"control": [unit.variant.control, unit.variant.draw]} if unit.variant.control is not None else {}),
         "task": task.name,
         "train": train.digest if train else None,
         "splits": {examples.split: examples.digest for examples in others},

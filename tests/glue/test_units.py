@@ -120,6 +120,12 @@ def test_cutting_after_fine_tuning_uses_the_fine_tuned_model(folder: Path, glue:
     originals = [one for one in list_evaluations() if one.unit["plan"] is None]
     assert len(originals) == 1 and (originals[0].folder / "model").is_dir()
     assert made.curve == originals[0].curve
+    control = replace(variant, label="control", control="random", draw=1)
+    other = perform(prepare(unit(folder, variant=control), glue_dir=glue), device="cpu")
+    assert other.result["parameters"] == made.result["parameters"]  # of the shape that the plan has after the training
+    assert other.id != made.id and other.result["weights_sha256"] != made.result["weights_sha256"]
+    with pytest.raises(BadInput, match="plan of its own"):
+        Variant(label="x", model="demo", plan=plan, control="random")
     assert not np.array_equal(made.predictions("validation")["logits"], originals[0].predictions("validation")["logits"])
 
 
