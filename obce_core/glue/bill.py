@@ -106,6 +106,7 @@ def lay_out_unread(
         steps = unit.recipe.steps_over(examples)
         asked: dict[str, Any] = {
             "model": report.source.weights_sha256, "plan": fact.digest if fact else None, "order": variant.order if fact else None,
+            "control": [variant.control, variant.draw] if variant.control is not None else None,
             "task": unit.task, "seed": unit.seed, "recipe": unit.recipe.plain(),
         }  # fmt: skip
         lines.append(
@@ -185,7 +186,7 @@ def _speeds(evaluations: Sequence[Evaluation], device: str) -> dict[tuple[str, s
 
 
 def _question(unit: Mapping[str, Any]) -> str:
-    return digest([unit[name] for name in ("model", "plan", "order", "task", "seed", "recipe")])[:24]
+    return digest([unit.get(name) for name in ("model", "plan", "order", "control", "task", "seed", "recipe")])[:24]
 
 
 def _examples(recipe: Recipe, steps: int, examples: int) -> int:
