@@ -15,7 +15,10 @@ from pages._ui import drafts, frame, state
 
 def table(source: Analysis, intent: Intent) -> None:
     """Offer every percentile in a table; nothing changes before Apply."""
-    with st.popover("Edit as table", icon=":material/table:", key="plan-table"), st.form("plan-table-form", border=False):
+    place = st.popover("Edit as table", icon=":material/table:", key="plan-table", on_change="rerun")
+    if not place.open:  # an edit of the grid does not wait for a table that nobody sees
+        return
+    with place, st.form("plan-table-form", border=False):
         column = st.column_config.NumberColumn
         rows = st.data_editor(
             plan_rows(source, intent), hide_index=True, key=f"plan-rows-{digest(intent_document(intent))[:12]}",

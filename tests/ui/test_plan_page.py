@@ -278,6 +278,9 @@ def test_previews_on_disk_need_no_worker(key: str, asked: list[Any], tiny_analys
 
 def test_the_plan_can_be_typed_as_a_table(key: str, asked: list[Any]) -> None:
     app = opened(key)
+    assert not any((frame.key or "").startswith("plan-rows-") for frame in app.get("dataframe"))  # drawn once it is opened
+    app.session_state["plan-table"] = True
+    app.run()
     table = next(frame for frame in app.get("dataframe") if (frame.key or "").startswith("plan-rows-"))
     app.session_state[table.key] = {"edited_rows": {2: {"value": 50.0}, 0: {"query": 50.0}}, "added_rows": [], "deleted_rows": []}
     next(button for button in app.button if button.label == "Apply").click().run()
