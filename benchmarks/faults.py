@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import torment, torment_app, torment_finetune
+from benchmarks import torment, torment_app, torment_finetune, torment_units
 from benchmarks.arena import Job, Outcome
 from obce_core.store import read_json, write_json
 from obce_core.version import __version__
@@ -35,7 +35,7 @@ def scenarios(job: Job) -> dict[str, Callable[[], Outcome]]:
         "memory": lambda: torment.memory_short(job),
         "term": lambda: torment.terminated(job),
         "sleep": lambda: torment.slept(job),
-        "units": torment.same_units,
+        "units": torment_units.same_units,
         "stale": lambda: torment.stale_attempt(job),
         "node": lambda: _node_lost(job),
     }

@@ -92,10 +92,15 @@ def reloaded_after_start(count: int = 20) -> Outcome:
 
 
 def _start(port: int) -> subprocess.Popen[bytes]:
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     command = [sys.executable, "-m", "obce_core.cli", "app", "--port", str(port)]
-    root = Path(__file__).resolve().parents[1]
-    app = subprocess.Popen(command, cwd=root, env={**environment(), "OBCE_CACHE": str(cache_dir())}, start_new_session=True, **quiet)  # type: ignore[call-overload]  # the two streams, given once
+    app = subprocess.Popen(
+        command,
+        cwd=Path(__file__).resolve().parents[1],
+        env={**environment(), "OBCE_CACHE": str(cache_dir())},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     wait_for(f"http://127.0.0.1:{port}/_stcore/health", app)
     return app
 

@@ -121,7 +121,7 @@ def test_half_written_folders_are_no_checkpoints_and_can_be_swept(home: Path) ->
     commit(home, 10, fill(10))
     (home / "step-00000020.tmp-abc").mkdir()
     (home / "notes").mkdir()
-    assert newest(home).checkpoint.step == 10  # type: ignore[union-attr]
+    assert newest(home).checkpoint.step == 10
     assert [path.name for path in committed(home)] == ["step-00000010"]
     assert sweep_stale(home) == ["step-00000020.tmp-abc"]
     assert names(home) == ["notes", "step-00000010"]

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -28,6 +28,16 @@ Cpus = Annotated[float, typer.Option(min=0, help="Processors that a job reserves
 Gpus = Annotated[float, typer.Option(min=0, help="GPUs that a job reserves on a cluster.")]
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Jobs that share the work, for --launcher local or ray.")]
 Out = Annotated[str | None, typer.Option(help="A new folder for the table and the evaluations (they are in the cache in any case).")]
+
+
+class _Starter(NamedTuple):
+    """Who does the work, and what a job of his may take."""
+
+    launcher: str
+    address: str | None
+    workers: int
+    cpus: float
+    gpus: float
 
 
 def evaluate(
@@ -102,7 +112,7 @@ def evaluate(
         raise BadInput("--control and --order speak of a plan.", hint="Give --plan and --analysis.")
     sweep = Sweep(variants=tuple(variants), tasks=names, recipe=recipe, seeds=tuple(dict.fromkeys(seed or [0])), tests=test)
     _perform(
-        sweep.units, out=out, overwrite=overwrite, launcher=(launcher, address, workers, cpus, gpus), quiet=quiet, json=json,
+        sweep.units, out=out, overwrite=overwrite, starter=_Starter(launcher, address, workers, cpus, gpus), quiet=quiet, json=json,
         options={
             "glue_dir": _glue(glue_dir), "device": device, "threads": threads, "offline": offline, "save_model": save_model,
             "save_every": save_steps,
@@ -154,7 +164,7 @@ def sweep(
                 say(f"{'done' if row['done'] else 'to do':<6} {row['label']}, {row['task']}, seed {row['seed']}, {row['steps']:,} steps")
         return
     _perform(
-        units, out=out, overwrite=overwrite, launcher=(launcher, address, workers, cpus, gpus), quiet=quiet, json=json,
+        units, out=out, overwrite=overwrite, starter=_Starter(launcher, address, workers, cpus, gpus), quiet=quiet, json=json,
         options={"glue_dir": _glue(glue_dir), "device": device, "threads": threads, "offline": offline, "save_model": save_model},
     )  # fmt: skip
 
@@ -179,7 +189,7 @@ def _perform(
     options: Mapping[str, Any],
     out: str | None,
     overwrite: bool,
-    launcher: tuple[str, str | None, int, float, float],
+    starter: _Starter,
     quiet: bool,
     json: bool,
 ) -> None:
@@ -191,8 +201,8 @@ def _perform(
     from obce_core.jobs.kinds import Context, kind_of
 
     chosen = {**options, "units": plain_units(units)}
-    if launcher[0] != "shell":
-        _submit(chosen, *launcher, json=json)
+    if starter.launcher != "shell":
+        _submit(chosen, starter, json=json)
         return
     if int(os.environ.get("RANK", "0")) > 0:  # a further process of torchrun: it computes, the first one tells
         with tempfile.TemporaryDirectory(prefix="obce-") as aside:
@@ -217,12 +227,12 @@ def _perform(
         say("Mean ± standard deviation over seeds, in per cent; in brackets the difference to the original and its 95 % interval.")
 
 
-def _submit(chosen: Mapping[str, Any], launcher: str, address: str | None, workers: int, cpus: float, gpus: float, *, json: bool) -> None:
+def _submit(chosen: Mapping[str, Any], starter: _Starter, *, json: bool) -> None:
     """Hand the units to a launcher: several jobs with the same list share it, each unit is made once."""
     from obce_core.jobs.launchers import launcher_named
 
-    starter = launcher_named(launcher, address=address, cpus=cpus, gpus=gpus)
-    runs = [starter.submit("evaluate", chosen).id for _ in range(workers)]
+    chief = launcher_named(starter.launcher, address=starter.address, cpus=starter.cpus, gpus=starter.gpus)
+    runs = [chief.submit("evaluate", chosen).id for _ in range(starter.workers)]
     if json:
         show({"runs": runs}, as_json=True)
         return

@@ -17,7 +17,7 @@ from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTok
 from transformers.utils import logging as hf_logging
 
 from obce_core import checkpoints
-from obce_core.errors import Cancelled, NotFinite
+from obce_core.errors import BadInput, Cancelled, NotFinite
 from obce_core.glue.batches import Rows, tokenized
 from obce_core.glue.examples import Examples
 from obce_core.glue.metrics import answers, score
@@ -227,12 +227,28 @@ def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if name not in left_out}
 
 
+def share_of_batch(recipe: Recipe, *, devices: int) -> int:
+    """Return the examples that one device computes at once, so that all together make the recipe's batch.
+
+    Raises:
+        BadInput: the batch cannot be shared equally; another batch would be another recipe.
+    """
+    parts = recipe.accumulation * devices
+    if recipe.batch_size % parts:
+        raise BadInput(
+            f"A batch of {recipe.batch_size} cannot be shared by {devices} devices in {recipe.accumulation} parts each.",
+            hint="Use a number of devices that divides it, or another --batch-size.",
+        )
+    return recipe.batch_size // parts
+
+
 def _arguments(recipe: Recipe, seed: int, device: torch.device, home: Path, examples: int) -> TrainingArguments:
-    """Write a recipe as the Trainer's arguments; a batch is shared by all processes of a `torchrun`."""
+    """Write a recipe as the Trainer's arguments; a batch is shared by all processes of a `torchrun`, or all GPUs of this one."""
     cuda = device.type == "cuda"
+    if cuda and device.index:
+        raise BadInput(f"The Trainer takes the first GPU that it sees, not {device}.", hint=f"Set CUDA_VISIBLE_DEVICES={device.index}.")
     probe = TrainingArguments(output_dir=str(home), use_cpu=device.type == "cpu", report_to="none")
-    processes = max(1, probe.world_size)
-    own = max(1, recipe.batch_size // recipe.accumulation // processes)
+    own = share_of_batch(recipe, devices=max(1, probe.world_size) * max(1, probe.n_gpu))
     return TrainingArguments(
         output_dir=str(home),
         use_cpu=device.type == "cpu",

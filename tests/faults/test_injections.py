@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import torment
+from benchmarks import torment, torment_units
 from benchmarks.arena import Job, Outcome, answer, arena, finish
 from obce_core.fsck import check
 from obce_core.jobs import list_runs
@@ -26,7 +26,7 @@ CASES: dict[str, Callable[[], Outcome]] = {
     "memory short": lambda: torment.memory_short(SHORT),
     "terminated": lambda: torment.terminated(SHORT, (3.0, 0.0)),
     "slept": lambda: torment.slept(SHORT, 2.0),
-    "same units": lambda: torment.same_units(40, 4, 2),
+    "same units": lambda: torment_units.same_units(40, 4, 2),
     "stale attempt": lambda: torment.stale_attempt(SHORT),
 }
 

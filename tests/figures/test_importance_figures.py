@@ -256,7 +256,7 @@ def test_nothing_is_said_of_a_cell_that_was_cut_away() -> None:
     gone = SimpleNamespace(
         shape=analysis.shape, scores=analysis.scores, degenerate=lambda layer, c, name: (layer, c) == (2, "value"), width=lambda *_: 0
     )
-    assert cells(cell_map(gone))[2, "value"]["equal"] == "cut"  # type: ignore[arg-type]
+    assert cells(cell_map(gone))[2, "value"]["equal"] == "cut"
 
 
 def test_a_neuron_alone_in_its_cell_has_no_percentile() -> None:
@@ -265,5 +265,5 @@ def test_a_neuron_alone_in_its_cell_has_no_percentile() -> None:
         shape=shape, neurons=lambda *_: np.array([5]), scores=lambda *_: np.array([0.5]),
         cell=lambda *_: {name: np.array([0.25]) for name in ("r_f", "std", "mean", "std_all")},
     )  # fmt: skip
-    table = neuron_table(alone, 3, "value", None)  # type: ignore[arg-type]  # what the table reads of an analysis
+    table = neuron_table(alone, 3, "value", None)  # what the table reads of an analysis
     assert "percentile in cell" not in table and table["neuron"].tolist() == [5]

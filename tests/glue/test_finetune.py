@@ -17,7 +17,7 @@ from obce_core.errors import BadInput, Cancelled, ModelError, NotFinite
 from obce_core.glue.batches import ByLength
 from obce_core.glue.classifier import classifier
 from obce_core.glue.examples import read_examples
-from obce_core.glue.finetune import finetune
+from obce_core.glue.finetune import _arguments, finetune, share_of_batch
 from obce_core.glue.tiers import Recipe, recipe_of, tier_name
 from obce_core.glue.trainer import Saving
 from obce_core.models import check_model
@@ -184,6 +184,18 @@ def test_steps_are_limited_and_parts_add_up(model, data, undisturbed) -> None:
     _, parts = go(model, data, recipe=recipe)
     assert parts.steps == 18
     assert RECIPE.steps_over(48) == 18 and RECIPE.steps_over(49) == 21
+
+
+def test_a_batch_stays_what_it_is_on_many_devices() -> None:
+    assert [share_of_batch(RECIPE, devices=devices) for devices in (1, 2, 8)] == [8, 4, 1]
+    assert share_of_batch(RECIPE.in_parts(4), devices=2) == 2
+    with pytest.raises(BadInput, match="3 devices"):
+        share_of_batch(RECIPE, devices=3)
+
+
+def test_a_gpu_other_than_the_first_is_refused_with_the_way_to_choose_it(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="CUDA_VISIBLE_DEVICES=2"):
+        _arguments(RECIPE, 0, torch.device("cuda:2"), tmp_path, 48)
 
 
 def test_only_two_checkpoints_stay_and_all_verify(model, data, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_the_batch_is_halved_as_long_as_there_is_one(options: dict[str, int], ha
 def test_two_tries_at_half_the_batch_and_no_more(run: Run) -> None:
     attempt: Attempt | None = Attempt(run, 1)
     sizes = []
-    while (attempt := next_try(attempt, "out of memory")) is not None:  # type: ignore[arg-type]
+    while (attempt := next_try(attempt, "out of memory")) is not None:
         told = run.stored()
         assert told is not None
         sizes.append((told.attempt, told.halvings, told.reason))
@@ -186,7 +186,7 @@ def test_a_worker_that_lost_its_keeper_goes_on_and_starts_the_next_run(cache: Pa
         until(lambda: first.progress().done > 2)
         second = LocalLauncher().submit("drill", {"steps": 3})
         assert second.status().state == "queued"
-        os.kill(first.stored().process["keeper"]["pid"], signal.SIGKILL)  # type: ignore[union-attr]
+        os.kill(first.stored().process["keeper"]["pid"], signal.SIGKILL)
         until(lambda: first.status().state == "done" and second.status().state == "done")  # nobody looks at the queue
 
 
@@ -196,7 +196,7 @@ def test_a_worker_that_lost_its_keeper_and_does_not_answer_is_ended_by_who_looks
     with nobody_left():
         run = launcher.submit("drill", {"steps": 10_000, "deaf_from": 1})
         until(lambda: run.progress().done > 2)
-        os.kill(run.stored().process["keeper"]["pid"], signal.SIGKILL)  # type: ignore[union-attr]
+        os.kill(run.stored().process["keeper"]["pid"], signal.SIGKILL)
         launcher.cancel(run)
         assert until(lambda: launcher.probe(run).state == "lost", every=0.1) < 5
 

@@ -83,4 +83,4 @@ def test_the_sibling_has_the_same_model_and_other_texts(tiny_analysis: Any, othe
     assert find_sibling(tiny_analysis, strangers) is None
     found = find_sibling(tiny_analysis, [*strangers, far, saved("7", other)])
     assert found is not None and found.id == "7"
-    assert find_sibling(SimpleNamespace(meta=tiny_analysis.meta, id="7"), [saved("7", other)]) is None  # type: ignore[arg-type]  # reads no more of it
+    assert find_sibling(SimpleNamespace(meta=tiny_analysis.meta, id="7"), [saved("7", other)]) is None  # reads no more of it

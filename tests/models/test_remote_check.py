@@ -25,7 +25,7 @@ class Hub:
 
     def get(self, url: str, *, headers: dict[str, str], timeout: float) -> Any:
         assert 0 < timeout <= 10 and "/resolve/c0ffee/" in url
-        most = int(re.fullmatch(r"bytes=0-(\d+)", headers["Range"])[1]) + 1  # type: ignore[index]
+        most = int(re.fullmatch(r"bytes=0-(\d+)", headers["Range"])[1]) + 1
         content = (self.folder / url.rsplit("/", 1)[1]).read_bytes()[:most]
         self.sent += len(content)
         return SimpleNamespace(status_code=self.status, content=content)

@@ -19,7 +19,7 @@ SHAPE = ANALYSIS.shape
 
 
 def kept_set(plan: object, layer: int, component: str) -> set[int]:
-    return set(np.flatnonzero(plan.mask(layer, component, SHAPE)).tolist())  # type: ignore[attr-defined]
+    return set(np.flatnonzero(plan.mask(layer, component, SHAPE)).tolist())
 
 
 def test_cells_that_differ_are_listed_with_what_each_cuts() -> None:

@@ -88,7 +88,7 @@ def test_an_edited_intent_is_a_new_one() -> None:
     assert first.cells == {3: {"query": 50.0}}
     assert second.cells == {4: {"value": 70.0}}
     with pytest.raises(AttributeError):
-        first.seed = 3  # type: ignore[misc]  # frozen: that is the test
+        first.seed = 3  # frozen: that is the test
 
 
 def test_neurons_named_by_hand_are_sorted() -> None:
@@ -122,9 +122,9 @@ def test_the_constant_of_a_removed_neuron(method: Any, tokens: Any, constants: l
 
 def test_an_unknown_compensation_lists_the_known_ones() -> None:
     with pytest.raises(UnknownName, match=r"Unknown compensation 'median'; known: mean\+std, mean, zero, least-squares"):
-        Compensation(method="median")  # type: ignore[arg-type]  # wrong on purpose
+        Compensation(method="median")  # wrong on purpose
     with pytest.raises(UnknownName, match="Unknown compensation tokens 'some'; known: cls, all"):
-        Compensation(tokens="some")  # type: ignore[arg-type]  # wrong on purpose
+        Compensation(tokens="some")  # wrong on purpose
 
 
 def test_least_squares_takes_all_tokens_and_has_no_constants() -> None:

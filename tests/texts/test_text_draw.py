@@ -39,7 +39,7 @@ REFUSED = [
 @pytest.mark.parametrize(("texts", "options", "said"), REFUSED)
 def test_a_draw_that_cannot_be_made_is_refused(texts: RawTexts, options: dict[str, object], said: str) -> None:
     with pytest.raises(TextsError) as caught:
-        draw(texts, **{"n": 2, "seed": 0, **options})  # type: ignore[arg-type]
+        draw(texts, **{"n": 2, "seed": 0, **options})
     assert said in str(caught.value)
 
 
@@ -97,7 +97,7 @@ def test_a_minimum_of_one_allows_one_text() -> None:
 @pytest.mark.parametrize("minimum", [0, -1, True, 1.5])
 def test_a_minimum_below_one_is_refused(minimum: object) -> None:
     with pytest.raises(TextsError, match="the minimum number of texts"):
-        load_texts("demo", minimum=minimum)  # type: ignore[arg-type]  # wrong on purpose
+        load_texts("demo", minimum=minimum)  # wrong on purpose
 
 
 def test_heldout_texts_may_come_from_another_file(tmp_path: Path) -> None:

@@ -56,9 +56,9 @@ def test_parts_that_contradict_each_other_are_refused(change: dict[str, Any], sa
 
 def test_a_sample_is_frozen_to_its_columns() -> None:
     with pytest.raises(FrozenInstanceError):
-        SAMPLE.seed = 1  # type: ignore[misc]  # frozen: that is the test
+        SAMPLE.seed = 1  # frozen: that is the test
     with pytest.raises(TypeError):
-        SAMPLE.columns["topic"] = ()  # type: ignore[index]  # read-only: that is the test
+        SAMPLE.columns["topic"] = ()  # read-only: that is the test
     assert len(SAMPLE) == 3
 
 

@@ -90,7 +90,7 @@ def test_an_option_that_does_not_apply_is_refused_and_not_ignored(
         return
     spec = f"{name}:{argument_for(name, tmp_path)}".rstrip(":")
     with pytest.raises(TextsError, match=f"--{option} does not apply to {name}; it is for files"):
-        load_texts(spec, sources=OFFLINE_TWINS, **{option: "periods"})  # type: ignore[arg-type]
+        load_texts(spec, sources=OFFLINE_TWINS, **{option: "periods"})
 
 
 @pytest.mark.parametrize(("spec", "name", "argument"), PARSED)

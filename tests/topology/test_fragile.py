@@ -56,7 +56,7 @@ def test_one_far_text_makes_a_wide_interval() -> None:
 @pytest.mark.parametrize("bad", [{"draws": 0}, {"share": 0.0}, {"share": 1.0}])
 def test_what_cannot_be_drawn_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(BadInput, match="bootstrap"):
-        bootstrap_r_f(np.arange(4.0), **bad)  # type: ignore[arg-type]  # wrong on purpose
+        bootstrap_r_f(np.arange(4.0), **bad)  # wrong on purpose
     with pytest.raises(BadInput, match="N >= 1"):
         bootstrap_r_f(np.array([]))
     with pytest.raises(NotFinite):
