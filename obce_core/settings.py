@@ -6,6 +6,7 @@
 | `OBCE_OFFLINE` (or `HF_HUB_OFFLINE`) | 1: never ask the network | 0 |
 | `OBCE_GLUE_DIR` | folder with GLUE tasks in the official TSV layout | none |
 | `OBCE_JOBS` | jobs at work at the same time on the processor (each GPU takes one more) | 1 |
+| `OBCE_GPU_JOBS` | jobs at work at the same time on each GPU | 1 |
 | `OBCE_JOB_MEMORY` | bytes of address space that one job may take (`8G`, `500M`) | no limit |
 | `OBCE_RAY_ADDRESS` (or `RAY_ADDRESS`) | the Ray cluster that jobs are sent to, `http://host:8265` | none |
 """
@@ -69,9 +70,18 @@ def glue_dir() -> Path | None:
 
 def jobs_at_once() -> int:
     """Return how many jobs may work on the processor at the same time."""
-    chosen = os.environ.get("OBCE_JOBS") or "1"
+    return _count("OBCE_JOBS")
+
+
+def jobs_a_gpu() -> int:
+    """Return how many jobs may work on one GPU at the same time; a small model leaves most of a large one idle."""
+    return _count("OBCE_GPU_JOBS")
+
+
+def _count(name: str) -> int:
+    chosen = os.environ.get(name) or "1"
     if not (chosen.isascii() and chosen.isdigit() and 1 <= int(chosen) <= 256):
-        raise BadInput(f"OBCE_JOBS is {shorten(chosen)!r}; it must be a number from 1 to 256.")
+        raise BadInput(f"{name} is {shorten(chosen)!r}; it must be a number from 1 to 256.")
     return int(chosen)
 
 

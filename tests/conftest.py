@@ -27,7 +27,9 @@ configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "obce-hypoth
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test an empty cache; nothing is written into the checkout."""
+    """Give every test an empty cache and no settings of whoever runs it; nothing is written into the checkout."""
+    for name in [name for name in os.environ if name.startswith("OBCE_") and name != "OBCE_REQUIRE_BROWSER"]:
+        monkeypatch.delenv(name)
     home = tmp_path / "obce-cache"
     monkeypatch.setenv("OBCE_CACHE", str(home))
     return home

@@ -36,6 +36,10 @@ _WAIT_SECONDS = 2.0
 Heard = Callable[[Mapping[str, Any]], None]
 
 
+class Taken(Exception):
+    """Another process is at work on the unit, and its result was not to be waited for."""
+
+
 def perform(
     prepared: Prepared,
     *,
@@ -45,6 +49,7 @@ def perform(
     guard: Guard = lambda: None,
     save_every: int = 500,
     batch_size: int | None = None,
+    wait: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
     heard: Heard = lambda row: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -52,19 +57,21 @@ def perform(
     """Fine-tune and score one unit, or read what is there already.
 
     Checkpoints lie beside the evaluations until the result is there, under the unit's id: whoever asks for the same unit goes on
-    from them. While another process works on it, this one waits and takes its result.
+    from them. While another process works on it, this one waits and takes its result, or does not wait.
 
     Args:
         save_model: keep the fine-tuned model in the evaluation's folder.
         attempt, guard, save_every: see `checkpoints.commit`; steps between two checkpoints within an epoch.
         batch_size: examples computed at once, to need less memory; the recipe, and its own batch, stay what they are.
+        wait: for another process that works on the unit.
         progress: hears (steps done, steps in all); heard: hears the rows of the curve.
 
     Raises:
         Cancelled: asked to stop; the work so far is kept.
+        Taken: another process works on it, and `wait` is False.
     """
     target = evaluations_home() / prepared.id
-    with _only_one(prepared.id, cancelled):
+    with _only_one(prepared.id, cancelled, wait=wait):
         if is_complete(target) and (not save_model or (target / MODEL).is_dir()):
             return read_evaluation(target)
         home = _workshop(prepared.id)
@@ -172,7 +179,7 @@ def _workshop(unit: str) -> Path:
 
 
 @contextmanager
-def _only_one(unit: str, cancelled: Callable[[], bool]) -> Iterator[None]:
+def _only_one(unit: str, cancelled: Callable[[], bool], *, wait: bool) -> Iterator[None]:
     """Hold a unit, so that one process at a time computes it; the processes of one `torchrun` hold it together."""
     if not _first_process():
         yield
@@ -186,6 +193,8 @@ def _only_one(unit: str, cancelled: Callable[[], bool]) -> Iterator[None]:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except OSError:
+                if not wait:
+                    raise Taken(unit) from None
                 if cancelled():
                     raise Cancelled("Cancelled while another process computed the same evaluation.") from None
                 time.sleep(_WAIT_SECONDS)

@@ -1,17 +1,23 @@
-"""Carry many units out, one after the other; several processes may share one list, each unit is made once."""
+"""Carry many units out; several processes may share one list: each takes what nobody else is at, and each unit is made once."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from obce_core.errors import Cancelled, ObceError
 from obce_core.glue.evaluation import Evaluation, evaluations_home, read_evaluation
-from obce_core.glue.perform import perform
+from obce_core.glue.perform import Taken, perform
 from obce_core.glue.trainer import Guard
 from obce_core.glue.unit import Prepared, Unit, prepare
 from obce_core.store import is_complete
+
+_LOOK_SECONDS = 1.0
+"""Between two looks whether one of the units that others hold is made, or was let go."""
 
 
 def perform_all(
@@ -30,7 +36,8 @@ def perform_all(
 ) -> tuple[list[Evaluation], list[str]]:
     """Make every evaluation of a list that is not there yet; return all of them in its order, and in words what failed.
 
-    A unit that cannot be made (a task whose file is missing, a loss that became NaN) does not stop the others.
+    A unit that cannot be made (a task whose file is missing, a loss that became NaN) does not stop the others. Of a unit that
+    another process works on the result is taken, after all that nobody is at; was it let go, this process goes on with it.
 
     Args:
         progress: hears (steps done, steps in all, "steps"), counting the units that are not there yet.
@@ -50,27 +57,30 @@ def perform_all(
             ready.append(prepare(unit, glue_dir=glue_dir, cache=cache))
         except ObceError as error:
             failed.append(f"{_name(unit)}: {error}")
-    missing = {one.id: one.steps for one in ready if save_model or not is_complete(evaluations_home() / one.id)}
-    total, done = max(1, sum(missing.values())), 0
-    made: list[Evaluation] = []
-    for one in ready:
-        if cancelled():
-            raise Cancelled(f"Cancelled; {len(made)} of {len(units)} evaluations are there.")
-        progress(done, total, "steps")
-        if one.id not in missing:
-            made.append(read_evaluation(evaluations_home() / one.id))
-            continue
-        about = {"unit": one.id, "label": one.unit.variant.label, "task": one.unit.task, "seed": one.unit.seed}
+    wanted = {one.id: one for one in ready}
+    done: dict[str, int] = {}
+    made: dict[str, Evaluation] = {}
+    for name in wanted:
+        if not save_model and is_complete(evaluations_home() / name):
+            made[name] = read_evaluation(evaluations_home() / name)
+    missing = {name: one for name, one in wanted.items() if name not in made}
+    total = max(1, sum(one.steps for one in missing.values()))
+    together = int(os.environ.get("WORLD_SIZE", "1")) > 1  # processes of one torchrun must take the units in one order
 
-        def step(at: int, _: int, before: int = done) -> None:
-            progress(before + at, total, "steps")
+    def tell(name: str, at: int, _: int = 0) -> None:
+        done[name] = at
+        progress(sum(done.values()), total, "steps")
 
-        def row(entry: Mapping[str, Any], about: dict[str, Any] = about) -> None:
-            heard({**about, **entry})
+    def row(one: Prepared, entry: Mapping[str, Any]) -> None:
+        heard({**_about(one), **entry})
 
-        try:
-            made.append(
-                perform(
+    while missing:
+        for name, one in list(missing.items()):
+            if cancelled():
+                raise Cancelled(f"Cancelled; {len(made)} of {len(units)} evaluations are there.")
+            tell(name, 0)
+            try:
+                made[name] = perform(
                     one,
                     save_model=save_model,
                     device=device,
@@ -78,19 +88,28 @@ def perform_all(
                     guard=guard,
                     save_every=save_every,
                     batch_size=batch_size,
-                    progress=step,
-                    heard=row,
+                    wait=together,
+                    progress=partial(tell, name),
+                    heard=partial(row, one),
                     cancelled=cancelled,
                 )
-            )
-        except Cancelled:
-            raise
-        except ObceError as error:
-            failed.append(f"{_name(one.unit)}: {error}")
-        done += missing.pop(one.id)
-        _free()
+            except Taken:
+                continue  # looked at again once the others are through
+            except Cancelled:
+                raise
+            except ObceError as error:
+                failed.append(f"{_name(one.unit)}: {error}")
+            del missing[name]
+            tell(name, one.steps)
+            _free()
+        if missing:
+            time.sleep(_LOOK_SECONDS)
     progress(total, total, "steps")
-    return made, failed
+    return [made[one.id] for one in ready if one.id in made], failed
+
+
+def _about(one: Prepared) -> dict[str, Any]:
+    return {"unit": one.id, "label": one.unit.variant.label, "task": one.unit.task, "seed": one.unit.seed}
 
 
 def _free() -> None:

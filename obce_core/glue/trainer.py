@@ -28,13 +28,15 @@ BEST = "best.safetensors"
 
 @dataclass(kw_only=True)
 class Saving:
-    """Where checkpoints go (None: nowhere), every how many steps, for which attempt; `guard` raises when it is a stale one.
+    """Where checkpoints go (None: nowhere) and for which attempt; `guard` raises when it is a stale one.
 
-    `extra` fills a checkpoint's folder with more files.
+    One is due `every` so many steps after the last, and at the end of an epoch when the last is `seconds` old: of epochs that pass
+    in a second or two not each is worth three times the model's bytes. `extra` fills a checkpoint's folder with more files.
     """
 
     home: Path | None = None
     every: int = 500
+    seconds: float = 60.0
     attempt: int = 1
     guard: Guard = lambda: None
     extra: Callable[[Path], None] = field(default=lambda folder: None)
@@ -102,8 +104,10 @@ class Watch(TrainerCallback):
         self.steps_an_epoch = steps_an_epoch
         self.seconds, self.steps, self.stopped = 0.0, 0, False
         self._began = 0.0
+        self._saved_step, self._saved_at = 0, time.monotonic()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.on_save(args, state, control)  # a resume begins at a checkpoint
         # Cancelled at the last step of an epoch, before its evaluation: that comes first now.
         if state.global_step and state.global_step % self.steps_an_epoch == 0:
             seen = any("at" in row and row["step"] == state.global_step for row in state.log_history)
@@ -120,17 +124,26 @@ class Watch(TrainerCallback):
         if self.agree(self.cancelled()):
             self.stopped = True
             control.should_save = control.should_training_stop = True
-        elif state.global_step % self.saving.every == 0 and state.global_step % self.steps_an_epoch and state.global_step < state.max_steps:
+        elif state.global_step % self.steps_an_epoch and state.global_step < state.max_steps and self._many_steps(state):
             control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._saved_step, self._saved_at = state.global_step, time.monotonic()
+
+    def _many_steps(self, state: Any) -> bool:
+        return bool(state.global_step - self._saved_step >= self.saving.every)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.stopped:
             return
         if self.evaluate(state.epoch):
             control.should_training_stop = True
-        elif state.global_step < state.max_steps:
+        elif self.agree(state.global_step < state.max_steps and (self._many_steps(state) or self._long_ago())):
             control.should_save = True  # after the evaluation, so that a resume goes on behind it
         control.should_log = True
+
+    def _long_ago(self) -> bool:
+        return time.monotonic() - self._saved_at >= self.saving.seconds
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.agree(self.cancelled()):

@@ -1,7 +1,8 @@
 """How many jobs work at a time: a slot is a file that its worker holds locked; and the lock of the queue itself.
 
-They lie in `queue/` of the cache. Slots in `queue/slots/`: `cpu-0` to `cpu-<OBCE_JOBS - 1>`, and one for each GPU that can be
-seen. A worker that dies frees its slot with its life; nothing has to be cleaned up.
+They lie in `queue/` of the cache. Slots in `queue/slots/`: `cpu-0` to `cpu-<OBCE_JOBS - 1>`, and for each GPU that can be seen
+`gpu-<name>`, and `gpu-<name>.1` to `gpu-<name>.<OBCE_GPU_JOBS - 1>` where several jobs share one. A worker that dies frees its
+slot with its life; nothing has to be cleaned up.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ class Slot:
 def take_slot(*, gpu: bool) -> Slot | None:
     """Take a free slot, of a GPU when one is wanted and any can be seen, else of the processor; None when all are taken."""
     gpus = visible_gpus() if gpu else []
-    names = [(f"gpu-{name}", name) for name in gpus] or [(f"cpu-{number}", "") for number in range(settings.jobs_at_once())]
+    shares = ["", *(f".{number}" for number in range(1, settings.jobs_a_gpu()))]  # every GPU gets one before any gets two
+    names = [(f"gpu-{name}{share}", name) for share in shares for name in gpus] or [
+        (f"cpu-{number}", "") for number in range(settings.jobs_at_once())
+    ]
     home = queue_home() / "slots"
     home.mkdir(parents=True, exist_ok=True)
     for name, device in names:

@@ -205,6 +205,12 @@ def test_only_two_checkpoints_stay_and_all_verify(model, data, tmp_path: Path) -
     assert list(tmp_path.glob("*.tmp-*")) == []
 
 
+@pytest.mark.parametrize(("seconds", "names"), [(60.0, []), (0.0, ["step-00000006", "step-00000012"])])
+def test_an_epoch_is_saved_when_the_last_checkpoint_is_old(model, data, seconds: float, names: list[str], tmp_path: Path) -> None:
+    go(model, data, saving=Saving(home=tmp_path, seconds=seconds))
+    assert [folder.name for folder in committed(tmp_path)] == names
+
+
 def test_outputs_that_are_no_numbers_are_an_error(model, data) -> None:
     built = classifier(model, TASKS["mrpc"], 0)
     with torch.no_grad():

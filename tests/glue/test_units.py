@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from conftest import SMALL
 from obce_core.errors import BadInput, Cancelled, ObceError, UnknownName
 from obce_core.glue.evaluation import evaluations_home, list_evaluations, read_evaluation
 from obce_core.glue.job import CURVE, evaluate_units, memory_of, plain_units, read_curve, written
-from obce_core.glue.perform import perform
+from obce_core.glue.perform import Taken, _only_one, perform
 from obce_core.glue.series import perform_all
 from obce_core.glue.unit import Unit, Variant, prepare, read_unit
 from obce_core.plan.document import to_document
@@ -163,6 +166,44 @@ def test_a_list_goes_on_after_one_that_fails(folder: Path, glue: Path) -> None:
     assert [one.seed for one in made] == [0, 1]
     assert len(failed) == 1 and failed[0].startswith("original, rte, seed 0: ")
     assert told[-1] == (6, 6) and told == sorted(told)
+
+
+def test_what_another_process_is_at_is_left_to_it_and_its_result_taken(folder: Path, glue: Path) -> None:
+    units = [unit(folder, seed=seed) for seed in (0, 1, 2)]
+    first = prepare(units[0], glue_dir=glue)
+    told: list[int] = []
+    with ExitStack() as other:
+        other.enter_context(_only_one(first.id, lambda: False, wait=False))
+        with pytest.raises(Taken):
+            perform(first, device="cpu", wait=False)
+
+        def heard(row) -> None:
+            told.append(row["seed"])
+            if row["seed"] == 2:
+                other.close()  # lets it go without a result: whoever is there goes on with it
+
+        made, failed = perform_all(units, glue_dir=glue, device="cpu", heard=heard)
+    assert [one.seed for one in made] == [0, 1, 2] and failed == []
+    assert list(dict.fromkeys(told)) == [1, 2, 0]
+
+
+def test_two_processes_share_a_list(folder: Path, glue: Path) -> None:
+    units = [unit(folder, seed=seed) for seed in range(4)]
+    code = "import json, sys; from pathlib import Path; from obce_core.glue.job import evaluate_units; "
+    code += "o = json.load(sys.stdin); print(json.dumps(evaluate_units(**(o | {'folder': Path(o['folder'])}))))"
+    homes = [folder.parent / f"sharing-{number}" for number in range(2)]
+    jobs = []
+    for home in homes:
+        home.mkdir()
+        options = {"units": plain_units(units), "folder": str(home), "glue_dir": str(glue), "device": "cpu"}
+        (home / "options.json").write_text(json.dumps(options))
+        with (home / "options.json").open() as given:
+            jobs.append(subprocess.Popen([sys.executable, "-c", code], stdin=given, stdout=subprocess.PIPE, text=True))
+    results = [json.loads(job.communicate()[0].splitlines()[-1]) for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0]
+    assert results[0]["evaluations"] == results[1]["evaluations"] and len(set(results[0]["evaluations"])) == 4
+    heard = [{row["seed"] for row in read_curve(home)} for home in homes]
+    assert heard[0] | heard[1] == {0, 1, 2, 3} and not heard[0] & heard[1]
 
 
 def test_the_curve_of_a_job_is_read_while_it_grows(folder: Path, glue: Path, tmp_path: Path) -> None:

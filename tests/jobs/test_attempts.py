@@ -222,13 +222,23 @@ def test_a_gpu_is_a_slot_of_its_own(cache: Path, monkeypatch: pytest.MonkeyPatch
     slot.close()
 
 
+def test_jobs_share_gpus_evenly_where_they_may(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setenv("OBCE_GPU_JOBS", "2")
+    slots = [slot for slot in (take_slot(gpu=True) for _ in range(5)) if slot is not None]
+    assert [(slot.name, slot.gpu) for slot in slots] == [("gpu-0", "0"), ("gpu-1", "1"), ("gpu-0.1", "0"), ("gpu-1.1", "1")]
+    for slot in slots:
+        slot.close()
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [("OBCE_JOBS", "0"), ("OBCE_JOBS", "many"), ("OBCE_JOB_MEMORY", "much"), ("OBCE_JOB_MEMORY", "0")]
+    ("name", "value"),
+    [("OBCE_JOBS", "0"), ("OBCE_JOBS", "many"), ("OBCE_GPU_JOBS", "none"), ("OBCE_JOB_MEMORY", "much"), ("OBCE_JOB_MEMORY", "0")],
 )
 def test_settings_that_mean_nothing_are_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(BadInput, match=name):
-        settings.jobs_at_once() if name == "OBCE_JOBS" else settings.job_memory()
+        {"OBCE_JOBS": settings.jobs_at_once, "OBCE_GPU_JOBS": settings.jobs_a_gpu}.get(name, settings.job_memory)()
 
 
 def test_a_job_keeps_the_settings_of_who_asked(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

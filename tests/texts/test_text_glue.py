@@ -14,6 +14,9 @@ from obce_core.texts.glue import Glue
 from obce_core.texts.glue_rows import label_text
 from obce_core.texts.source import Request
 
+REAL_FOLDER = os.environ.get("OBCE_GLUE_DIR")
+"""Read once: no test keeps the settings of whoever runs it."""
+
 PAIR = (("first one", "1"), ("second one", "2"))
 
 LAYOUTS = [
@@ -181,10 +184,11 @@ def test_offline_without_a_folder_says_so_at_once(monkeypatch: pytest.MonkeyPatc
         load_texts("glue:sst2")
 
 
-@pytest.mark.skipif(not os.environ.get("OBCE_GLUE_DIR"), reason="set OBCE_GLUE_DIR to a folder of official GLUE files")
+@pytest.mark.skipif(not REAL_FOLDER, reason="set OBCE_GLUE_DIR to a folder of official GLUE files")
 @pytest.mark.parametrize(("task", "texts", "label", "first"), REAL)
-def test_real_files_are_read_whole(task: str, texts: int, label: str, first: str) -> None:
-    folder = Path(os.environ["OBCE_GLUE_DIR"])
+def test_real_files_are_read_whole(task: str, texts: int, label: str, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(str(REAL_FOLDER))
+    monkeypatch.setenv("OBCE_GLUE_DIR", str(folder))
     if not (folder / TASKS[task].folder / "train.tsv").is_file():
         pytest.skip(f"{TASKS[task].folder}/train.tsv is not in OBCE_GLUE_DIR")
     raw = SOURCES["glue"].load(Request(argument=task))
