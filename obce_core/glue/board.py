@@ -63,7 +63,7 @@ class Row:
 
 
 def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> list[Row]:
-    """Group evaluations into rows: same weights, same cut, same order, same recipe; originals first, then as they were made.
+    """Group evaluations into rows: same weights, same cut, same order, same recipe; originals first, then by size, then by name.
 
     Each cell's difference is to the uncut model of the same weights with the same recipe, data and seeds.
     """
@@ -71,7 +71,8 @@ def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> l
     for one in sorted(evaluations, key=lambda one: (one.unit["plan"] is not None, one.unit.get("asked", 0.0))):
         groups.setdefault(_key(one), []).append(one)
     originals = {_family(members[0]): members for members in groups.values() if members[0].unit["plan"] is None}
-    return [_row(key, members, originals.get(_family(members[0]), []), resamples) for key, members in groups.items()]
+    rows = [_row(key, members, originals.get(_family(members[0]), []), resamples) for key, members in groups.items()]
+    return sorted(rows, key=lambda row: (not row.original, -row.parameters, row.label))
 
 
 def compare(ours: Row, other: Row, *, resamples: int = RESAMPLES) -> dict[str, Cell]:

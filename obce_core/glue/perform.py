@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -100,7 +101,8 @@ def perform(
             **_told(prepared, built, done),
             **sizes,
             "seconds": time.time() - began,
-            "device": str(choose_device(device)),
+            "device": str(where := choose_device(device)),
+            "machine": torch.cuda.get_device_name(where) if where.type == "cuda" else platform.processor() or platform.machine(),
             "threads": torch.get_num_threads(),
             "versions": versions(),
         }
