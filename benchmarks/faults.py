@@ -36,6 +36,8 @@ def scenarios(job: Job) -> dict[str, Callable[[], Outcome]]:
         "term": lambda: torment.terminated(job),
         "sleep": lambda: torment.slept(job),
         "units": torment_units.same_units,
+        "evaluations": torment_units.same_evaluations,
+        "no locks": lambda: torment_units.same_evaluations(locks=False),
         "stale": lambda: torment.stale_attempt(job),
         "node": lambda: _node_lost(job),
     }

@@ -1,18 +1,24 @@
-"""Many processes, the same content-addressed units, no lock: every unit is there, whole, whoever is killed."""
+"""Many processes, the same content-addressed units, with locks and without: every unit is there, whole, whoever is killed."""
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import random
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.arena import Outcome, arena
+from benchmarks.arena import Outcome, arena, until
+from obce_core.glue.evaluation import list_evaluations
+from obce_core.glue.tiers import Recipe
+from obce_core.glue.unit import Unit, Variant
 from obce_core.store import staged_folder, write_json
+from tests import gluefolder, tiny
 
 
 def same_units(units: int = 200, processes: int = 8, kills: int = 4) -> Outcome:
@@ -38,6 +44,68 @@ def same_units(units: int = 200, processes: int = 8, kills: int = 4) -> Outcome:
         outcome.expect(left <= kills, f"{left} half-written, {kills} killed")
         outcome.figures |= {"units": len(found), "computed": sum(made), "half_written_by_the_killed": left}
     return outcome
+
+
+def same_evaluations(units: int = 24, processes: int = 8, kills: int = 4, *, locks: bool = True) -> Outcome:
+    """C9 on real evaluations: processes share one list, some are killed; without `locks` flock succeeds whoever holds the file.
+
+    With locks no evaluation is finished twice, but for what the killed had in hand; without, many are, and each is whole and right.
+    """
+    words = "shared by" if locks else "at which flock does nothing, made by"
+    with (
+        tempfile.TemporaryDirectory(prefix="obce-units-") as aside,
+        arena("C9", f"{units} evaluations {words} {processes} processes, {kills} killed") as outcome,
+    ):
+        tiny.save_tiny(Path(aside) / "tiny")
+        glue = gluefolder.write_tasks(Path(aside) / "glue", "mrpc")
+        recipe, variant = Recipe(epochs=3, batch_size=8, max_length=24), Variant(label="original", model=str(Path(aside) / "tiny"))
+        wanted = [Unit(variant=variant, task="mrpc", seed=seed, recipe=recipe) for seed in range(units)]
+        here, chance = os.environ["OBCE_CACHE"], random.Random(9)
+        spawn = multiprocessing.get_context("fork")
+        made = spawn.Array("i", processes + 1)
+
+        def begin(at: int, cache: str, locked: bool) -> Any:
+            process = spawn.Process(target=_evaluations, args=(wanted, glue, made, at, cache, locked))
+            process.start()
+            return process
+
+        begin(processes, str(Path(aside) / "undisturbed"), True).join()
+        workers = [begin(at, here, locks) for at in range(processes)]
+        until(lambda: sum(made[:processes]) > 0 or not any(worker.is_alive() for worker in workers))
+        for worker in workers[:kills]:
+            time.sleep(chance.uniform(0.05, 0.4))
+            worker.kill()
+        for worker in workers:
+            worker.join()
+        outcome.expect(all(worker.exitcode == 0 for worker in workers[kills:]), "a process failed")
+        found = {one.seed: one.result["weights_sha256"] for one in list_evaluations()}
+        os.environ["OBCE_CACHE"] = str(Path(aside) / "undisturbed")
+        right = {one.seed: one.result["weights_sha256"] for one in list_evaluations()}
+        os.environ["OBCE_CACHE"] = here
+        outcome.expect(len(right) == units and found == right, "other weights than those of one undisturbed process")
+        finished = sum(made[:processes])
+        outcome.expect(finished <= units + kills or not locks, f"{finished} were finished, {units} were wanted")
+        outcome.figures |= {"evaluations": len(found), "finished": finished}
+    return outcome
+
+
+def _evaluations(wanted: list[Unit], glue: Path, made: Any, at: int, cache: str, locked: bool) -> None:
+    import torch
+
+    from obce_core.glue.series import perform_all
+
+    os.environ["OBCE_CACHE"] = cache
+    torch.set_num_threads(1)
+    if not locked:
+        fcntl.flock = lambda *_: None
+    last = wanted[0].recipe.steps_over(48)
+
+    def heard(row: Any) -> None:
+        made[at] += "validation_f1" in row and row["step"] == last
+
+    _, failed = perform_all(wanted, glue_dir=glue, device="cpu", save_every=4, heard=heard)
+    if failed:
+        raise RuntimeError("; ".join(failed))
 
 
 def _units(home: Path, units: int, made: Any, at: int) -> None:

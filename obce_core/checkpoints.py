@@ -95,7 +95,11 @@ def commit(
             if not checkpoint_faults(target):
                 return _read(target)
             os.rename(target, _aside(target))
-        os.rename(stage, target)
+        try:
+            os.rename(stage, target)
+        except OSError:  # somebody whom no lock kept away was first; what two processes make of one step is the same
+            if checkpoint_faults(target):
+                raise
         sync_folder(home)
     except FileNotFoundError as error:
         if stage.exists():

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from obce_core.errors import Cancelled
+from obce_core.errors import Cancelled, PathError
 from obce_core.glue.built import Built, build_unit
 from obce_core.glue.evaluation import CURVE, MODEL, RESULT, UNIT, Evaluation, evaluations_home, read_evaluation
 from obce_core.glue.finetune import Finetuned, finetune
@@ -33,6 +33,9 @@ from obce_core.version import versions
 
 _WAIT_SECONDS = 2.0
 """Between two looks whether somebody else is done with the same unit."""
+
+_TRIES = 4
+"""So often a unit is begun whose files vanish under it."""
 
 Heard = Callable[[Mapping[str, Any]], None]
 
@@ -73,45 +76,79 @@ def perform(
     """
     target = evaluations_home() / prepared.id
     with _only_one(prepared.id, cancelled, wait=wait):
-        if is_complete(target) and (not save_model or (target / MODEL).is_dir()):
-            return read_evaluation(target)
-        home = _workshop(prepared.id)
-        began = time.time()
-        again = partial(
-            perform, save_model=True, device=device, attempt=attempt, guard=guard, save_every=save_every, batch_size=batch_size,
-            progress=progress, heard=heard, cancelled=cancelled,
-        )  # fmt: skip
-        built = build_unit(prepared, again, device=device, cancelled=cancelled)
-        sizes = _sizes(built.model, built.report)
-        done = finetune(
-            built.model,
-            load_tokenizer(built.report),
-            prepared.train if built.original is None else None,
-            prepared.others,
-            prepared.unit.recipe.in_parts(batch_size),
-            prepared.unit.seed,
-            device=device,
-            saving=Saving(home=home / "checkpoints", every=save_every, attempt=attempt, guard=guard),
-            progress=progress,
-            heard=heard,
-            cancelled=cancelled,
-        )
-        guard()
-        result = {
-            **_told(prepared, built, done),
-            **sizes,
-            "seconds": time.time() - began,
-            "device": str(where := choose_device(device)),
-            "machine": torch.cuda.get_device_name(where) if where.type == "cuda" else platform.processor() or platform.machine(),
-            "threads": torch.get_num_threads(),
-            "versions": versions(),
-        }
-        if _first_process():
-            _write(target, prepared, built, done, result, save_model=save_model)
-            shutil.rmtree(home, ignore_errors=True)
-        while not is_complete(target):
-            time.sleep(_WAIT_SECONDS)  # another process of this torchrun writes it
-        return read_evaluation(target)
+        for left in range(_TRIES - 1, -1, -1):
+            if is_complete(target) and (not save_model or (target / MODEL).is_dir()):
+                break
+            try:
+                _make(
+                    prepared, target, save_model=save_model, device=device, batch_size=batch_size, progress=progress, heard=heard,
+                    cancelled=cancelled, attempt=attempt, guard=guard, save_every=save_every,
+                )  # fmt: skip
+            except Exception as error:
+                if not _vanished(error) or not left:
+                    raise
+    return read_evaluation(target)
+
+
+def _make(
+    prepared: Prepared,
+    target: Path,
+    *,
+    save_model: bool,
+    device: str,
+    batch_size: int | None,
+    progress: Callable[[int, int], None],
+    heard: Heard,
+    cancelled: Callable[[], bool],
+    attempt: int,
+    guard: Guard,
+    save_every: int,
+) -> None:
+    """Build, fine-tune, score, write."""
+    home = _workshop(prepared.id)
+    began = time.time()
+    again = partial(
+        perform, save_model=True, device=device, attempt=attempt, guard=guard, save_every=save_every, batch_size=batch_size,
+        progress=progress, heard=heard, cancelled=cancelled,
+    )  # fmt: skip
+    built = build_unit(prepared, again, device=device, cancelled=cancelled)
+    sizes = _sizes(built.model, built.report)
+    done = finetune(
+        built.model,
+        load_tokenizer(built.report),
+        prepared.train if built.original is None else None,
+        prepared.others,
+        prepared.unit.recipe.in_parts(batch_size),
+        prepared.unit.seed,
+        device=device,
+        saving=Saving(home=home / "checkpoints", every=save_every, attempt=attempt, guard=guard),
+        progress=progress,
+        heard=heard,
+        cancelled=cancelled,
+    )
+    guard()
+    where = choose_device(device)
+    result = {
+        **_told(prepared, built, done),
+        **sizes,
+        "seconds": time.time() - began,
+        "device": str(where),
+        "machine": torch.cuda.get_device_name(where) if where.type == "cuda" else platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+    }
+    if _first_process():
+        _write(target, prepared, built, done, result, save_model=save_model)
+        shutil.rmtree(home, ignore_errors=True)
+    while not is_complete(target):
+        time.sleep(_WAIT_SECONDS)  # another process of this torchrun writes it
+
+
+def _vanished(error: Exception) -> bool:
+    """Say whether a file was gone that had just been there: where locks do nothing (some network disks) another process makes the
+    same unit, takes old checkpoints away, and all of them once it is done. torch says so in a RuntimeError."""
+    said = str(error)
+    return isinstance(error, (FileNotFoundError, PathError)) or "No such file" in said or "does not exist" in said
 
 
 def _told(prepared: Prepared, built: Built, done: Finetuned) -> dict[str, Any]:
@@ -160,7 +197,7 @@ def _write(target: Path, prepared: Prepared, built: Built, done: Finetuned, resu
     import pyarrow.parquet as parquet
 
     task = task_of(prepared.unit.task)
-    with staged_folder(target, overwrite=True) as stage:
+    with staged_folder(target, overwrite=save_model, keep_existing=not save_model) as stage:
         write_json(stage / UNIT, prepared.document)
         write_json(stage / RESULT, result)
         write_json(stage / CURVE, built.original.curve if built.original is not None else list(done.curve))

@@ -3,9 +3,11 @@ cancellation."""
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,11 +42,14 @@ class Saving:
     attempt: int = 1
     guard: Guard = lambda: None
     extra: Callable[[Path], None] = field(default=lambda folder: None)
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     @property
     def scratch(self) -> Path:
+        """Where a checkpoint is written first: the processes of one `torchrun` fill it together, any other has its own."""
         assert self.home is not None
-        return self.home / f"saving.tmp-{self.attempt}"
+        together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+        return self.home / f"saving.tmp-{self.attempt}{'' if together else f'-{self.mark}'}"
 
 
 class WholeTrainer(Trainer):

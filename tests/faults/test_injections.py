@@ -27,6 +27,7 @@ CASES: dict[str, Callable[[], Outcome]] = {
     "terminated": lambda: torment.terminated(SHORT, (3.0, 0.0)),
     "slept": lambda: torment.slept(SHORT, 2.0),
     "same units": lambda: torment_units.same_units(40, 4, 2),
+    "no locks": lambda: torment_units.same_evaluations(4, 3, 1, locks=False),
     "stale attempt": lambda: torment.stale_attempt(SHORT),
 }
 

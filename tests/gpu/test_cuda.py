@@ -54,9 +54,7 @@ def test_the_cut_model_is_the_masked_one(tiny_folder: Path, tmp_path: Path) -> N
 
 def _finetune(report, glue: Path, **options):
     parts = [read_examples("mrpc", split, glue_dir=glue) for split in ("train", "validation")]
-    return finetune(
-        classifier(report, TASKS["mrpc"], 0), load_tokenizer(report), parts[0], parts[1:], RECIPE, 0, device="cuda", **options
-    )
+    return finetune(classifier(report, TASKS["mrpc"], 0), load_tokenizer(report), parts[0], parts[1:], RECIPE, 0, device="cuda", **options)
 
 
 def test_fine_tuning_multiplies_in_bfloat16_and_learns(tiny_folder: Path, glue: Path) -> None:
