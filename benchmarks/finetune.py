@@ -60,7 +60,7 @@ def usual(
                 per_device_train_batch_size=recipe.batch_size,
                 per_device_eval_batch_size=4 * recipe.batch_size,
                 num_train_epochs=recipe.epochs,
-                max_steps=recipe.steps or -1,
+                max_steps=total,
                 learning_rate=recipe.learning_rate,
                 lr_scheduler_type="linear",
                 warmup_steps=math.ceil(recipe.warmup * total),

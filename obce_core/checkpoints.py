@@ -25,6 +25,7 @@ import platform
 import re
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -143,12 +144,25 @@ def checkpoint_faults(folder: Path) -> list[str]:
     return told if step == int(folder.name[5:]) else [*told, f"it holds step {step}"]
 
 
-def sweep_stale(home: Path) -> list[str]:
-    """Remove what is half-written or half-removed, and return the names; for who owns the run, when an attempt begins."""
+def sweep_stale(home: Path, *, older: float = 0.0) -> list[str]:
+    """Remove what is half-written or half-removed, and return the names; for who owns the run, when an attempt begins.
+
+    Args:
+        older: leave what changed within so many seconds, where owning it is no certainty.
+    """
     stale = sorted(path for path in home.glob("*.tmp-*")) if home.is_dir() else []
+    stale = [path for path in stale if time.time() - touched(path) >= older]
     for path in stale:
         shutil.rmtree(path, ignore_errors=True)
     return [path.name for path in stale]
+
+
+def touched(path: Path) -> float:
+    """Return when anything at or below a path was last written, in seconds since the epoch; now, when it is going."""
+    try:
+        return max(part.lstat().st_mtime for part in [path, *(path.rglob("*") if path.is_dir() else ())])
+    except OSError:
+        return time.time()
 
 
 def _rotate(home: Path, keep: int) -> None:

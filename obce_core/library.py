@@ -130,7 +130,7 @@ def remove(entries: Sequence[Entry], *, along: bool = False) -> str:
     home = settings.cache_dir() / "trash" / step
     home.mkdir(parents=True)
     write_json(home / _MOVED, {"refs": [entry.ref for entry in chosen]})
-    note_removed(entry.id for entry in chosen if entry.kind == "runs")
+    note_removed(entry.id for entry in chosen if entry.kind in ("runs", "evaluations"))
     for entry in chosen:
         (home / entry.kind).mkdir(exist_ok=True)
         entry.path.rename(home / entry.kind / entry.id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from obce_core.checkpoints import checkpoint_faults, committed
 from obce_core.fsck.faults import CONDITIONS, Fault
 from obce_core.fsck.folders import check_edits, check_folders, check_since, committed_units, debris
 from obce_core.fsck.runs import check_runs
+from obce_core.glue.workshop import Taken, begun, checkpoints_of, only_one
 from obce_core.jobs.runs import list_runs
 from obce_core.jobs.slots import queue_lock
+from obce_core.store import MANIFEST, manifest_faults
 
 __all__ = ["CONDITIONS", "Fault", "Report", "check", "repair"]
 
@@ -58,6 +62,11 @@ def repair() -> list[str]:
     """
     done = []
     for path in debris():
+        back = path.with_name(path.name.split(".tmp-")[0])
+        if path.name.endswith("-old") and not back.exists() and (path / MANIFEST).is_file() and not manifest_faults(path):
+            os.rename(path, back)  # killed between taking it away and bringing its successor in
+            done.append(f"put {back} back: its successor never came")
+            continue
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
         done.append(f"removed {path}: half-written, without an owner")
     with queue_lock():
@@ -71,9 +80,19 @@ def repair() -> list[str]:
             if stored is None:
                 run.write_status(replace(told, state="lost", reason="its status was unreadable", ended=time.time()))
                 done.append(f"run {run.id} is lost: its status was unreadable")
-            for folder in committed(run.folder / "checkpoints"):
-                faults = checkpoint_faults(folder)
-                if faults:
-                    shutil.rmtree(folder)
-                    done.append(f"removed {folder}: {faults[0]}")
+            done += _strike_out(run.folder / "checkpoints")
+    for unit in begun():
+        with suppress(Taken), only_one(unit, lambda: True, wait=False):
+            done += _strike_out(checkpoints_of(unit))
+    return done
+
+
+def _strike_out(home: Path) -> list[str]:
+    """Remove the checkpoints that do not verify, and say which."""
+    done = []
+    for folder in committed(home):
+        faults = checkpoint_faults(folder)
+        if faults:
+            shutil.rmtree(folder)
+            done.append(f"removed {folder}: {faults[0]}")
     return done

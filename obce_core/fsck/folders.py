@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from obce_core import settings
-from obce_core.checkpoints import checkpoint_faults
+from obce_core.checkpoints import checkpoint_faults, touched
 from obce_core.errors import ObceError
 from obce_core.fsck.faults import Fault
+from obce_core.glue.workshop import begun, checkpoints_of, is_worked_on
 from obce_core.plan.asked import parse_intent
 from obce_core.plan.document import parse_document
 from obce_core.store import MANIFEST, file_sha256, manifest_faults, read_json
@@ -86,12 +87,13 @@ def debris() -> list[Path]:
     from obce_core.jobs.runs import list_runs
 
     held = {run.folder for run in list_runs() if run.is_held()}
+    held |= {checkpoints_of(unit) for unit in begun() if is_worked_on(unit)}
     found = []
     for path in sorted(settings.cache_dir().rglob(f"*{_MARK}*")):
         if any(_MARK in part.name for part in path.parents) or held & set(path.parents):
             continue
         in_run = path.parent.parent.name == "runs" or path.parent.name == "checkpoints"
-        if in_run or time.time() - _touched(path) > OLD:
+        if in_run or time.time() - touched(path) > OLD:
             found.append(path)
     return found
 
@@ -105,13 +107,6 @@ def _below(home: Path) -> Iterator[Path]:
 
 def _trashed(folder: Path) -> bool:
     return folder.is_relative_to(settings.cache_dir() / "trash")
-
-
-def _touched(path: Path) -> float:
-    try:
-        return max(part.lstat().st_mtime for part in [path, *(path.rglob("*") if path.is_dir() else ())])
-    except OSError:
-        return time.time()
 
 
 def read_units(path: Path) -> dict[str, str]:

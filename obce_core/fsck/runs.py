@@ -8,10 +8,11 @@ from typing import Any
 
 from obce_core.checkpoints import committed
 from obce_core.fsck.faults import Fault
+from obce_core.glue.evaluation import evaluations_home
 from obce_core.jobs.folder import Run
-from obce_core.jobs.runs import list_runs, registered, runs_home
+from obce_core.jobs.runs import list_runs, registered, runs_home, taken_away
 from obce_core.jobs.state import FINAL, STATES
-from obce_core.store import MANIFEST, digest, file_sha256, manifest_faults, read_json
+from obce_core.store import MANIFEST, digest, file_sha256, is_complete, manifest_faults, read_json
 
 _ANSWERS = ("weights_sha256",)
 """What of a result must not depend on interruptions."""
@@ -21,9 +22,10 @@ def check_runs() -> Iterator[Fault]:
     """Yield breaches of N1, N3, N4, N5 and N6 by runs."""
     yield from _acknowledged()
     answers: dict[str, tuple[Run, dict[str, Any]]] = {}
+    removed = taken_away()
     for run in sorted(list_runs(), key=lambda run: run.id):
         yield from _readable(run)
-        yield from _state(run)
+        yield from _state(run, removed)
         yield from _attempts(run)
         yield from _answer(run, answers)
 
@@ -62,7 +64,7 @@ def _readable(run: Run) -> Iterator[Fault]:
             yield Fault(condition="N3", path=path, what="is missing or torn")
 
 
-def _state(run: Run) -> Iterator[Fault]:
+def _state(run: Run, removed: set[str]) -> Iterator[Fault]:
     told, path = run.status(), run.folder / "status.json"
     if told.state not in STATES:
         yield Fault(condition="N4", path=path, what=f"there is no state {told.state!r}")
@@ -74,6 +76,11 @@ def _state(run: Run) -> Iterator[Fault]:
             yield from (
                 Fault(condition="N4", path=path, what=f"is done, and its output is not: {what}") for what in manifest_faults(Path(folder))
             )
+        else:
+            named = {str(name) for name in result.get("evaluations", ())}
+            gone = sorted(name for name in named - removed if not is_complete(evaluations_home() / name))
+            if gone:
+                yield Fault(condition="N4", path=path, what=f"is done, and {len(gone)} of its evaluations are not there: {gone[0]}")
     elif told.state in FINAL and not told.reason:
         yield Fault(condition="N4", path=path, what=f"is {told.state} without a reason")
     elif told.state == "running" and told.launcher != "ray" and not run.is_held():

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from obce_core.errors import ObceError
-from obce_core.glue.evaluation import Evaluation
+from obce_core.glue.evaluation import MODEL, Evaluation, evaluations_home
 from obce_core.glue.tiers import Recipe
-from obce_core.glue.unit import Unit, prepare
+from obce_core.glue.unit import Prepared, Unit, prepare, training_steps
 from obce_core.models import ModelReport, check_model
 from obce_core.plan.fact import read_fact
 from obce_core.store import digest
@@ -61,20 +61,22 @@ def lay_out(
         The lines, and in words, each once, what cannot be made.
     """
     kept: dict[Any, Any] = {} if cache is None else cache
-    lines: list[Line] = []
+    ready: list[Prepared] = []
     wrong: dict[str, None] = {}
     for unit in units:
         try:
-            one = prepare(unit, glue_dir=glue_dir, cache=kept)
+            ready.append(prepare(unit, glue_dir=glue_dir, cache=kept))
         except ObceError as error:
             wrong.setdefault(str(error))
-            continue
-        found = len(one.train) if one.train is not None else 0
+    steps = training_steps(ready, trained=lambda name: (evaluations_home() / name / MODEL).is_dir())
+    lines = []
+    for one in ready:
+        unit, found = one.unit, len(one.train) if one.train is not None else 0
         lines.append(
             Line(
                 id=one.id, label=unit.variant.label, task=unit.task, seed=unit.seed, weights=one.report.source.weights_sha256,
-                plan=one.fact.digest if one.fact else None, steps=one.steps, examples=_examples(unit.recipe, one.steps, found),
-                looks=_looks(unit.recipe, one.steps, found),
+                plan=one.fact.digest if one.fact else None, steps=steps[one.id], examples=_examples(unit.recipe, steps[one.id], found),
+                looks=_looks(unit.recipe, steps[one.id], found),
             )
         )  # fmt: skip
     return lines, list(wrong)

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from transformers import PreTrainedModel
 
@@ -14,7 +13,7 @@ from obce_core.analysis import read_analysis
 from obce_core.errors import PlanError
 from obce_core.glue.classifier import classifier, cut_state
 from obce_core.glue.evaluation import MODEL, Evaluation
-from obce_core.glue.unit import Prepared, Unit, Variant, intent_of, prepare
+from obce_core.glue.unit import Prepared, intent_of, whole
 from obce_core.models import ModelReport, check_model
 from obce_core.pipeline import analyze
 from obce_core.plan.document import from_document
@@ -45,25 +44,13 @@ def build_unit(prepared: Prepared, evaluate: Callable[[Prepared], Evaluation], *
     """
     unit, task = prepared.unit, task_of(prepared.unit.task)
     if unit.variant.order == "finetune-first":
-        return _cut_afterwards(prepared, evaluate(_whole(prepared)), device, cancelled)
+        return _cut_afterwards(prepared, evaluate(whole(prepared)), device, cancelled)
     keep_head = not unit.recipe.epochs
     if unit.variant.plan is None or prepared.fact is None:
         return Built(model=classifier(prepared.report, task, unit.seed, keep_head=keep_head), report=prepared.report)
     analysis = read_analysis(prepared.fact.analysis)
     cut = cut_state(analysis, from_document(unit.variant.plan, analysis), prepared.report)
     return Built(model=classifier(prepared.report, task, unit.seed, cut=cut, keep_head=keep_head), report=prepared.report)
-
-
-def _whole(prepared: Prepared) -> Prepared:
-    """Return the unit of the uncut model, with the same examples."""
-    unit = prepared.unit
-    whole = Unit(variant=Variant(label="original", model=unit.variant.model), task=unit.task, seed=unit.seed, recipe=unit.recipe)
-    parts = {part.split: part for part in prepared.others}
-
-    def read(_: str, split: str, **__: Any) -> Any:
-        return prepared.train if split == "train" else parts[split]
-
-    return prepare(whole, read=read)
 
 
 def _cut_afterwards(prepared: Prepared, original: Evaluation, device: str, cancelled: Callable[[], bool]) -> Built:

@@ -61,7 +61,8 @@ def read_examples(
     """Read a split from `glue_dir` (default: `OBCE_GLUE_DIR`), or from the hub when there is no folder.
 
     Raises:
-        TextsError: the file is not there, a label is none of the task's, or a split has no example.
+        TextsError: the file is not there, a label is none of the task's, a split has no example, or a row of a test split, whose place
+            in the file is its name, lacks a field.
         Offline: no folder is named and the hub cannot be asked.
     """
     known = task_of(task)
@@ -78,6 +79,8 @@ def read_examples(
     labels: list[float] = []
     broken = 0
     for number, row in enumerate(found, start=1):
+        if row is None and test:
+            raise TextsError(f"{source}, example {number} lacks a field.", hint="A submission needs every row: get the file again.")
         if row is None:
             broken += 1
             continue

@@ -112,7 +112,15 @@ def finetune(
         found = checkpoints.newest(keep.home).checkpoint if keep.home is not None else None
         if found is not None:
             judge.load(found.folder)
-        trainer.train(resume_from_checkpoint=str(found.folder) if found else None)
+            progress(found.step, recipe.steps_over(len(fit)))
+        if found is not None and found.step >= recipe.steps_over(len(fit)):
+            trainer.take_up(found.folder)  # stopped behind its last step; the Trainer would make another
+        else:
+            try:
+                trainer.train(resume_from_checkpoint=str(found.folder) if found else None)
+            except Cancelled:  # during an evaluation: the epoch is learned, and its generators are as training left them
+                trainer._save_checkpoint(trainer.model, None)
+                raise
         if watch.stopped:
             raise Cancelled("The fine-tuning was cancelled; it goes on from this step when it is resumed.")
         rate = watch.steps * recipe.batch_size / watch.seconds if watch.steps else None
@@ -162,8 +170,10 @@ class _Judge:
             self.trainer.model.load_state_dict(weights)
             self.logits = {name[7:]: tensor.numpy() for name, tensor in self.best.items() if name.startswith("logits.")}
             epoch = float(self.best["epoch"])
-        elif not self.logits:
-            self.look(epoch)  # gone on from the very last step
+        elif not self.logits:  # gone on from the very last step
+            epoch = float(self.trainer.state.epoch or epoch)
+            self.look(epoch)
+            history = self._history()
         precision = "bfloat16" if self.trainer.args.bf16 else "float32"
         tests = {part.split: self._predict(part.split) for part in self.parts if part.split.startswith("test")}
         curve = tuple(_row(entry) for entry in history if "loss" in entry or "at" in entry)
@@ -256,7 +266,7 @@ def _arguments(recipe: Recipe, seed: int, device: torch.device, home: Path, exam
         per_device_eval_batch_size=4 * own,
         gradient_accumulation_steps=recipe.accumulation,
         num_train_epochs=recipe.epochs,
-        max_steps=recipe.steps or -1,
+        max_steps=recipe.steps_over(examples) if recipe.steps else -1,  # the Trainer alone would go beyond the epochs
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=math.ceil(recipe.warmup * recipe.steps_over(examples)),

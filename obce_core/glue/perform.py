@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +15,14 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from obce_core.errors import Cancelled, PathError
+from obce_core.errors import PathError
 from obce_core.glue.built import Built, build_unit
 from obce_core.glue.evaluation import CURVE, MODEL, RESULT, UNIT, Evaluation, evaluations_home, read_evaluation
 from obce_core.glue.finetune import Finetuned, finetune
 from obce_core.glue.metrics import answers, score
 from obce_core.glue.trainer import Guard, Saving
 from obce_core.glue.unit import Prepared
+from obce_core.glue.workshop import checkpoints_of, first_process, only_one
 from obce_core.models import ModelReport
 from obce_core.models.load import choose_device, load_tokenizer
 from obce_core.store import is_complete, staged_folder, write_json
@@ -32,16 +30,12 @@ from obce_core.tasks import task_of
 from obce_core.version import versions
 
 _WAIT_SECONDS = 2.0
-"""Between two looks whether somebody else is done with the same unit."""
+"""Between two looks whether the first process of this `torchrun` has written the result."""
 
 _TRIES = 4
 """So often a unit is begun whose files vanish under it."""
 
 Heard = Callable[[Mapping[str, Any]], None]
-
-
-class Taken(Exception):
-    """Another process is at work on the unit, and its result was not to be waited for."""
 
 
 def perform(
@@ -75,7 +69,7 @@ def perform(
         Taken: another process works on it, and `wait` is False.
     """
     target = evaluations_home() / prepared.id
-    with _only_one(prepared.id, cancelled, wait=wait):
+    with only_one(prepared.id, cancelled, wait=wait):
         for left in range(_TRIES - 1, -1, -1):
             if is_complete(target) and (not save_model or (target / MODEL).is_dir()):
                 break
@@ -105,7 +99,7 @@ def _make(
     save_every: int,
 ) -> None:
     """Build, fine-tune, score, write."""
-    home = _workshop(prepared.id)
+    home = checkpoints_of(prepared.id)
     began = time.time()
     again = partial(
         perform, save_model=True, device=device, attempt=attempt, guard=guard, save_every=save_every, batch_size=batch_size,
@@ -121,7 +115,7 @@ def _make(
         prepared.unit.recipe.in_parts(batch_size),
         prepared.unit.seed,
         device=device,
-        saving=Saving(home=home / "checkpoints", every=save_every, attempt=attempt, guard=guard),
+        saving=Saving(home=home, every=save_every, attempt=attempt, guard=guard),
         progress=progress,
         heard=heard,
         cancelled=cancelled,
@@ -137,18 +131,20 @@ def _make(
         "threads": torch.get_num_threads(),
         "versions": versions(),
     }
-    if _first_process():
+    if first_process():
         _write(target, prepared, built, done, result, save_model=save_model)
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(home.parent, ignore_errors=True)
     while not is_complete(target):
         time.sleep(_WAIT_SECONDS)  # another process of this torchrun writes it
 
 
 def _vanished(error: Exception) -> bool:
-    """Say whether a file was gone that had just been there: where locks do nothing (some network disks) another process makes the
-    same unit, takes old checkpoints away, and all of them once it is done. torch says so in a RuntimeError."""
+    """Say whether a checkpoint's file was gone that had just been there: where locks do nothing (some network disks) another process
+    makes the same unit, takes old checkpoints away, and all of them once it is done. torch says so in a RuntimeError."""
+    if isinstance(error, PathError):
+        return "swept away" in str(error)
     said = str(error)
-    return isinstance(error, (FileNotFoundError, PathError)) or "No such file" in said or "does not exist" in said
+    return isinstance(error, (FileNotFoundError, RuntimeError)) and ("checkpoints" in said or "open file failed" in said)
 
 
 def _told(prepared: Prepared, built: Built, done: Finetuned) -> dict[str, Any]:
@@ -209,38 +205,3 @@ def _write(target: Path, prepared: Prepared, built: Built, done: Finetuned, resu
         if save_model:
             built.model.cpu().save_pretrained(stage / MODEL)
             load_tokenizer(built.report).save_pretrained(stage / MODEL)
-
-
-def _workshop(unit: str) -> Path:
-    home = evaluations_home() / ".work" / unit
-    home.mkdir(parents=True, exist_ok=True)
-    return home
-
-
-@contextmanager
-def _only_one(unit: str, cancelled: Callable[[], bool], *, wait: bool) -> Iterator[None]:
-    """Hold a unit, so that one process at a time computes it; the processes of one `torchrun` hold it together."""
-    if not _first_process():
-        yield
-        return
-    home = evaluations_home() / ".work"
-    home.mkdir(parents=True, exist_ok=True)
-    handle = os.open(home / f"{unit}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if not wait:
-                    raise Taken(unit) from None
-                if cancelled():
-                    raise Cancelled("Cancelled while another process computed the same evaluation.") from None
-                time.sleep(_WAIT_SECONDS)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _first_process() -> bool:
-    return int(os.environ.get("RANK", "0")) == 0

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from obce_core.errors import Cancelled, ObceError
-from obce_core.glue.evaluation import Evaluation, evaluations_home, read_evaluation
-from obce_core.glue.perform import Taken, perform
+from obce_core.glue.evaluation import MODEL, Evaluation, evaluations_home, read_evaluation
+from obce_core.glue.perform import perform
 from obce_core.glue.trainer import Guard
-from obce_core.glue.unit import Prepared, Unit, prepare
+from obce_core.glue.unit import Prepared, Unit, prepare, training_steps, whole
+from obce_core.glue.workshop import Taken
 from obce_core.store import is_complete
 
 _LOOK_SECONDS = 1.0
@@ -60,15 +61,19 @@ def perform_all(
     wanted = {one.id: one for one in ready}
     done: dict[str, int] = {}
     made: dict[str, Evaluation] = {}
+    # A unit that is cut after the training needs its original's model: that one keeps it, and is trained once.
+    afterwards = (one for one in ready if one.unit.variant.order == "finetune-first" and not is_complete(evaluations_home() / one.id))
+    kept = set(wanted) if save_model else {whole(one).id for one in afterwards}
     for name in wanted:
-        if not save_model and is_complete(evaluations_home() / name):
+        if name not in kept and is_complete(evaluations_home() / name):
             made[name] = read_evaluation(evaluations_home() / name)
     missing = {name: one for name, one in wanted.items() if name not in made}
-    total = max(1, sum(one.steps for one in missing.values()))
+    steps = training_steps(missing.values(), trained=lambda name: (evaluations_home() / name / MODEL).is_dir())
+    total = max(1, sum(steps.values()))
     together = int(os.environ.get("WORLD_SIZE", "1")) > 1  # processes of one torchrun must take the units in one order
 
     def tell(name: str, at: int, _: int = 0) -> None:
-        done[name] = at
+        done[name] = min(at, steps[name])
         progress(sum(done.values()), total, "steps")
 
     def row(one: Prepared, entry: Mapping[str, Any]) -> None:
@@ -82,7 +87,7 @@ def perform_all(
             try:
                 made[name] = perform(
                     one,
-                    save_model=save_model,
+                    save_model=name in kept,
                     device=device,
                     attempt=attempt,
                     guard=guard,
@@ -100,7 +105,7 @@ def perform_all(
             except ObceError as error:
                 failed.append(f"{_name(one.unit)}: {error}")
             del missing[name]
-            tell(name, one.steps)
+            tell(name, steps[name])
             _free()
         if missing:
             time.sleep(_LOOK_SECONDS)

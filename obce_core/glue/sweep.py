@@ -16,6 +16,7 @@ As a file (YAML or JSON)::
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def read_sweep(source: str | Path | Mapping[str, Any]) -> Sweep:
     home = Path.cwd() if isinstance(source, Mapping) else Path(source).resolve().parent
     data: Mapping[str, Any] = source if isinstance(source, Mapping) else load_document(source)
     _only(data, _KEYS, "the sweep")
-    model = str(data.get("model", "demo"))
+    model = _model(home, str(data.get("model", "demo")))
     analysis = read_analysis(_path(home, str(data["analysis"]))) if data.get("analysis") else None
     variants: list[Variant] = []
     for row in _list(data, "variants", ["original"]):
@@ -117,7 +118,7 @@ def _variants(row: object, model: str, analysis: Analysis | None, home: Path) ->
         raise BadInput(f"A variant is {shorten(row)}; expected original or an object.")
     _only(row, _VARIANT_KEYS, "a variant")
     if "model" in row:
-        where = _path(home, str(row["model"]))
+        where = _model(home, str(row["model"]))
         return [Variant(label=str(row.get("label") or Path(where).name), model=where)]
     if analysis is None:
         raise BadInput("A variant has a plan, but the sweep names no analysis.", hint="Add analysis: ID.")
@@ -158,6 +159,11 @@ def _only(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
         raise BadInput(f"{where} has an unknown key {shorten(strange[0])!r}; known: {', '.join(known)}.")
 
 
+def _model(home: Path, name: str) -> str:
+    return name if name == "demo" else _path(home, name)
+
+
 def _path(home: Path, name: str) -> str:
     """Take a name beside the sweep's file as a path; anything else (an id, a hub model) as it is."""
-    return str(home / name) if (home / name).exists() else name
+    where = Path(os.path.normpath(home / Path(name).expanduser()))
+    return str(where) if where.exists() else name

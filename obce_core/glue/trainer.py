@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback
-from transformers.trainer_callback import PrinterCallback
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_callback import PrinterCallback, TrainerState
 
 from obce_core import checkpoints
 from obce_core.errors import Cancelled
@@ -32,8 +33,9 @@ BEST = "best.safetensors"
 class Saving:
     """Where checkpoints go (None: nowhere) and for which attempt; `guard` raises when it is a stale one.
 
-    One is due `every` so many steps after the last, and at the end of an epoch when the last is `seconds` old: of epochs that pass
-    in a second or two not each is worth three times the model's bytes. `extra` fills a checkpoint's folder with more files.
+    One is due `every` so many steps after the last, at the end of an epoch when the last is `seconds` old (of epochs that pass in a
+    second or two not each is worth three times the model's bytes), and within one when it is ten times as old. `extra` fills a
+    checkpoint's folder with more files.
     """
 
     home: Path | None = None
@@ -67,6 +69,11 @@ class WholeTrainer(Trainer):
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self.saving.scratch) if self.saving.home is not None else super()._get_output_dir(trial)
+
+    def take_up(self, checkpoint: Path) -> None:
+        """Take a checkpoint's weights and history, without training on."""
+        self._load_from_checkpoint(str(checkpoint))
+        self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         saving, home = self.saving, self.saving.home
@@ -129,8 +136,8 @@ class Watch(TrainerCallback):
         if self.agree(self.cancelled()):
             self.stopped = True
             control.should_save = control.should_training_stop = True
-        elif state.global_step % self.steps_an_epoch and state.global_step < state.max_steps and self._many_steps(state):
-            control.should_save = True
+        elif state.global_step % self.steps_an_epoch and state.global_step < state.max_steps:
+            control.should_save = self._many_steps(state) or self.agree(self._long_ago(10))
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._saved_step, self._saved_at = state.global_step, time.monotonic()
@@ -147,12 +154,12 @@ class Watch(TrainerCallback):
             control.should_save = True  # after the evaluation, so that a resume goes on behind it
         control.should_log = True
 
-    def _long_ago(self) -> bool:
-        return time.monotonic() - self._saved_at >= self.saving.seconds
+    def _long_ago(self, times: int = 1) -> bool:
+        return time.monotonic() - self._saved_at >= times * self.saving.seconds
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.agree(self.cancelled()):
-            raise Cancelled("The fine-tuning was cancelled during an evaluation; it goes on from its last checkpoint.")
+            raise Cancelled("The fine-tuning was cancelled during an evaluation; it goes on with that when it is resumed.")
 
 
 @contextmanager

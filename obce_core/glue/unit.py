@@ -4,13 +4,13 @@ result, so the same question is never computed twice, by whoever it is asked."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from obce_core.analysis import read_analysis
-from obce_core.errors import BadInput, UnknownName
+from obce_core.errors import BadInput, UnknownName, shorten
 from obce_core.glue.evaluation import FORMAT
 from obce_core.glue.examples import Examples, read_examples
 from obce_core.glue.tiers import Recipe, tier_name
@@ -59,6 +59,10 @@ class Unit:
     seed: int
     recipe: Recipe
     tests: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            raise BadInput(f"The seed is {shorten(self.seed)}; expected a whole number from 0 to {2**32 - 1:,}.")
 
     def plain(self) -> dict[str, Any]:
         """Return the unit as plain data, for a job's options."""
@@ -161,6 +165,37 @@ def prepare(
         "seed": unit.seed,
     }
     return Prepared(unit=unit, report=report, fact=fact, train=train, others=tuple(others), document=document)
+
+
+def whole(prepared: Prepared) -> Prepared:
+    """Return the unit of the uncut model with the same examples, which a unit is cut from when the training comes first."""
+    unit = prepared.unit
+    parts = {part.split: part for part in prepared.others}
+
+    def read(_: str, split: str, **__: Any) -> Examples:
+        return prepared.train if split == "train" and prepared.train is not None else parts[split]
+
+    asked = Unit(variant=Variant(label="original", model=unit.variant.model), task=unit.task, seed=unit.seed, recipe=unit.recipe)
+    return prepare(asked, read=read, cache={("model", unit.variant.model): prepared.report})
+
+
+def training_steps(units: Iterable[Prepared], *, trained: Callable[[str], bool]) -> dict[str, int]:
+    """Count the optimizer steps of each of some units, by id, as they are made one after the other.
+
+    One whose cut comes after the training costs none where its original is among the units, or `trained` says of the original's id
+    that its model is kept.
+    """
+    ready = list(units)
+    known = {one.id for one in ready}
+    steps: dict[str, int] = {}
+    for one in ready:
+        if one.unit.variant.order != "finetune-first":
+            steps[one.id] = one.steps
+            continue
+        original = whole(one).id
+        steps[one.id] = 0 if original in known or trained(original) else one.steps
+        known.add(original)
+    return steps
 
 
 def intent_of(plan: Mapping[str, Any]) -> Any:

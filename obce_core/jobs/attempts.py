@@ -65,18 +65,22 @@ def sweep(run: Run) -> None:
     sweep_stale(run.folder / "checkpoints")
 
 
-def next_attempt(run: Run, *, lost_contact: bool = False, **changes: Any) -> int:
+def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = None, **changes: Any) -> int:
     """Begin a run that ended anew: raise the attempt, put it back into the queue, and return the number.
 
     Args:
         lost_contact: its lock may still be held, by a worker that nobody can reach; it gets a new one.
+        seen: the attempt that was seen to end.
         changes: further fields of the status (`launcher`, `halvings`, `reason`).
 
     Raises:
         BadInput: the run is done, waiting or at work.
+        Superseded: it is not at the attempt `seen` any more; somebody else looked too, and was first.
     """
     with queue_lock():
         told = run.stored()
+        if told is not None and seen is not None and told.attempt != seen:
+            raise Superseded(f"Run {run.id} is at attempt {told.attempt} already.")
         state = run.status().state
         if told is None:
             raise BadInput(f"The status of run {run.id} cannot be read.", hint="obce fsck --repair")

@@ -16,8 +16,10 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
+import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -35,6 +37,9 @@ START_SECONDS = 60.0
 
 HEARTBEAT = 5.0
 """Seconds between two touches of the lock's file by a live worker."""
+
+_JUMP = 5.0
+"""Progress so many times as quick as is usual in a run is none."""
 
 SILENCE = 4 * HEARTBEAT
 """Where locks cannot be seen from machine to machine, a worker silent for this long is taken for gone."""
@@ -112,10 +117,8 @@ class Run:
         lines = [line for line in lines if line.get("attempt", 1) == attempt]
         last = lines[-1]
         same = [line for line in lines if line["what"] == last["what"] and line["total"] == last["total"]]
-        first, rate, left = same[0], None, None
-        if last["done"] > first["done"] and last["t"] > first["t"]:
-            rate = (last["done"] - first["done"]) / (last["t"] - first["t"])
-            left = (last["total"] - last["done"]) / rate
+        rate = _rate([(line["t"], line["done"]) for line in same])
+        left = (last["total"] - last["done"]) / rate if rate else None
         return Progress(done=last["done"], total=last["total"], what=last["what"], rate=rate, seconds_left=left)
 
     def result(self) -> dict[str, Any] | None:
@@ -191,6 +194,18 @@ class Run:
     def _may_wait(self, told: Status) -> bool:
         """Say whether nobody need be at work: it stands in a queue, or was made a moment ago."""
         return bool(told.launcher) or time.time() - float(self.spec["created"]) < START_SECONDS
+
+
+def _rate(told: list[tuple[float, int]]) -> float | None:
+    """Return what is done in a second, from (time, done). A jump, where a resume begins at its checkpoint or another process made
+    a part, is no work of this one: what was five times as quick as is usual there does not count."""
+    steps = [(later[1] - earlier[1], later[0] - earlier[0]) for earlier, later in itertools.pairwise(told)]
+    rates = [done / seconds for done, seconds in steps if done > 0 and seconds > 0]
+    if not rates:
+        return None
+    usual = statistics.median_low(rates)
+    kept = [(done, seconds) for done, seconds in steps if done >= 0 and seconds > 0 and done / seconds <= _JUMP * usual]
+    return sum(done for done, _ in kept) / sum(seconds for _, seconds in kept)
 
 
 def _tail(path: Path, limit: int) -> str:

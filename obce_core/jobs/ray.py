@@ -11,12 +11,13 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from obce_core.errors import BadInput, Offline, shorten
+from obce_core.errors import BadInput, Offline, Superseded, shorten
 from obce_core.jobs.attempts import Attempt, next_attempt
 from obce_core.jobs.child import environment
 from obce_core.jobs.deaths import ASKED, Death, name_death
@@ -129,8 +130,9 @@ class RayLauncher:
         if stored.losses >= LOSSES:
             reason = f"{why}, {LOSSES + 1} times; resume goes on from the last checkpoint"
             return Attempt(run, stored.attempt).write(state="lost", reason=reason, ended=time.time())
-        next_attempt(run, lost_contact=True, losses=stored.losses + 1, reason=f"taken up again: {why}")
-        _send(run, client)
+        with suppress(Superseded):
+            next_attempt(run, lost_contact=True, seen=stored.attempt, losses=stored.losses + 1, reason=f"taken up again: {why}")
+            _send(run, client)
         return run.status()
 
 

@@ -100,7 +100,7 @@ def list_runs() -> list[Run]:
     if not home.is_dir():
         return []
     found = [Run(entry) for entry in home.iterdir() if _NONCE.fullmatch(entry.name) and (entry / "spec.json").is_file()]
-    return sorted(found, key=lambda run: -run.folder.stat().st_ctime)
+    return sorted(found, key=lambda run: -(run.folder / "spec.json").stat().st_mtime)  # written once, when it was asked for
 
 
 def runs_home() -> Path:
@@ -108,10 +108,15 @@ def runs_home() -> Path:
     return settings.cache_dir() / "runs"
 
 
-def note_removed(run_ids: Iterable[str]) -> None:
-    """Enter that runs were taken away on purpose."""
-    for run_id in run_ids:
-        _register({"run": run_id, "removed": True})
+def note_removed(names: Iterable[str]) -> None:
+    """Enter that runs, or evaluations that runs made, were taken away on purpose."""
+    for name in names:
+        _register({"run": name, "removed": True})
+
+
+def taken_away() -> set[str]:
+    """Return what was taken away on purpose."""
+    return {line["run"] for line in _lines(_register_path()) if line.get("removed")}
 
 
 def registered() -> dict[str, str]:

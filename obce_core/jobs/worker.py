@@ -119,11 +119,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     stop = [False]
 
+    parent, run = os.getppid(), Run(given.folder.resolve())
+
     def on_signal(*_: object) -> None:
         stop[0] = True
+        with suppress(OSError):  # heard, though the step at hand may take longer than whoever asked would wait
+            (run.folder / "STOPPING").touch()
 
     signal.signal(signal.SIGTERM, on_signal)
-    parent, run = os.getppid(), Run(given.folder.resolve())
 
     def kept() -> bool:
         return not given.kept or os.getppid() == parent  # its keeper, or, without one, we ourselves in a new image

@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(model, dat
     assert not same_weights(go(model, data, seed=1)[0], undisturbed[0])
 
 
-@pytest.mark.parametrize("stop", [1, 6, 8, 12, 17])
+@pytest.mark.parametrize("stop", [1, 6, 8, 12, 17, 18])
 def test_a_resume_ends_with_the_weights_of_the_undisturbed_run(model, data, undisturbed, stop: int, tmp_path: Path) -> None:
     # Within an epoch and at its end; the checkpoint is what a cancellation leaves.
     done = [0]
@@ -86,6 +86,23 @@ def test_a_resume_ends_with_the_weights_of_the_undisturbed_run(model, data, undi
     assert found.resumed == stop
     assert same_weights(built, undisturbed[0])
     np.testing.assert_array_equal(found.logits["validation"], undisturbed[1].logits["validation"])
+    scores = [(row["step"], row["validation_f1"]) for row in found.curve if "validation_f1" in row]
+    assert scores == [(row["step"], row["validation_f1"]) for row in undisturbed[1].curve if "validation_f1" in row]
+
+
+@pytest.mark.parametrize("step", [12, 18])
+def test_a_cancel_during_an_evaluation_loses_no_step(model, data, undisturbed, step: int, tmp_path: Path) -> None:
+    done, asked = [0], [0]
+
+    def cancelled() -> bool:
+        asked[0] += done[0] == step
+        return asked[0] > 1  # the first time is at the end of the step
+
+    with pytest.raises(Cancelled, match="during an evaluation"):
+        go(model, data, saving=Saving(home=tmp_path), progress=lambda at, total: done.__setitem__(0, at), cancelled=cancelled)
+    assert newest(tmp_path).checkpoint.step == step
+    built, found = go(model, data, saving=Saving(home=tmp_path, attempt=2))
+    assert found.steps == 18 and same_weights(built, undisturbed[0])
     scores = [(row["step"], row["validation_f1"]) for row in found.curve if "validation_f1" in row]
     assert scores == [(row["step"], row["validation_f1"]) for row in undisturbed[1].curve if "validation_f1" in row]
 
@@ -179,6 +196,8 @@ def test_outputs_stand_in_the_order_of_the_examples(model, data) -> None:
 def test_steps_are_limited_and_parts_add_up(model, data, undisturbed) -> None:
     _, short = go(model, data, recipe=Recipe(**{**RECIPE.plain(), "steps": 4}))
     assert short.steps == 4
+    _, whole = go(model, data, recipe=Recipe(**{**RECIPE.plain(), "steps": 40}))
+    assert whole.steps == 18  # at most: never beyond the epochs
     recipe = RECIPE.in_parts(2)
     assert (recipe.accumulation, recipe.batch_size, RECIPE.in_parts(None), RECIPE.in_parts(3).accumulation) == (4, 8, RECIPE, 4)
     _, parts = go(model, data, recipe=recipe)
@@ -205,7 +224,7 @@ def test_only_two_checkpoints_stay_and_all_verify(model, data, tmp_path: Path) -
     assert list(tmp_path.glob("*.tmp-*")) == []
 
 
-@pytest.mark.parametrize(("seconds", "names"), [(60.0, []), (0.0, ["step-00000006", "step-00000012"])])
+@pytest.mark.parametrize(("seconds", "names"), [(60.0, []), (0.0, ["step-00000016", "step-00000017"])])
 def test_an_epoch_is_saved_when_the_last_checkpoint_is_old(model, data, seconds: float, names: list[str], tmp_path: Path) -> None:
     go(model, data, saving=Saving(home=tmp_path, seconds=seconds))
     assert [folder.name for folder in committed(tmp_path)] == names

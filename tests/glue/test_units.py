@@ -17,9 +17,10 @@ from conftest import SMALL
 from obce_core.errors import BadInput, Cancelled, ObceError, UnknownName
 from obce_core.glue.evaluation import evaluations_home, list_evaluations, read_evaluation
 from obce_core.glue.job import CURVE, evaluate_units, memory_of, plain_units, read_curve, written
-from obce_core.glue.perform import Taken, _only_one, perform
+from obce_core.glue.perform import perform
 from obce_core.glue.series import perform_all
 from obce_core.glue.unit import Unit, Variant, prepare, read_unit
+from obce_core.glue.workshop import Taken, only_one
 from obce_core.plan.document import to_document
 from obce_core.plan.make import make_plan
 from obce_core.plan.same_shape import same_shape
@@ -173,7 +174,7 @@ def test_what_another_process_is_at_is_left_to_it_and_its_result_taken(folder: P
     first = prepare(units[0], glue_dir=glue)
     told: list[int] = []
     with ExitStack() as other:
-        other.enter_context(_only_one(first.id, lambda: False, wait=False))
+        other.enter_context(only_one(first.id, lambda: False, wait=False))
         with pytest.raises(Taken):
             perform(first, device="cpu", wait=False)
 
