@@ -12,7 +12,6 @@ import json
 import math
 import statistics
 import tempfile
-import time
 from typing import Any
 
 import torch
@@ -25,7 +24,7 @@ from obce_core.glue.examples import Examples, read_examples
 from obce_core.glue.finetune import finetune
 from obce_core.glue.metrics import answers, score
 from obce_core.glue.tiers import Recipe, recipe_of
-from obce_core.glue.trainer import Saving, WholeTrainer, same_draws
+from obce_core.glue.trainer import Saving, Watch, WholeTrainer, same_draws
 from obce_core.models import check_model
 from obce_core.models.load import load_tokenizer
 from obce_core.tasks import task_of
@@ -77,9 +76,13 @@ def usual(
             data_collator=DefaultDataCollator(),
             saving=Saving(),
         )
-        began = time.perf_counter()
+        watch = Watch(
+            Saving(), evaluate=lambda epoch: False, progress=lambda done, total: None, cancelled=lambda: False, agree=lambda wish: wish,
+            steps_an_epoch=total,
+        )  # fmt: skip
+        trainer.add_callback(watch)  # the same clock as ours
         trainer.train()
-        rate = recipe.batch_size * total / (time.perf_counter() - began)
+        rate = recipe.batch_size * watch.steps / watch.seconds
         if valid is None:
             return rate, None
         task = task_of(train.task)

@@ -196,11 +196,11 @@ def _perform(
     """Do the units here, or hand them to a launcher, and tell what came out."""
     from obce_core.glue.board import board
     from obce_core.glue.evaluation import read_evaluation
-    from obce_core.glue.job import plain_units
+    from obce_core.glue.job import job_options
     from obce_core.glue.tables import markdown
     from obce_core.jobs.kinds import Context, kind_of
 
-    chosen = {**options, "units": plain_units(units)}
+    chosen = job_options(units, **options)
     if starter.launcher != "shell":
         _submit(chosen, starter, json=json)
         return
@@ -217,6 +217,8 @@ def _perform(
     if json:
         rows = [{"id": one.id, "label": one.label, "task": one.task.name, "seed": one.seed, "scores": one.scores} for one in made]
         show({**done, "scores": rows}, as_json=True)
+        if done["failed"]:
+            raise typer.Exit(1)
         return
     say(table.rstrip())
     for text in done["failed"]:
@@ -225,6 +227,8 @@ def _perform(
         say(f"Note: {note}")
     if not quiet and len(made) > 1:
         say("Mean ± standard deviation over seeds, in per cent; in brackets the difference to the original and its 95 % interval.")
+    if done["failed"]:
+        raise typer.Exit(1)
 
 
 def _submit(chosen: Mapping[str, Any], starter: _Starter, *, json: bool) -> None:

@@ -19,13 +19,14 @@ class Cell:
     """One model on one task: its evaluations by seed, the spread of each score, and the difference to another row's.
 
     `spreads` and `differences` are by (split, metric); `differences` is empty where the other row has no seed in common. `against` is
-    what they are differences to.
+    what they are differences to. `other_data` counts evaluations left out: of the same seed, on other examples, and older.
     """
 
     evaluations: Mapping[int, Evaluation]
     spreads: Mapping[tuple[str, str], Spread]
     differences: Mapping[tuple[str, str], Difference]
     against: str = ""
+    other_data: int = 0
 
     @property
     def task(self) -> Task:
@@ -42,12 +43,14 @@ class Row:
     """One model of the board: an original, a cut, or a control, with one recipe.
 
     `key` names it; `parameters` are stored ones, head included (it may differ by a few from task to task: the largest is told);
-    `share` is what is left of the original's encoder, None where that is not known.
+    `share` is what is left of the original's encoder, None where that is not known. `original`: nothing of it was cut, neither by a
+    plan nor before, in its folder.
     """
 
     key: str
     label: str
     model: str
+    original: bool
     plan: str | None
     order: str | None
     tier: str
@@ -57,10 +60,6 @@ class Row:
     share: float | None
     cells: Mapping[str, Cell]
 
-    @property
-    def original(self) -> bool:
-        return self.plan is None
-
 
 def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> list[Row]:
     """Group evaluations into rows: same weights, same cut, same order, same recipe; originals first, then by size, then by name.
@@ -68,9 +67,9 @@ def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> l
     Each cell's difference is to the uncut model of the same weights with the same recipe, data and seeds.
     """
     groups: dict[str, list[Evaluation]] = {}
-    for one in sorted(evaluations, key=lambda one: (one.unit["plan"] is not None, one.unit.get("asked", 0.0))):
+    for one in sorted(evaluations, key=lambda one: one.unit.get("asked", 0.0)):
         groups.setdefault(_key(one), []).append(one)
-    originals = {_family(members[0]): members for members in groups.values() if members[0].unit["plan"] is None}
+    originals = {_family(members[0]): members for members in groups.values() if _is_original(members[0])}
     rows = [_row(key, members, originals.get(_family(members[0]), []), resamples) for key, members in groups.items()]
     return sorted(rows, key=lambda row: (not row.original, -row.parameters, row.label))
 
@@ -122,14 +121,20 @@ def _key(one: Evaluation) -> str:
 
 
 def _family(one: Evaluation) -> str:
-    return digest([one.unit["model"], one.unit["recipe"]])
+    """Name the uncut weights and the recipe; what was cut in a folder that does not say from which weights stands alone."""
+    origin = one.unit.get("origin")
+    return digest([one.unit["model"] if origin is None else origin["model"], one.unit["recipe"]])
+
+
+def _is_original(one: Evaluation) -> bool:
+    return one.unit["plan"] is None and one.unit.get("origin") is None
 
 
 def _row(key: str, members: list[Evaluation], originals: list[Evaluation], resamples: int) -> Row:
     first = members[0]
     tasks = {name: [one for one in members if one.task.name == name] for name in TASKS}
     cells = {
-        name: _cell(own, [one for one in originals if one.task.name == name] if first.unit["plan"] is not None else [], resamples)
+        name: _cell(own, [one for one in originals if one.task.name == name] if not _is_original(first) else [], resamples)
         for name, own in tasks.items()
         if own
     }
@@ -138,6 +143,7 @@ def _row(key: str, members: list[Evaluation], originals: list[Evaluation], resam
         key=key,
         label=first.label,
         model=str(first.unit["model_name"]),
+        original=_is_original(first),
         plan=first.unit["plan"],
         order=first.unit["order"],
         tier=first.tier,
@@ -151,8 +157,11 @@ def _row(key: str, members: list[Evaluation], originals: list[Evaluation], resam
 
 def _cell(own: list[Evaluation], others: list[Evaluation], resamples: int) -> Cell:
     task = own[0].task
-    mine = {one.seed: one for one in sorted(own, key=lambda one: one.seed)}
-    theirs = {one.seed: one for one in others}
+    mine = {one.seed: one for one in sorted(own, key=lambda one: (one.seed, one.unit.get("asked", 0.0)))}  # of two, the newest
+    theirs: dict[int, Evaluation] = {}
+    for one in others:
+        if one.seed in mine and one.unit["train"] == mine[one.seed].unit["train"]:
+            theirs[one.seed] = one
     spreads, differences = {}, {}
     for split in task.validation:
         seeds = [seed for seed in mine if seed in theirs and mine[seed].unit["splits"][split] == theirs[seed].unit["splits"][split]]
@@ -163,4 +172,5 @@ def _cell(own: list[Evaluation], others: list[Evaluation], resamples: int) -> Ce
             if seeds:
                 stacked = (np.stack([one["prediction"] for one in part]) for part in (a, b))
                 differences[split, metric] = difference(metric, a[0]["label"], *stacked, resamples=resamples)
-    return Cell(evaluations=mine, spreads=spreads, differences=differences, against=others[0].label if others else "")
+    against = next((one.label for one in theirs.values()), others[0].label if others else "")
+    return Cell(evaluations=mine, spreads=spreads, differences=differences, against=against, other_data=len(own) - len(mine))

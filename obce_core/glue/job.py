@@ -117,8 +117,14 @@ def written(run_folder: Path) -> list[str]:
         return [unit for unit in units if _there(unit)]
 
 
+def job_options(units: Sequence[Unit], **options: Any) -> dict[str, Any]:
+    """Return what a job that makes some units is asked for; `batch_size` is what is halved when memory runs out."""
+    most = max(unit.recipe.batch_size // unit.recipe.accumulation for unit in units)
+    return {"units": plain_units(units), "batch_size": most, **options}
+
+
 def plain_units(units: Sequence[Unit]) -> list[dict[str, Any]]:
-    """Return units as a job's options."""
+    """Return units as plain data."""
     return [unit.plain() for unit in units]
 
 

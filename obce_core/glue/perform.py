@@ -106,7 +106,7 @@ def _make(
         progress=progress, heard=heard, cancelled=cancelled,
     )  # fmt: skip
     built = build_unit(prepared, again, device=device, cancelled=cancelled)
-    sizes = _sizes(built.model, built.report)
+    sizes = _sizes(built.model, built.report, prepared.document.get("origin"))
     done = finetune(
         built.model,
         load_tokenizer(built.report),
@@ -169,13 +169,13 @@ def _told(prepared: Prepared, built: Built, done: Finetuned) -> dict[str, Any]:
     }
 
 
-def _sizes(model: PreTrainedModel, report: ModelReport) -> dict[str, Any]:
+def _sizes(model: PreTrainedModel, report: ModelReport, origin: Mapping[str, Any] | None) -> dict[str, Any]:
     """Count stored parameters, of the whole model with its head and of the encoder's layers."""
     names = {report.family.strip_root(name): tensor.numel() for name, tensor in model.state_dict().items()}
     return {
         "parameters": sum(names.values()),
         "encoder": sum(size for name, size in names.items() if report.family.part(name) == "layers"),
-        "original_encoder": report.encoder_parameters if not report.layers else None,
+        "original_encoder": origin["encoder"] if origin is not None else report.encoder_parameters,
     }
 
 

@@ -97,7 +97,8 @@ class WholeTrainer(Trainer):
 
 
 class Watch(TrainerCallback):
-    """Counts time and steps, saves when it is due, evaluates at the end of an epoch, and stops when it is asked to.
+    """Counts steps and their time (without evaluations and checkpoints), saves when it is due, evaluates at the end of an epoch, and
+    stops when it is asked to.
 
     `evaluate(epoch)` is called at the end of each epoch and says whether training ends early.
     """
@@ -126,11 +127,13 @@ class Watch(TrainerCallback):
             if not seen and self.evaluate(state.global_step / self.steps_an_epoch):
                 control.should_training_stop = True
 
-    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._began = time.perf_counter()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.seconds += time.perf_counter() - self._began
+        now = time.perf_counter()
+        self.seconds += now - self._began  # with the loading of its batch
+        self._began = now
         self.steps += 1
         self.progress(state.global_step, state.max_steps)
         if self.agree(self.cancelled()):
@@ -141,6 +144,7 @@ class Watch(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._saved_step, self._saved_at = state.global_step, time.monotonic()
+        self._began = time.perf_counter()  # saving is no step
 
     def _many_steps(self, state: Any) -> bool:
         return bool(state.global_step - self._saved_step >= self.saving.every)

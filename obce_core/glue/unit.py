@@ -3,6 +3,7 @@ result, so the same question is never computed twice, by whoever it is asked."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,12 +17,14 @@ from obce_core.glue.examples import Examples, read_examples
 from obce_core.glue.tiers import Recipe, tier_name
 from obce_core.models import ModelReport, check_model
 from obce_core.plan.asked import parse_intent
-from obce_core.plan.document import from_document
-from obce_core.plan.fact import Fact, read_fact
+from obce_core.plan.document import from_document, load_document
+from obce_core.plan.fact import PLAN, Fact, read_fact, read_facts
 from obce_core.store import digest
 from obce_core.tasks import task_of
 
 ORDERS = ("cut-first", "finetune-first")
+_BESIDE = ("label", "model_name", "asked", "origin")
+"""What a unit's document tells besides what decides its result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +95,7 @@ class Prepared:
     @property
     def id(self) -> str:
         """The digest of everything that decides the result; the label is not among it."""
-        return digest({name: value for name, value in self.document.items() if name not in ("label", "model_name", "asked")})[:24]
+        return digest({name: value for name, value in self.document.items() if name not in _BESIDE})[:24]
 
     @property
     def steps(self) -> int:
@@ -155,6 +158,7 @@ def prepare(
         "model": report.source.weights_sha256,
         "plan": fact.digest if fact else None,
         "order": unit.variant.order if fact else None,
+        **({"origin": _origin(report)} if report.layers else {}),
         "intent": digest(unit.variant.plan["intent"]) if unit.variant.plan and unit.variant.order == "finetune-first" else None,
         **({"control": [unit.variant.control, unit.variant.draw]} if unit.variant.control is not None else {}),
         "task": task.name,
@@ -165,6 +169,19 @@ def prepare(
         "seed": unit.seed,
     }
     return Prepared(unit=unit, report=report, fact=fact, train=train, others=tuple(others), document=document)
+
+
+def _origin(report: ModelReport) -> dict[str, Any]:
+    """Say of a model that was cut before which weights it was cut from, by which plan last (None: its folder does not say), and how
+    many parameters the layers of the original have."""
+    path = report.source.file(PLAN)
+    facts = read_facts(load_document(path), report.shape) if path is not None else []
+    tensors = report.family.tensors(report.config)
+    return {
+        "model": facts[0].weights_sha256 if facts else None,
+        "plan": facts[-1].digest if facts else None,
+        "encoder": sum(math.prod(size) for name, size in tensors.items() if report.family.part(name) == "layers"),
+    }
 
 
 def whole(prepared: Prepared) -> Prepared:

@@ -36,6 +36,9 @@ AFTER_TERM = 1.0
 ANSWERED = 60.0
 """Seconds that a worker has which did answer, to save a checkpoint."""
 
+_DEAF = 3
+"""A worker that tells so often of progress after SIGTERM is not ending: one long step would tell once."""
+
 _LOOK = 0.2
 
 
@@ -90,7 +93,7 @@ class Keeper:
     def _watch(self, worker: subprocess.Popen[bytes]) -> bool:
         """Wait for the worker's end; return whether it had to be forced."""
         asked: float | None = None
-        forced = False
+        forced, told = False, 0
         while True:
             try:
                 worker.wait(_LOOK)
@@ -101,10 +104,11 @@ class Keeper:
                 continue
             now = time.monotonic()
             asked = asked or now
-            grace = ANSWERED if (self.run.folder / "STOPPING").exists() else GRACE
+            heard = (self.run.folder / "STOPPING").exists() and not (forced and self._lines() - told >= _DEAF)
+            grace = ANSWERED if heard else GRACE
             if now - asked > grace and not forced:
                 end_group(worker.pid, signal.SIGTERM)
-                forced = True
+                forced, told = True, self._lines()
             if now - asked > grace + AFTER_TERM:
                 end_group(worker.pid, signal.SIGKILL)
 
@@ -120,6 +124,13 @@ class Keeper:
         self.run.add_log(f"attempt {attempt.number}: {state}: {reason}")
         attempt.write(state=state, reason=reason, ended=time.time())
         return None
+
+    def _lines(self) -> int:
+        """Count the worker's words on its progress."""
+        try:
+            return (self.run.folder / "progress.jsonl").read_bytes().count(b"\n")
+        except OSError:
+            return 0
 
     def _cancelled(self) -> bool:
         return bool(self.signalled) or self.run.cancel_asked()

@@ -74,8 +74,8 @@ def examples(task: str, split: str, folder: str | None, changed: tuple[int, int]
     return read_examples(task, split, glue_dir=folder)
 
 
-@st.cache_resource(show_spinner=False)
-def _inputs() -> dict[Any, Any]:
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _inputs(changed: tuple[tuple[int, int], ...]) -> dict[Any, Any]:
     return {}
 
 
@@ -91,12 +91,9 @@ def laid_out(
 ) -> tuple[list[Line], list[str]]:
     """Read and check what a sweep needs and name its evaluations; `changed` are also the stamps of the tasks' files and of the models.
 
-    What was read is kept between calls, and forgotten when a file changed. Without a folder the hub is not asked: official counts stand.
+    What was read is kept between calls, and read anew when a file changed. Without a folder the hub is not asked: official counts stand.
     """
-    kept = _inputs()
-    if kept.get("changed") != changed:
-        kept.clear()
-        kept["changed"] = changed
+    kept = _inputs(changed)
     if folder is None:
         return lay_out_unread(sweep(key, changed, _document).units, evaluations(), cache=kept)
     return lay_out(sweep(key, changed, _document).units, glue_dir=folder, cache=kept)

@@ -11,7 +11,7 @@ from obce_core import settings
 from obce_core.errors import ObceError
 from obce_core.figures.numbers import amount, count, duration
 from obce_core.glue.bill import Bill, Line, bill
-from obce_core.glue.job import plain_units
+from obce_core.glue.job import job_options
 from obce_core.glue.spec import sweep_command, sweep_document, sweep_file
 from obce_core.glue.sweep import Sweep
 from obce_core.glue.tiers import recipe_of
@@ -95,7 +95,7 @@ def _measure(asked: Asked, told: Bill) -> None:
 
 def _options(asked: Asked, units: list[Unit]) -> dict[str, Any]:
     return {
-        "units": plain_units(units),
+        **job_options(units),
         "glue_dir": asked.folder,
         "device": asked.device,
         "offline": settings.offline(),

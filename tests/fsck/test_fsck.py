@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 
+from obce_core.checkpoints import commit
 from obce_core.cli import main
 from obce_core.fsck import CONDITIONS, check, repair
+from obce_core.glue.workshop import only_one
 from obce_core.jobs import Run, create_run, list_runs
 from obce_core.jobs.worker import execute
+from obce_core.library import find_entry, remove, restore
 from obce_core.plan import Intent
 from obce_core.plan.drafts import write_draft
 from obce_core.store import staged_folder, write_json
@@ -141,3 +144,61 @@ def test_repair_sweeps_what_has_no_owner_and_leaves_the_rest(home: Path) -> None
     assert (home / "evaluations/unit-2.tmp-new").is_dir()
     assert run.stored() == run.status() and run.status().state == "lost"
     assert [path.name for path in (home / "runs/run-two/checkpoints").iterdir()] == ["step-00000015"]
+
+
+# --- evaluations that are being made
+
+
+def _begun(home: Path) -> Path:
+    """Leave an evaluation with a checkpoint that does not verify and one that is being written."""
+    checkpoints = home / "evaluations/.work/unit-9/checkpoints"
+    commit(checkpoints, 10, lambda folder: (folder / "weights").write_bytes(b"w" * 100) and None)
+    os.truncate(checkpoints / "step-00000010/weights", 7)
+    (checkpoints / "saving.tmp-1-abc").mkdir()
+    return checkpoints
+
+
+def test_what_a_live_evaluation_writes_is_left_alone(home: Path) -> None:
+    checkpoints = _begun(home)
+    with only_one("unit-9", lambda: False, wait=False):
+        assert check().debris == ()
+        repair()
+        assert sorted(path.name for path in checkpoints.iterdir()) == ["saving.tmp-1-abc", "step-00000010"]
+    assert [path.name for path in check().debris] == ["saving.tmp-1-abc"]
+    repair()
+    assert list(checkpoints.iterdir()) == [] and check().sound
+
+
+def test_who_goes_on_with_an_evaluation_sweeps_what_the_dead_left(home: Path) -> None:
+    checkpoints = _begun(home)
+    with only_one("unit-9", lambda: False, wait=False):
+        assert (checkpoints / "saving.tmp-1-abc").exists()  # a moment old: where locks do nothing its writer may live
+    os.utime(checkpoints / "saving.tmp-1-abc", (time.time() - 100,) * 2)
+    with only_one("unit-9", lambda: False, wait=False):
+        assert not (checkpoints / "saving.tmp-1-abc").exists()
+
+
+def test_a_done_run_whose_evaluations_are_gone_is_found_unless_they_were_taken_away(home: Path) -> None:
+    run, _ = create_run("evaluate", {"units": []}, "run-evaluations")
+    run.write_status(replace(run.status(), state="done"))
+    write_json(run.folder / "result.json", {"evaluations": ["unit-1"]})
+    assert check().faults == ()
+    step = remove([find_entry("evaluations/unit-1")])
+    assert [fault for fault in check().faults if fault.condition == "N4"] == []
+    restore(step)
+    shutil.rmtree(home / "evaluations/unit-1")
+    (home / "queue/register.jsonl").write_text(
+        "".join(line for line in (home / "queue/register.jsonl").read_text().splitlines(True) if "removed" not in line)
+    )
+    (fault,) = [fault for fault in check().faults if fault.condition == "N4"]
+    assert fault.told().endswith("1 of its evaluations are not there: unit-1")
+
+
+def test_a_folder_that_was_taken_away_for_a_successor_that_never_came_is_put_back(home: Path) -> None:
+    old = home / "evaluations/unit-1.tmp-0123456789ab-old"
+    (home / "evaluations/unit-1").rename(old)
+    os.utime(old, (time.time() - 4000,) * 2)
+    for path in old.rglob("*"):
+        os.utime(path, (time.time() - 4000,) * 2)
+    assert any("put" in line for line in repair())
+    assert (home / "evaluations/unit-1/numbers.json").read_text() == "[1, 2]"

@@ -27,7 +27,8 @@ RECIPE = {"epochs": 3}
 
 
 def put(name: str, label: str, task: str, seed: int, wrong: float, *, plan: str | None = None, parameters: int = 100, tests: bool = False,
-        recipe: dict | None = None, examples: int = 80) -> Evaluation:  # fmt: skip
+        recipe: dict | None = None, examples: int = 80, train: str = "t", model: str = "w" * 64, origin: dict | None = None,
+        asked: float | None = None) -> Evaluation:  # fmt: skip
     """Write an evaluation whose answers are wrong with the given chance."""
     known = TASKS[task]
     rng = np.random.default_rng([seed, len(label), examples])
@@ -36,9 +37,10 @@ def put(name: str, label: str, task: str, seed: int, wrong: float, *, plan: str 
         labels = np.random.default_rng(1).uniform(0, 5, examples)
     splits = [*known.validation, *(known.tests if tests else ())]
     unit = {
-        "format": FORMAT, "label": label, "asked": float(seed), "model_name": "tiny", "model": "w" * 64, "plan": plan,
-        "order": "cut-first" if plan else None, "intent": None, "task": task, "train": "t", "splits": dict.fromkeys(splits, "d"),
-        "recipe": recipe or RECIPE, "tier": "quick", "seed": seed,
+        "format": FORMAT, "label": label, "asked": float(seed) if asked is None else asked,
+        "model_name": "tiny", "model": model, "plan": plan,
+        "order": "cut-first" if plan else None, "intent": None, "task": task, "train": train, "splits": dict.fromkeys(splits, "d"),
+        "recipe": recipe or RECIPE, "tier": "quick", "seed": seed, **({"origin": origin} if origin else {}),
     }  # fmt: skip
     scores = {}
     with staged_folder(evaluations_home() / name) as stage:
@@ -91,6 +93,25 @@ def test_other_recipes_and_seeds_are_never_mixed(made) -> None:
     rows = board(list_evaluations(), resamples=10)
     assert len([row for row in rows if row.label == "P50"]) == 2
     assert all(row.cells["cola"].differences == {} for row in rows if row.label == "P50")  # no seed in common, or another recipe
+
+
+def test_what_was_trained_on_other_examples_is_not_compared(made) -> None:
+    put("o9", "original", "cola", 0, 0.1, train="all", asked=1.0)
+    put("p9", "P50", "cola", 0, 0.1, plan="p" * 64, train="a part", asked=2.0)
+    put("p8", "P50", "cola", 0, 0.1, plan="p" * 64, train="another part", asked=3.0)
+    (cut,) = [row for row in board(list_evaluations(), resamples=10) if row.label == "P50"]
+    assert cut.cells["cola"].differences == {} and cut.cells["mrpc"].differences
+    assert cut.cells["cola"].evaluations[0].id == "p8" and cut.cells["cola"].other_data == 1
+
+
+def test_a_model_that_was_cut_before_stands_beside_its_original(made) -> None:
+    origin = {"model": "w" * 64, "plan": "p" * 64, "encoder": 50}
+    put("b0", "my-model", "mrpc", 0, 0.3, model="c" * 64, origin=origin, parameters=60)
+    put("b1", "saved again", "mrpc", 0, 0.3, model="d" * 64, origin=origin | {"model": None}, parameters=60)
+    rows = {row.label: row for row in board(list_evaluations(), resamples=50)}
+    assert not rows["my-model"].original and rows["my-model"].share == pytest.approx(30 / 50)
+    assert rows["my-model"].cells["mrpc"].against == "original" and rows["my-model"].cells["mrpc"].differences
+    assert not rows["saved again"].original and rows["saved again"].cells["mrpc"].differences == {}
 
 
 def test_rows_are_compared_with_each_other(made) -> None:

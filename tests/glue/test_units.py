@@ -14,13 +14,17 @@ import pytest
 import tiny
 from conftest import SMALL
 
+from obce_core.compression.build import compress
 from obce_core.errors import BadInput, Cancelled, ObceError, UnknownName
+from obce_core.glue.bill import lay_out
 from obce_core.glue.evaluation import evaluations_home, list_evaluations, read_evaluation
-from obce_core.glue.job import CURVE, evaluate_units, memory_of, plain_units, read_curve, written
+from obce_core.glue.job import CURVE, evaluate_units, job_options, memory_of, plain_units, read_curve, written
 from obce_core.glue.perform import perform
 from obce_core.glue.series import perform_all
 from obce_core.glue.unit import Unit, Variant, prepare, read_unit
 from obce_core.glue.workshop import Taken, only_one
+from obce_core.jobs.attempts import Attempt, batch_size, next_try
+from obce_core.jobs.runs import create_run
 from obce_core.plan.document import to_document
 from obce_core.plan.make import make_plan
 from obce_core.plan.same_shape import same_shape
@@ -219,6 +223,39 @@ def test_the_curve_of_a_job_is_read_while_it_grows(folder: Path, glue: Path, tmp
     assert written(tmp_path) == done["evaluations"]
     with pytest.raises(BadInput, match="RTE"):
         evaluate_units(plain_units([unit(folder, task="rte")]), folder=tmp_path, glue_dir=str(glue), device="cpu")
+
+
+def test_an_original_is_trained_once_for_all_that_is_cut_from_it(folder: Path, glue: Path, analysis) -> None:
+    plan = to_document(make_plan(analysis, percentile=50, first_layer=2))
+    after = Variant(label="after", model=str(folder), plan=plan, order="finetune-first")
+    units = [unit(folder), unit(folder, variant=after), unit(folder, variant=replace(after, label="control", control="random"))]
+    lines, _ = lay_out(units, glue_dir=glue)
+    assert [line.steps for line in lines] == [3, 0, 0]
+    told: list[tuple[int, int]] = []
+    made, _ = perform_all(units, glue_dir=glue, device="cpu", progress=lambda done, total, what: told.append((done, total)))
+    assert (made[0].folder / "model").is_dir() and not (made[1].folder / "model").exists()
+    assert [done for done, _ in told] == sorted(done for done, _ in told) and set(told) == {(at, 3) for at in range(4)}
+    lines, _ = lay_out([unit(folder, variant=after, seed=1), *units[1:]], glue_dir=glue)
+    assert [line.steps for line in lines] == [3, 0, 0]  # of seed 1 nothing was trained yet
+
+
+def test_a_cut_folder_says_what_it_was_cut_from(folder: Path, glue: Path, analysis, tmp_path: Path) -> None:
+    plan = make_plan(analysis, percentile=50, first_layer=2)
+    cut = compress(analysis, plan, tmp_path / "cut", device="cpu")
+    made = perform(prepare(unit(folder, variant=Variant(label="cut", model=str(cut.folder))), glue_dir=glue), device="cpu")
+    whole = perform(prepare(unit(folder), glue_dir=glue), device="cpu")
+    assert made.unit["origin"]["model"] == whole.unit["model"] and made.unit["origin"]["plan"] == plan.digest
+    assert made.result["original_encoder"] == whole.result["encoder"] == whole.result["original_encoder"]
+
+
+def test_a_job_of_evaluations_has_a_batch_to_halve(folder: Path, glue: Path) -> None:
+    units = [unit(folder), unit(folder, recipe=replace(SMALL, batch_size=64, accumulation=2))]
+    options = job_options(units, glue_dir=str(glue))
+    assert [batch_size(options, halvings) for halvings in range(3)] == [32, 16, 8]
+    run, _ = create_run("evaluate", options)
+    again = next_try(Attempt(run, 1), "out of memory")
+    assert again is not None and again.number == 2 and run.stored().halvings == 1
+    assert [unit.recipe.in_parts(16).accumulation for unit in units] == [1, 4]
 
 
 def test_memory_grows_with_the_batch(folder: Path) -> None:

@@ -16,8 +16,9 @@ import pytest
 from launching import nobody_left, until
 
 from obce_core import settings
+from obce_core.checkpoints import committed
 from obce_core.errors import BadInput, Superseded
-from obce_core.jobs import KINDS, Context, Kind, LocalLauncher, Run, Status, create_run, list_runs, local
+from obce_core.jobs import FINAL, KINDS, Context, Kind, LocalLauncher, Run, Status, create_run, list_runs, local
 from obce_core.jobs.attempts import Attempt, batch_size, next_attempt, next_try
 from obce_core.jobs.deaths import EXIT_MEMORY, Death, name_death
 from obce_core.jobs.keeper import Keeper
@@ -220,6 +221,29 @@ def test_a_gpu_is_a_slot_of_its_own(cache: Path, monkeypatch: pytest.MonkeyPatch
     slot = take_slot(gpu=True)
     assert slot is not None and slot.name == "cpu-0"
     slot.close()
+
+
+def test_of_two_who_saw_the_same_attempt_end_one_begins_the_next(run: Run) -> None:
+    assert next_attempt(run, lost_contact=True, seen=1) == 2
+    with pytest.raises(Superseded, match="attempt 2 already"):
+        next_attempt(run, lost_contact=True, seen=1)
+    assert run.stored().attempt == 2
+
+
+def test_a_worker_that_is_told_to_end_says_at_once_that_it_has_heard(cache: Path) -> None:
+    """A step may take longer than whoever asked would wait; then it is not ended without a checkpoint."""
+    launcher = LocalLauncher()
+    run = launcher.submit("drill", {"steps": 3, "seconds": 5.0, "every": 1})
+    deadline = time.monotonic() + 60
+    while run.progress().done < 1 or not (run.stored() or Status(state="")).process.get("worker"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    launcher.cancel(run)
+    while launcher.probe(run).state not in FINAL:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert (run.status().state, run.status().reason) == ("cancelled", "asked to stop")
+    assert committed(run.folder / "checkpoints")
 
 
 def test_jobs_share_gpus_evenly_where_they_may(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

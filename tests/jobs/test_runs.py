@@ -273,6 +273,13 @@ def test_the_time_left_is_of_the_present_part_of_the_work(run: Run) -> None:
     assert Progress().share == 0.0
 
 
+def test_a_jump_is_no_work_and_does_not_shorten_the_time_left(run: Run) -> None:
+    path = run.folder / "progress.jsonl"
+    told = [(0.0, 0), (0.2, 10_000), (1.2, 10_002), (2.2, 10_004), (3.2, 10_004), (4.2, 10_006)]  # a resume; then an evaluation
+    path.write_text("".join(json.dumps({"t": at, "done": done, "total": 10_100, "what": "steps"}) + "\n" for at, done in told))
+    assert run.progress().rate == pytest.approx(6 / 4) and run.progress().seconds_left == pytest.approx(94 / 1.5)
+
+
 def test_only_the_end_of_a_long_progress_and_log_is_read(run: Run) -> None:
     for at in range(2000):
         run.add_progress(at, 2000, "texts")
