@@ -35,6 +35,7 @@ def scenarios(job: Job) -> dict[str, Callable[[], Outcome]]:
         "memory": lambda: torment.memory_short(job),
         "term": lambda: torment.terminated(job),
         "sleep": lambda: torment.slept(job),
+        "server sleep": torment_app.server_slept,
         "units": torment_units.same_units,
         "evaluations": torment_units.same_evaluations,
         "no locks": lambda: torment_units.same_evaluations(locks=False),

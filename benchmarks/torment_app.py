@@ -56,6 +56,47 @@ def server_killed(texts: int = 600) -> Outcome:
     return outcome
 
 
+def server_slept(seconds: float = 60.0, texts: int = 600) -> Outcome:
+    """C8 with a real server: it and a job's worker and keeper sleep while a page watches, as in a closed laptop, and wake up."""
+    with (
+        arena("C8", f"server and job asleep for {seconds:g} s, page open") as outcome,
+        chromium() as browser,
+        contextlib.ExitStack() as ended,
+    ):
+        port = free_port()
+        app = _start(port)
+        ended.callback(lambda: _end(app))
+        page = browser.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"http://127.0.0.1:{port}/analysis")
+        _press_start(page, seed=1, texts=texts)
+        (run,) = _runs(1)
+        pid = worker_pid(run)
+        page.get_by_role("progressbar").wait_for()
+        told = run.stored()
+        sleepers = [pid, int((told.process if told is not None else {})["keeper"]["pid"])]
+        os.killpg(app.pid, signal.SIGSTOP)
+        for each in sleepers:
+            os.kill(each, signal.SIGSTOP)
+        begun = time.monotonic()
+        while time.monotonic() - begun < seconds:
+            outcome.expect(LocalLauncher().probe(run).state == "running", f"called {run.status().state} while it slept")
+            time.sleep(0.5)
+        seen = page.get_by_test_id("stMain").inner_text()
+        for each in reversed(sleepers):
+            os.kill(each, signal.SIGCONT)
+        os.killpg(app.pid, signal.SIGCONT)
+        outcome.expect(worker_pid(run) == pid, "another worker took it")
+        shown = until(lambda: page.get_by_test_id("stMain").inner_text() not in (seen, ""), 60.0, 0.1)
+        outcome.figures |= {"asleep_s": seconds, "page_moves_after_s": round(shown, 2)}
+        outcome.expect(shown <= _LOST, f"the page took {shown:.1f} s to move again")
+        launcher = LocalLauncher()
+        until(lambda: launcher.probe(run).state in FINAL)
+        outcome.expect(run.status().state == "done", f"the job ended as {run.status().state}: {run.status().reason}")
+        outcome.expect(len(list_runs()) == 1, "the job was started again")
+    return outcome
+
+
 def reloaded_after_start(count: int = 20) -> Outcome:
     """C2 with a real browser: the page is reloaded, closed or left 100 to 2000 ms after Start, each time another form."""
     with arena("C2", f"page left after Start, {count} random delays") as outcome, chromium() as browser, contextlib.ExitStack() as ended:
