@@ -40,7 +40,8 @@ def scenarios(job: Job) -> dict[str, Callable[[], Outcome]]:
         "evaluations": torment_units.same_evaluations,
         "no locks": lambda: torment_units.same_evaluations(locks=False),
         "stale": lambda: torment.stale_attempt(job),
-        "node": lambda: _node_lost(job),
+        "node": lambda: _on_a_cluster("node_lost", job),
+        "sweep": lambda: _on_a_cluster("sweep_shared"),
     }
 
 
@@ -70,12 +71,13 @@ def main() -> int:
     return int(wrong)
 
 
-def _node_lost(job: Job) -> Outcome:
+def _on_a_cluster(name: str, *given: Job) -> Outcome:
     if importlib.util.find_spec("ray") is None:
-        return Outcome("C12", "a Ray node lost", wrong=["Ray is not installed: pip install 'obce[ray]'"])
-    from benchmarks.torment_ray import node_lost
+        return Outcome("C12", name, wrong=["Ray is not installed: pip install 'obce[ray]'"])
+    from benchmarks import torment_ray
 
-    return node_lost(job)
+    outcome: Outcome = getattr(torment_ray, name)(*given)
+    return outcome
 
 
 if __name__ == "__main__":
