@@ -19,7 +19,7 @@ from pathlib import Path
 from obce_core.checkpoints import sweep_stale
 from obce_core.errors import Cancelled
 from obce_core.glue.evaluation import evaluations_home
-from obce_core.store import is_complete
+from obce_core.store import is_complete, is_locked
 
 _WAIT_SECONDS = 2.0
 """Between two looks whether somebody else is done with the same evaluation."""
@@ -71,17 +71,7 @@ def checkpoints_of(unit: str) -> Path:
 
 def is_worked_on(unit: str) -> bool:
     """Say whether a live process of this machine holds an evaluation."""
-    try:
-        handle = os.open(_lock(unit), os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+    return is_locked(_lock(unit))
 
 
 def begun() -> list[str]:

@@ -30,7 +30,7 @@ from typing import Any
 
 from obce_core.errors import BadInput
 from obce_core.jobs.state import FINAL, Progress, Status
-from obce_core.store import read_json, write_json
+from obce_core.store import is_locked, read_json, write_json
 
 START_SECONDS = 60.0
 """Where nobody keeps a queue, a worker that has not taken its lock after this long never will."""
@@ -146,17 +146,7 @@ class Run:
 
     def is_held(self) -> bool:
         """Say whether a live worker holds the lock."""
-        try:
-            handle = os.open(self.folder / "worker.lock", os.O_RDWR)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        finally:
-            os.close(handle)
-        return False
+        return is_locked(self.folder / "worker.lock")
 
     def take(self) -> int:
         """Take the worker's lock and return its handle, which may be handed to another process; BadInput when it is held."""
