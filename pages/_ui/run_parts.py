@@ -18,7 +18,7 @@ from obce_core.glue.job import read_curve, written
 from obce_core.glue.metrics import METRICS
 from obce_core.glue.recipes import recipe_key
 from obce_core.glue.tables import percent
-from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of
+from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of, watch
 from obce_core.jobs.listing import Listed, state_words
 from obce_core.jobs.runs import runs_home
 from pages._ui import cached_results, charts, downloads, frame, guards, nav, state
@@ -38,7 +38,7 @@ def table(rows: Sequence[Listed]) -> None:
 def _live_table(runs: list[Run]) -> None:
     with guards.caught():
         _table(runs)
-        if all(run.status().state in FINAL for run in runs):
+        if all(watch.told(run).state in FINAL for run in runs):
             st.rerun()
 
 
@@ -46,8 +46,8 @@ def _table(runs: list[Run]) -> None:
     chosen = state.get()
     signature = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:12]
     shown = st.dataframe(
-        [_line(run) for run in runs], hide_index=True, width="stretch", key=f"runs-{chosen.runs_closed}-{signature}",
-        on_select="rerun", selection_mode="single-row",
+        [_line(run, told) for run, told in zip(runs, watch.look(runs), strict=True)],
+        hide_index=True, width="stretch", key=f"runs-{chosen.runs_closed}-{signature}", on_select="rerun", selection_mode="single-row",
         column_config={
             "": st.column_config.TextColumn(width=28, help="The open run"),
             "state": st.column_config.TextColumn(width=96),
@@ -61,8 +61,7 @@ def _table(runs: list[Run]) -> None:
         st.rerun()
 
 
-def _line(run: Run) -> dict[str, Any]:
-    told = run.status()
+def _line(run: Run, told: Status) -> dict[str, Any]:
     kind, what, made = cached_results.run_about(run.id, str(runs_home()))
     progress = Progress() if told.state == "queued" else run.progress()
     left = duration(progress.seconds_left) if told.state == "running" and progress.seconds_left is not None else ""
@@ -87,7 +86,7 @@ def opened(run: Run) -> None:
         st.subheader(kind, anchor=False)
         st.button("Close", key=f"close-{run.id}", type="tertiary", icon=":material/close:", on_click=_close)
     st.html(f'<p class="note plain">{escape(what)}</p>')
-    (_still if run.status().state in FINAL else _live)(run)
+    (_still if watch.told(run).state in FINAL else _live)(run)
     _evaluations(run)
 
 
@@ -100,14 +99,14 @@ def _close() -> None:
 @st.fragment(run_every=2.0)
 def _live(run: Run) -> None:
     with guards.caught():
-        told = launcher_of(run).probe(run)  # a look moves the queue
+        told = watch.probe(run)  # a look moves the queue, and takes up again what lost its node
         if told.state in FINAL:
             st.rerun()
         _show(run, told)
 
 
 def _still(run: Run) -> None:
-    _show(run, run.status())
+    _show(run, watch.told(run))
 
 
 def _show(run: Run, told: Status) -> None:
@@ -157,7 +156,10 @@ def _safely(run: Run, action: str) -> None:
     """Cancel or resume; what goes wrong is kept to be said when the page is drawn."""
     state.get().run_wrong = ("", "")
     try:
-        getattr(launcher_of(run), action)(run)
+        if action == "cancel":
+            watch.cancel(run)
+        else:
+            launcher_of(run).resume(run)
     except ObceError as error:
         state.get().run_wrong = (run.id, str(error))
 

@@ -10,7 +10,7 @@ from obce_core.analysis import Analysis
 from obce_core.components import TITLES
 from obce_core.figures.numbers import share
 from obce_core.figures.theme import DARK, LIGHT
-from obce_core.jobs import FINAL, kind_of, list_runs
+from obce_core.jobs import FINAL, kind_of, list_runs, watch
 from pages._ui import cached, components, drafts, frame, nav, state
 
 _EDGE = "Off: radii, as in the paper. On: edge lengths, twice as long, as gudhi and ripser report them."
@@ -40,7 +40,7 @@ def show() -> None:
             st.toggle(label, key=key, on_change=_switch, args=(field, key), help=told)
         components.link_and_mode(frame.mode())
         with st.container(key="running", gap=None):
-            for run in [run for run in list_runs()[:20] if run.status().state not in FINAL][:_RUNS]:
+            for run in [run for run in list_runs()[:20] if watch.told(run).state not in FINAL][:_RUNS]:
                 nav.link("runs", f"◐ {kind_of(run.kind).title}")
 
 
