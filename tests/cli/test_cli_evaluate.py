@@ -73,6 +73,27 @@ def test_what_is_wrong_is_one_line(arguments, message: str, folder: Path, glue: 
     assert answer.code == 2 and message in answer.line
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--launcher", "local", "--out", "x"), "--launcher local does not wait"),
+        (("--launcher", "ray", "--out", "x"), "without --launcher"),
+        (("--workers", "2"), "--workers is for --launcher local or ray"),
+        (("--launcher", "local", "--address", "http://h:1"), "--address is for --launcher ray, not local"),
+        (("--address", "http://h:1"), "--address is for --launcher ray, not shell"),
+        (("--launcher", "local", "--gpus", "1"), "--gpus is for --launcher ray, not local"),
+    ],
+)
+def test_what_a_launcher_would_leave_undone_is_refused(arguments, message: str, folder: Path, tmp_path: Path, capsys) -> None:
+    from obce_core.jobs import list_runs
+
+    (tmp_path / "sweep.yaml").write_text("tasks: [mrpc]\n")
+    for command in (("evaluate", "--model", folder, "--task", "mrpc"), ("sweep", tmp_path / "sweep.yaml")):
+        answer = shell.run(capsys, *command, *arguments)
+        assert answer.code == 2 and message in answer.line
+    assert list_runs() == [] and list_evaluations() == []
+
+
 def test_a_sweep_says_what_it_would_do_and_does_it_once(folder: Path, glue: Path, tmp_path: Path, capsys) -> None:
     spec = tmp_path / "sweep.yaml"
     spec.write_text(yaml.safe_dump({
