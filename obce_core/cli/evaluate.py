@@ -56,8 +56,8 @@ def evaluate(
     epochs: Annotated[
         int | None, typer.Option("--epochs", "--num_train_epochs", min=0, max=10_000, help="Epochs; 0: score the model as it is.")
     ] = None,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps.")] = None,
-    examples: Annotated[int | None, typer.Option(min=1, help="At most so many seeded training examples.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=0, help="At most so many steps (0: no limit).")] = None,
+    examples: Annotated[int | None, typer.Option(min=0, help="At most so many seeded training examples (0: all).")] = None,
     recipe_batch: Annotated[
         int | None, typer.Option("--batch-size", "--per_device_train_batch_size", min=1, max=65_536, help="Examples a step.")
     ] = None,
@@ -97,10 +97,11 @@ def evaluate(
     _begin(offline, out, overwrite, starter)
     where = absolute(model)
     names = usual_tasks() if not task or "all" in task else tuple(dict.fromkeys(task_of(name).name for name in task))
-    recipe = recipe_of(
-        tier, epochs=epochs, steps=max_steps, examples=examples, batch_size=recipe_batch, learning_rate=learning_rate,
-        max_length=max_length, patience=patience, keep=keep,
-    )  # fmt: skip
+    changes = {
+        "epochs": epochs, "steps": max_steps, "examples": examples, "batch_size": recipe_batch, "learning_rate": learning_rate,
+        "max_length": max_length, "patience": patience, "keep": keep,
+    }  # fmt: skip
+    recipe = recipe_of(tier, **{name: value for name, value in changes.items() if value is not None})
     variants = [Variant(label="original" if plan else Path(where).name, model=where)] if original or not plan else []
     if plan:
         if analysis is None:

@@ -10,7 +10,7 @@ As a file (YAML or JSON)::
       - {percentile: 50, controls: [random, magnitude, std], draws: 2}
       - {percentile: 50, order: finetune-first}
     tasks: [cola, mrpc]
-    tier: quick                    # or recipe: {epochs: 3, ...}, or both
+    tier: quick                    # or recipe: {epochs: 3, ...}, or both; examples or steps: null is no limit
     seeds: [0, 1, 2]
 """
 

@@ -129,3 +129,11 @@ def test_several_processes_train_one_model(folder: Path, glue: Path, tmp_path: P
     both = run("two", sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
     np.testing.assert_allclose(both, alone, atol=1e-4)
     assert np.ptp(alone) > 0.01
+
+
+def test_zero_is_no_limit_in_the_shell(folder: Path, glue: Path, capsys) -> None:
+    words = ("evaluate", "--model", folder, "--task", "mrpc", "--glue-dir", glue, "--tier", "smoke", "--epochs", "1", "--batch-size", "16")
+    answer = shell.run(capsys, *words, "--max-length", "24", "--device", "cpu", "--max-steps", "0", "--examples", "0", "--json")
+    assert answer.code == 0, answer.err
+    (made,) = list_evaluations()
+    assert made.unit["recipe"]["steps"] is None and made.unit["recipe"]["examples"] is None

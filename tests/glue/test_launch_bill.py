@@ -17,7 +17,7 @@ from obce_core.glue.changed_rows import changed_rows
 from obce_core.glue.examples import Examples
 from obce_core.glue.join import join
 from obce_core.glue.published import TABLE_4, gap
-from obce_core.glue.recipes import by_recipe, title, words
+from obce_core.glue.recipes import by_recipe, recipe_key, title, words
 from obce_core.glue.spec import Choices, sweep_command, sweep_document, sweep_file
 from obce_core.glue.sweep import read_sweep
 from obce_core.glue.tiers import Recipe, recipe_of
@@ -59,6 +59,24 @@ def test_choices_become_a_sweep_that_reads_back_as_the_same_units(tiny_analysis:
     assert len(sweep.variants) == 1 + 4 * 2 * 2 + 1
     assert sum(variant.order == "finetune-first" for variant in sweep.variants) == 8
     assert sweep.recipe == recipe_of("smoke", epochs=2) and sweep.seeds == (0, 3)
+
+
+def test_no_limit_is_said_and_is_not_the_tiers_own(tmp_path: Path) -> None:
+    plain = {"model": "demo", "analysis": "", "tasks": ("cola",), "seeds": (0,)}
+    document = sweep_document(Choices(**plain, tier="quick", recipe={"examples": None, "steps": None, "epochs": 3}))
+    assert document["recipe"] == {"examples": None}  # no limit of steps is the tier's own
+    (tmp_path / "sweep.yaml").write_text(sweep_file(document))
+    assert "examples: null" in sweep_file(document) and read_sweep(tmp_path / "sweep.yaml").recipe == Recipe(epochs=3)
+    smoke = sweep_document(Choices(**plain, tier="smoke", recipe={"steps": None}))
+    assert read_sweep(smoke).recipe == Recipe(examples=256)
+    assert recipe_of("quick", examples=0) == recipe_of("quick", examples=None) == Recipe(epochs=3)
+    assert "recipe" not in sweep_document(Choices(**plain, tier="quick", recipe=recipe_of("quick").plain()))
+    assert title(recipe_of("quick", examples=None)) == "quick, but all examples"
+    assert title(recipe_of("smoke", steps=None)) == "smoke, but no limit of steps"
+
+
+def test_names_of_recipes_stay_what_they_were() -> None:
+    assert [recipe_key(recipe_of(tier).plain()) for tier in ("smoke", "quick", "paper")] == ["b1ff3dfe", "03128199", "cc37d274"]
 
 
 def test_the_command_names_what_is_not_the_default() -> None:

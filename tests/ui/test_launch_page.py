@@ -111,3 +111,9 @@ def test_without_an_analysis_the_model_itself_can_be_evaluated(glue: Path, tiny_
     app = open_page("launch")
     app.text_input(key="launch-model").set_value(str(tiny_folder)).run()
     assert not app.exception and app.button(key="launch-start").label == "Start 3 evaluations"
+
+
+def test_no_limit_takes_the_tiers_limit_away(page: Any) -> None:
+    assert "recipe:" not in words(page)
+    page.number_input(key="launch-quick-examples").set_value(0).run()
+    assert not page.exception and "recipe: {examples: null}" in words(page)
