@@ -44,8 +44,7 @@ def show(asked: Asked | None) -> None:
     with st.spinner("Reading the tasks and making the plans", show_time=True):
         sweep = cached_results.sweep(key, changed, document)
         lines, wrong = cached_results.laid_out(key, changed, asked.folder, document)
-    at_once = asked.workers if asked.launcher != "local" else min(asked.workers, settings.jobs_at_once())
-    told = bill(lines, {one.id for one in found}, found, device=asked.device, workers=at_once)
+    told = bill(lines, {one.id for one in found}, found, device=asked.device, workers=asked.at_once)
     _facts(told, lines, unread=asked.folder is None)
     for line in wrong:
         guards.show_error(ObceError(line))
