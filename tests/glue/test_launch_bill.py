@@ -138,6 +138,16 @@ def test_without_the_data_what_is_there_is_known_by_what_was_asked(tiny_folder: 
     assert [line.id == known.id for line in again] == [True, False]
 
 
+def test_without_the_data_an_evaluation_without_test_predictions_is_not_one_with_them(tiny_folder: Path, cache: Path) -> None:
+    whole = Variant(label="original", model=str(tiny_folder))
+    plain, tests = (Unit(variant=whole, task="cola", seed=0, recipe=recipe_of("quick"), tests=tests) for tests in (False, True))
+    known = make_evaluation(cache / "evaluations")
+    known.unit["model"] = lay_out_unread([plain], [])[0][0].weights
+    assert [line.id == known.id for line in lay_out_unread([plain, tests], [known])[0]] == [True, False]
+    known.unit["splits"]["test"] = "d" * 64
+    assert [line.id == known.id for line in lay_out_unread([plain, tests], [known])[0]] == [False, True]
+
+
 def test_recipes_stand_apart_and_are_named_by_what_they_change(cache: Path) -> None:
     home = cache / "evaluations"
     made = [make_evaluation(home, recipe=recipe) for recipe in (recipe_of("smoke"), recipe_of("paper"), recipe_of("quick", epochs=1))]
