@@ -11,9 +11,10 @@ import streamlit as st
 from obce_core import settings
 from obce_core.compression.result import models_home
 from obce_core.errors import ObceError
-from obce_core.figures.pareto import against_size, intervals, is_control
+from obce_core.figures.pareto import against_size, intervals
 from obce_core.glue.board import Cell, Row, changes
 from obce_core.glue.changed_rows import KINDS, changed_rows
+from obce_core.glue.controls import is_control, is_control_of, short_label
 from obce_core.glue.evaluation import Evaluation, evaluations_home
 from obce_core.glue.examples import Examples
 from obce_core.glue.metrics import metric_of
@@ -26,8 +27,6 @@ from obce_core.tasks import TASKS
 from obce_core.texts.glue_rows import split_file
 from pages._ui import cached, cached_results, charts, downloads, frame, state
 
-__all__ = ["is_control"]
-
 
 def home() -> str:
     """Return where evaluations lie, for keys of caches."""
@@ -38,7 +37,7 @@ def first_choice(rows: Sequence[Row], task: str) -> str:
     """Return the key of the row that is looked at first: the newest cut on a task, of those with controls if any, else any row."""
     own = [row for row in rows if task in row.cells]
     cuts = [row for row in own if not row.original and not is_control(row)]
-    held = [row for row in cuts if any(_controls(row, other) for other in own)]
+    held = [row for row in cuts if any(is_control_of(other, row) for other in own)]
     return ([*reversed(held), *reversed(cuts), *own] or [rows[0]])[0].key
 
 
@@ -136,16 +135,12 @@ def _gaps(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> list[tuple[st
     ]
     picked = next((row for row in rows if row.key == state.get().board_row and task in row.cells), None)
     for row in rows:
-        if picked is None or not _controls(picked, row) or task not in row.cells:
+        if picked is None or not is_control_of(row, picked) or task not in row.cells:
             continue
         cells = cached_results.row_against(ids, home(), picked.key, row.key)
         if task in cells:
-            found.append((f"{picked.label} − {row.label.removeprefix(picked.label + ', ')}", cells[task]))
+            found.append((f"{picked.label} − {short_label(row, rows)}", cells[task]))
     return found
-
-
-def _controls(row: Row, other: Row) -> bool:
-    return other.label.startswith(f"{row.label}, ") and is_control(other) and other.model == row.model
 
 
 def changed_examples(rows: Sequence[Row], task: str) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from obce_core.figures.leaderboard import leaderboard
 from obce_core.glue.board import Row
+from obce_core.glue.controls import is_control
 from obce_core.glue.recipes import Group, by_recipe
 from obce_core.glue.tables import percent
 from obce_core.tasks import TASKS, usual_tasks
@@ -62,7 +63,7 @@ def _group(groups: Sequence[Group]) -> Group:
 
 def _lead(rows: Sequence[Row], task: str) -> str:
     """Say what the selected task shows: the best cut and its difference to the original."""
-    cuts = [row for row in rows if task in row.cells and not row.original and not board_parts.is_control(row)]
+    cuts = [row for row in rows if task in row.cells and not row.original and not is_control(row)]
     compared = [(row, row.cells[task].differences.get(row.cells[task].main)) for row in cuts]
     known = [(row, gap) for row, gap in compared if gap is not None]
     title = TASKS[task].title
