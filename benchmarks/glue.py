@@ -89,9 +89,7 @@ def _section(name: str, made: Sequence[Evaluation], missing: Counter[str]) -> st
         by_seeds.setdefault(tuple(rows[0].cells[task].evaluations), []).append(task)
     for group in by_seeds.values():
         lines += [markdown(board([one for one in made if one.task.name in group]), group)]
-    plans, controls = (
-        [row for row in rows if not row.original and is_control(row) == control] for control in (False, True)
-    )
+    plans, controls = ([row for row in rows if not row.original and is_control(row) == control] for control in (False, True))
     for control in controls:
         plan = next(row for row in plans if is_control_of(control, row))
         for task, cell in compare(plan, control).items():

@@ -62,6 +62,10 @@ def evaluate(
         int | None, typer.Option("--batch-size", "--per_device_train_batch_size", min=1, max=65_536, help="Examples a step.")
     ] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", "--learning_rate", help="Peak learning rate.")] = None,
+    accumulation: Annotated[int | None, typer.Option(min=1, help="Compute a step's examples in so many equal parts.")] = None,
+    warmup: Annotated[
+        float | None, typer.Option("--warmup", "--warmup_ratio", help="Share of the steps until the peak learning rate (default 0.1).")
+    ] = None,
     max_length: Annotated[int | None, typer.Option("--max-length", "--max_seq_length", min=3, help="Tokens of an example.")] = None,
     patience: Annotated[int | None, typer.Option(min=0, help="End after so many epochs without a better score (0: never).")] = None,
     keep: Annotated[str | None, typer.Option(help="last or best: the epoch whose score counts (default last).")] = None,
@@ -98,8 +102,8 @@ def evaluate(
     where = absolute(model)
     names = usual_tasks() if not task or "all" in task else tuple(dict.fromkeys(task_of(name).name for name in task))
     changes = {
-        "epochs": epochs, "steps": max_steps, "examples": examples, "batch_size": recipe_batch, "learning_rate": learning_rate,
-        "max_length": max_length, "patience": patience, "keep": keep,
+        "epochs": epochs, "steps": max_steps, "examples": examples, "batch_size": recipe_batch, "accumulation": accumulation,
+        "learning_rate": learning_rate, "warmup": warmup, "max_length": max_length, "patience": patience, "keep": keep,
     }  # fmt: skip
     recipe = recipe_of(tier, **{name: value for name, value in changes.items() if value is not None})
     variants = [Variant(label="original" if plan else Path(where).name, model=where)] if original or not plan else []

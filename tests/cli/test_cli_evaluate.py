@@ -131,9 +131,11 @@ def test_several_processes_train_one_model(folder: Path, glue: Path, tmp_path: P
     assert np.ptp(alone) > 0.01
 
 
-def test_zero_is_no_limit_in_the_shell(folder: Path, glue: Path, capsys) -> None:
+def test_zero_is_no_limit_and_every_number_of_a_recipe_has_a_flag(folder: Path, glue: Path, capsys) -> None:
     words = ("evaluate", "--model", folder, "--task", "mrpc", "--glue-dir", glue, "--tier", "smoke", "--epochs", "1", "--batch-size", "16")
-    answer = shell.run(capsys, *words, "--max-length", "24", "--device", "cpu", "--max-steps", "0", "--examples", "0", "--json")
+    answer = shell.run(capsys, *words, "--max-length", "24", "--device", "cpu", "--max-steps", "0", "--examples", "0", "--warmup", "0.25",
+                       "--accumulation", "2", "--json")  # fmt: skip
     assert answer.code == 0, answer.err
     (made,) = list_evaluations()
+    assert made.unit["recipe"]["warmup"] == 0.25 and made.unit["recipe"]["accumulation"] == 2
     assert made.unit["recipe"]["steps"] is None and made.unit["recipe"]["examples"] is None
