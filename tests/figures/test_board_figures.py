@@ -40,6 +40,16 @@ def test_ours_stand_first_and_published_rows_below_their_own_rule(cache: Path) -
     assert "claimed" in told[-1]["share"] and "counted" in told[-1]["share"]
 
 
+def test_the_leaderboard_says_the_seeds_of_a_cell_where_tasks_differ(cache: Path) -> None:
+    home = cache / "evaluations"
+    made = [make_evaluation(home, "cola", 0), *(make_evaluation(home, "mrpc", seed) for seed in (0, 1, 2))]
+    row = leaderboard(board(made, resamples=10), ("cola", "mrpc", "rte"))["groups"][0]["rows"][0]
+    assert row["small"] == "quick · 1–3 seeds"
+    assert [cell["scores"][-1][1] for cell in row["cells"]] == ["1 seed", "3 seeds", ""]
+    assert leaderboard(board(made[1:], resamples=10), ("mrpc",))["groups"][0]["rows"][0]["small"] == "quick · 3 seeds"
+    assert leaderboard(board(made[:2], resamples=10), ("mrpc",))["groups"][0]["rows"][0]["small"] == "quick · seed 0"
+
+
 def test_a_tint_is_brown_for_less_and_never_stronger_than_it_may(cache: Path) -> None:
     assert "#9A5B1E" in tint(-0.5) and "19.0%" in tint(-0.5) and "38.0%" in tint(-9.0) and "#1F7A80" in tint(0.1) and tint(0.0) == ""
 
