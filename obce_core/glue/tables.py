@@ -12,7 +12,7 @@ from obce_core.glue.published import TABLE_4
 from obce_core.tasks import TASKS
 
 _LATEX = {"\\": r"\textbackslash{}", **{sign: "\\" + sign for sign in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_LATEX |= {"±": r"$\pm$", "−": "$-$", "…": r"\ldots{}"}
+_LATEX |= {"±": r"$\pm$", "−": "$-$", "–": "--", "…": r"\ldots{}", "◇": r"$\diamond$", "×": r"$\times$"}
 
 
 def head(tasks: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from obce_core.compression.result import models_home
 from obce_core.errors import ObceError
 from obce_core.figures.pareto import against_size, intervals
 from obce_core.glue.board import Cell, Row, changes
-from obce_core.glue.changed_rows import KINDS, changed_rows
+from obce_core.glue.changed_rows import KINDS, changed_rows, right_words
 from obce_core.glue.controls import is_control, is_control_of, short_label
 from obce_core.glue.evaluation import Evaluation, evaluations_home
 from obce_core.glue.examples import Examples
@@ -86,7 +86,7 @@ def submissions(rows: Sequence[Row]) -> None:
             )  # fmt: skip
 
 
-def task_view(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> None:
+def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> None:
     """Show one task: score against size, and differences to the original and to the controls."""
     chosen, mode = state.get(), frame.mode()
     title, metric = TASKS[task].title, metric_of(TASKS[task].metric).title
@@ -110,7 +110,7 @@ def task_view(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> None:
         downloads.row(f"size-{task}", figure=figure, csv_text=lambda: downloads.to_csv(header, listed))
     with right:
         st.subheader(f"{title}, differences", anchor=False)
-        gaps = _gaps(rows, ids, task)
+        gaps = _gaps(rows, made, task)
         if not gaps:
             frame.note("No two rows share this task and a seed, so there is no difference to show.")
             return
@@ -126,7 +126,7 @@ def task_view(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> None:
         )  # fmt: skip
 
 
-def _gaps(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> list[tuple[str, Cell]]:
+def _gaps(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> list[tuple[str, Cell]]:
     """List what differs from what on a task: every cut from its original, the selected row from its controls."""
     found = [
         (f"{row.label} − original", row.cells[task])
@@ -137,7 +137,7 @@ def _gaps(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> list[tuple[st
     for row in rows:
         if picked is None or not is_control_of(row, picked) or task not in row.cells:
             continue
-        cells = cached_results.row_against(ids, home(), picked.key, row.key)
+        cells = cached_results.row_against(made, home(), picked.key, row.key)
         if task in cells:
             found.append((f"{picked.label} − {short_label(row, rows)}", cells[task]))
     return found
@@ -176,7 +176,7 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
     examples = _examples(mine.cells[task], task, split)
     frame.note(
         f"<b>{sizes[kind]:,}</b> of {len(found['label']):,} examples of the {split.replace('_', ' ')} split: {KINDS[kind]}, in one seed "
-        "at least."
+        f"at least. {right_words(TASKS[task])}"
         + ("" if examples is not None else " Their sentences are not at hand (the same file in OBCE_GLUE_DIR); only their place is shown.")
     )
     listed = changed_rows(found, kind, TASKS[task], examples)

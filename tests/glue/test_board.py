@@ -130,6 +130,8 @@ def test_tables_hold_every_number_and_escape(made) -> None:
     told = next(row for row in rows if row.label == "P50").cells["mrpc"].spreads["validation", "f1"]
     assert cell.startswith(f"{percent(told.mean)} ± {percent(told.std)} (")
     assert r"50 \% \& <b>|x" in latex(rows, ["mrpc"]) and r"\toprule" in latex(rows, ["mrpc"])
+    paper = latex(rows, ["mrpc"], published=True)
+    assert r"$\diamond$ OBCE, published" in paper and paper.isascii()
     written = list(csv.DictReader(io.StringIO(table_csv(rows))))
     assert len(written) == sum(len(cell.spreads) for row in rows for cell in row.cells.values())
     one = next(row for row in written if row["label"] == "P50" and row["metric"] == "f1")
