@@ -24,18 +24,24 @@ WAIT_SECONDS = 0.8
 
 
 @dataclass
-class _Round:
-    """One round of questions to a cluster, about several runs."""
+class _Cluster:
+    """What is known of a cluster: who asks it now, when each run was asked about, and what was said of those that are silent."""
 
-    begun: float = 0.0
     thread: threading.Thread | None = None
-    silent: dict[Run, str] = field(default_factory=dict)
+    asked: dict[Run, float] = field(default_factory=dict)
+    said: dict[Run, str] = field(default_factory=dict)
 
-    def due(self) -> bool:
-        return (self.thread is None or not self.thread.is_alive()) and time.monotonic() - self.begun >= ASK_SECONDS
+    def due(self, runs: Sequence[Run]) -> list[Run]:
+        """Return the runs to ask about now: none while an answer is waited for."""
+        if self.thread is not None and self.thread.is_alive():
+            return []
+        now = time.monotonic()
+        return [run for run in runs if now - self.asked.get(run, -ASK_SECONDS) >= ASK_SECONDS]
 
 
-_ROUNDS: dict[str, _Round] = {}
+_CLUSTERS: dict[str, _Cluster] = {}
+"""By address."""
+
 _LOCK = threading.Lock()
 
 
@@ -65,7 +71,8 @@ def look(runs: Sequence[Run], *, wait: float = WAIT_SECONDS) -> list[Status]:
             by_address.setdefault(str(stored.launch.get("address")), []).append(run)
     until = time.monotonic() + wait
     for thread in [_ask(address, asked) for address, asked in by_address.items()]:
-        thread.join(max(0.0, until - time.monotonic()))
+        if thread is not None:
+            thread.join(max(0.0, until - time.monotonic()))
     return [told(run) for run in runs]
 
 
@@ -81,32 +88,32 @@ def cancel(run: Run) -> None:
     probe(run)
 
 
-def _ask(address: str, runs: list[Run]) -> threading.Thread:
-    """Return the thread that asks a cluster about some runs, or that of the round before, where it is not time for another."""
+def _ask(address: str, runs: list[Run]) -> threading.Thread | None:
+    """Ask a cluster about those of some runs that it is time to; return who waits for its answer."""
     with _LOCK:
-        known = _ROUNDS.setdefault(address, _Round())
-        if known.thread is None or known.due():
-            known.begun = time.monotonic()
+        known = _CLUSTERS.setdefault(address, _Cluster())
+        if due := known.due(runs):
+            known.asked |= dict.fromkeys(due, time.monotonic())
             # A daemon: a cluster that never answers does not keep the server from ending.
-            known.thread = threading.Thread(target=_probe, args=(known, runs), name=f"look at {address}", daemon=True)
+            known.thread = threading.Thread(target=_probe, args=(known, due), name=f"look at {address}", daemon=True)
             known.thread.start()
         return known.thread
 
 
-def _probe(known: _Round, runs: list[Run]) -> None:
+def _probe(known: _Cluster, runs: list[Run]) -> None:
     for run in runs:
         try:
             answer = launcher_of(run).probe(run)
         except ObceError as error:
-            known.silent[run] = shorten(error, 200)
+            known.said[run] = shorten(error, 200)
         except Exception as error:  # a client library's own; a thread has nobody to raise to, so the page says it
-            known.silent[run] = f"{type(error).__name__}: {shorten(error, 200)}"
+            known.said[run] = f"{type(error).__name__}: {shorten(error, 200)}"
         else:
-            known.silent[run] = "its cluster does not answer" if answer.state == "lost" else answer.reason
+            known.said[run] = "its cluster does not answer" if answer.state == "lost" else answer.reason
 
 
 def _silence(run: Run, stored: Status) -> str:
     """Say what is known of a worker that shows no sign of life."""
-    known = _ROUNDS.get(str(stored.launch.get("address")))
-    why = known.silent.get(run, "") if known is not None else ""
-    return why if why.startswith("no sign of life") else f"no sign of life from its worker; {why or 'its cluster is asked'}"
+    known = _CLUSTERS.get(str(stored.launch.get("address")))
+    said = known.said.get(run, "") if known is not None else ""
+    return said if said.startswith("no sign of life") else f"no sign of life from its worker; {said or 'its cluster has not said yet why'}"

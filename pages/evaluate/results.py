@@ -73,7 +73,8 @@ def _lead(rows: Sequence[Row], task: str) -> str:
     clear = "" if gap.clear else "; the interval holds zero, so this says neither better nor worse"
     return (
         f"On {title} the cut that does best against its original is <b>{escape(row.label)}</b>: "
-        f"<b>{percent(gap.mean, signed=True)}</b> points, 95 % from {percent(gap.low, signed=True)} to {percent(gap.high, signed=True)}{clear}."
+        f"<b>{percent(gap.mean, signed=True)}</b> points, 95 % from {percent(gap.low, signed=True)} to "
+        f"{percent(gap.high, signed=True)}{clear}."
     )
 
 

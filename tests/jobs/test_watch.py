@@ -58,6 +58,9 @@ def test_a_look_has_the_launcher_take_the_run_up_again(silent: Run, monkeypatch:
     assert (told.state, told.attempt) == ("queued", 2)
     watch.look([silent])
     assert chief.asked == [silent.id]  # not asked twice within seconds
+    other, _ = create_run("drill", {}, "other-run", launcher="ray", launch=silent.stored().launch)
+    watch.look([silent, other])
+    assert chief.asked == [silent.id, other.id]  # but another run at once
 
 
 def test_a_cluster_that_does_not_answer_holds_up_nobody(silent: Run, monkeypatch: pytest.MonkeyPatch) -> None:
