@@ -113,8 +113,13 @@ def table_csv(rows: Sequence[Row]) -> str:
 
 
 def percent(value: float, *, signed: bool = False) -> str:
-    """Write a share in per cent with one decimal and a true minus sign."""
-    return f"{100 * value:{'+' if signed else ''}.1f}".replace("-", "−")
+    """Write a share in per cent with one decimal and a true minus sign; what rounds to zero has no sign.
+
+    >>> percent(-0.0304), percent(0.02, signed=True), percent(-0.0001), percent(0.0, signed=True)
+    ('−3.0', '+2.0', '0.0', '0.0')
+    """
+    text = f"{100 * value:{'+' if signed else ''}.1f}"
+    return text[1:] if text in ("-0.0", "+0.0") else text.replace("-", "−")
 
 
 def _cell(cell: Cell, *, counted: bool) -> str:

@@ -25,9 +25,9 @@ class Listed:
     status: Status
 
 
-def listing() -> list[Listed]:
-    """List every run with its state, the newest first; specs, progress and logs are not read."""
-    return [Listed(run, told(run)) for run in list_runs()]
+def listing(most: int | None = None) -> list[Listed]:
+    """List every run (or the newest so many) with its state, the newest first; specs, progress and logs are not read."""
+    return [Listed(run, told(run)) for run in list_runs()[:most]]
 
 
 def tally(rows: Sequence[Listed]) -> dict[str, int]:

@@ -50,9 +50,14 @@ def _table(runs: list[Run]) -> None:
         hide_index=True, width="stretch", key=f"runs-{chosen.runs_closed}-{signature}", on_select="rerun", selection_mode="single-row",
         column_config={
             "": st.column_config.TextColumn(width=28, help="The open run"),
-            "state": st.column_config.TextColumn(width=96),
-            "done": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent", width=110),
-            "what": st.column_config.TextColumn(width="medium"),
+            "state": st.column_config.TextColumn(width=92),
+            "kind": st.column_config.TextColumn(width=84),
+            "what": st.column_config.TextColumn(width=236),
+            "done": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%d %%", width=96),
+            "left": st.column_config.TextColumn(width=92),
+            "took": st.column_config.TextColumn(width=92),
+            "started (UTC)": st.column_config.TextColumn(width=122),
+            "by": st.column_config.TextColumn(width=48),
         },
     )  # fmt: skip
     picked = shown["selection"]["rows"]
@@ -70,10 +75,10 @@ def _line(run: Run, told: Status) -> dict[str, Any]:
         "state": state_words(told.state),
         "kind": kind,
         "what": what,
-        "done": 1.0 if told.state == "done" else min(progress.share, 1.0),
+        "done": 100 if told.state == "done" else int(100 * min(progress.share, 1.0)),
         "left": left,
         "took": _took(told),
-        "started (UTC)": _clock(told.started or made),
+        "started (UTC)": _clock(told.started or made)[:-3],
         "by": told.launcher or "shell",
         "run": run.id,
     }

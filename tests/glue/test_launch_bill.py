@@ -178,6 +178,17 @@ def test_boards_of_single_tasks_join_to_the_board_of_all(cache: Path) -> None:
     assert front(joined, "cola") == front(whole, "cola")
 
 
+def test_joined_boards_have_the_order_of_one_whoever_was_asked_first(cache: Path) -> None:
+    home, names = cache / "evaluations", ("P50, random 0 of the same shape", "P30", "P50", "original")
+    sizes = (60, 80, 60, 100)
+    made = [
+        make_evaluation(home, label=label, plan=None if label == "original" else label[:3] * 9 + str(at), parameters=size, asked=float(at))
+        for at, (label, size) in enumerate(zip(names, sizes, strict=True))
+    ]
+    labels = ["original", "P30", "P50", "P50, random 0 of the same shape"]
+    assert [row.label for row in join([board(made, resamples=10)])] == [row.label for row in board(made, resamples=10)] == labels
+
+
 def test_changed_examples_are_listed_with_their_sentences(cache: Path) -> None:
     rows = {row.label: row for row in board(make_board(cache / "evaluations", ("cola",)), resamples=20)}
     mine, other = rows["P50 by r_f"].cells["cola"], rows["original"].cells["cola"]

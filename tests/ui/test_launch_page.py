@@ -55,6 +55,20 @@ def test_what_is_there_is_not_counted_again_and_gives_the_time(page: Any, tiny_a
     assert "about, from measured steps" in words(page) and "CoLA 40" in words(page)
 
 
+def test_a_speed_of_another_device_is_not_taken_for_this_one(
+    page: Any, tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    made = make_evaluation(cache / "evaluations", rate=40.0, seconds=160.0, device="cuda")
+    unit = json.loads((made.folder / "unit.json").read_text()) | {"model": tiny_analysis.meta["model"]["weights_sha256"]}
+    (made.folder / "unit.json").write_text(json.dumps(unit))
+    page.run()
+    assert "not measured" in words(page) and "Measured on" not in words(page)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    page.run()
+    assert "Measured on cuda" in words(page)
+
+
 def test_start_asks_for_one_job_and_opens_it(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("obce_core.jobs.local.LocalLauncher._start", lambda self, run: None)
     monkeypatch.setattr("obce_core.jobs.local._start_keeper", lambda *_: None)
