@@ -58,7 +58,7 @@ def show(asked: Asked | None) -> None:
 
 def _facts(told: Bill, lines: list[Line], *, unread: bool) -> None:
     if told.seconds is None:
-        time_ = ("not measured", f"{len(told.unmeasured)} of {len({line.task for line in lines})} tasks")
+        time_ = ("–", f"not measured: {len(told.unmeasured)} of {len({line.task for line in lines})} tasks")
     elif not told.steps_left:
         time_ = ("none", "all is there already")
     else:

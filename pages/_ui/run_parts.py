@@ -51,13 +51,14 @@ def _table(runs: list[Run]) -> None:
         column_config={
             "": st.column_config.TextColumn(width=28, help="The open run"),
             "state": st.column_config.TextColumn(width=92),
-            "kind": st.column_config.TextColumn(width=84),
-            "what": st.column_config.TextColumn(width=236),
+            "kind": st.column_config.TextColumn(width=78),
+            "what": st.column_config.TextColumn(width=222),
             "done": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%d %%", width=96),
-            "left": st.column_config.TextColumn(width=92),
-            "took": st.column_config.TextColumn(width=92),
-            "started (UTC)": st.column_config.TextColumn(width=122),
-            "by": st.column_config.TextColumn(width=48),
+            "left": st.column_config.TextColumn(width=82),
+            "took": st.column_config.TextColumn(width=82),
+            "started (UTC)": st.column_config.TextColumn(width=90),
+            "by": st.column_config.TextColumn(width=46),
+            "run": st.column_config.TextColumn(help="The first 6 characters are enough for obce runs show"),
         },
     )  # fmt: skip
     picked = shown["selection"]["rows"]
@@ -78,7 +79,7 @@ def _line(run: Run, told: Status) -> dict[str, Any]:
         "done": 100 if told.state == "done" else int(100 * min(progress.share, 1.0)),
         "left": left,
         "took": _took(told),
-        "started (UTC)": _clock(told.started or made)[:-3],
+        "started (UTC)": _day(told.started or made),
         "by": told.launcher or "shell",
         "run": run.id,
     }
@@ -185,8 +186,8 @@ def _curves(run: Run) -> None:
         frame.note("<b>Score on the validation split</b>, %")
         charts.show(score_curve(rows, mode=mode), key=f"score-{run.id}")
     frame.note(
-        f'Dark: <span class="plain">{escape(str(now["label"]))}</span>, {escape(str(now["task"]))}, seed {escape(str(now["seed"]))}; '
-        "pale: evaluations before it in this run. A point a logged step, a dot an epoch."
+        f'Bold: <span class="plain">{escape(str(now["label"]))}</span>, {escape(str(now["task"]))}, seed {escape(str(now["seed"]))}; '
+        "thin: evaluations before it in this run. The loss has a point a logged step, the score a dot an epoch."
     )
     header = ("label", "task", "seed", "step", "what", "value")
     listed = [
@@ -246,6 +247,12 @@ def _took(told: Status) -> str:
     if told.started is None:
         return ""
     return duration((told.ended or time.time()) - told.started)
+
+
+def _day(moment: float) -> str:
+    """Write a moment in few words: the day and the minute of this year, only the day of another."""
+    this_year = time.gmtime(moment).tm_year == time.gmtime().tm_year
+    return time.strftime("%m-%d %H:%M" if this_year else "%Y-%m-%d", time.gmtime(moment))
 
 
 def _clock(moment: float | None) -> str:
