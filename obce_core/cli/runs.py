@@ -163,5 +163,5 @@ def _row(run: Any) -> dict[str, Any]:
         "run": run.id, "kind": spec["kind"], "state": told.state, "reason": told.reason, "created": spec["created"],
         "started": told.started, "ended": told.ended, "attempt": told.attempt, "launcher": told.launcher or "shell",
         "done": progress.done, "total": progress.total, "what": progress.what,
-        "seconds_left": progress.seconds_left if told.state == "running" else None,
+        "seconds_left": progress.seconds_left if watch.works(told) else None,
     }  # fmt: skip

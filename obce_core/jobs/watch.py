@@ -19,6 +19,8 @@ from obce_core.jobs.state import FINAL, Status
 ASK_SECONDS = 4.0
 """Between two questions to the same cluster."""
 
+_SILENT = "no sign of life"
+
 WAIT_SECONDS = 0.8
 """So long a look waits for the answer; a later one has it."""
 
@@ -56,6 +58,11 @@ def told(run: Run) -> Status:
         return found
     stored = run.stored()
     return found if stored is None or stored.state in FINAL else replace(stored, reason=_silence(run, stored))
+
+
+def works(status: Status) -> bool:
+    """Say whether a job is at work and heard of, so that its speed so far says when it ends."""
+    return status.state == "running" and not status.reason.startswith(_SILENT)
 
 
 def look(runs: Sequence[Run], *, wait: float = WAIT_SECONDS) -> list[Status]:
@@ -116,4 +123,4 @@ def _silence(run: Run, stored: Status) -> str:
     """Say what is known of a worker that shows no sign of life."""
     known = _CLUSTERS.get(str(stored.launch.get("address")))
     said = known.said.get(run, "") if known is not None else ""
-    return said if said.startswith("no sign of life") else f"no sign of life from its worker; {said or 'its cluster has not said yet why'}"
+    return said if said.startswith(_SILENT) else f"{_SILENT} from its worker; {said or 'its cluster has not said yet why'}"

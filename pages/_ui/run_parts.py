@@ -70,7 +70,7 @@ def _table(runs: list[Run]) -> None:
 def _line(run: Run, told: Status) -> dict[str, Any]:
     kind, what, made = cached_results.run_about(run.id, str(runs_home()))
     progress = Progress() if told.state == "queued" else run.progress()
-    left = duration(progress.seconds_left) if told.state == "running" and progress.seconds_left is not None else ""
+    left = duration(progress.seconds_left) if watch.works(told) and progress.seconds_left is not None else ""
     return {
         "": "●" if run.id == state.get().run else "",
         "state": state_words(told.state),
@@ -119,7 +119,7 @@ def _show(run: Run, told: Status) -> None:
     progress = run.progress()
     asked = run.cancel_asked() and told.state not in FINAL
     count = f"{progress.done:,} of {progress.total:,} {progress.what}" if progress.total else ""
-    rate = f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and told.state == "running" else ""
+    rate = f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and watch.works(told) else ""
     frame.facts(
         [
             ("state", "‖ stopping" if asked else state_words(told.state), "", "" if told.state == "failed" else told.reason[:80]),
@@ -240,6 +240,8 @@ def _evaluations(run: Run) -> None:
 def _left(told: Status, progress: Progress) -> str:
     if told.state in FINAL:
         return "–"
+    if told.state == "running" and not watch.works(told):
+        return "not known"
     return duration(progress.seconds_left) if progress.seconds_left is not None else "not known yet"
 
 

@@ -42,7 +42,7 @@ def silent(cache: Any) -> Run:
 
 def test_a_silent_worker_of_a_cluster_is_not_called_lost(silent: Run) -> None:
     assert watch.told(silent).state == "running" and "no sign of life" in watch.told(silent).reason
-    assert [row.status.state for row in listing()] == ["running"]
+    assert [row.status.state for row in listing()] == ["running"] and not watch.works(watch.told(silent))
     silent.write_status(replace(silent.stored(), state="lost", reason="its node was lost, 4 times"))
     assert watch.told(silent).reason == "its node was lost, 4 times" and watch.told(silent).state == "lost"
 
