@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import threading
 import time
@@ -95,3 +96,34 @@ def test_runs_of_this_machine_are_told_by_their_folders(cache: Any, monkeypatch:
     gone, _ = create_run("drill", {}, "gone-run", launcher="local")
     gone.write_status(replace(gone.stored(), state="running"))
     assert sorted(told.state for told in watch.look([row.run for row in listing()])) == ["lost", "queued"]
+
+
+@pytest.mark.cluster
+def test_on_a_real_cluster_a_run_whose_node_was_lost_is_done_by_looks_alone(
+    cache: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec("ray") is None:  # it is imported once its token is set, which it reads then
+        pytest.skip("Ray is not installed: pip install 'obce[ray]'")
+    from launching import nobody_left, undisturbed, until, worker_pid
+
+    from benchmarks.clusters import Cluster
+    from obce_core.jobs.ray import RayLauncher
+
+    wanted = undisturbed(tmp_path, steps=120, every=10)
+    with Cluster(2) as cluster, nobody_left():
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        run = RayLauncher(cluster.address).submit("drill", {"steps": 120, "seconds": 0.1, "every": 10})
+        cluster.kill(cluster.node_of(worker_pid(run)))
+        seen = set()
+
+        def ended() -> bool:
+            (told,) = watch.look([run])
+            seen.add(told.state)
+            return told.state in watch.FINAL
+
+        until(ended, 240, every=0.5)
+        told = run.stored()
+        assert told is not None and (told.state, told.attempt) == ("done", 2) and "lost" not in seen
+        result = run.result()
+        assert result is not None and result["weights_sha256"] == wanted
