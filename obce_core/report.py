@@ -12,7 +12,7 @@ from typing import Any
 from obce_core.figures.leaderboard import leaderboard, leaderboard_html
 from obce_core.figures.pareto import against_size, intervals
 from obce_core.glue.board import Row
-from obce_core.glue.controls import read_control
+from obce_core.glue.controls import find_control
 from obce_core.tasks import TASKS
 
 _STYLE = """
@@ -73,7 +73,7 @@ def commands(rows: Sequence[Row]) -> str:
         label = "".join(sign if sign.isprintable() else " " for sign in row.label)
         lines = [f"# {label}" + (f", cut {row.plan[:16]}" if row.plan else "")]
         for seeds, tasks in _by_seeds(row).items():
-            parts = ["obce evaluate --model", shlex.quote(row.model), *(f"--task {name}" for name in tasks), *_cut(row)]
+            parts = ["obce evaluate --model", shlex.quote(row.model), *(f"--task {name}" for name in tasks), *_cut(row, rows)]
             parts += [f"--tier {row.tier}"] if row.tier != "own" else _own(row.recipe)
             lines.append(" ".join([*parts, *(f"--seed {seed}" for seed in seeds)]))
         found.setdefault("\n".join(lines))
@@ -88,13 +88,14 @@ def _by_seeds(row: Row) -> dict[tuple[int, ...], list[str]]:
     return found
 
 
-def _cut(row: Row) -> list[str]:
+def _cut(row: Row, rows: Sequence[Row]) -> list[str]:
     """Write the flags that name a row's cut."""
     if row.plan is None:
         return []
-    control = read_control(row)
-    parts = ["--analysis ANALYSIS", f"--plan {(control.plan if control else row.plan)[:16]}.plan.json", "--no-original"]
-    parts += [f"--control {control.criterion}"] if control else []
+    control = find_control(row, rows)
+    plan = control.plan if control else row.plan
+    parts = ["--analysis ANALYSIS", f"--plan {shlex.quote(plan[:16] + '.plan.json')}", "--no-original"]
+    parts += [f"--control {shlex.quote(control.criterion)}"] if control else []
     parts += [f"--draws {control.draw + 1}"] if control and control.draw else []
     return parts + (["--order finetune-first"] if row.order == "finetune-first" else [])
 

@@ -6,6 +6,7 @@ only the label tells, by the name that `variants_of` gave it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from obce_core.glue.board import Row
 
 _SHAPE = " of the same shape"
+_NAMED = re.compile(rf"(?:(random) (\d{{1,3}})|(\w{{1,40}})){_SHAPE}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,16 @@ def read_control(row: Row) -> Control | None:
         if isinstance(made := unit.get("control"), list):  # cut after the training: the plan is its own
             return Control(plan=str(unit["plan"]), criterion=str(made[0]), draw=int(made[1]))
     return None
+
+
+def find_control(row: Row, rows: Sequence[Row]) -> Control | None:
+    """Return what a row is a control of; where it does not say so, by its label and the plan's row among `rows`."""
+    told = read_control(row)
+    parent = next((other for other in rows if is_control_of(row, other)), None)
+    if told is not None or parent is None or parent.plan is None:
+        return told
+    named = _NAMED.fullmatch(row.label.removeprefix(f"{parent.label}, "))
+    return Control(plan=parent.plan, criterion=named[1] or named[3], draw=int(named[2] or 0)) if named else None
 
 
 def is_control(row: Row) -> bool:

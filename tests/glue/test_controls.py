@@ -9,7 +9,7 @@ from typing import Any
 from made import make_board, make_evaluation
 
 from obce_core.glue.board import board
-from obce_core.glue.controls import Control, is_control, is_control_of, read_control, short_label
+from obce_core.glue.controls import Control, find_control, is_control, is_control_of, read_control, short_label
 from obce_core.glue.sweep import variants_of
 from obce_core.glue.tiers import Recipe
 from obce_core.glue.unit import Unit, prepare, read_unit
@@ -38,6 +38,8 @@ def test_older_evaluations_are_told_by_their_label(cache: Path) -> None:
     row = rows["P50 by r_f, random 0 of the same shape"]
     assert read_control(row) is None and is_control_of(row, rows["P50 by r_f"]) and not is_control_of(row, rows["P30 by r_f"])
     assert short_label(row, list(rows.values())) == "random 0 of the same shape"
+    assert find_control(row, list(rows.values())) == Control(plan="c" * 64, criterion="random", draw=0)
+    assert find_control(row, [row]) is None and find_control(rows["P50 by r_f"], list(rows.values())) is None
 
 
 def test_a_cut_after_the_training_has_the_controls_of_its_own_intent(cache: Path) -> None:
