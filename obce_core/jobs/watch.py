@@ -19,10 +19,10 @@ from obce_core.jobs.state import FINAL, Status
 ASK_SECONDS = 4.0
 """Between two questions to the same cluster."""
 
-_SILENT = "no sign of life"
-
 WAIT_SECONDS = 0.8
-"""So long a look waits for the answer; a later one has it."""
+"""So long the look that asks waits for the answer; a later one has it."""
+
+_SILENT = "no sign of life"
 
 
 @dataclass
@@ -96,14 +96,16 @@ def cancel(run: Run) -> None:
 
 
 def _ask(address: str, runs: list[Run]) -> threading.Thread | None:
-    """Ask a cluster about those of some runs that it is time to; return who waits for its answer."""
+    """Ask a cluster about those of some runs that it is time to; return who waits for its answer, None where nothing new is asked."""
     with _LOCK:
         known = _CLUSTERS.setdefault(address, _Cluster())
-        if due := known.due(runs):
-            known.asked |= dict.fromkeys(due, time.monotonic())
-            # A daemon: a cluster that never answers does not keep the server from ending.
-            known.thread = threading.Thread(target=_probe, args=(known, due), name=f"look at {address}", daemon=True)
-            known.thread.start()
+        due = known.due(runs)
+        if not due:
+            return None
+        known.asked |= dict.fromkeys(due, time.monotonic())
+        # A daemon: a cluster that never answers does not keep the server from ending.
+        known.thread = threading.Thread(target=_probe, args=(known, due), name=f"look at {address}", daemon=True)
+        known.thread.start()
         return known.thread
 
 

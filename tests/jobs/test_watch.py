@@ -74,9 +74,10 @@ def test_a_cluster_that_does_not_answer_holds_up_nobody(silent: Run, monkeypatch
     chief = Chief(stuck)
     monkeypatch.setattr(watch, "launcher_of", lambda run: chief)
     monkeypatch.setattr(watch, "ASK_SECONDS", 0.0)
+    assert watch.look([silent], wait=0.1)[0].state == "running"
     begun = time.monotonic()
-    assert watch.look([silent], wait=0.1)[0].state == "running" and watch.probe(silent).state == "running"
-    assert time.monotonic() - begun < 3 and chief.asked == [silent.id]  # one question at a time
+    assert all(watch.probe(silent).state == "running" for _ in range(5))
+    assert time.monotonic() - begun < 0.5 and chief.asked == [silent.id]  # one question at a time, waited for once
     answer.set()
     deadline = time.monotonic() + 10
     while "timed out" not in watch.told(silent).reason and time.monotonic() < deadline:
