@@ -114,11 +114,18 @@ def _compared(rows: Sequence[Row]) -> str:
     lines = [
         (
             row.label, row.model, row.plan[:16] if row.plan else "none", row.order or "–",
-            ", ".join(map(str, sorted({seed for cell in row.cells.values() for seed in cell.evaluations}))), f"{row.parameters:,}",
+            _seeds(row), f"{row.parameters:,}",
         )
         for row in rows
     ]  # fmt: skip
     return _table(heads, lines)
+
+
+def _seeds(row: Row) -> str:
+    """List a row's seeds, by task where they differ."""
+    groups = _by_seeds(row)
+    told = {", ".join(map(str, seeds)): ", ".join(TASKS[name].title for name in tasks) for seeds, tasks in groups.items()}
+    return "; ".join(seeds if len(groups) == 1 else f"{seeds} ({tasks})" for seeds, tasks in told.items())
 
 
 def _figures(rows: Sequence[Row], task: str, *, first: bool) -> str:

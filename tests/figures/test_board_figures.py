@@ -128,4 +128,6 @@ def test_the_commands_name_the_control_the_seeds_of_each_task_and_every_number(c
     assert f"--plan {'c' * 16}.plan.json --no-original --control std --tier quick" in told[f"a control, cut {'d' * 16}"]
     cola, mrpc = told["whole"].strip().splitlines()
     assert cola.endswith("--seed 0 --seed 1") and "--task cola --tier paper" in cola and "--task mrpc" in mrpc and "--seed 1" not in mrpc
+    html = report(board(made, resamples=10), ["cola", "mrpc"], recipe="own")
+    assert "<td>0, 1 (CoLA); 0 (MRPC)</td>" in html
     assert "--accumulation 4" in cola and "--warmup 0.2" in cola and "--examples 2000" in cola
