@@ -16,6 +16,7 @@ from typing import Any
 
 from obce_core import settings
 from obce_core.glue.board import board, compare
+from obce_core.glue.controls import is_control, is_control_of
 from obce_core.glue.evaluation import Evaluation, evaluations_home, read_evaluation
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.sweep import read_sweep
@@ -88,11 +89,9 @@ def _section(name: str, made: Sequence[Evaluation], missing: Counter[str]) -> st
         by_seeds.setdefault(tuple(rows[0].cells[task].evaluations), []).append(task)
     for group in by_seeds.values():
         lines += [markdown(board([one for one in made if one.task.name in group]), group)]
-    plans, controls = (
-        [row for row in rows if not row.original and ("of the same shape" in row.label) == control] for control in (False, True)
-    )
+    plans, controls = ([row for row in rows if not row.original and is_control(row) == control] for control in (False, True))
     for control in controls:
-        plan = next(row for row in plans if control.label.startswith(row.label))
+        plan = next(row for row in plans if is_control_of(control, row))
         for task, cell in compare(plan, control).items():
             for (_, metric), gap in cell.differences.items():
                 lines.append(

@@ -12,6 +12,7 @@ from typing import Any
 from obce_core.figures.leaderboard import leaderboard, leaderboard_html
 from obce_core.figures.pareto import against_size, intervals
 from obce_core.glue.board import Row
+from obce_core.glue.controls import find_control
 from obce_core.tasks import TASKS
 
 _STYLE = """
@@ -62,28 +63,50 @@ def report(rows: Sequence[Row], tasks: Sequence[str], *, recipe: str, title: str
 
 
 def commands(rows: Sequence[Row]) -> str:
-    """Write the commands that make the evaluations of a board again; a plan is named by the digest of its cut."""
+    """Write the commands that make the evaluations of a board again; a plan is named by the digest of its cut.
+
+    A control is made from its plan, beside it; where an evaluation does not say whose control it is, its own cut stands as a plan. Tasks
+    with other seeds have a command of their own.
+    """
     found: dict[str, None] = {}
     for row in rows:
-        recipe = row.recipe
-        seeds = sorted({seed for cell in row.cells.values() for seed in cell.evaluations})
-        parts = ["obce evaluate --model", shlex.quote(row.model), *(f"--task {name}" for name in row.cells)]
-        if row.plan is not None:
-            parts += ["--analysis ANALYSIS", f"--plan {row.plan[:16]}.plan.json", "--no-original"]
-            parts += ["--order finetune-first"] if row.order == "finetune-first" else []
-        parts += [f"--tier {row.tier}"] if row.tier != "own" else _own(recipe)
-        parts += [f"--seed {seed}" for seed in seeds]
         label = "".join(sign if sign.isprintable() else " " for sign in row.label)
-        found.setdefault(f"# {label}" + (f", cut {row.plan[:16]}" if row.plan else "") + "\n" + " ".join(parts))
+        lines = [f"# {label}" + (f", cut {row.plan[:16]}" if row.plan else "")]
+        for seeds, tasks in _by_seeds(row).items():
+            parts = ["obce evaluate --model", shlex.quote(row.model), *(f"--task {name}" for name in tasks), *_cut(row, rows)]
+            parts += [f"--tier {row.tier}"] if row.tier != "own" else _own(row.recipe)
+            lines.append(" ".join([*parts, *(f"--seed {seed}" for seed in seeds)]))
+        found.setdefault("\n".join(lines))
     return "\n".join(found)
+
+
+def _by_seeds(row: Row) -> dict[tuple[int, ...], list[str]]:
+    """Group a row's tasks by the seeds that they have."""
+    found: dict[tuple[int, ...], list[str]] = {}
+    for name, cell in row.cells.items():
+        found.setdefault(tuple(sorted(cell.evaluations)), []).append(name)
+    return found
+
+
+def _cut(row: Row, rows: Sequence[Row]) -> list[str]:
+    """Write the flags that name a row's cut."""
+    if row.plan is None:
+        return []
+    control = find_control(row, rows)
+    plan = control.plan if control else row.plan
+    parts = ["--analysis ANALYSIS", f"--plan {shlex.quote(plan[:16] + '.plan.json')}", "--no-original"]
+    parts += [f"--control {shlex.quote(control.criterion)}"] if control else []
+    parts += [f"--draws {control.draw + 1}"] if control and control.draw else []
+    return parts + (["--order finetune-first"] if row.order == "finetune-first" else [])
 
 
 def _own(recipe: Mapping[str, Any]) -> list[str]:
     names = {
         "epochs": "--epochs", "steps": "--max-steps", "examples": "--examples", "batch_size": "--batch-size",
-        "learning_rate": "--learning-rate", "max_length": "--max-length", "patience": "--patience", "keep": "--keep",
+        "accumulation": "--accumulation", "learning_rate": "--learning-rate", "warmup": "--warmup", "max_length": "--max-length",
+        "patience": "--patience", "keep": "--keep",
     }  # fmt: skip
-    return ["--tier paper", *(f"{flag} {recipe[name]}" for name, flag in names.items() if recipe[name] is not None)]
+    return ["--tier paper", *(f"{flag} {recipe[name]}" for name, flag in names.items() if recipe[name] is not None)]  # paper has no limits
 
 
 def _compared(rows: Sequence[Row]) -> str:
@@ -91,11 +114,18 @@ def _compared(rows: Sequence[Row]) -> str:
     lines = [
         (
             row.label, row.model, row.plan[:16] if row.plan else "none", row.order or "–",
-            ", ".join(map(str, sorted({seed for cell in row.cells.values() for seed in cell.evaluations}))), f"{row.parameters:,}",
+            _seeds(row), f"{row.parameters:,}",
         )
         for row in rows
     ]  # fmt: skip
     return _table(heads, lines)
+
+
+def _seeds(row: Row) -> str:
+    """List a row's seeds, by task where they differ."""
+    groups = _by_seeds(row)
+    told = {", ".join(map(str, seeds)): ", ".join(TASKS[name].title for name in tasks) for seeds, tasks in groups.items()}
+    return "; ".join(seeds if len(groups) == 1 else f"{seeds} ({tasks})" for seeds, tasks in told.items())
 
 
 def _figures(rows: Sequence[Row], task: str, *, first: bool) -> str:

@@ -17,9 +17,10 @@ from obce_core.tasks import TASKS
 def make_evaluation(
     home: Path, task: str = "cola", seed: int = 0, *, label: str = "original", plan: str | None = None, wrong: float = 0.2,
     examples: int = 200, parameters: int = 22_000, encoder: int = 10_000, recipe: Recipe | None = None, split_digest: str = "",
-    labels: np.ndarray | None = None, model_name: str = "somebody/tiny", asked: float = 1.0, **result: Any,
+    labels: np.ndarray | None = None, model_name: str = "somebody/tiny", asked: float = 1.0, told: dict[str, Any] | None = None,
+    **result: Any,
 ) -> Evaluation:  # fmt: skip
-    """Write one evaluation into `home` (the cache's `evaluations`) and return it."""
+    """Write one evaluation into `home` (the cache's `evaluations`) and return it; `told` is what its document says besides."""
     import pyarrow as arrow
     import pyarrow.parquet as parquet
 
@@ -43,18 +44,19 @@ def make_evaluation(
         "format": FORMAT, "label": label, "asked": asked, "model_name": model_name, "model": "a" * 64, "plan": plan,
         "order": "cut-first" if plan else None, "intent": None, "task": task, "train": "t" * 64, "splits": splits,
         "recipe": chosen.plain(), "tier": tier_name(chosen), "seed": seed,
+        **(told or {}),
     }  # fmt: skip
-    told = {
+    outcome = {
         "scores": scores, "examples": {"train": chosen.examples or 2_000, **dict.fromkeys(splits, examples)}, "sources": {},
         "epoch": 3.0, "steps": chosen.steps_over(2_000), "rate": 40.0, "resumed": 0, "seconds": 160.0, "parameters": parameters,
         "encoder": encoder, "original_encoder": 10_000, "notes": [], "device": "cpu", "precision": "float32", "threads": 1,
         "versions": {"obce": "0.1.0"}, **result,
     }  # fmt: skip
-    folder = home / digest([unit, told])[:24]
+    folder = home / digest([unit, outcome])[:24]
     curve = [{"step": step, "epoch": step / 10, "loss": 0.7 - step / 100} for step in range(10, 40, 10)]
     with staged_folder(folder, overwrite=True) as stage:
         write_json(stage / UNIT, unit)
-        write_json(stage / RESULT, told)
+        write_json(stage / RESULT, outcome)
         write_json(stage / CURVE, curve)
         for split, table in tables.items():
             parquet.write_table(table, stage / f"predictions.{split}.parquet")

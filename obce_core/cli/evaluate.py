@@ -56,17 +56,21 @@ def evaluate(
     epochs: Annotated[
         int | None, typer.Option("--epochs", "--num_train_epochs", min=0, max=10_000, help="Epochs; 0: score the model as it is.")
     ] = None,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps.")] = None,
-    examples: Annotated[int | None, typer.Option(min=1, help="At most so many seeded training examples.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=0, help="At most so many steps (0: no limit).")] = None,
+    examples: Annotated[int | None, typer.Option(min=0, help="At most so many seeded training examples (0: all).")] = None,
     recipe_batch: Annotated[
         int | None, typer.Option("--batch-size", "--per_device_train_batch_size", min=1, max=65_536, help="Examples a step.")
     ] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", "--learning_rate", help="Peak learning rate.")] = None,
+    accumulation: Annotated[int | None, typer.Option(min=1, help="Compute a step's examples in so many equal parts.")] = None,
+    warmup: Annotated[
+        float | None, typer.Option("--warmup", "--warmup_ratio", help="Share of the steps until the peak learning rate (default 0.1).")
+    ] = None,
     max_length: Annotated[int | None, typer.Option("--max-length", "--max_seq_length", min=3, help="Tokens of an example.")] = None,
     patience: Annotated[int | None, typer.Option(min=0, help="End after so many epochs without a better score (0: never).")] = None,
     keep: Annotated[str | None, typer.Option(help="last or best: the epoch whose score counts (default last).")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed; may be repeated.")] = None,
-    test: Annotated[bool, typer.Option(help="Predict the test splits too, and write submission.zip into --out.")] = False,
+    test: Annotated[bool, typer.Option(help="Predict the test splits too; --out then has a submission.zip a seed.")] = False,
     save_model: Annotated[bool, typer.Option(help="Keep the fine-tuned models.")] = False,
     save_steps: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints within an epoch.")] = 500,
     out: Out = None,
@@ -93,13 +97,15 @@ def evaluate(
     from obce_core.plan.document import read_plan
     from obce_core.tasks import task_of, usual_tasks
 
-    _begin(offline, out, overwrite)
+    starter = _Starter(launcher, address, workers, cpus, gpus)
+    _begin(offline, out, overwrite, starter)
     where = absolute(model)
     names = usual_tasks() if not task or "all" in task else tuple(dict.fromkeys(task_of(name).name for name in task))
-    recipe = recipe_of(
-        tier, epochs=epochs, steps=max_steps, examples=examples, batch_size=recipe_batch, learning_rate=learning_rate,
-        max_length=max_length, patience=patience, keep=keep,
-    )  # fmt: skip
+    changes = {
+        "epochs": epochs, "steps": max_steps, "examples": examples, "batch_size": recipe_batch, "accumulation": accumulation,
+        "learning_rate": learning_rate, "warmup": warmup, "max_length": max_length, "patience": patience, "keep": keep,
+    }  # fmt: skip
+    recipe = recipe_of(tier, **{name: value for name, value in changes.items() if value is not None})
     variants = [Variant(label="original" if plan else Path(where).name, model=where)] if original or not plan else []
     if plan:
         if analysis is None:
@@ -112,7 +118,7 @@ def evaluate(
         raise BadInput("--control and --order speak of a plan.", hint="Give --plan and --analysis.")
     sweep = Sweep(variants=tuple(variants), tasks=names, recipe=recipe, seeds=tuple(dict.fromkeys(seed or [0])), tests=test)
     _perform(
-        sweep.units, out=out, overwrite=overwrite, starter=_Starter(launcher, address, workers, cpus, gpus), quiet=quiet, json=json,
+        sweep.units, out=out, overwrite=overwrite, starter=starter, quiet=quiet, json=json,
         options={
             "glue_dir": _glue(glue_dir), "device": device, "threads": threads, "offline": offline, "save_model": save_model,
             "save_every": save_steps,
@@ -147,7 +153,8 @@ def sweep(
     from obce_core.glue.unit import prepare
     from obce_core.store import is_complete
 
-    _begin(offline, out, overwrite)
+    starter = _Starter(launcher, address, workers, cpus, gpus)
+    _begin(offline, out, overwrite, starter)
     units = read_sweep(spec).units
     if dry_run:
         cache: dict[Any, Any] = {}
@@ -164,18 +171,36 @@ def sweep(
                 say(f"{'done' if row['done'] else 'to do':<6} {row['label']}, {row['task']}, seed {row['seed']}, {row['steps']:,} steps")
         return
     _perform(
-        units, out=out, overwrite=overwrite, starter=_Starter(launcher, address, workers, cpus, gpus), quiet=quiet, json=json,
+        units, out=out, overwrite=overwrite, starter=starter, quiet=quiet, json=json,
         options={"glue_dir": _glue(glue_dir), "device": device, "threads": threads, "offline": offline, "save_model": save_model},
     )  # fmt: skip
 
 
-def _begin(offline: bool, out: str | None, overwrite: bool) -> None:
+def _begin(offline: bool, out: str | None, overwrite: bool, starter: _Starter) -> None:
     from obce_core.store import check_target
 
+    _refuse(starter, out)
     if offline:
         settings.set_offline()
     if out is not None:
         check_target(Path(out), overwrite=overwrite)
+
+
+def _refuse(starter: _Starter, out: str | None) -> None:
+    """Refuse what the chosen launcher would leave undone, before anything is read."""
+    name = starter.launcher
+    if name != "shell" and out is not None:
+        raise BadInput(
+            f"--out is written by a command that waits for its results; --launcher {name} does not wait.",
+            hint="Start it without --out; once the runs are done, run the same command with --out and without --launcher: it writes the "
+            "table, the evaluations and the submissions, and makes nothing again.",
+        )
+    if name == "shell" and starter.workers != 1:
+        raise BadInput("--workers is for --launcher local or ray; this shell is one worker.", hint="Add --launcher local.")
+    if name != "ray":
+        for flag, given in (("--address", starter.address), ("--cpus", starter.cpus != 1.0), ("--gpus", starter.gpus != 0.0)):
+            if given:
+                raise BadInput(f"{flag} is for --launcher ray, not {name}.", hint=f"Add --launcher ray, or leave {flag} out.")
 
 
 def _glue(given: str | None) -> str | None:
@@ -225,6 +250,8 @@ def _perform(
         say(f"Not made: {text}")
     for note in dict.fromkeys(note for one in made for note in one.result["notes"]):
         say(f"Note: {note}")
+    if out is None and any(split.startswith("test") for one in made for split in one.unit["splits"]):
+        say("Note: the test predictions are in the cache; give --out DIR for the files that the GLUE server takes.")
     if not quiet and len(made) > 1:
         say("Mean ± standard deviation over seeds, in per cent; in brackets the difference to the original and its 95 % interval.")
     if done["failed"]:
@@ -243,6 +270,7 @@ def _submit(chosen: Mapping[str, Any], starter: _Starter, *, json: bool) -> None
     for run in runs:
         say(f"run {run}")
     say(f"Watch: obce runs show {runs[0]}   Stop: obce runs cancel {runs[0]}")
+    say("Once it is done, the same command without --launcher prints the table, and with --out DIR writes it; nothing is made again.")
 
 
 def _write(out: Path, made: Sequence[Any], table: str, *, overwrite: bool) -> None:

@@ -23,7 +23,8 @@ def list_(
     state: Annotated[str | None, typer.Option(help="Only those queued, running, done, failed, cancelled or lost.")] = None,
     json: opt.Json = False,
 ) -> None:
-    """List runs, the newest first; a look also starts what waits and has room."""
+    """List runs, the newest first, with their progress and the time left where it is known; a look also starts what waits and has room."""
+    from obce_core.figures.numbers import duration
     from obce_core.jobs import STATES, list_runs, move_queue
 
     if state is not None and state not in STATES:
@@ -36,7 +37,9 @@ def list_(
     for row in rows:
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["created"]))
         share = f"{row['done']:,}/{row['total']:,} {row['what']}" if row["total"] else ""
-        say(f"{row['run']:<18}  {row['state']:<9}  {row['kind']:<13}  {made}  {share:<20}  {row['reason']}".rstrip())
+        told = [row["reason"]] if row["reason"] else []
+        told += [f"about {duration(row['seconds_left'])} left"] if row["seconds_left"] is not None else []
+        say(f"{row['run']:<18}  {row['state']:<9}  {row['kind']:<13}  {made}  {share:<20}  {'; '.join(told)}".rstrip())
     if not rows:
         say("No runs here.")
 
@@ -44,18 +47,19 @@ def list_(
 @app.command("show")
 def show_(run_id: RunId, json: opt.Json = False) -> None:
     """Show one run: what was asked, how far it is, what came out."""
+    from obce_core.figures.numbers import duration
+
     run = _found(run_id)
     row = _row(run)
     folder = str(run.folder)
     if json:
         show(row | {"folder": folder, "options": run.spec["options"], "result": run.result()}, as_json=True)
         return
-    left = run.progress().seconds_left
     facts = {name: row[name] for name in ("run", "kind", "state", "reason", "attempt", "launcher") if row[name] != ""}
     if row["total"]:
         facts["progress"] = f"{row['done']:,} of {row['total']:,} {row['what']}"
-    if left is not None and row["state"] == "running":
-        facts["left"] = f"about {left:.0f} s"
+    if row["seconds_left"] is not None:
+        facts["left"] = f"about {duration(row['seconds_left'])}"
     show(facts | {"folder": folder}, as_json=False)
     for title, part in (("asked", run.spec["options"]), ("result", run.result() or {})):
         if part:
@@ -146,15 +150,18 @@ def _found(run_id: str) -> Any:
 
 
 def _row(run: Any) -> dict[str, Any]:
-    from obce_core.jobs import launcher_of
+    from obce_core.jobs import launcher_of, watch
 
     try:
         told = launcher_of(run).probe(run)
     except Offline:  # the folder is the truth, whoever does not answer
         told = run.status()
+    if told.state == "lost":
+        told = watch.told(run)  # on a cluster silence alone is no end
     spec, progress = run.spec, run.progress()
     return {
         "run": run.id, "kind": spec["kind"], "state": told.state, "reason": told.reason, "created": spec["created"],
         "started": told.started, "ended": told.ended, "attempt": told.attempt, "launcher": told.launcher or "shell",
         "done": progress.done, "total": progress.total, "what": progress.what,
+        "seconds_left": progress.seconds_left if watch.works(told) else None,
     }  # fmt: skip

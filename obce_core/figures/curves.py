@@ -52,7 +52,7 @@ def _curves(units: list[tuple[str, list[Mapping[str, Any]]]], value: Any, mode: 
         )
         if last:
             figure.add_annotation(
-                x=own[-1]["step"], y=value(own[-1]), text=amount(value(own[-1])), showarrow=False, yshift=13,
+                x=own[-1]["step"], y=value(own[-1]), text=amount(value(own[-1])), showarrow=False, xanchor="left", xshift=7,
                 font={"color": colours.ink, "size": 13},
             )  # fmt: skip
     most = max((row["step"] for _, own in drawn for row in own), default=1)

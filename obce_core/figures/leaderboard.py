@@ -12,7 +12,7 @@ from obce_core.glue.board import Cell, Row
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.published import DAGGER, TABLE_4, TABLE_5, gap
 from obce_core.glue.statistics import Difference
-from obce_core.glue.tables import percent
+from obce_core.glue.tables import percent, seed_counts, seed_words
 from obce_core.tasks import TASKS
 
 _FULL = 0.10
@@ -90,28 +90,41 @@ def leaderboard_assets() -> tuple[str, str]:
 
 
 def _ours(row: Row, tasks: Sequence[str], latency: str) -> dict[str, Any]:
-    seeds = sorted({seed for cell in row.cells.values() for seed in cell.evaluations})
-    told = f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
+    few, most = seed_counts(row, list(row.cells))
     return {
         "key": row.key,
         "label": row.label,
-        "small": f"{row.tier} · {told}",
+        "small": f"{row.tier} · {_seeds(row)}",
         "size": count(row.parameters),
         "share": f"{share(row.share)} of the encoder" if row.share is not None else "share not known",
         "latency": latency,
-        "cells": [_cell(row.cells.get(name)) for name in tasks],
+        "cells": [_cell(row.cells.get(name), counted=few != most) for name in tasks],
     }
 
 
-def _cell(cell: Cell | None) -> dict[str, Any]:
+def _seeds(row: Row) -> str:
+    """Say a row's seeds: how many a task, from the least to the most; a single one by its number."""
+    few, most = seed_counts(row, list(row.cells))
+    seeds = sorted({seed for cell in row.cells.values() for seed in cell.evaluations})
+    if few != most:
+        return f"{few}–{most} seeds"
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    return seed_words(few) + (" a task" if len(seeds) > few else "")
+
+
+def _cell(cell: Cell | None, *, counted: bool) -> dict[str, Any]:
+    """Make a cell; `counted`: it says its number of seeds, since the row's tasks differ in it."""
     if cell is None:
         return _printed("–")
     scores = []
     for place in sorted(cell.spreads, key=lambda place: place != cell.main):
         told, other = cell.spreads[place], cell.differences.get(place)
         score = percent(told.mean) + (f" ± {percent(told.std)}" if told.std is not None else "")
-        gap_ = "" if other is None else _gap(other)
-        scores.append([score, gap_])
+        fewer = f", {seed_words(other.seeds)}" if other is not None and other.seeds != told.seeds else ""
+        scores.append([score, "" if other is None else _gap(other) + fewer])
+    if counted:
+        scores[-1][1] += ("\n" if scores[-1][1] else "") + seed_words(len(cell.evaluations))
     main = cell.differences.get(cell.main)
     shade = max(-1.0, min(1.0, main.mean / _FULL)) if main is not None else 0.0
     return {"scores": scores, "style": tint(shade)}

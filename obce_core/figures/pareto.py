@@ -11,14 +11,10 @@ from obce_core.figures.numbers import count, millions, share
 from obce_core.figures.safe import plot_text
 from obce_core.figures.theme import palette
 from obce_core.glue.board import Cell, Row, front
+from obce_core.glue.controls import is_control, short_label
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.tables import percent
 from obce_core.tasks import TASKS
-
-
-def is_control(row: Row) -> bool:
-    """Say whether a row is a control of another row's shape (by the name that `variants_of` gave it)."""
-    return row.label.endswith("of the same shape")
 
 
 def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: str = "light") -> go.Figure:
@@ -126,5 +122,4 @@ def _names(figure: go.Figure, places: Sequence[tuple[str, float, float]], ink: s
 
 def _short(row: Row, rows: Sequence[Row]) -> str:
     """Name a control without its parent's name where the parent stands beside it."""
-    parent = next((other.label for other in rows if is_control(row) and row.label.startswith(f"{other.label}, ")), "")
-    return row.label.removeprefix(f"{parent}, ").replace(" of the same shape", ", same shape") if parent else row.label
+    return short_label(row, rows).replace(" of the same shape", ", same shape")

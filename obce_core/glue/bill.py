@@ -87,15 +87,15 @@ def lay_out_unread(
 ) -> tuple[list[Line], list[str]]:
     """Lay units out by the official counts, where the data is on the hub and is not to be fetched for a bill.
 
-    An evaluation counts as there when weights, cut, order, task, seed and recipe are the same; whether the data is too is seen when the
-    job has it.
+    An evaluation counts as there when weights, cut, order, task, seed, recipe and the names of the predicted splits are the same; whether
+    the data is too is seen when the job has it.
     """
     kept: dict[Any, Any] = {} if cache is None else cache
     known = {_question(one.unit): one.id for one in reversed(evaluations)}
     lines: list[Line] = []
     wrong: dict[str, None] = {}
     for unit in units:
-        variant = unit.variant
+        variant, task = unit.variant, TASKS[unit.task]
         try:
             if ("model", variant.model) not in kept:
                 kept["model", variant.model] = check_model(variant.model)
@@ -104,12 +104,14 @@ def lay_out_unread(
         except ObceError as error:
             wrong.setdefault(str(error))
             continue
-        examples = min(TASKS[unit.task].counts["train"], unit.recipe.examples or 10**9) if unit.recipe.epochs else 0
+        examples = min(task.counts["train"], unit.recipe.examples or 10**9) if unit.recipe.epochs else 0
         steps = unit.recipe.steps_over(examples)
         asked: dict[str, Any] = {
             "model": report.source.weights_sha256, "plan": fact.digest if fact else None, "order": variant.order if fact else None,
             "control": [variant.control, variant.draw] if variant.control is not None else None,
+            "intent": digest(variant.plan["intent"]) if variant.plan and variant.order == "finetune-first" else None,
             "task": unit.task, "seed": unit.seed, "recipe": unit.recipe.plain(),
+            "splits": [*task.validation, *(task.tests if unit.tests else ())],
         }  # fmt: skip
         lines.append(
             Line(
@@ -188,7 +190,8 @@ def _speeds(evaluations: Sequence[Evaluation], device: str) -> dict[tuple[str, s
 
 
 def _question(unit: Mapping[str, Any]) -> str:
-    return digest([unit.get(name) for name in ("model", "plan", "order", "control", "task", "seed", "recipe")])[:24]
+    asked = [unit.get(name) for name in ("model", "plan", "order", "control", "intent", "task", "seed", "recipe")]
+    return digest([*asked, sorted(unit["splits"])])[:24]
 
 
 def _examples(recipe: Recipe, steps: int, examples: int) -> int:

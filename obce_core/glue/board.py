@@ -71,7 +71,12 @@ def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> l
         groups.setdefault(_key(one), []).append(one)
     originals = {_family(members[0]): members for members in groups.values() if _is_original(members[0])}
     rows = [_row(key, members, originals.get(_family(members[0]), []), resamples) for key, members in groups.items()]
-    return sorted(rows, key=lambda row: (not row.original, -row.parameters, row.label))
+    return sorted(rows, key=board_order)
+
+
+def board_order(row: Row) -> tuple[bool, int, str]:
+    """Sort rows: originals first, then by size, then by name."""
+    return not row.original, -row.parameters, row.label
 
 
 def compare(ours: Row, other: Row, *, resamples: int = RESAMPLES) -> dict[str, Cell]:

@@ -8,9 +8,15 @@ from typing import Any
 import numpy as np
 
 from obce_core.glue.examples import Examples
+from obce_core.glue.statistics import CLOSE
 from obce_core.tasks import Task
 
 KINDS = {"lost": "right before, wrong now", "won": "wrong before, right now", "moved": "wrong before, wrong in another way now"}
+
+
+def right_words(task: Task) -> str:
+    """Say what counts as a right answer, where that is not plain."""
+    return f"A score counts as right within {CLOSE:g} of the label." if task.regression else ""
 
 
 def changed_rows(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from obce_core.glue.board import Row
+from obce_core.glue.board import Row, board_order
 
 
 def join(boards: Iterable[list[Row]]) -> list[Row]:
@@ -19,7 +19,7 @@ def join(boards: Iterable[list[Row]]) -> list[Row]:
         first, more = sorted((known, row), key=_asked)
         cells = {**known.cells, **row.cells}
         found[row.key] = replace(first, cells=cells, parameters=max(known.parameters, more.parameters, row.parameters))
-    return sorted(found.values(), key=lambda row: (not row.original, _asked(row)))
+    return sorted(found.values(), key=board_order)
 
 
 def _asked(row: Row) -> float:

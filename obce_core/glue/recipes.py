@@ -67,8 +67,10 @@ def words(recipe: Recipe) -> str:
 
 def _apart(recipe: Recipe, known: Recipe) -> list[str]:
     mine, theirs = recipe.plain(), known.plain()
-    return [f"{name.replace('_', ' ')} {_number(mine[name])}" for name in mine if mine[name] != theirs[name]]
+    return [_told(name, mine[name]) for name in mine if mine[name] != theirs[name]]
 
 
-def _number(value: Any) -> str:
-    return "all" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+def _told(name: str, value: Any) -> str:
+    if value is None:
+        return "all examples" if name == "examples" else f"no limit of {name}"
+    return f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{name.replace('_', ' ')} {value}"

@@ -54,7 +54,7 @@ def sweep_document(chosen: Choices) -> dict[str, Any]:
             rows.append(row)
     rows += [{"model": path, "label": name} for name, path in chosen.models.items()]
     tier = TIERS[chosen.tier].plain()
-    recipe = {name: value for name, value in chosen.recipe.items() if value is not None and value != tier[name]}
+    recipe = {name: value for name, value in chosen.recipe.items() if value != tier[name]}  # None: no limit, where the tier has one
     found: dict[str, Any] = {"model": chosen.model}
     if cuts:
         found["analysis"] = chosen.analysis

@@ -13,6 +13,9 @@ from obce_core.glue.metrics import metric_of
 Labels = Float[np.ndarray, " examples"]
 Answers = Float[np.ndarray, "seeds examples"]
 
+CLOSE = 0.5
+"""A predicted score (STS-B) this near to its label counts as a right answer."""
+
 RESAMPLES = 2_000
 _CHUNK = 200
 """Resamples drawn at once, so that memory stays small."""
@@ -86,7 +89,7 @@ def changed(labels: Labels, ours: Answers, others: Answers) -> dict[str, Int[np.
 
     Returns:
         `lost`: the other was right and ours is wrong; `won`: the other way round; `moved`: both are wrong, differently. Each of
-        shape (examples,). Of scores (STS-B), right means within half a point of the label.
+        shape (examples,). Of scores (STS-B), right means within CLOSE of the label.
     """
     right_ours, right_others = _right(labels, ours), _right(labels, others)
     return {
@@ -98,7 +101,7 @@ def changed(labels: Labels, ours: Answers, others: Answers) -> dict[str, Int[np.
 
 def _right(labels: Labels, answers: Answers) -> Bool[np.ndarray, "seeds examples"]:
     whole = bool(np.all(answers == np.floor(answers)))
-    return answers == labels if whole else np.abs(answers - labels) <= 0.5
+    return answers == labels if whole else np.abs(answers - labels) <= CLOSE
 
 
 def _scores(metric: str, labels: Labels, answers: Answers, draws: Int[np.ndarray, "draws examples"]) -> Float[np.ndarray, " draws"]:

@@ -10,7 +10,7 @@ As a file (YAML or JSON)::
       - {percentile: 50, controls: [random, magnitude, std], draws: 2}
       - {percentile: 50, order: finetune-first}
     tasks: [cola, mrpc]
-    tier: quick                    # or recipe: {epochs: 3, ...}, or both
+    tier: quick                    # or recipe: {epochs: 3, ...}, or both; examples or steps: null is no limit
     seeds: [0, 1, 2]
 """
 
@@ -24,6 +24,7 @@ from typing import Any
 
 from obce_core.analysis import Analysis, read_analysis
 from obce_core.errors import BadInput, UnknownName, shorten
+from obce_core.glue.controls import Control, control_label
 from obce_core.glue.tiers import Recipe, recipe_of
 from obce_core.glue.unit import ORDERS, Unit, Variant
 from obce_core.plan.document import load_document, read_plan, to_document
@@ -102,12 +103,12 @@ def variants_of(
         if name not in CONTROLS:
             raise UnknownName("control", name, CONTROLS)
         for draw in range(draws if name == "random" else 1):
-            tag = f"{name} {draw}" if name == "random" else name
-            said = f"{label}, {tag} of the same shape"
+            said, of = control_label(label, name, draw), Control(plan=plan.digest, criterion=name, draw=draw).plain()
             if order == "finetune-first":
-                found.append(Variant(label=said, model=model, plan=to_document(plan), order=order, control=name, draw=draw))
+                found.append(Variant(label=said, model=model, plan=to_document(plan), order=order, control=name, draw=draw, control_of=of))
             else:
-                found.append(Variant(label=said, model=model, plan=to_document(same_shape(analysis, plan, name, seed=draw))))
+                other = to_document(same_shape(analysis, plan, name, seed=draw))
+                found.append(Variant(label=said, model=model, plan=other, control_of=of))
     return found
 
 

@@ -12,7 +12,7 @@ from obce_core.glue.published import TABLE_4
 from obce_core.tasks import TASKS
 
 _LATEX = {"\\": r"\textbackslash{}", **{sign: "\\" + sign for sign in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_LATEX |= {"±": r"$\pm$", "−": "$-$", "…": r"\ldots{}"}
+_LATEX |= {"±": r"$\pm$", "−": "$-$", "–": "--", "…": r"\ldots{}", "◇": r"$\diamond$", "×": r"$\times$"}
 
 
 def head(tasks: Sequence[str]) -> list[str]:
@@ -28,19 +28,36 @@ def head(tasks: Sequence[str]) -> list[str]:
 def lines(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> list[list[str]]:
     """Return the table's rows as text; with `published` the paper's own rows follow, marked, under their own split.
 
-    A score is the mean over seeds ± the sample standard deviation; behind it the difference to the original with its 95 % interval.
+    A score is the mean over seeds ± the sample standard deviation; behind it the difference to the original with its 95 % interval. Where
+    a row's tasks have different numbers of seeds, or a difference fewer than its mean, the cell says how many.
     """
     found = []
     for row in rows:
-        seeds = sorted({seed for cell in row.cells.values() for seed in cell.evaluations})
+        few, most = seed_counts(row, tasks)
         share = f"{row.share:.1%}" if row.share is not None else "not known"
-        cells = [_cell(row.cells[name]) if name in row.cells else "" for name in tasks]
-        found.append([f"{row.label} ({row.tier})", "validation", str(len(seeds)), f"{row.parameters:,}", share, *cells])
+        cells = [_cell(row.cells[name], counted=few != most) if name in row.cells else "" for name in tasks]
+        seeds = f"{few}" if few == most else f"{few}–{most}"
+        found.append([f"{row.label} ({row.tier})", "validation", seeds, f"{row.parameters:,}", share, *cells])
     if published:
         for told in TABLE_4:
             scores = [told.scores.get(name, "-") for name in tasks]
             found.append([f"◇ {told.name}, published", told.split, "", told.size, "", *scores])
     return found
+
+
+def seed_counts(row: Row, tasks: Sequence[str]) -> tuple[int, int]:
+    """Return the least and the largest number of seeds that a row has on these of its tasks."""
+    counts = [len(cell.evaluations) for name, cell in row.cells.items() if name in tasks] or [0]
+    return min(counts), max(counts)
+
+
+def seed_words(number: int) -> str:
+    """Write a number of seeds.
+
+    >>> seed_words(1), seed_words(3)
+    ('1 seed', '3 seeds')
+    """
+    return f"{number} seed" if number == 1 else f"{number} seeds"
 
 
 def markdown(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> str:
@@ -96,19 +113,25 @@ def table_csv(rows: Sequence[Row]) -> str:
 
 
 def percent(value: float, *, signed: bool = False) -> str:
-    """Write a share in per cent with one decimal and a true minus sign."""
-    return f"{100 * value:{'+' if signed else ''}.1f}".replace("-", "−")
+    """Write a share in per cent with one decimal and a true minus sign; what rounds to zero has no sign.
+
+    >>> percent(-0.0304), percent(0.02, signed=True), percent(-0.0001), percent(0.0, signed=True)
+    ('−3.0', '+2.0', '0.0', '0.0')
+    """
+    text = f"{100 * value:{'+' if signed else ''}.1f}"
+    return text[1:] if text in ("-0.0", "+0.0") else text.replace("-", "−")
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, *, counted: bool) -> str:
     parts = []
     for place, told in cell.spreads.items():
         text = percent(told.mean) + (f" ± {percent(told.std)}" if told.std is not None else "")
         other = cell.differences.get(place)
         if other is not None:
-            text += f" ({percent(other.mean, signed=True)} [{percent(other.low, signed=True)}, {percent(other.high, signed=True)}])"
+            fewer = f", {seed_words(other.seeds)}" if other.seeds != told.seeds else ""
+            text += f" ({percent(other.mean, signed=True)} [{percent(other.low, signed=True)}, {percent(other.high, signed=True)}]{fewer})"
         parts.append(text)
-    return " / ".join(parts)
+    return " / ".join(parts) + (f"; {seed_words(len(cell.evaluations))}" if counted else "")
 
 
 def _escape(text: str) -> str:

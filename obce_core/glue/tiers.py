@@ -14,6 +14,10 @@ def _whole(name: str, value: object, low: int, high: int) -> None:
         raise BadInput(f"{name} is {value}; expected a whole number from {low:,} to {high:,}.")
 
 
+LIMITS = ("examples", "steps")
+"""The numbers of a recipe that may be absent: None is no limit."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What a fine-tuning depends on beside model, task and seed.
@@ -45,7 +49,7 @@ class Recipe:
             ("patience", 0, 10_000),
         ):
             _whole(name, getattr(self, name), low, high)
-        for name in ("examples", "steps"):
+        for name in LIMITS:
             if getattr(self, name) is not None:
                 _whole(name, getattr(self, name), 1, 10**9)
         for name, value, top in (("learning_rate", self.learning_rate, 1.0), ("warmup", self.warmup, 1.0)):
@@ -86,10 +90,20 @@ TIER_WORDS = {
 
 
 def recipe_of(tier: str, **changes: Any) -> Recipe:
-    """Return a tier's recipe with some numbers changed; None leaves a number as it is. Raises UnknownName, BadInput."""
+    """Return a tier's recipe with some numbers changed; `examples` and `steps` may be None or 0: no limit. A number that is not named
+    stays the tier's. Raises UnknownName, BadInput.
+
+    >>> recipe_of("quick", examples=None).examples is None, recipe_of("quick").examples
+    (True, 2000)
+    """
     if tier not in TIERS:
         raise UnknownName("tier", tier, TIERS)
-    return replace(TIERS[tier], **{name: value for name, value in changes.items() if value is not None})
+    named: dict[str, Any] = {name: None if _no_limit(name, value) else value for name, value in changes.items()}
+    return replace(TIERS[tier], **named)
+
+
+def _no_limit(name: str, value: object) -> bool:
+    return name in LIMITS and value == 0 and not isinstance(value, bool)
 
 
 def tier_name(recipe: Recipe) -> str:

@@ -23,7 +23,7 @@ from obce_core.store import digest
 from obce_core.tasks import task_of
 
 ORDERS = ("cut-first", "finetune-first")
-_BESIDE = ("label", "model_name", "asked", "origin")
+_BESIDE = ("label", "model_name", "asked", "origin", "control_of")
 """What a unit's document tells besides what decides its result."""
 
 
@@ -34,7 +34,8 @@ class Variant:
     `plan` is a plan's document, with the analysis that it was made on. `order` says what comes first: the cut, then
     fine-tuning (the paper), or fine-tuning, then the same intent carried out on the fine-tuned model, without more training.
     There a `control` (a criterion; `draw` is its seed) is made from the plan that follows on that model; before the training a
-    control is a plan like any other.
+    control is a plan like any other. `control_of` says which plan it is a control of (plan, criterion, draw), for boards; it decides
+    nothing.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Variant:
     order: str = "cut-first"
     control: str | None = None
     draw: int = 0
+    control_of: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
@@ -94,7 +96,7 @@ class Prepared:
 
     @property
     def id(self) -> str:
-        """The digest of everything that decides the result; the label is not among it."""
+        """The digest of everything that decides the result; what people call it, and what it is a control of, are not among it."""
         return digest({name: value for name, value in self.document.items() if name not in _BESIDE})[:24]
 
     @property
@@ -161,6 +163,7 @@ def prepare(
         **({"origin": _origin(report)} if report.layers else {}),
         "intent": digest(unit.variant.plan["intent"]) if unit.variant.plan and unit.variant.order == "finetune-first" else None,
         **({"control": [unit.variant.control, unit.variant.draw]} if unit.variant.control is not None else {}),
+        **({"control_of": dict(unit.variant.control_of)} if unit.variant.control_of is not None else {}),
         "task": task.name,
         "train": train.digest if train else None,
         "splits": {examples.split: examples.digest for examples in others},

@@ -12,6 +12,7 @@ from obce_core.jobs.folder import Run
 from obce_core.jobs.kinds import KINDS
 from obce_core.jobs.runs import list_runs
 from obce_core.jobs.state import STATES, Status
+from obce_core.jobs.watch import told
 
 GLYPHS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "cancelled": "‖", "lost": "?"}
 
@@ -24,9 +25,9 @@ class Listed:
     status: Status
 
 
-def listing() -> list[Listed]:
-    """List every run with its state, the newest first; specs, progress and logs are not read."""
-    return [Listed(run, run.status()) for run in list_runs()]
+def listing(most: int | None = None) -> list[Listed]:
+    """List every run (or the newest so many) with its state, the newest first; specs, progress and logs are not read."""
+    return [Listed(run, told(run)) for run in list_runs()[:most]]
 
 
 def tally(rows: Sequence[Listed]) -> dict[str, int]:
@@ -69,8 +70,8 @@ def _evaluations(units: Sequence[Mapping[str, Any]]) -> str:
     except (KeyError, TypeError):
         return "units that cannot be read"
     models = labels[0] if len(labels) == 1 else f"{len(labels)} models"
-    told = ", ".join(tasks) if len(tasks) <= 4 else f"{len(tasks)} tasks"
-    return f"{models} on {told}" + (f", {len(seeds)} seeds" if len(seeds) > 1 else "")
+    named = ", ".join(tasks) if len(tasks) <= 4 else f"{len(tasks)} tasks"
+    return f"{models} on {named}" + (f", {len(seeds)} seeds" if len(seeds) > 1 else "")
 
 
 def _name(spec: object) -> str:

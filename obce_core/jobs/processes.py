@@ -85,6 +85,16 @@ def visible_gpus() -> list[str]:
     return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
 
 
+def device_here(name: str) -> str:
+    """Return the kind of device that a job of this machine would use, without loading torch: what `auto` means, where that is known.
+
+    Where it is not (Apple's GPUs, a driver that does not work), it stays `auto`.
+    """
+    if name != "auto" or sys.platform == "darwin":
+        return name
+    return "cuda" if visible_gpus() else "cpu"
+
+
 def _started(pid: int) -> str:
     try:
         # The name of a program may hold spaces and brackets; what follows its last bracket does not. Field 22 is the start.

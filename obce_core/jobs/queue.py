@@ -59,9 +59,12 @@ def waiting(launcher: str) -> list[tuple[Run, Status]]:
 def wants_gpu(run: Run) -> bool:
     """Say whether a job would use a GPU if there is one."""
     spec = run.spec
-    kind = KINDS.get(str(spec["kind"]))
-    device = str(spec["options"].get("device", "auto"))
-    return kind is not None and kind.gpu and (device == "auto" or device.startswith("cuda"))
+    return would_use_gpu(str(spec["kind"]), str(spec["options"].get("device", "auto")))
+
+
+def would_use_gpu(kind: str, device: str) -> bool:
+    """Say whether a job of this kind, told this device, would use a GPU if there is one."""
+    return kind in KINDS and KINDS[kind].gpu and (device == "auto" or device.startswith("cuda"))
 
 
 def _begin(run: Run, told: Status, slot: Slot, start: Start) -> bool:

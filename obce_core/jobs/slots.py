@@ -32,16 +32,21 @@ class Slot:
         os.close(self.handle)
 
 
-def take_slot(*, gpu: bool) -> Slot | None:
-    """Take a free slot, of a GPU when one is wanted and any can be seen, else of the processor; None when all are taken."""
+def places(*, gpu: bool) -> list[tuple[str, str]]:
+    """Name the places for jobs of this machine, each with its GPU: of the GPUs when one is wanted and any can be seen, else of the
+    processor, whose GPU is ""."""
     gpus = visible_gpus() if gpu else []
     shares = ["", *(f".{number}" for number in range(1, settings.jobs_a_gpu()))]  # every GPU gets one before any gets two
-    names = [(f"gpu-{name}{share}", name) for share in shares for name in gpus] or [
+    return [(f"gpu-{name}{share}", name) for share in shares for name in gpus] or [
         (f"cpu-{number}", "") for number in range(settings.jobs_at_once())
     ]
+
+
+def take_slot(*, gpu: bool) -> Slot | None:
+    """Take a free slot (see `places`); None when all are taken."""
     home = queue_home() / "slots"
     home.mkdir(parents=True, exist_ok=True)
-    for name, device in names:
+    for name, device in places(gpu=gpu):
         handle = os.open(home / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

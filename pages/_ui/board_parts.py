@@ -11,9 +11,10 @@ import streamlit as st
 from obce_core import settings
 from obce_core.compression.result import models_home
 from obce_core.errors import ObceError
-from obce_core.figures.pareto import against_size, intervals, is_control
+from obce_core.figures.pareto import against_size, intervals
 from obce_core.glue.board import Cell, Row, changes
-from obce_core.glue.changed_rows import KINDS, changed_rows
+from obce_core.glue.changed_rows import KINDS, changed_rows, right_words
+from obce_core.glue.controls import is_control, is_control_of, short_label
 from obce_core.glue.evaluation import Evaluation, evaluations_home
 from obce_core.glue.examples import Examples
 from obce_core.glue.metrics import metric_of
@@ -26,8 +27,6 @@ from obce_core.tasks import TASKS
 from obce_core.texts.glue_rows import split_file
 from pages._ui import cached, cached_results, charts, downloads, frame, state
 
-__all__ = ["is_control"]
-
 
 def home() -> str:
     """Return where evaluations lie, for keys of caches."""
@@ -38,7 +37,7 @@ def first_choice(rows: Sequence[Row], task: str) -> str:
     """Return the key of the row that is looked at first: the newest cut on a task, of those with controls if any, else any row."""
     own = [row for row in rows if task in row.cells]
     cuts = [row for row in own if not row.original and not is_control(row)]
-    held = [row for row in cuts if any(_controls(row, other) for other in own)]
+    held = [row for row in cuts if any(is_control_of(other, row) for other in own)]
     return ([*reversed(held), *reversed(cuts), *own] or [rows[0]])[0].key
 
 
@@ -87,7 +86,7 @@ def submissions(rows: Sequence[Row]) -> None:
             )  # fmt: skip
 
 
-def task_view(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> None:
+def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> None:
     """Show one task: score against size, and differences to the original and to the controls."""
     chosen, mode = state.get(), frame.mode()
     title, metric = TASKS[task].title, metric_of(TASKS[task].metric).title
@@ -111,7 +110,7 @@ def task_view(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> None:
         downloads.row(f"size-{task}", figure=figure, csv_text=lambda: downloads.to_csv(header, listed))
     with right:
         st.subheader(f"{title}, differences", anchor=False)
-        gaps = _gaps(rows, ids, task)
+        gaps = _gaps(rows, made, task)
         if not gaps:
             frame.note("No two rows share this task and a seed, so there is no difference to show.")
             return
@@ -127,7 +126,7 @@ def task_view(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> None:
         )  # fmt: skip
 
 
-def _gaps(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> list[tuple[str, Cell]]:
+def _gaps(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> list[tuple[str, Cell]]:
     """List what differs from what on a task: every cut from its original, the selected row from its controls."""
     found = [
         (f"{row.label} − original", row.cells[task])
@@ -136,16 +135,12 @@ def _gaps(rows: Sequence[Row], ids: tuple[str, ...], task: str) -> list[tuple[st
     ]
     picked = next((row for row in rows if row.key == state.get().board_row and task in row.cells), None)
     for row in rows:
-        if picked is None or not _controls(picked, row) or task not in row.cells:
+        if picked is None or not is_control_of(row, picked) or task not in row.cells:
             continue
-        cells = cached_results.row_against(ids, home(), picked.key, row.key)
+        cells = cached_results.row_against(made, home(), picked.key, row.key)
         if task in cells:
-            found.append((f"{picked.label} − {row.label.removeprefix(picked.label + ', ')}", cells[task]))
+            found.append((f"{picked.label} − {short_label(row, rows)}", cells[task]))
     return found
-
-
-def _controls(row: Row, other: Row) -> bool:
-    return other.label.startswith(f"{row.label}, ") and is_control(other) and other.model == row.model
 
 
 def changed_examples(rows: Sequence[Row], task: str) -> None:
@@ -181,7 +176,7 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
     examples = _examples(mine.cells[task], task, split)
     frame.note(
         f"<b>{sizes[kind]:,}</b> of {len(found['label']):,} examples of the {split.replace('_', ' ')} split: {KINDS[kind]}, in one seed "
-        "at least."
+        f"at least. {right_words(TASKS[task])}"
         + ("" if examples is not None else " Their sentences are not at hand (the same file in OBCE_GLUE_DIR); only their place is shown.")
     )
     listed = changed_rows(found, kind, TASKS[task], examples)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,10 @@ from obce_core.glue.join import join
 from obce_core.glue.sweep import Sweep, read_sweep
 from obce_core.jobs import find_run
 from obce_core.jobs.listing import about, kind_title
-from obce_core.store import is_complete
+from obce_core.store import MANIFEST, is_complete
+
+Stamped = tuple[tuple[str, int], ...]
+"""Evaluations by id, each with the moment at which its manifest was written: another one when it was replaced."""
 
 
 def evaluations() -> list[Evaluation]:
@@ -28,7 +31,7 @@ def evaluations() -> list[Evaluation]:
     found = []
     try:
         with os.scandir(home) as entries:
-            named = [(entry.stat().st_mtime_ns, entry.name) for entry in entries if entry.name[0] != "." and entry.is_dir()]
+            named = [(_stamp(Path(entry.path)), entry.name) for entry in entries if entry.name[0] != "." and entry.is_dir()]
     except OSError:
         return []
     for changed, name in sorted(named, reverse=True):
@@ -47,24 +50,36 @@ def _evaluation(home: str, name: str, _changed: int) -> Evaluation | None:
         return None
 
 
+def stamped(made: Iterable[Evaluation]) -> Stamped:
+    """Return the key of some evaluations for `leaderboard`."""
+    return tuple(sorted((one.id, _stamp(one.folder)) for one in made))
+
+
+def _stamp(folder: Path) -> int:
+    try:
+        return (folder / MANIFEST).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 @st.cache_resource(max_entries=32, show_spinner=False)
-def leaderboard(ids: tuple[str, ...], home: str) -> list[Row]:
+def leaderboard(made: Stamped, home: str) -> list[Row]:
     """Make the board of some evaluations, task by task: the bootstrap takes a second, and only where an evaluation is new."""
-    tasks: dict[str, list[str]] = {}
-    for name in ids:
-        tasks.setdefault(read_evaluation(Path(home) / name).task.name, []).append(name)
+    tasks: dict[str, list[tuple[str, int]]] = {}
+    for name, changed in made:
+        tasks.setdefault(read_evaluation(Path(home) / name).task.name, []).append((name, changed))
     return join(_board(tuple(own), home) for own in tasks.values())
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _board(ids: tuple[str, ...], home: str) -> list[Row]:
-    return board([read_evaluation(Path(home) / name) for name in ids])
+def _board(made: Stamped, home: str) -> list[Row]:
+    return board([read_evaluation(Path(home) / name) for name, _ in made])
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def row_against(ids: tuple[str, ...], home: str, ours: str, other: str) -> dict[str, Cell]:
+def row_against(made: Stamped, home: str, ours: str, other: str) -> dict[str, Cell]:
     """Compare two rows of a board by their keys."""
-    rows = {row.key: row for row in leaderboard(ids, home)}
+    rows = {row.key: row for row in leaderboard(made, home)}
     return compare_rows(rows[ours], rows[other])
 
 

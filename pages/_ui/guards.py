@@ -61,8 +61,9 @@ def _newest() -> str:
 
 def show_error(error: ObceError) -> None:
     """Show an error as plain text: what was given may be in it, and must not become markup."""
-    st.error(" ", icon=":material/error:")
-    st.text(str(error))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.error(" ", icon=":material/error:", width=48)
+        st.text(str(error), width="stretch")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from obce_core.glue.sweep import Sweep
 from obce_core.glue.tiers import recipe_of
 from obce_core.glue.unit import Unit, Variant
 from obce_core.jobs.launchers import launcher_named
+from obce_core.jobs.processes import device_here
 from obce_core.store import digest
 from obce_core.tasks import TASKS
 from obce_core.texts.glue_rows import split_file
@@ -44,8 +45,8 @@ def show(asked: Asked | None) -> None:
     with st.spinner("Reading the tasks and making the plans", show_time=True):
         sweep = cached_results.sweep(key, changed, document)
         lines, wrong = cached_results.laid_out(key, changed, asked.folder, document)
-    at_once = asked.workers if asked.launcher != "local" else min(asked.workers, settings.jobs_at_once())
-    told = bill(lines, {one.id for one in found}, found, device=asked.device, workers=at_once)
+    device = device_here(asked.device) if asked.launcher == "local" else asked.device  # a cluster's nodes are not known here
+    told = bill(lines, {one.id for one in found}, found, device=device, workers=asked.at_once)
     _facts(told, lines, unread=asked.folder is None)
     for line in wrong:
         guards.show_error(ObceError(line))
@@ -57,7 +58,7 @@ def show(asked: Asked | None) -> None:
 
 def _facts(told: Bill, lines: list[Line], *, unread: bool) -> None:
     if told.seconds is None:
-        time_ = ("not measured", f"{len(told.unmeasured)} of {len({line.task for line in lines})} tasks")
+        time_ = ("–", f"not measured: {len(told.unmeasured)} of {len({line.task for line in lines})} tasks")
     elif not told.steps_left:
         time_ = ("none", "all is there already")
     else:

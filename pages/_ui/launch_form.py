@@ -13,19 +13,22 @@ from obce_core.analysis import Analysis
 from obce_core.errors import BadInput, shorten
 from obce_core.glue.spec import Choices
 from obce_core.glue.tiers import TIER_WORDS, TIERS
+from obce_core.jobs.queue import would_use_gpu
+from obce_core.jobs.slots import places
 from pages._ui import cached, frame, launch_tasks, launch_variants, state
 from pages._ui import launch_fields as fields
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the form says: the choices for a sweep, and how it is run."""
+    """What the form says: the choices for a sweep, and how it is run; `at_once` of the workers have a place at the same time."""
 
     choices: Choices
     folder: str | None
     launcher: str
     address: str | None
     workers: int
+    at_once: int
     cpus: float
     gpus: float
     device: str
@@ -159,9 +162,16 @@ def _launcher() -> dict[str, Any]:
         found["gpus"] = float(row[2].number_input("GPUs a job", 0.0, 64.0, form["gpus"], 1.0, **kept))
         if not found["address"]:
             raise BadInput("The Ray launcher needs the address of a cluster.", hint="http://host:8265, or set OBCE_RAY_ADDRESS.")
-    elif workers > settings.jobs_at_once():
-        at_once = settings.jobs_at_once()
+    here = None if ray else _here(device)
+    if here is not None and workers > here[0]:
         frame.note(
-            f"This machine does <b>{at_once}</b> {'job' if at_once == 1 else 'jobs'} at a time (OBCE_JOBS); the others wait in the queue."
+            f"This machine does <b>{here[0]}</b> {'job' if here[0] == 1 else 'jobs'} at a time ({here[1]}); the others wait in the queue."
         )
-    return {**found, "device": device, "save_model": save_model}
+    return {**found, "at_once": min(workers, here[0]) if here else workers, "device": device, "save_model": save_model}
+
+
+def _here(device: str) -> tuple[int, str]:
+    """Return how many evaluations this machine makes at a time on a device, and what says so."""
+    found = places(gpu=would_use_gpu("evaluate", device))
+    gpus = len({gpu for _, gpu in found if gpu})
+    return len(found), f"{gpus} {'GPU' if gpus == 1 else 'GPUs'}, OBCE_GPU_JOBS" if gpus else "OBCE_JOBS"

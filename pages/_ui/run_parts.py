@@ -18,7 +18,7 @@ from obce_core.glue.job import read_curve, written
 from obce_core.glue.metrics import METRICS
 from obce_core.glue.recipes import recipe_key
 from obce_core.glue.tables import percent
-from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of
+from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of, watch
 from obce_core.jobs.listing import Listed, state_words
 from obce_core.jobs.runs import runs_home
 from pages._ui import cached_results, charts, downloads, frame, guards, nav, state
@@ -38,7 +38,7 @@ def table(rows: Sequence[Listed]) -> None:
 def _live_table(runs: list[Run]) -> None:
     with guards.caught():
         _table(runs)
-        if all(run.status().state in FINAL for run in runs):
+        if all(watch.told(run).state in FINAL for run in runs):
             st.rerun()
 
 
@@ -46,13 +46,19 @@ def _table(runs: list[Run]) -> None:
     chosen = state.get()
     signature = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:12]
     shown = st.dataframe(
-        [_line(run) for run in runs], hide_index=True, width="stretch", key=f"runs-{chosen.runs_closed}-{signature}",
-        on_select="rerun", selection_mode="single-row",
+        [_line(run, told) for run, told in zip(runs, watch.look(runs), strict=True)],
+        hide_index=True, width="stretch", key=f"runs-{chosen.runs_closed}-{signature}", on_select="rerun", selection_mode="single-row",
         column_config={
             "": st.column_config.TextColumn(width=28, help="The open run"),
-            "state": st.column_config.TextColumn(width=96),
-            "done": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent", width=110),
-            "what": st.column_config.TextColumn(width="medium"),
+            "state": st.column_config.TextColumn(width=92),
+            "kind": st.column_config.TextColumn(width=78),
+            "what": st.column_config.TextColumn(width=222),
+            "done": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%d %%", width=96),
+            "left": st.column_config.TextColumn(width=82),
+            "took": st.column_config.TextColumn(width=82),
+            "started (UTC)": st.column_config.TextColumn(width=90),
+            "by": st.column_config.TextColumn(width=46),
+            "run": st.column_config.TextColumn(help="The first 6 characters are enough for obce runs show"),
         },
     )  # fmt: skip
     picked = shown["selection"]["rows"]
@@ -61,20 +67,19 @@ def _table(runs: list[Run]) -> None:
         st.rerun()
 
 
-def _line(run: Run) -> dict[str, Any]:
-    told = run.status()
+def _line(run: Run, told: Status) -> dict[str, Any]:
     kind, what, made = cached_results.run_about(run.id, str(runs_home()))
     progress = Progress() if told.state == "queued" else run.progress()
-    left = duration(progress.seconds_left) if told.state == "running" and progress.seconds_left is not None else ""
+    left = duration(progress.seconds_left) if watch.works(told) and progress.seconds_left is not None else ""
     return {
         "": "●" if run.id == state.get().run else "",
         "state": state_words(told.state),
         "kind": kind,
         "what": what,
-        "done": 1.0 if told.state == "done" else min(progress.share, 1.0),
+        "done": 100 if told.state == "done" else int(100 * min(progress.share, 1.0)),
         "left": left,
         "took": _took(told),
-        "started (UTC)": _clock(told.started or made),
+        "started (UTC)": _day(told.started or made),
         "by": told.launcher or "shell",
         "run": run.id,
     }
@@ -87,7 +92,7 @@ def opened(run: Run) -> None:
         st.subheader(kind, anchor=False)
         st.button("Close", key=f"close-{run.id}", type="tertiary", icon=":material/close:", on_click=_close)
     st.html(f'<p class="note plain">{escape(what)}</p>')
-    (_still if run.status().state in FINAL else _live)(run)
+    (_still if watch.told(run).state in FINAL else _live)(run)
     _evaluations(run)
 
 
@@ -100,21 +105,21 @@ def _close() -> None:
 @st.fragment(run_every=2.0)
 def _live(run: Run) -> None:
     with guards.caught():
-        told = launcher_of(run).probe(run)  # a look moves the queue
+        told = watch.probe(run)  # a look moves the queue, and takes up again what lost its node
         if told.state in FINAL:
             st.rerun()
         _show(run, told)
 
 
 def _still(run: Run) -> None:
-    _show(run, run.status())
+    _show(run, watch.told(run))
 
 
 def _show(run: Run, told: Status) -> None:
     progress = run.progress()
     asked = run.cancel_asked() and told.state not in FINAL
     count = f"{progress.done:,} of {progress.total:,} {progress.what}" if progress.total else ""
-    rate = f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and told.state == "running" else ""
+    rate = f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and watch.works(told) else ""
     frame.facts(
         [
             ("state", "‖ stopping" if asked else state_words(told.state), "", "" if told.state == "failed" else told.reason[:80]),
@@ -157,7 +162,10 @@ def _safely(run: Run, action: str) -> None:
     """Cancel or resume; what goes wrong is kept to be said when the page is drawn."""
     state.get().run_wrong = ("", "")
     try:
-        getattr(launcher_of(run), action)(run)
+        if action == "cancel":
+            watch.cancel(run)
+        else:
+            launcher_of(run).resume(run)
     except ObceError as error:
         state.get().run_wrong = (run.id, str(error))
 
@@ -178,8 +186,8 @@ def _curves(run: Run) -> None:
         frame.note("<b>Score on the validation split</b>, %")
         charts.show(score_curve(rows, mode=mode), key=f"score-{run.id}")
     frame.note(
-        f'Dark: <span class="plain">{escape(str(now["label"]))}</span>, {escape(str(now["task"]))}, seed {escape(str(now["seed"]))}; '
-        "pale: evaluations before it in this run. A point a logged step, a dot an epoch."
+        f'Bold: <span class="plain">{escape(str(now["label"]))}</span>, {escape(str(now["task"]))}, seed {escape(str(now["seed"]))}; '
+        "thin: evaluations before it in this run. The loss has a point a logged step, the score a dot an epoch."
     )
     header = ("label", "task", "seed", "step", "what", "value")
     listed = [
@@ -232,6 +240,8 @@ def _evaluations(run: Run) -> None:
 def _left(told: Status, progress: Progress) -> str:
     if told.state in FINAL:
         return "–"
+    if told.state == "running" and not watch.works(told):
+        return "not known"
     return duration(progress.seconds_left) if progress.seconds_left is not None else "not known yet"
 
 
@@ -239,6 +249,12 @@ def _took(told: Status) -> str:
     if told.started is None:
         return ""
     return duration((told.ended or time.time()) - told.started)
+
+
+def _day(moment: float) -> str:
+    """Write a moment in few words: the day and the minute of this year, only the day of another."""
+    this_year = time.gmtime(moment).tm_year == time.gmtime().tm_year
+    return time.strftime("%m-%d %H:%M" if this_year else "%Y-%m-%d", time.gmtime(moment))
 
 
 def _clock(moment: float | None) -> str:

@@ -10,7 +10,8 @@ from obce_core.analysis import Analysis
 from obce_core.components import TITLES
 from obce_core.figures.numbers import share
 from obce_core.figures.theme import DARK, LIGHT
-from obce_core.jobs import FINAL, kind_of, list_runs
+from obce_core.jobs import FINAL
+from obce_core.jobs.listing import GLYPHS, kind_title, listing
 from pages._ui import cached, components, drafts, frame, nav, state
 
 _EDGE = "Off: radii, as in the paper. On: edge lengths, twice as long, as gudhi and ripser report them."
@@ -20,6 +21,8 @@ _STYLE = """
 <style>
 .st-key-pick { gap: 0; }
 .st-key-pick [data-testid="stPageLink-NavLink"] { min-height: 27px; padding-top: 1px; padding-bottom: 1px; }
+.st-key-running [data-testid="stPageLink-NavLink"] { background: none; font-weight: 400; min-height: 27px; padding-top: 1px;
+  padding-bottom: 1px; }
 .st-key-pick .pick { padding: 0 8px 4px; }
 .st-key-pick .st-key-pick-cell [data-testid="stPageLink-NavLink"]::before { content: ""; width: 9px; height: 9px; flex: none;
   border-radius: 2px; background: CHIP; }
@@ -40,8 +43,8 @@ def show() -> None:
             st.toggle(label, key=key, on_change=_switch, args=(field, key), help=told)
         components.link_and_mode(frame.mode())
         with st.container(key="running", gap=None):
-            for run in [run for run in list_runs()[:20] if run.status().state not in FINAL][:_RUNS]:
-                nav.link("runs", f"◐ {kind_of(run.kind).title}")
+            for row in [row for row in listing(20) if row.status.state not in FINAL][:_RUNS]:
+                nav.link("runs", f"{GLYPHS[row.status.state]} {kind_title(row.run.kind)}")
 
 
 def _switch(field: str, key: str) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from obce_core.figures.leaderboard import leaderboard
 from obce_core.glue.board import Row
+from obce_core.glue.controls import is_control
 from obce_core.glue.recipes import Group, by_recipe
 from obce_core.glue.tables import percent
 from obce_core.tasks import TASKS, usual_tasks
@@ -61,8 +62,8 @@ def _group(groups: Sequence[Group]) -> Group:
 
 
 def _lead(rows: Sequence[Row], task: str) -> str:
-    """Say what the selected task shows: the best cut and its difference to the original."""
-    cuts = [row for row in rows if task in row.cells and not row.original and not board_parts.is_control(row)]
+    """Say what the selected task shows: the cut that does best against its original, which it may be above or below."""
+    cuts = [row for row in rows if task in row.cells and not row.original and not is_control(row)]
     compared = [(row, row.cells[task].differences.get(row.cells[task].main)) for row in cuts]
     known = [(row, gap) for row, gap in compared if gap is not None]
     title = TASKS[task].title
@@ -71,8 +72,9 @@ def _lead(rows: Sequence[Row], task: str) -> str:
     row, gap = max(known, key=lambda pair: pair[1].mean)
     clear = "" if gap.clear else "; the interval holds zero, so this says neither better nor worse"
     return (
-        f"On {title} the cut nearest to its original is <b>{escape(row.label)}</b>: <b>{percent(gap.mean, signed=True)}</b> points, 95 % "
-        f"from {percent(gap.low, signed=True)} to {percent(gap.high, signed=True)}{clear}."
+        f"On {title} the cut that does best against its original is <b>{escape(row.label)}</b>: "
+        f"<b>{percent(gap.mean, signed=True)}</b> points, 95 % from {percent(gap.low, signed=True)} to "
+        f"{percent(gap.high, signed=True)}{clear}."
     )
 
 
@@ -92,13 +94,13 @@ def _body() -> None:
         return
     head = st.container()
     group = _group(groups)
-    ids = tuple(sorted(one.id for one in group.evaluations))
+    made = cached_results.stamped(group.evaluations)
     with st.spinner("Resampling examples for the intervals", show_time=True):
-        rows = cached_results.leaderboard(ids, board_parts.home())
-    made = {name for row in rows for name in row.cells}
-    tasks = [name for name in TASKS if name in made or TASKS[name].usual]
-    if chosen.task not in made:
-        chosen.task = next(name for name in tasks if name in made)
+        rows = cached_results.leaderboard(made, board_parts.home())
+    scored = {name for row in rows for name in row.cells}
+    tasks = [name for name in TASKS if name in scored or TASKS[name].usual]
+    if chosen.task not in scored:
+        chosen.task = next(name for name in tasks if name in scored)
     if chosen.board_row not in {row.key for row in rows}:
         chosen.board_row = board_parts.first_choice(rows, chosen.task)
     with head:
@@ -113,7 +115,7 @@ def _body() -> None:
     )
     board_parts.table_downloads(group, rows, tasks)
     board_parts.submissions(rows)
-    board_parts.task_view(rows, ids, chosen.task)
+    board_parts.task_view(rows, made, chosen.task)
     board_parts.changed_examples(rows, chosen.task)
     with st.expander("How to read this"):
         st.markdown(_HELP)

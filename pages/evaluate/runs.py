@@ -16,7 +16,8 @@ chosen = state.get()
 _HELP = """
 **● done** the result is there. **◐ running** a process holds the run's lock. **○ queued** it waits for a free place; the end of
 another job starts it, this page need not be open. **✕ failed** with the reason. **‖ cancelled** stopped on request; it can go on.
-**? lost** its process is gone without a word (killed, or the machine stopped); it can go on.
+**? lost** its process is gone without a word (killed, or the machine stopped); it can go on. On a cluster a worker that is silent is
+not yet lost: the cluster is asked every few seconds, and a run whose node was lost is taken up again, three times at most.
 
 **Resume** goes on from the newest checkpoint that verifies. **Time left** is what is left over the speed of the current attempt so
 far: it knows nothing of a slower evaluation to come.

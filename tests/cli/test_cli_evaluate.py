@@ -73,6 +73,27 @@ def test_what_is_wrong_is_one_line(arguments, message: str, folder: Path, glue: 
     assert answer.code == 2 and message in answer.line
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--launcher", "local", "--out", "x"), "--launcher local does not wait"),
+        (("--launcher", "ray", "--out", "x"), "without --launcher"),
+        (("--workers", "2"), "--workers is for --launcher local or ray"),
+        (("--launcher", "local", "--address", "http://h:1"), "--address is for --launcher ray, not local"),
+        (("--address", "http://h:1"), "--address is for --launcher ray, not shell"),
+        (("--launcher", "local", "--gpus", "1"), "--gpus is for --launcher ray, not local"),
+    ],
+)
+def test_what_a_launcher_would_leave_undone_is_refused(arguments, message: str, folder: Path, tmp_path: Path, capsys) -> None:
+    from obce_core.jobs import list_runs
+
+    (tmp_path / "sweep.yaml").write_text("tasks: [mrpc]\n")
+    for command in (("evaluate", "--model", folder, "--task", "mrpc"), ("sweep", tmp_path / "sweep.yaml")):
+        answer = shell.run(capsys, *command, *arguments)
+        assert answer.code == 2 and message in answer.line
+    assert list_runs() == [] and list_evaluations() == []
+
+
 def test_a_sweep_says_what_it_would_do_and_does_it_once(folder: Path, glue: Path, tmp_path: Path, capsys) -> None:
     spec = tmp_path / "sweep.yaml"
     spec.write_text(yaml.safe_dump({
@@ -108,3 +129,13 @@ def test_several_processes_train_one_model(folder: Path, glue: Path, tmp_path: P
     both = run("two", sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
     np.testing.assert_allclose(both, alone, atol=1e-4)
     assert np.ptp(alone) > 0.01
+
+
+def test_zero_is_no_limit_and_every_number_of_a_recipe_has_a_flag(folder: Path, glue: Path, capsys) -> None:
+    words = ("evaluate", "--model", folder, "--task", "mrpc", "--glue-dir", glue, "--tier", "smoke", "--epochs", "1", "--batch-size", "16")
+    answer = shell.run(capsys, *words, "--max-length", "24", "--device", "cpu", "--max-steps", "0", "--examples", "0", "--warmup", "0.25",
+                       "--accumulation", "2", "--json")  # fmt: skip
+    assert answer.code == 0, answer.err
+    (made,) = list_evaluations()
+    assert made.unit["recipe"]["warmup"] == 0.25 and made.unit["recipe"]["accumulation"] == 2
+    assert made.unit["recipe"]["steps"] is None and made.unit["recipe"]["examples"] is None

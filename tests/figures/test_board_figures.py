@@ -10,9 +10,11 @@ from made import make_board, make_evaluation
 
 from obce_core.figures.curves import loss_curve, score_curve
 from obce_core.figures.leaderboard import leaderboard, leaderboard_assets, leaderboard_html, tint
-from obce_core.figures.pareto import against_size, clear_words, intervals, is_control
+from obce_core.figures.pareto import against_size, clear_words, intervals
 from obce_core.glue.board import board
+from obce_core.glue.controls import is_control
 from obce_core.glue.published import TABLE_4
+from obce_core.glue.tiers import recipe_of
 from obce_core.report import commands, report
 from obce_core.tasks import usual_tasks
 
@@ -36,6 +38,16 @@ def test_ours_stand_first_and_published_rows_below_their_own_rule(cache: Path) -
     )
     assert all(row["key"] == "" for group in data["groups"][1:] for row in group["rows"])
     assert "claimed" in told[-1]["share"] and "counted" in told[-1]["share"]
+
+
+def test_the_leaderboard_says_the_seeds_of_a_cell_where_tasks_differ(cache: Path) -> None:
+    home = cache / "evaluations"
+    made = [make_evaluation(home, "cola", 0), *(make_evaluation(home, "mrpc", seed) for seed in (0, 1, 2))]
+    row = leaderboard(board(made, resamples=10), ("cola", "mrpc", "rte"))["groups"][0]["rows"][0]
+    assert row["small"] == "quick · 1–3 seeds"
+    assert [cell["scores"][-1][1] for cell in row["cells"]] == ["1 seed", "3 seeds", ""]
+    assert leaderboard(board(made[1:], resamples=10), ("mrpc",))["groups"][0]["rows"][0]["small"] == "quick · 3 seeds"
+    assert leaderboard(board(made[:2], resamples=10), ("mrpc",))["groups"][0]["rows"][0]["small"] == "quick · seed 0"
 
 
 def test_a_tint_is_brown_for_less_and_never_stronger_than_it_may(cache: Path) -> None:
@@ -97,3 +109,25 @@ def test_a_report_is_one_page_that_fetches_nothing_and_escapes_everything(cache:
     for word in ("What was compared", "Conventions", "Versions", "Commands", "◇ OBCE", "†", "obce"):
         assert word in html
     assert "--tier quick --seed 0 --seed 1" in commands(rows) and "--no-original" in commands(rows)
+
+
+def test_the_commands_name_the_control_the_seeds_of_each_task_and_every_number(cache: Path) -> None:
+    home, own = cache / "evaluations", recipe_of("quick", accumulation=4, warmup=0.2)
+    after = {"order": "finetune-first", "intent": "i"}
+    made = [
+        make_evaluation(home, label="half, after", plan="b" * 64, told=after),
+        make_evaluation(home, label="half, after, random 1", plan="b" * 64, told={**after, "control": ["random", 1]}),
+        make_evaluation(home, label="a control", plan="d" * 64, told={"control_of": {"plan": "c" * 64, "criterion": "std", "draw": 0}}),
+        *(make_evaluation(home, "cola", seed, label="whole", recipe=own) for seed in (0, 1)),
+        make_evaluation(home, "mrpc", 0, label="whole", recipe=own),
+    ]
+    told = dict(part.split("\n", 1) for part in commands(board(made, resamples=10)).split("# ") if part)
+    plan, control = (told[f"{name}, cut {'b' * 16}"].strip() for name in ("half, after", "half, after, random 1"))
+    assert f"--plan {'b' * 16}.plan.json --no-original --order finetune-first" in plan
+    assert f"--plan {'b' * 16}.plan.json --no-original --control random --draws 2 --order finetune-first" in control
+    assert f"--plan {'c' * 16}.plan.json --no-original --control std --tier quick" in told[f"a control, cut {'d' * 16}"]
+    cola, mrpc = told["whole"].strip().splitlines()
+    assert cola.endswith("--seed 0 --seed 1") and "--task cola --tier paper" in cola and "--task mrpc" in mrpc and "--seed 1" not in mrpc
+    html = report(board(made, resamples=10), ["cola", "mrpc"], recipe="own")
+    assert "<td>0, 1 (CoLA); 0 (MRPC)</td>" in html
+    assert "--accumulation 4" in cola and "--warmup 0.2" in cola and "--examples 2000" in cola

@@ -151,10 +151,24 @@ def test_tables_hold_every_number_and_escape(made) -> None:
     told = next(row for row in rows if row.label == "P50").cells["mrpc"].spreads["validation", "f1"]
     assert cell.startswith(f"{percent(told.mean)} ± {percent(told.std)} (")
     assert r"50 \% \& <b>|x" in latex(rows, ["mrpc"]) and r"\toprule" in latex(rows, ["mrpc"])
+    paper = latex(rows, ["mrpc"], published=True)
+    assert r"$\diamond$ OBCE, published" in paper and paper.isascii()
     written = list(csv.DictReader(io.StringIO(table_csv(rows))))
     assert len(written) == sum(len(cell.spreads) for row in rows for cell in row.cells.values())
     one = next(row for row in written if row["label"] == "P50" and row["metric"] == "f1")
     assert float(one["mean"]) == told.mean and one["against"] == "original"
+
+
+def test_a_row_whose_tasks_have_different_numbers_of_seeds_says_so_in_each_cell(made) -> None:
+    put("c0", "original", "cola", 0, 0.1)
+    put("c1", "P50", "cola", 0, 0.3, plan="p" * 64, parameters=60)
+    put("c2", "P50", "cola", 1, 0.3, plan="p" * 64, parameters=60)
+    rows = board(list_evaluations(), resamples=10)
+    whole, half, control = lines(rows, ["cola", "mrpc"])
+    assert (whole[2], half[2], control[2]) == ("1–3", "2–3", "3")
+    assert whole[5].endswith("; 1 seed") and whole[6].endswith("; 3 seeds") and "seed" not in control[6]
+    assert half[5].endswith(", 1 seed); 2 seeds")  # the original has one of its two
+    assert [line[2] for line in lines(rows, ["mrpc"])] == ["3", "3", "3"]
 
 
 def test_a_label_that_a_spreadsheet_would_run_is_quoted(made) -> None:

@@ -17,7 +17,7 @@ from obce_core.glue.changed_rows import changed_rows
 from obce_core.glue.examples import Examples
 from obce_core.glue.join import join
 from obce_core.glue.published import TABLE_4, gap
-from obce_core.glue.recipes import by_recipe, title, words
+from obce_core.glue.recipes import by_recipe, recipe_key, title, words
 from obce_core.glue.spec import Choices, sweep_command, sweep_document, sweep_file
 from obce_core.glue.sweep import read_sweep
 from obce_core.glue.tiers import Recipe, recipe_of
@@ -59,6 +59,24 @@ def test_choices_become_a_sweep_that_reads_back_as_the_same_units(tiny_analysis:
     assert len(sweep.variants) == 1 + 4 * 2 * 2 + 1
     assert sum(variant.order == "finetune-first" for variant in sweep.variants) == 8
     assert sweep.recipe == recipe_of("smoke", epochs=2) and sweep.seeds == (0, 3)
+
+
+def test_no_limit_is_said_and_is_not_the_tiers_own(tmp_path: Path) -> None:
+    plain = {"model": "demo", "analysis": "", "tasks": ("cola",), "seeds": (0,)}
+    document = sweep_document(Choices(**plain, tier="quick", recipe={"examples": None, "steps": None, "epochs": 3}))
+    assert document["recipe"] == {"examples": None}  # no limit of steps is the tier's own
+    (tmp_path / "sweep.yaml").write_text(sweep_file(document))
+    assert "examples: null" in sweep_file(document) and read_sweep(tmp_path / "sweep.yaml").recipe == Recipe(epochs=3)
+    smoke = sweep_document(Choices(**plain, tier="smoke", recipe={"steps": None}))
+    assert read_sweep(smoke).recipe == Recipe(examples=256)
+    assert recipe_of("quick", examples=0) == recipe_of("quick", examples=None) == Recipe(epochs=3)
+    assert "recipe" not in sweep_document(Choices(**plain, tier="quick", recipe=recipe_of("quick").plain()))
+    assert title(recipe_of("quick", examples=None)) == "quick, but all examples"
+    assert title(recipe_of("smoke", steps=None)) == "smoke, but no limit of steps"
+
+
+def test_names_of_recipes_stay_what_they_were() -> None:
+    assert [recipe_key(recipe_of(tier).plain()) for tier in ("smoke", "quick", "paper")] == ["b1ff3dfe", "03128199", "cc37d274"]
 
 
 def test_the_command_names_what_is_not_the_default() -> None:
@@ -120,6 +138,16 @@ def test_without_the_data_what_is_there_is_known_by_what_was_asked(tiny_folder: 
     assert [line.id == known.id for line in again] == [True, False]
 
 
+def test_without_the_data_an_evaluation_without_test_predictions_is_not_one_with_them(tiny_folder: Path, cache: Path) -> None:
+    whole = Variant(label="original", model=str(tiny_folder))
+    plain, tests = (Unit(variant=whole, task="cola", seed=0, recipe=recipe_of("quick"), tests=tests) for tests in (False, True))
+    known = make_evaluation(cache / "evaluations")
+    known.unit["model"] = lay_out_unread([plain], [])[0][0].weights
+    assert [line.id == known.id for line in lay_out_unread([plain, tests], [known])[0]] == [True, False]
+    known.unit["splits"]["test"] = "d" * 64
+    assert [line.id == known.id for line in lay_out_unread([plain, tests], [known])[0]] == [False, True]
+
+
 def test_recipes_stand_apart_and_are_named_by_what_they_change(cache: Path) -> None:
     home = cache / "evaluations"
     made = [make_evaluation(home, recipe=recipe) for recipe in (recipe_of("smoke"), recipe_of("paper"), recipe_of("quick", epochs=1))]
@@ -148,6 +176,17 @@ def test_boards_of_single_tasks_join_to_the_board_of_all(cache: Path) -> None:
         }
         assert (one.parameters, one.label, one.share) == (other.parameters, other.label, other.share)
     assert front(joined, "cola") == front(whole, "cola")
+
+
+def test_joined_boards_have_the_order_of_one_whoever_was_asked_first(cache: Path) -> None:
+    home, names = cache / "evaluations", ("P50, random 0 of the same shape", "P30", "P50", "original")
+    sizes = (60, 80, 60, 100)
+    made = [
+        make_evaluation(home, label=label, plan=None if label == "original" else label[:3] * 9 + str(at), parameters=size, asked=float(at))
+        for at, (label, size) in enumerate(zip(names, sizes, strict=True))
+    ]
+    labels = ["original", "P30", "P50", "P50, random 0 of the same shape"]
+    assert [row.label for row in join([board(made, resamples=10)])] == [row.label for row in board(made, resamples=10)] == labels
 
 
 def test_changed_examples_are_listed_with_their_sentences(cache: Path) -> None:

@@ -55,6 +55,20 @@ def test_what_is_there_is_not_counted_again_and_gives_the_time(page: Any, tiny_a
     assert "about, from measured steps" in words(page) and "CoLA 40" in words(page)
 
 
+def test_a_speed_of_another_device_is_not_taken_for_this_one(
+    page: Any, tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    made = make_evaluation(cache / "evaluations", rate=40.0, seconds=160.0, device="cuda")
+    unit = json.loads((made.folder / "unit.json").read_text()) | {"model": tiny_analysis.meta["model"]["weights_sha256"]}
+    (made.folder / "unit.json").write_text(json.dumps(unit))
+    page.run()
+    assert "not measured" in words(page) and "Measured on" not in words(page)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    page.run()
+    assert "Measured on cuda" in words(page)
+
+
 def test_start_asks_for_one_job_and_opens_it(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("obce_core.jobs.local.LocalLauncher._start", lambda self, run: None)
     monkeypatch.setattr("obce_core.jobs.local._start_keeper", lambda *_: None)
@@ -111,3 +125,20 @@ def test_without_an_analysis_the_model_itself_can_be_evaluated(glue: Path, tiny_
     app = open_page("launch")
     app.text_input(key="launch-model").set_value(str(tiny_folder)).run()
     assert not app.exception and app.button(key="launch-start").label == "Start 3 evaluations"
+
+
+def test_no_limit_takes_the_tiers_limit_away(page: Any) -> None:
+    assert "recipe:" not in words(page)
+    page.number_input(key="launch-quick-examples").set_value(0).run()
+    assert not page.exception and "recipe: {examples: null}" in words(page)
+
+
+def test_jobs_of_a_gpu_are_counted_by_gpus_and_not_by_processors(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.number_input(key="launch-workers").set_value(9).run()
+    assert "does <b>1</b> job at a time (OBCE_JOBS)" in words(page)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setenv("OBCE_GPU_JOBS", "3")
+    page.run()
+    assert "does <b>6</b> jobs at a time (2 GPUs, OBCE_GPU_JOBS)" in words(page)
+    page.selectbox(key="launch-device").set_value("cpu").run()
+    assert not page.exception and "does <b>1</b> job at a time (OBCE_JOBS)" in words(page)

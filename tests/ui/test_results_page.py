@@ -13,6 +13,7 @@ from pages_app import open_page, words
 from obce_core.glue.examples import read_examples
 from obce_core.glue.recipes import by_recipe, recipe_key
 from obce_core.glue.tiers import recipe_of
+from pages._ui import cached_results
 
 EVIL = "<img src=x onerror=alert(1)>[link](javascript:1)"
 
@@ -28,7 +29,7 @@ def test_the_sentence_and_the_figures_speak_of_the_chosen_task(loaded: Path) -> 
     app = open_page("results", task="mrpc")
     assert not app.exception and not app.error
     shown = words(app)
-    assert "On MRPC the cut nearest to its original is <b>P30 by r_f</b>" in shown
+    assert "On MRPC the cut that does best against its original is <b>P30 by r_f</b>" in shown
     assert "MRPC against size" in shown and "MRPC, differences" in shown and "MRPC, examples whose answer changed" in shown
     assert "On CoLA" in words(open_page("results", task="cola"))
     labels = [button.label for button in app.get("download_button")]
@@ -61,6 +62,36 @@ def test_changed_examples_show_their_sentences_only_with_the_same_data(loaded: P
     table = next(frame.value for frame in app.dataframe if "sentence 1" in frame.value.columns)
     assert EVIL in table["sentence 1"].iloc[0]  # in a table, where text is text
     assert "<img" not in words(app)
+
+
+def test_the_best_cut_is_not_called_the_nearest(cache: Path) -> None:
+    for label, plan, wrong in (("original", None, 0.3), ("near", "b" * 64, 0.31), ("far above", "c" * 64, 0.02)):
+        make_evaluation(cache / "evaluations", label=label, plan=plan, wrong=wrong)
+    shown = words(open_page("results"))
+    assert "the cut that does best against its original is <b>far above</b>: <b>+" in shown and "nearest" not in shown
+
+
+def test_what_counts_as_right_is_said_of_scores(cache: Path) -> None:
+    for label, plan in (("original", None), ("P50 by r_f", "c" * 64)):
+        make_evaluation(cache / "evaluations", "stsb", label=label, plan=plan)
+    assert "A score counts as right within 0.5 of the label" in words(open_page("results", task="stsb"))
+
+
+def test_a_replaced_evaluation_shows_its_new_scores(cache: Path) -> None:
+    import os
+    import shutil
+
+    old = make_evaluation(cache / "evaluations", wrong=0.0)
+    app = open_page("results")
+    assert old.score == 1.0
+    new = make_evaluation(cache / "elsewhere", wrong=0.5)
+    shutil.rmtree(old.folder)
+    new.folder.rename(old.folder)
+    os.utime(old.folder / "MANIFEST.json")
+    ids = cached_results.stamped(cached_results.evaluations())
+    assert cached_results.leaderboard(ids, str(cache / "evaluations"))[0].cells["cola"].evaluations[0].score == new.score < 1.0
+    app.run()
+    assert not app.exception
 
 
 def test_a_row_named_by_strangers_stays_text(cache: Path) -> None:

@@ -115,3 +115,17 @@ def test_a_spec_damaged_by_hand_does_not_break_the_list() -> None:
     (run.folder / "spec.json").write_text("{")
     app = open_page("runs", run=run.id)
     assert not app.exception and "unknown" in app.dataframe[0].value["kind"].to_list()
+
+
+def test_a_silent_run_of_a_cluster_is_asked_about_and_not_called_lost(monkeypatch: Any) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("obce_core.jobs.ray.RayLauncher.probe", lambda self, run: (asked.append(run.id), run.status())[1])
+    run, _ = create_run("drill", {}, "silent-run", launcher="ray", launch={"address": "http://silent-cluster:8265"})
+    run.write_status(Status(state="running", started=time.time() - 60, launcher="ray", launch={"address": "http://silent-cluster:8265"}))
+    for done in (5, 10):
+        run.add_progress(done, 20, "steps")
+        time.sleep(0.01)
+    app = open_page("runs", run=run.id)
+    assert not app.exception and asked == [run.id] and "steps a second" not in words(app)
+    assert list(app.dataframe[0].value["state"]) == ["◐ running"] and "no sign of life from its worker" in words(app)
+    assert [button.label for button in app.button if button.label in ("Cancel", "Resume")] == ["Cancel"]

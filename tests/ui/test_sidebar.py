@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pages_app import adopt, open_page, words
 
-from obce_core.jobs import create_run
+from obce_core.jobs import Status, create_run
 from obce_core.plan import Intent
 from obce_core.plan.drafts import read_draft, write_draft
 from obce_core.plan.versions import save_version
@@ -83,11 +83,13 @@ def test_without_an_analysis_there_is_none_to_offer() -> None:
     assert "none yet" in below(app) and not [button for button in app.button if button.key == "pick-newest"]
 
 
-def test_every_running_job_is_a_link(key: str) -> None:
+def test_every_job_that_works_or_waits_is_a_link_with_its_state(key: str) -> None:
     create_run("analyze", {"model": "demo"}, form="analyze")
-    create_run("verify", {"model": "x"}, form="verify")
-    app = open_page("home", analysis=key)
-    assert sorted(label for label in links(app) if label.startswith("◐")) == ["◐ Analysis", "◐ Proof"]
+    working, _ = create_run("verify", {"model": "x"}, form="verify")
+    working.write_status(Status(state="running"))
+    with working.hold():
+        app = open_page("home", analysis=key)
+    assert sorted(label for label in links(app) if label[0] in "○◐") == ["○ Analysis", "◐ Proof"]
 
 
 def test_the_switches_give_no_warning(key: str) -> None:
