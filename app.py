@@ -9,7 +9,7 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # makes `pages` importable wherever streamlit was started
 
-from pages._ui import frame, guards, nav, sidebar
+from pages._ui import frame, guards, heap, nav, sidebar
 
 st.set_page_config(page_title="OBCE", page_icon="◎", layout="wide", initial_sidebar_state="expanded")
 page = nav.navigation()
@@ -17,3 +17,4 @@ frame.begin()
 with guards.caught():
     page.run()
 sidebar.show()
+heap.settle(page.url_path)
