@@ -24,7 +24,7 @@ bench: $(VENV)/.dev
 
 faults: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.faults
-	$(BIN)/python -m pytest -m cluster tests/jobs
+	$(BIN)/python -m pytest -m cluster tests/jobs tests/browser
 
 $(BIN)/python:
 	@case "$$(uname -s)" in Linux|Darwin) ;; *) echo "obce runs on Linux and macOS; on Windows use WSL." >&2; exit 2;; esac

@@ -5,16 +5,28 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.arena import until
+from obce_core.glue.evaluation import list_evaluations
+from obce_core.glue.job import read_curve
+from obce_core.jobs import list_runs
+from obce_core.jobs.ray import RayLauncher
 from tests.browsing import serve, settle, watch
 
 
 @pytest.fixture
 def server(cache: Path, tmp_path: Path, tiny_analysis: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with _server(cache, tmp_path, tiny_analysis, monkeypatch) as address:
+        yield address
+
+
+@contextmanager
+def _server(cache: Path, tmp_path: Path, tiny_analysis: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     home = tmp_path / "glue" / "CoLA"
     home.mkdir(parents=True)
     for name, count in (("train", 64), ("dev", 20)):
@@ -23,6 +35,50 @@ def server(cache: Path, tmp_path: Path, tiny_analysis: Any, monkeypatch: pytest.
     shutil.copytree(tiny_analysis.folder, cache / "analyses" / tiny_analysis.id)
     with serve(cache) as address:
         yield address
+
+
+@pytest.mark.cluster
+def test_launch_sends_evaluations_to_a_cluster_and_runs_follows_them(
+    cache: Path, tmp_path: Path, tiny_analysis: Any, browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from playwright.sync_api import expect
+
+    from benchmarks.clusters import Cluster
+
+    with Cluster(2) as cluster:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        with _server(cache, tmp_path, tiny_analysis, monkeypatch) as address:
+            page = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
+            page.set_default_timeout(60_000)
+            expect.set_options(timeout=60_000)
+            page.goto(address)
+            settle(page)
+            faults = watch(page)
+            page.goto(f"{address}/launch?analysis={tiny_analysis.id}")
+            main = page.get_by_test_id("stMain")
+            main.get_by_text("smoke", exact=True).first.click()
+            expect(page.get_by_text("shows that everything runs")).to_be_visible()
+            main.get_by_text("Ray cluster", exact=True).first.click()
+            page.get_by_label("Address of the cluster's dashboard").fill(cluster.address)
+            page.keyboard.press("Enter")
+            settle(page)
+            page.get_by_label("Workers", exact=True).fill("2")
+            page.keyboard.press("Enter")
+            settle(page)
+            start = page.get_by_role("button", name=re.compile("^Start 15 evaluations"))
+            start.click()
+            expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+            expect(page.locator(".facts .value").first).to_contain_text("● done", timeout=300_000)
+            assert [fault for fault in faults if "WebSocket" not in fault] == []
+            page.context.close()
+        runs = list_runs()
+        assert len(runs) == 2 and {run.stored().launcher for run in runs} == {"ray"}
+        for run in runs:
+            until(lambda run=run: RayLauncher(cluster.address).probe(run).state == "done", 240.0)
+        told = [{row["unit"] for row in read_curve(run.folder)} for run in runs]
+        assert told[0] and told[1] and not told[0] & told[1]  # both nodes worked, nothing was made twice
+        assert len(list_evaluations()) == 15 == len(told[0] | told[1])
 
 
 def test_an_evaluation_goes_from_launch_over_runs_to_results(server: str, browser: Any, tiny_analysis: Any) -> None:
