@@ -27,7 +27,7 @@ DARK = ("importance", "neuron")
 SETTLE = 13_000
 """Milliseconds for films to play to their end."""
 
-MEASURED = 120_000
+MEASURED = 300_000
 """Milliseconds that previews may take to arrive."""
 
 

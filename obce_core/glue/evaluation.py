@@ -99,6 +99,12 @@ def evaluations_home() -> Path:
     return settings.cache_dir() / "evaluations"
 
 
+def count_evaluations() -> int:
+    """Count the complete evaluations of the cache, without reading them."""
+    home = evaluations_home()
+    return sum(path.name[0] != "." and is_complete(path) for path in home.iterdir()) if home.is_dir() else 0
+
+
 def read_evaluation(where: str | Path) -> Evaluation:
     """Read an evaluation by its folder or id, or raise BadInput."""
     folder = Path(where)

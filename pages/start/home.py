@@ -12,6 +12,7 @@ from obce_core.components import TITLES
 from obce_core.compression.result import list_models
 from obce_core.figures.film import film_data
 from obce_core.figures.numbers import share
+from obce_core.glue.evaluation import count_evaluations
 from obce_core.saved import list_analyses
 from pages._ui import cached, components, drafts, frame, guards, job_panel, nav, state
 
@@ -98,6 +99,7 @@ with right:
 first = source
 intent = drafts.current(source.id) if source else None
 planned = bool(intent and (intent.cells or intent.drop))
+evaluated = count_evaluations()
 st.html(
     '<div class="line">'
     + _station("Texts", f"{first.meta['texts']['n']:,} texts" if first else "none yet", bool(first))
@@ -105,6 +107,7 @@ st.html(
     + _station("Importance", "r_f of every neuron" if first else "none yet", bool(first))
     + _station("Plan", "under edit" if planned else "none yet", planned)
     + _station("Model", f"{len(models)} built" if models else "not built yet", bool(models))
+    + _station("Evaluation", f"{evaluated:,} on GLUE" if evaluated else "none yet", bool(evaluated))
     + "</div>"
 )
 work, questions = st.columns([1.6, 1], gap="large")
@@ -145,3 +148,4 @@ with questions:
     nav.link("importance", "Which layers hold the important neurons?", icon=":material/grid_on:")
     nav.link("plan", "What would the paper cut in my model?", icon=":material/tune:")
     nav.link("model", "Is the smaller model really the same function?", icon=":material/archive:")
+    nav.link("launch", "What does it still score after fine-tuning?", icon=":material/rocket_launch:")
