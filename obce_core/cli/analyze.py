@@ -75,7 +75,7 @@ def analyze(
     if not json and not quiet:
         for note in told["notes"]:
             typer.echo(note)
-        typer.echo(f"Next: obce plan --analysis {analysis.id} --percentile 50 --out plan.json")
+        typer.echo(f"Next: obce plan --analysis {out if out is not None else analysis.id} --percentile 50 --out plan.json")
 
 
 def info(

@@ -73,14 +73,14 @@ def _downloaded(name: str, revision: str | None) -> Path | None:
 
 def _ask(spec: str, name: str, revision: str | None) -> Preview:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
         told = HfApi().model_info(name, revision=revision, timeout=_SECONDS, files_metadata=True)
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         at = f" at revision {shorten(revision)!r}" if revision else ""
         raise ModelError(f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN.") from None
-    except (HfHubHTTPError, OSError, RuntimeError) as error:
+    except Exception as error:  # the HTTP library's own classes, which differ from version to version
         raise _unreachable(name, error) from None
     sizes = {entry.rfilename: int(entry.size or 0) for entry in told.siblings or ()}
     with tempfile.TemporaryDirectory(prefix="obce-") as made:

@@ -36,6 +36,11 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
 .facts .value small { font-size: 13.5px; font-weight: 400; color: light-dark(#5A6675, #A3AEBB); }
 .facts .more { font-size: 12.5px; color: light-dark(#5A6675, #A3AEBB); font-variant-numeric: tabular-nums; }
 .note { color: light-dark(#5A6675, #A3AEBB); font-size: 13px; line-height: 1.45; max-width: 75ch; }
+.fault { display: flex; gap: 10px; align-items: flex-start; padding: 10px 14px; border-radius: 6px; line-height: 1.45;
+  border-left: 3px solid light-dark(#C8283F, #FF6B7A); background: light-dark(#FBECEE, #2A171C); color: light-dark(#1B2430, #E4E9EF); }
+.fault b { flex: none; width: 1.35em; height: 1.35em; border-radius: 50%; text-align: center; line-height: 1.35em; font-size: .9em;
+  background: light-dark(#C8283F, #FF6B7A); color: light-dark(#FFFFFF, #11161D); }
+.fault .plain { white-space: pre-line; min-width: 0; }
 .note b { color: light-dark(#1B2430, #E4E9EF); }
 .line { display: flex; margin: 1.6rem 0 1.4rem; }
 .line > div { flex: 1; position: relative; padding-top: 22px; border-top: 2px solid light-dark(#DDE2E8, #2C3642); margin-top: 6px; }

@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 
 import streamlit as st
 from streamlit.errors import FragmentHandledException
@@ -60,10 +61,8 @@ def _newest() -> str:
 
 
 def show_error(error: ObceError) -> None:
-    """Show an error as plain text: what was given may be in it, and must not become markup."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.error(" ", icon=":material/error:", width=48)
-        st.text(str(error), width="stretch")
+    """Show an error in a box, as plain text: what was given may be in it, and must not become markup."""
+    st.html(f'<div class="fault" role="alert"><b aria-hidden="true">!</b><span class="plain">{escape(str(error))}</span></div>')
 
 
 @contextmanager

@@ -46,6 +46,12 @@ def words(app: AppTest) -> str:
     return "\n".join(found)
 
 
+def faults(app: AppTest) -> list[str]:
+    """List the errors that a page shows, in words."""
+    bodies = [str(getattr(element.proto, "body", "")) for element in app.get("html")]
+    return [body for body in bodies if 'class="fault"' in body] + [element.value for element in app.error]
+
+
 def adopt(analysis: Any, cache: Path) -> str:
     """Put an analysis into the cache under its id."""
     target = cache / "analyses" / analysis.id

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages_app import adopt, open_page, words
+from pages_app import adopt, faults, open_page, words
 
 
 def offered(app: Any, name: str) -> list[str]:
@@ -35,7 +35,7 @@ def forms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> li
 def test_every_figure_of_the_lessons(lesson: str, panel: str, names: list[str], forms: list[str], tiny_analysis: Any, cache: Path) -> None:
     address = {"lesson": lesson, "analysis": adopt(tiny_analysis, cache), "layer": "3", "component": "value"}
     app = open_page("learn", **address | ({"lesson_panel": panel} if panel else {}))
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert {name: offered(app, name) for name in names} == dict.fromkeys(names, forms)
     assert ("need kaleido" in words(app)) == ("png" not in forms)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages_app import adopt, open_page, words
+from pages_app import adopt, faults, open_page, words
 from tiny import memory_analysis, sample
 
 from obce_core import analyze
@@ -37,7 +37,7 @@ def near_zero(cache: Path, key: str) -> None:
 
 def test_the_lead_and_the_table_follow_the_criterion(tiny_analysis: Any, cache: Path) -> None:
     app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "has the largest median" in words(app) and "half of the widest gap" in words(app)
     assert list(app.dataframe[0].value.columns)[:4] == ["neuron", "head", "offset", "r_f"]
     app.selectbox(key="importance-criterion").select("std").run()
@@ -52,7 +52,7 @@ def test_a_share_under_a_value_asks_for_the_value(tiny_analysis: Any, cache: Pat
     app.selectbox(key="importance-aggregate").select("share under").run()
     assert not app.exception
     app.number_input(key="importance-below").set_value(0.05).run()
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "largest share under 0.0500" in words(app) and " %" in words(app)
     assert app.query_params["aggregate"] in ("share under", ["share under"])
     app.selectbox(key="importance-aggregate").select("mean").run()
@@ -63,7 +63,7 @@ def test_a_share_under_a_value_asks_for_the_value(tiny_analysis: Any, cache: Pat
 def test_an_address_says_under_which_value(below: str, told: str, tiny_analysis: Any, cache: Path) -> None:
     key = adopt(tiny_analysis, cache)
     app = open_page("importance", analysis=key, layer="3", component="value", aggregate="share under", below=below, scale="linear")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert f"largest share under {told} (" in words(app)
     assert app.segmented_control(key="importance-scale").value == "linear"
 
@@ -80,7 +80,7 @@ def test_the_value_of_a_share_is_written_so_that_it_can_be_read(below: float, ti
 
 def test_lines_come_from_the_address(tiny_analysis: Any, cache: Path) -> None:
     app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value", figure="lines")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "Figure 6" in words(app)
     assert "lines" in app.query_params["figure"]
 
@@ -110,7 +110,7 @@ def test_a_plan_that_cannot_be_carried_out_is_not_drawn_as_one_that_keeps_all(ti
     assert "24 of 24 stay" in words(app) and set(app.dataframe[0].value["plan"]) == {"kept"}
     write_draft(key, Intent(cells={1: {"query": 50}}), seen="")
     app = open_page("importance", analysis=key, layer="3", component="value")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "The plan under edit cannot be carried out" in words(app) and "stay" not in words(app)
     assert set(app.dataframe[0].value["plan"]) == {"–"}
 
@@ -134,15 +134,15 @@ def test_two_analyses_stand_side_by_side(tiny_analysis: Any, other: Any, cache: 
     key, second = adopt(tiny_analysis, cache), adopt(other, cache)
     rename(second, "<b>other</b> set")
     app = open_page("importance", analysis=key, layer="3", component="value", compare=second)
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     shown = words(app)
     assert "B against A" in shown and "other texts (20 and 20" in shown and "chance 0.33" in shown
     assert "&lt;b&gt;other&lt;/b&gt; set" in shown and "<b>other</b>" not in shown
     for number in ("spearman", "jaccard"):
         app.segmented_control(key="importance-number").set_value(number).run()
-        assert not app.exception and not app.error
+        assert not app.exception and not faults(app)
     app.segmented_control(key="importance-figure").set_value("lines").run()
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     app.selectbox(key="importance-compare").select("").run()
     assert "B against A" not in words(app) and "compare" not in app.query_params
     assert "between two sets of 20 texts" in words(app)
@@ -163,5 +163,5 @@ def test_another_shape_is_refused_with_the_reason(tiny_analysis: Any, cache: Pat
 
 def test_a_compared_analysis_that_is_gone_is_forgotten(tiny_analysis: Any, cache: Path) -> None:
     app = open_page("importance", analysis=adopt(tiny_analysis, cache), compare="0123456789abcdef")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "compare" not in app.query_params

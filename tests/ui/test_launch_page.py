@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from made import make_evaluation
-from pages_app import adopt, open_page, words
+from pages_app import adopt, faults, open_page, words
 
 from obce_core.jobs import list_runs
 
@@ -26,7 +26,7 @@ def glue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def page(glue: Path, tiny_analysis: Any, cache: Path) -> Any:
     app = open_page("launch", analysis=adopt(tiny_analysis, cache))
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     return app
 
 
@@ -116,7 +116,7 @@ def test_saved_plans_and_the_draft_can_be_launched(glue: Path, tiny_analysis: An
     write_draft(key, make_plan(tiny_analysis, percentile=20).intent, seen=read_draft(key).stamp)
     app = open_page("launch", analysis=key)
     app.multiselect(key="launch-plans").set_value(["current plan", "thin"]).run()
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert app.button(key="launch-start").label == "Start 27 evaluations"  # original, 4 cuts, 4 controls, 3 seeds
     assert "label: thin" in words(app)
 

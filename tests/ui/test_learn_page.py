@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from pages_app import FILES, adopt, open_page, words
+from pages_app import FILES, adopt, faults, open_page, words
 from streamlit.testing.v1 import AppTest
 from tiny import sample
 
@@ -40,7 +40,7 @@ def answer(app: AppTest, question: Question, given: str) -> str:
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
 def test_every_lesson_opens_without_an_analysis(number: int) -> None:
     app = open_learn(lesson=str(number))
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     shown = words(app)
     assert LESSONS[number - 1].title in shown
     assert ("Your turn" in shown) == (number < 4)
@@ -54,14 +54,14 @@ def test_every_lesson_opens_without_an_analysis(number: int) -> None:
 @pytest.mark.parametrize("component", ["query", "value", "output"])
 def test_every_lesson_opens_with_an_analysis(number: int, component: str, tiny_analysis: Any, cache: Path) -> None:
     app = open_learn(lesson=str(number), analysis=adopt(tiny_analysis, cache), layer="3", component=component)
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "Your turn" in words(app)
 
 
 @pytest.mark.parametrize("number", [4, 5])
 def test_a_cell_where_all_is_equal_says_so(number: int, tiny_analysis: Any, cache: Path) -> None:
     app = open_learn(lesson=str(number), analysis=adopt(tiny_analysis, cache), layer="1", component="value")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "Every text gives the same value" in words(app)
     assert "Your turn" not in words(app)
 
@@ -92,7 +92,7 @@ def test_a_damaged_analysis_is_a_line(number: int, tiny_analysis: Any, cache: Pa
 )
 def test_an_odd_address_is_ignored(address: dict[str, str]) -> None:
     app = open_learn(**address)
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "Your turn" in words(app)
 
 
@@ -162,7 +162,7 @@ def test_forty_points_at_the_largest_radius_are_shown() -> None:
     points = "~".join(f"{at % 8}_{at // 8}" for at in range(40))
     for panel in ("first", "second", "bars", "points"):
         app = open_learn(lesson="2", lesson_points=points, lesson_radius="4", lesson_panel=panel)
-        assert not app.exception and not app.error
+        assert not app.exception and not faults(app)
     assert len(SETS) == 4
 
 
@@ -184,7 +184,7 @@ def type_into_table(app: AppTest, row: int, **cells: float) -> None:
     key = app.get("dataframe")[0].key
     app.session_state[key] = {"edited_rows": {row: cells}, "added_rows": [], "deleted_rows": []}
     app.run()
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
 
 
 @pytest.mark.parametrize("number", ["2", "3"])
@@ -245,7 +245,7 @@ def test_tokens_are_called_tokens_and_only_one_column_is_read(token_analysis: An
     monkeypatch.setattr(cached, "outputs", refuse)
     app = open_learn(lesson="4", analysis=adopt(token_analysis, cache), layer="3", component="value", neuron="5", lesson_question="3")
     shown = words(app)
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert f"<b>{token_analysis.meta['rows']:,}</b><span>tokens" in shown
     assert "tokens set apart" in shown and "output for one token" in shown and "How many tokens lie" in shown
     question = neuron.questions(neuron.look(token_analysis.neuron(3, "value", 5)), noun="token")[2]
@@ -257,7 +257,7 @@ def test_too_many_outputs_are_not_read(token_analysis: Any, cache: Path, monkeyp
     monkeypatch.setattr(cached, "outputs", refuse)
     monkeypatch.setattr(cached, "neuron", refuse)
     app = open_learn(lesson="4", analysis=adopt(token_analysis, cache), layer="3", component="value", neuron="5")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert f"at most 30 outputs, this analysis has {token_analysis.meta['rows']:,}: choose one with fewer tokens" in words(app)
     assert [button.key for button in app.button if button.key in ("lesson-back", "lesson-on")] == ["lesson-back", "lesson-on"]
 
@@ -279,14 +279,14 @@ def test_a_percentile_that_keeps_nothing_is_a_line_and_the_lesson_goes_on(tiny_a
     key = adopt(tiny_analysis, cache)
     tie_upper_half(cache / "analyses" / key, 3, "value")
     app = open_learn(lesson="5", analysis=key, layer="3", component="value", lesson_percentile="95")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     shown = words(app)
     assert "Layer 3 value: percentile 95 would keep 0 of 24 neurons (their r_f are tied)." in shown
     assert "Your turn" in shown and "Choose a smaller percentile, or another cell." in shown
     assert [element.proto.component_name for element in app.get("bidi_component")].count("obce_threshold") == 1
     app.selectbox(key="lesson-component").set_value("key").run()
     shown = words(app)
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "Key · P95" in shown and "would keep 0" not in shown and "parameters cut" in shown
     app = open_learn(lesson="5", analysis=key, layer="3", component="value", lesson_percentile="30")
     assert "would keep 0" not in words(app) and "parameters cut" in words(app)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages_app import adopt, open_page, words
+from pages_app import adopt, faults, open_page, words
 
 from obce_core import compress
 from obce_core.jobs import create_run
@@ -30,7 +30,7 @@ def built(key: str, tiny_analysis: Any) -> Any:
 def test_a_plan_is_counted_before_it_is_built(key: str) -> None:
     app = open_page("model", analysis=key)
     shown = words(app)
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "of the encoder left" in shown and "not measured" in shown and "Layer by layer, before and after" in shown
     assert [button.label for button in app.button if button.label == "Build"] == ["Build"]
 
@@ -38,7 +38,7 @@ def test_a_plan_is_counted_before_it_is_built(key: str) -> None:
 def test_a_built_model_shows_what_was_measured_and_nothing_else(key: str, built: Any) -> None:
     app = open_page("model", analysis=key)
     shown = words(app)
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert f"cosine of <b>{built.fidelity.pooled:.3f}</b>" in shown
     assert "Not measured. Both models run" in shown  # no latency yet
     assert "the same function" not in shown  # no proof yet

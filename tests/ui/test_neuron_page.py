@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pages_app import adopt, open_page, words
+from pages_app import adopt, faults, open_page, words
 from tiny import sample
 
 from obce_core.figures.numbers import amount
@@ -34,7 +34,7 @@ def neuron_page(key: str, **address: str) -> Any:
 
 
 def clean(app: Any) -> str:
-    assert not app.exception and not app.error, words(app)
+    assert not app.exception and not faults(app), words(app)
     return words(app)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages_app import FILES, adopt, open_page, words
+from pages_app import FILES, adopt, faults, open_page, words
 from tiny import sample
 
 from obce_core import analyze, compress
@@ -50,7 +50,7 @@ def test_an_empty_page_says_what_to_do(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_loaded_page_shows_the_analysis(name: str, tiny_analysis: Any, cache: Path) -> None:
     app = open_page(name, analysis=adopt(tiny_analysis, cache))
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert LOADED[name] in words(app)
 
 
@@ -69,7 +69,7 @@ def test_an_analysis_of_a_cut_model_is_shown_by_original_indices(name: str, cut_
     key = adopt(cut_again, cache)
     for component in ("query", "value", "intermediate", "output"):
         app = open_page(name, analysis=key, layer="3", component=component)
-        assert not app.exception and not app.error
+        assert not app.exception and not faults(app)
         assert LOADED[name] in words(app)
 
 
@@ -78,7 +78,7 @@ def test_an_analysis_of_a_cut_model_is_shown_by_original_indices(name: str, cut_
 )
 def test_a_cell_of_which_nothing_is_left_says_so(name: str, message: str, cut_again: Any, cache: Path) -> None:
     app = open_page(name, analysis=adopt(cut_again, cache), layer="4", component="value")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert message in words(app)
 
 
@@ -194,7 +194,7 @@ def test_the_sidebar_stays_where_a_page_has_nothing_to_show(name: str) -> None:
 def test_home_goes_on_with_the_newest_analysis_when_a_link_names_none_that_is_there(tiny_analysis: Any, cache: Path) -> None:
     key = adopt(tiny_analysis, cache)
     app = open_page("home", analysis="0123456789abcdef")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "Your work" in words(app) and app.query_params["analysis"] == key
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages_app import adopt, open_page, words
+from pages_app import adopt, faults, open_page, words
 from streamlit.testing.v1 import AppTest
 
 from obce_core.compression.result import Fidelity
@@ -248,7 +248,7 @@ def test_a_paper_that_cannot_be_carried_out_leaves_the_page(key: str, asked: lis
     app = opened(key)
     app.button(key="all-50").click().run()
     shown = words(app)
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert "The paper&#x27;s plan cannot be carried out here: No such table." in shown and shown.count("◇ –") == 7
     assert "neurons cut" in shown and "Cuts <b>" in shown and "Cheapest next cuts" in shown
     write_draft(key, Intent(cells={1: {"query": 50}}), seen=read_draft(key).stamp)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from made import make_board, make_evaluation
-from pages_app import open_page, words
+from pages_app import faults, open_page, words
 
 from obce_core.glue.examples import read_examples
 from obce_core.glue.recipes import by_recipe, recipe_key
@@ -27,7 +27,7 @@ def loaded(cache: Path) -> Path:
 
 def test_the_sentence_and_the_figures_speak_of_the_chosen_task(loaded: Path) -> None:
     app = open_page("results", task="mrpc")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     shown = words(app)
     assert "On MRPC the cut that does best against its original is <b>P30 by r_f</b>" in shown
     assert "MRPC against size" in shown and "MRPC, differences" in shown and "MRPC, examples whose answer changed" in shown
@@ -58,7 +58,7 @@ def test_changed_examples_show_their_sentences_only_with_the_same_data(loaded: P
             recipe=recipe_of("paper"), asked=float(at),
         )  # fmt: skip
     app = open_page("results", task="cola", recipe=recipe_key(recipe_of("paper").plain()))
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     table = next(frame.value for frame in app.dataframe if "sentence 1" in frame.value.columns)
     assert EVIL in table["sentence 1"].iloc[0]  # in a table, where text is text
     assert "<img" not in words(app)
@@ -98,7 +98,7 @@ def test_a_row_named_by_strangers_stays_text(cache: Path) -> None:
     make_evaluation(cache / "evaluations", label=EVIL, model_name=EVIL)
     make_evaluation(cache / "evaluations", label=EVIL + "2", plan="c" * 64, model_name=EVIL, wrong=0.4)
     app = open_page("results")
-    assert not app.exception and not app.error and "<img" not in words(app)
+    assert not app.exception and not faults(app) and "<img" not in words(app)
 
 
 def test_test_predictions_are_offered_as_submissions(cache: Path) -> None:
@@ -117,5 +117,5 @@ def test_a_damaged_evaluation_is_left_out(loaded: Path) -> None:
     victim = by_recipe(list_evaluations())[0].evaluations[0].folder
     (victim / "result.json").write_text("{")
     app = open_page("results")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert before - 1 == len(by_recipe(list_evaluations())[0].evaluations)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from made import make_evaluation
-from pages_app import open_page, words
+from pages_app import faults, open_page, words
 
 from obce_core.jobs import Run, Status, create_run
 
@@ -30,7 +30,7 @@ def test_every_state_has_its_glyph_and_word() -> None:
     for state in ("done", "failed", "cancelled", "lost"):
         make_run(state)
     app = open_page("runs")
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     assert set(app.dataframe[0].value["state"]) == {"● done", "✕ failed", "‖ cancelled", "? lost"}
     assert "<b>1</b> done, <b>1</b> failed" in words(app)
     only = open_page("runs", run_state="failed")
@@ -41,7 +41,7 @@ def test_the_address_opens_a_run_with_its_curves_and_log() -> None:
     run = make_run("done", curve=True)
     run.add_log("the last words")
     app = open_page("runs", run=run.id)
-    assert not app.exception and not app.error
+    assert not app.exception and not faults(app)
     shown = words(app)
     assert "Training loss" in shown and "the last words" in shown and f"obce runs show {run.id}" in shown
     assert "<b onclick" not in shown and "&lt;b onclick" in shown
