@@ -7,6 +7,7 @@
     │   ├── ModelError       a model folder or hub id
     │   │   └── ConfigError  its config.json
     │   ├── TextsError       a source of texts
+    │   │   └── TooFewTexts  fewer different ones than were asked for
     │   ├── PlanError        a plan, an intent, a percentile
     │   ├── AnalysisError    an analysis folder or id
     │   ├── PathError        a path that is refused, exists, or cannot be written
@@ -54,6 +55,14 @@ class ConfigError(ModelError):
 
 class TextsError(BadInput):
     """Texts that cannot be read, or too few of them."""
+
+
+class TooFewTexts(TextsError):
+    """Fewer different texts than were asked for; `available` says how many there are."""
+
+    def __init__(self, message: str, *, hint: str = "", available: int) -> None:
+        super().__init__(message, hint=hint)
+        self.available = available
 
 
 class PlanError(BadInput):

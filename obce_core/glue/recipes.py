@@ -56,11 +56,11 @@ def title(recipe: Recipe) -> str:
 def words(recipe: Recipe) -> str:
     """Say a recipe in full."""
     examples = f"at most {recipe.examples:,} seeded training examples" if recipe.examples else "all training examples"
-    steps = f", at most {recipe.steps:,} steps" if recipe.steps else ""
+    length = f"{recipe.steps:,} steps, or {recipe.epochs} epochs where those are fewer," if recipe.steps else f"{recipe.epochs} epochs"
     ends = f", ended after {recipe.patience} epochs without a better score" if recipe.patience else ""
     kept = "the metric of the last epoch" if recipe.keep == "last" else "the metric of the best epoch on this same split (optimistic)"
     return (
-        f"{recipe.epochs} epochs{steps} on {examples}, batch {recipe.batch_size}, {recipe.max_length} tokens, AdamW "
+        f"{length} on {examples}, batch {recipe.batch_size}, {recipe.max_length} tokens, AdamW "
         f"{recipe.learning_rate:g} with linear decay and {100 * recipe.warmup:g} % warm-up{ends}; {kept}"
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from obce_core.errors import TextsError, shorten
+from obce_core.errors import TextsError, TooFewTexts, shorten
 from obce_core.texts.clean import tidy
 from obce_core.texts.sample import HELDOUT_LIMIT, Texts, check_seed
 from obce_core.texts.source import RawTexts
@@ -63,9 +63,10 @@ def draw(raw: RawTexts, *, n: int | None, seed: int, minimum: int = 2) -> Texts:
             hint=f"Add texts to {raw.name}, or give another source.",
         )
     if n is not None and n > available:
-        raise TextsError(
+        raise TooFewTexts(
             f"needs {n} different texts; {raw.name} has {available} different ones.",
             hint=f"Give --n-texts {available}.",
+            available=available,
         )
     chosen = list(range(available))
     if n is not None and n < available:

@@ -177,7 +177,7 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
     frame.note(
         f"<b>{sizes[kind]:,}</b> of {len(found['label']):,} examples of the {split.replace('_', ' ')} split: {KINDS[kind]}, in one seed "
         f"at least. {right_words(TASKS[task])}"
-        + ("" if examples is not None else " Their sentences are not at hand (the same file in OBCE_GLUE_DIR); only their place is shown.")
+        + ("" if examples is not None else " Their sentences are not at hand (same file in OBCE_GLUE_DIR, or Launch's folder).")
     )
     listed = changed_rows(found, kind, TASKS[task], examples)
     if listed:
@@ -188,7 +188,8 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
 
 def _examples(cell: Cell, task: str, split: str) -> Examples | None:
     """Read the sentences, when the folder of GLUE tasks holds exactly the split that was scored."""
-    folder = settings.glue_dir()
+    named = str(state.get().launch.get("folder") or "")  # of the Launch form
+    folder = settings.glue_dir() or (Path(named).expanduser() if named else None)
     if folder is None:
         return None
     path = split_file(task, Path(folder), split)

@@ -20,25 +20,30 @@ from obce_core.glue.recipes import recipe_key
 from obce_core.glue.tables import percent
 from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of, watch
 from obce_core.jobs.listing import Listed, state_words
-from obce_core.jobs.runs import runs_home
+from obce_core.jobs.runs import list_runs, runs_home
 from pages._ui import cached_results, charts, downloads, frame, guards, nav, state
 
 _SHOWN = 50
 """So many evaluations of a run are listed; Results has them all."""
 
+_SHORT = 34
+"""Letters of a reason that stand beside the state; a longer one stands below."""
+
 
 def table(rows: Sequence[Listed]) -> None:
     """Show some runs, again every two seconds while one of them is alive; a tick opens one."""
     live = any(row.status.state not in FINAL for row in rows)
+    runs = [row.run for row in rows]
     with guards.caught():
-        (_live_table if live else _table)([row.run for row in rows])
+        _live_table(runs, [row.status.state for row in rows], len(list_runs())) if live else _table(runs)
 
 
 @st.fragment(run_every=2.0)
-def _live_table(runs: list[Run]) -> None:
+def _live_table(runs: list[Run], drawn: list[str], known: int) -> None:
+    """Show runs that change; where a state is another one than the page's head counts, or a run is new, all of the page is."""
     with guards.caught():
         _table(runs)
-        if all(watch.told(run).state in FINAL for run in runs):
+        if [watch.told(run).state for run in runs] != drawn or len(list_runs()) != known:
             st.rerun()
 
 
@@ -122,7 +127,12 @@ def _show(run: Run, told: Status) -> None:
     rate = f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and watch.works(told) else ""
     frame.facts(
         [
-            ("state", "‖ stopping" if asked else state_words(told.state), "", "" if told.state == "failed" else told.reason[:80]),
+            (
+                "state",
+                "‖ stopping" if asked else state_words(told.state),
+                "",
+                told.reason if told.state != "failed" and len(told.reason) <= _SHORT else "",
+            ),
             ("progress", f"{100 * min(progress.share, 1.0):.0f} %" if progress.total else "–", "", count),
             ("time left", _left(told, progress), "", rate),
             ("took", _took(told) or "–", "", f"begun {_clock(told.started)} UTC" if told.started else "not begun"),
@@ -132,8 +142,10 @@ def _show(run: Run, told: Status) -> None:
     )
     if told.state not in FINAL:
         st.progress(min(progress.share, 1.0))
-    if told.state == "failed" or len(told.reason) > 80:
+    if told.state == "failed":
         guards.show_error(ObceError(told.reason or "The log has the details."))
+    elif len(told.reason) > _SHORT:
+        frame.note(f'<span class="plain">{escape(told.reason)}</span>')
     _actions(run, told)
     _curves(run)
     log = run.log(6_000)

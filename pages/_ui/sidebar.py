@@ -11,7 +11,7 @@ from obce_core.components import TITLES
 from obce_core.figures.numbers import share
 from obce_core.figures.theme import DARK, LIGHT
 from obce_core.jobs import FINAL
-from obce_core.jobs.listing import GLYPHS, kind_title, listing
+from obce_core.jobs.listing import GLYPHS, Listed, kind_title, listing
 from pages._ui import cached, components, drafts, frame, nav, state
 
 _EDGE = "Off: radii, as in the paper. On: edge lengths, twice as long, as gudhi and ripser report them."
@@ -43,9 +43,23 @@ def show() -> None:
             st.session_state[key] = getattr(chosen, field)  # a page may have switched it too
             st.toggle(label, key=key, on_change=_switch, args=(field, key), help=told)
         components.link_and_mode(frame.mode())
-        with st.container(key="running", gap=None):
-            for row in [row for row in listing(20) if row.status.state not in FINAL][:_RUNS]:
-                nav.link("runs", f"{GLYPHS[row.status.state]} {kind_title(row.run.kind)}")
+        (_live_runs if _works() else _runs)()
+
+
+def _works() -> list[Listed]:
+    return [row for row in listing(20) if row.status.state not in FINAL][:_RUNS]
+
+
+def _runs() -> None:
+    with st.container(key="running", gap=None):
+        for row in _works():
+            nav.link("runs", f"{GLYPHS[row.status.state]} {kind_title(row.run.kind)}")
+
+
+@st.fragment(run_every=3.0)
+def _live_runs() -> None:
+    """Show the running jobs as they change, whatever else the page does."""
+    _runs()
 
 
 def _switch(field: str, key: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from obce_core import settings
-from obce_core.errors import ObceError
+from obce_core.errors import ObceError, TooFewTexts
 from obce_core.figures.numbers import count
 from obce_core.tasks import TASKS
 from obce_core.texts import Texts
@@ -83,12 +83,34 @@ def preview(job: dict[str, Any]) -> bool:
     try:
         with st.spinner("Reading the texts", show_time=True):
             sample = cached.texts(spec, job["n_texts"], job["seed"], _stamps(job), **options)
+    except TooFewTexts as error:
+        named = _named(spec)
+        asked, there = count(job["n_texts"]), count(error.available)
+        guards.show_error(ObceError(f"{asked} texts are asked for, and {named} has {there} different ones."))
+        st.button(f"Use all {there}", key="texts-all", type="primary", on_click=_take, args=(error.available,))
+        return False
     except ObceError as error:
-        guards.show_error(error)
+        guards.show_error(ObceError(error.message.replace(Path(spec).name, _named(spec)), hint=error.hint))
         st.button("Try again", key="texts-again", on_click=cached.try_again, icon=":material/refresh:")
         return False
     _show(sample)
     return True
+
+
+def _named(spec: str) -> str:
+    """Name texts as people gave them: files lie under the digest of what is in them."""
+    form = values()
+    if form["source"] == "paste":
+        return "what was pasted"
+    return str(form.get("file_name") or "the file") if form["source"] == "file" else spec
+
+
+def _take(available: int) -> None:
+    """Ask for as many texts as there are."""
+    form = values()
+    form["size"], form["n_texts"] = 0, available
+    for key in ("size", "n_texts"):
+        st.session_state.pop(f"analysis-{key}", None)
 
 
 def _stamps(job: dict[str, Any]) -> tuple[int, ...]:

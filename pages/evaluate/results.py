@@ -12,6 +12,7 @@ from obce_core.glue.board import Row
 from obce_core.glue.controls import is_control
 from obce_core.glue.recipes import Group, by_recipe
 from obce_core.glue.tables import percent
+from obce_core.glue.tiers import TIER_WORDS
 from obce_core.tasks import TASKS, usual_tasks
 from pages._ui import board_parts, cached_results, components, frame, guards, nav, state
 
@@ -70,6 +71,8 @@ def _lead(rows: Sequence[Row], task: str) -> str:
     if not known:
         return f"<b>{sum(len(row.cells) for row in rows)}</b> scores on validation splits; no cut stands beside its original on {title}."
     row, gap = max(known, key=lambda pair: pair[1].mean)
+    if not any(other.mean or other.low or other.high for _, other in known):
+        return f"On {title} no cut differs from its original in any answer that counts: too little was learned to tell them apart."
     clear = "" if gap.clear else "; the interval holds zero, so this says neither better nor worse"
     return (
         f"On {title} the cut that does best against its original is <b>{escape(row.label)}</b>: "
@@ -105,7 +108,8 @@ def _body() -> None:
         chosen.board_row = board_parts.first_choice(rows, chosen.task)
     with head:
         frame.title("Results", _lead(rows, chosen.task))
-    frame.note(f"<b>{escape(group.title)}</b>: {escape(group.words)}. The whole validation split unless said otherwise.")
+    smoke = f" <b>{escape(TIER_WORDS['smoke'].split(': ')[1].capitalize())}.</b>" if group.title == "smoke" else ""
+    frame.note(f"<b>{escape(group.title)}</b>: {escape(group.words)}. The whole validation split unless said otherwise.{smoke}")
     data = leaderboard(rows, tasks, latency=board_parts.latencies(rows))
     components.leaderboard(data, key="board", task=chosen.task, row=chosen.board_row, on_task=_task, on_row=_row)
     frame.note(

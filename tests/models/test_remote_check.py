@@ -115,3 +115,20 @@ def test_offline_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_a_half_typed_name_asks_nobody(spec: str, kind: type[ObceError]) -> None:
     with pytest.raises(kind):
         preview_model(spec)
+
+
+def test_a_network_that_fails_in_a_class_of_its_own_is_said_in_a_sentence(
+    serve: Any, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    class ConnectError(Exception):
+        """As HTTP libraries have it: no OSError."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise ConnectError("no route")
+
+    serve(tiny_folder)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", fail)
+    with pytest.raises(Offline, match=r"neither a folder nor .* the hub cannot be reached \(ConnectError\)"):
+        preview_model("owner/tiny")

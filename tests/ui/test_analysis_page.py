@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages_app import adopt, open_page, words
+from pages_app import adopt, faults, open_page, words
 
 from obce_core import models
 from obce_core.errors import ModelError, TextsError
@@ -129,10 +129,18 @@ def test_files_of_a_glue_folder_are_read_anew_when_they_change(page: Any, tmp_pa
 
 def test_more_texts_than_there_are_is_a_line(page: Any) -> None:
     page.segmented_control(key="analysis-size").set_value(700).run()
-    assert "needs 700 different texts" in words(page) and start(page).disabled
+    assert "700 texts are asked for, and" in words(page) and start(page).disabled
     page.segmented_control(key="analysis-size").set_value(0).run()
     page.number_input(key="analysis-n_texts").set_value(33).run()
     assert "<b>33</b> texts" in words(page) and not start(page).disabled
+
+
+def test_few_pasted_texts_are_taken_in_one_click(page: Any) -> None:
+    page.segmented_control(key="analysis-source").set_value("paste").run()
+    page.text_area(key="analysis-pasted").set_value("able cake\nacid cake\nbaby cake").run()
+    assert "150 texts are asked for, and what was pasted has 3 different ones" in words(page) and start(page).disabled
+    page = press(page, "Use all 3")
+    assert "of 3 different ones" in words(page) and not faults(page) and not start(page).disabled
 
 
 def test_pasted_texts_are_counted_and_never_markup(page: Any, cache: Path) -> None:

@@ -40,7 +40,7 @@ def test_tiers_are_never_mixed(loaded: Path) -> None:
     app = open_page("results")
     assert "3 epochs on at most 2,000" in words(app)
     other = open_page("results", recipe=recipe_key(recipe_of("smoke").plain()))
-    assert "at most 20 steps" in words(other) and "no cut stands beside its original" in words(other)
+    assert "20 steps, or 40 epochs where those are fewer" in words(other) and "no cut stands beside its original" in words(other)
 
 
 def test_changed_examples_show_their_sentences_only_with_the_same_data(loaded: Path, tmp_path: Path, monkeypatch: Any) -> None:
