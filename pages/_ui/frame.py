@@ -54,6 +54,7 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
 .plain { unicode-bidi: plaintext; overflow-wrap: anywhere; }
 [role="radio"][aria-checked="true"], [data-variant="pills"][aria-pressed="true"] { color: light-dark(#1B2430, #E4E9EF) !important;
   border-color: light-dark(#1B2430, #E4E9EF) !important; }
+[data-testid="stButtonGroup"] [role="radio"]:not([data-variant="pills"]) { min-height: 2.5rem; }
 .stApp { font-variant-numeric: tabular-nums; }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 </style>

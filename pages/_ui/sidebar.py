@@ -23,8 +23,7 @@ _STYLE = """
 .st-key-pick [data-testid="stPageLink-NavLink"] { min-height: 27px; padding-top: 1px; padding-bottom: 1px; }
 .st-key-running [data-testid="stPageLink-NavLink"] { background: none; font-weight: 400; min-height: 27px; padding-top: 1px;
   padding-bottom: 1px; }
-.st-key-pick [data-testid="stElementContainer"]:has([data-testid="stPageLink"]) { min-height: 27px; }
-.st-key-pick .pick { padding: 0 8px 4px; }
+.st-key-pick .pick { padding: 5px 8px 4px; }
 .st-key-pick .st-key-pick-cell [data-testid="stPageLink-NavLink"]::before { content: ""; width: 9px; height: 9px; flex: none;
   border-radius: 2px; background: CHIP; }
 </style>
