@@ -63,7 +63,7 @@ def _table(runs: list[Run]) -> None:
             "took": st.column_config.TextColumn(width=82),
             "started (UTC)": st.column_config.TextColumn(width=90),
             "by": st.column_config.TextColumn(width=46),
-            "run": st.column_config.TextColumn(help="The first 6 characters are enough for obce runs show"),
+            "run": st.column_config.TextColumn(width=78, help="The beginning of its id, which is enough for obce runs show"),
         },
     )  # fmt: skip
     picked = shown["selection"]["rows"]
@@ -86,7 +86,7 @@ def _line(run: Run, told: Status) -> dict[str, Any]:
         "took": _took(told),
         "started (UTC)": _day(told.started or made),
         "by": told.launcher or "shell",
-        "run": run.id,
+        "run": run.id[:8],
     }
 
 
