@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
@@ -11,6 +10,7 @@ from typing import Any
 
 from obce_core.compression.checkpoint import load
 from obce_core.errors import BadInput, PathError
+from obce_core.export import ONNX_COMMAND, absent_for_onnx
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, ModelSource, locate
 from obce_core.steps import Report, Steps
 from obce_core.store import check_target, staged_folder, write_json
@@ -18,17 +18,16 @@ from obce_core.version import versions
 
 FORMAT, FACTS = "obce-onnx/1", "export.json"
 FLOAT, INT8 = "model.onnx", "model_int8.onnx"
-_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 _LARGEST = 1_900_000_000
 """Bytes of weights that fit into one ONNX file, whose limit is 2 GB."""
 
 
 def require() -> None:
     """Raise BadInput when a package of the extra `onnx` is not installed."""
-    absent = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    absent = absent_for_onnx()
     if absent:
         verb = "is" if len(absent) == 1 else "are"
-        raise BadInput(f"Exporting to ONNX needs {', '.join(absent)}, which {verb} not installed.", hint="pip install 'obce[onnx]'")
+        raise BadInput(f"Exporting to ONNX needs {', '.join(absent)}, which {verb} not installed.", hint=ONNX_COMMAND)
 
 
 def export_onnx(

@@ -7,6 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from obce_core.figures.numbers import MINUS
 from obce_core.figures.theme import Palette
 
 FONT = "Source Sans, Source Sans Pro, sans-serif"
@@ -50,3 +51,23 @@ def log_ticks(low: float, high: float) -> list[float]:
         if low <= step * 10.0**power <= high
     ]
     return found if len(found) <= 6 else found[:: math.ceil(len(found) / 6)]
+
+
+def size_ticks(low: float, high: float) -> dict[str, list[Any]]:
+    """Choose ticks of a linear axis of parameters at multiples of 1, 2 or 5 times a power of ten, about five of them.
+
+    >>> size_ticks(0, 22.7e6)["ticktext"]
+    ['0', '5 M', '10 M', '15 M', '20 M']
+    """
+    if not low < high:
+        return {"tickvals": [high], "ticktext": [_short(high)]}
+    power = 10.0 ** math.floor(math.log10((high - low) / 5))
+    step = next(power * one for one in (1, 2, 5, 10) if (high - low) / (power * one) <= 5)
+    found = [step * at for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return {"tickvals": found, "ticktext": [_short(tick) for tick in found]}
+
+
+def _short(value: float) -> str:
+    """Write a round number of parameters without needless digits: 5000000 is "5 M"."""
+    limit, unit = next(((limit, unit) for limit, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")) if abs(value) >= limit), (1.0, ""))
+    return f"{value / limit:.10g}{unit}".replace("-", MINUS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from obce_core.components import COMPONENTS, TITLES
-from obce_core.figures.base import blank
+from obce_core.figures.base import blank, size_ticks
 from obce_core.figures.cellmap import SHORT
-from obce_core.figures.numbers import count, millions
+from obce_core.figures.numbers import count
 from obce_core.figures.theme import palette
 from obce_core.plan.ledger import Ledger
 
@@ -48,8 +48,5 @@ def layers(ledger: Ledger, *, mode: str = "light") -> go.Figure:
     figure.update_layout(barmode="stack", bargap=0.28, showlegend=True, legend=legend, legend_font={"size": 12, "color": colours.muted})
     whole = max(sum(rows[layer, c].parameters for c in COMPONENTS) for layer in numbers)
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category", title_text="layer", ticklabelstandoff=6, nticks=0)
-    ticks = [whole * part / 4 for part in range(5)]
-    figure.update_xaxes(
-        tickvals=ticks, ticktext=[millions(tick) if tick else "0" for tick in ticks], title_text="parameters", showline=True
-    )
+    figure.update_xaxes(**size_ticks(0, whole), title_text="parameters", showline=True)
     return figure

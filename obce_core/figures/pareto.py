@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from obce_core.figures.base import blank
-from obce_core.figures.numbers import count, millions, share
+from obce_core.figures.base import blank, size_ticks
+from obce_core.figures.numbers import count, share
 from obce_core.figures.safe import plot_text
 from obce_core.figures.theme import palette
 from obce_core.glue.board import Cell, Row, front
@@ -50,10 +50,9 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
     _names(figure, [(_short(row, shown), *places[row.key]) for row in shown], colours.ink)
     low, high = min((x for x, _ in places.values()), default=0), max((x for x, _ in places.values()), default=1)
     pad = 0.08 * (high - low) or 0.1 * high
-    ticks = [low + (high - low) * at / 4 for at in range(5)] if high > low else [high]
     figure.update_xaxes(
         range=[low - pad, high + 3.2 * pad], title_text="parameters stored, head included", showline=True,
-        tickvals=ticks, ticktext=[millions(tick) for tick in ticks],
+        **size_ticks(low - pad, high + 3.2 * pad),
     )  # fmt: skip
     figure.update_yaxes(title_text=f"{metric_of(TASKS[task].metric).title}, %", **_least([y for _, y in places.values()]))
     figure.update_layout(margin={"t": 16, "r": 12}, clickmode="event+select", hovermode="closest")

@@ -49,7 +49,10 @@ function tools(root) {
     button.type = "button";
     button.mark = mark;
     button.title = mark ? `Remove the ${mark} % with the smallest scores` : "Leave these cells whole";
-    button.addEventListener("click", () => set(root, mark));
+    button.addEventListener("click", (event) => {
+      set(root, mark);
+      back(root, event);
+    });
     marks.append(button);
   }
   root.slider = make("input");
@@ -60,11 +63,16 @@ function tools(root) {
     clearTimeout(root.timer);
     root.timer = setTimeout(() => root.send({ ...root.values }), 120);
   });
+  root.slider.addEventListener("pointerup", (event) => back(root, event));
   root.number = make("input", "number");
   Object.assign(root.number, { type: "text", inputMode: "decimal", maxLength: 5, placeholder: "P…", autocomplete: "off" });
   root.number.title = "Type a percentile from 0 to below 100, then Enter";
   root.number.setAttribute("aria-label", "Type a percentile");
-  root.number.addEventListener("keydown", (event) => event.key === "Enter" && root.number.blur());
+  root.number.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    root.number.blur(); // its change sets the cells
+    if (!root.number.classList.contains("wrong")) back(root);
+  });
   root.number.addEventListener("change", () => {
     const wanted = Number(root.number.value.trim().replace(/^p/i, "").replace(",", "."));
     const right = root.number.value.trim() !== "" && wanted >= 0 && wanted < 100;
@@ -74,7 +82,10 @@ function tools(root) {
   });
   const all = make("button", "all", "Select all");
   all.type = "button";
-  all.addEventListener("click", () => select(root, root.order.flat(), false));
+  all.addEventListener("click", (event) => {
+    select(root, root.order.flat(), false);
+    back(root, event);
+  });
   const what = make("div", "what");
   what.append(root.count, root.value);
   box.append(what, marks, root.slider, root.number, all);
@@ -101,7 +112,10 @@ function grid(root, data) {
     const chip = make("span", "chip");
     chip.style.background = hue(column);
     head.append(chip, make("span", "", column.title));
-    head.addEventListener("click", (event) => select(root, root.order.flat().filter((k) => k.endsWith("." + column.component)), event.shiftKey));
+    head.addEventListener("click", (event) => {
+      select(root, root.order.flat().filter((k) => k.endsWith("." + column.component)), event.shiftKey);
+      back(root, event);
+    });
     heads.append(head);
   }
   for (const name of data.locked) {
@@ -119,7 +133,10 @@ function grid(root, data) {
     row.type = "button";
     row.setAttribute("role", "rowheader");
     row.title = `Select layer ${layer}`;
-    row.addEventListener("click", (event) => select(root, root.order[i], event.shiftKey));
+    row.addEventListener("click", (event) => {
+      select(root, root.order[i], event.shiftKey);
+      back(root, event);
+    });
     cells.append(row);
     for (const column of data.columns) cells.append(cell(root, `${layer}.${column.component}`, column, height));
     for (const name of data.locked) {
@@ -141,7 +158,7 @@ function cell(root, name, column, height) {
   element.style.height = `${height}px`;
   element.dataset.name = name;
   element.setAttribute("role", "gridcell");
-  element.label = make("span", "label", equal ? "all equal" : "");
+  element.label = make("span", "label");
   element.append(element.label);
   if (!equal) {
     element.close = make("span", "cosine");
@@ -221,6 +238,13 @@ function select(root, names, add, anchor) {
   paint(root);
 }
 
+// After the pointer used a button or the slider, the keys go to the cells again; who came by Tab stays where he is.
+function back(root, event) {
+  if (event && event.type === "click" && !event.detail) return;
+  const name = root.picked.has(root.anchor) ? root.anchor : root.order.flat().find((one) => root.picked.has(one));
+  root.cells.get(name)?.focus({ preventScroll: true });
+}
+
 // The selected cells, and their partners where query and key are linked.
 function reach(root) {
   const found = new Set(root.picked);
@@ -244,9 +268,11 @@ function paint(root) {
   for (const [name, element] of root.cells) {
     const picked = root.picked.has(name);
     const told = root.told[name];
+    const star = told.hands ? "*" : "";
     element.setAttribute("aria-selected", String(picked));
     if (root.equal.has(name)) {
       element.tabIndex = -1;
+      element.label.textContent = `all equal${star}`;
       const why = told.width ? "every text gives the same value, so its neurons cannot be ranked" : "an earlier cut left no neuron";
       describe(element, `${words(root, name)}: ${why}`);
       continue;
@@ -258,7 +284,7 @@ function paint(root) {
     element.tabIndex = picked || (!root.picked.size && first) ? 0 : -1;
     first = false;
     element.classList.toggle("whole", whole);
-    element.label.textContent = percentile ? `P${percentile}${told.hands ? "*" : ""}` : whole ? "–" : "by hand";
+    element.label.textContent = percentile ? `P${percentile}${star}` : whole ? `–${star}` : "by hand";
     element.fill.style.width = `${(100 * stay) / told.width}%`;
     element.close.textContent = whole ? "" : told.cosine;
     element.close.classList.toggle("old", !known || told.old);

@@ -1,4 +1,4 @@
-"""How much of a model is left: bars of parameters, embeddings apart from the encoder."""
+"""How much of a model is left: bars of parameters, embeddings and the rest apart from the encoder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from obce_core.figures.base import blank
+from obce_core.figures.base import blank, size_ticks
 from obce_core.figures.numbers import millions
 from obce_core.figures.theme import palette
 from obce_core.plan.budget import Budget
@@ -15,21 +15,22 @@ from obce_core.plan.budget import Budget
 def sizes(rows: Sequence[tuple[str, Budget]], *, mode: str = "light") -> go.Figure:
     """Draw one bar for the original and one for each named budget: embeddings ghost, encoder ink, cut hatched."""
     colours = palette(mode)
-    figure = blank(colours, height=64 + 38 * (len(rows) + 1))
+    figure = blank(colours, height=92 + 38 * (len(rows) + 1))
     whole = rows[0][1]
     rest = whole.parameters - whole.encoder
     names = ["original", *(name for name, _ in rows)]
     left = [whole.encoder, *(budget.encoder_left for _, budget in rows)]
     cut = [whole.encoder - value for value in left]
     parts = (
-        ("never cut (embeddings, heads)", [rest] * len(names), colours.ghost, "", colours.ink),
-        ("encoder left", left, colours.ink, "", colours.background),
+        ("embeddings and the rest", [rest] * len(names), colours.ghost, "", colours.ink),
+        ("encoder", left, colours.ink, "", colours.background),
         ("cut", cut, "rgba(0,0,0,0)", "/", colours.muted),
     )
     for name, values, colour, pattern, text in parts:
         figure.add_bar(
             y=names,
             x=values,
+            name=name,
             orientation="h",
             marker={
                 "color": colour,
@@ -43,8 +44,14 @@ def sizes(rows: Sequence[tuple[str, Budget]], *, mode: str = "light") -> go.Figu
             customdata=[millions(value) for value in values],
             hovertemplate="%{y}: %{customdata} parameters " + name + "<extra></extra>",
         )
-    figure.update_layout(barmode="stack", bargap=0.38)
+    figure.update_layout(
+        barmode="stack", bargap=0.38, showlegend=True,
+        legend={
+            "orientation": "h", "x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top", "traceorder": "normal",
+            "itemclick": False, "itemdoubleclick": False, "font": {"color": colours.muted, "size": 12}, "bgcolor": "rgba(0,0,0,0)",
+        },
+        margin={"t": 34},
+    )  # fmt: skip
     figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=6)
-    ticks = [whole.parameters * part / 4 for part in range(5)]
-    figure.update_xaxes(tickvals=ticks, ticktext=[millions(t) if t else "0" for t in ticks], showline=True)
+    figure.update_xaxes(**size_ticks(0, whole.parameters), showline=True)
     return figure

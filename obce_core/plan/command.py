@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
-from obce_core.plan.intent import Intent
+from obce_core.plan.intent import Hand, Intent
 
 
 def plan_commands(analysis: str, intent: Intent, *, out: str = "my-model") -> str:
@@ -18,8 +19,8 @@ def plan_commands(analysis: str, intent: Intent, *, out: str = "my-model") -> st
         f"criterion {intent.criterion}" + (f", seed {intent.seed}" if intent.seed else "") if intent.criterion != plain.criterion else "",
         f"compensation {how.method} over {'[CLS]' if how.tokens == 'cls' else 'all tokens'}" if how != plain.compensation else "",
         intent.hardware.words(),
-        f"{sum(len(hand.neurons) for hand in intent.keep)} neurons kept by hand" if intent.keep else "",
-        f"{sum(len(hand.neurons) for hand in intent.drop)} neurons dropped by hand" if intent.drop else "",
+        f"{_neurons(intent.keep)} kept by hand" if intent.keep else "",
+        f"{_neurons(intent.drop)} dropped by hand" if intent.drop else "",
     ]
     named = "; ".join(part for part in told if part)
     return "\n".join([
@@ -27,3 +28,8 @@ def plan_commands(analysis: str, intent: Intent, *, out: str = "my-model") -> st
         f"obce plan --analysis {analysis} --from intent.json --out plan.json",
         f"obce compress --analysis {analysis} --plan plan.json --out {shlex.quote(out)}",
     ])  # fmt: skip
+
+
+def _neurons(hands: Sequence[Hand]) -> str:
+    number = sum(len(hand.neurons) for hand in hands)
+    return f"{number:,} neuron{'' if number == 1 else 's'}"

@@ -1,7 +1,8 @@
 """The plan under edit of an analysis, on disk: nobody's edit overwrites one that its author has not seen.
 
 `plans/<analysis>/draft.json` of the cache holds the intent and a stamp that is new with every write. Who writes names the
-stamp that he saw last; when another one stands there, nothing is written.
+stamp that he saw last; when another one stands there, nothing is written. `history.json` beside it holds what can be undone and
+done again from there, and the version that the draft came from; it counts while it names the draft's stamp.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import fcntl
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from obce_core import settings
 from obce_core.errors import ObceError
@@ -21,7 +24,10 @@ from obce_core.plan.document import parse_document
 from obce_core.plan.intent import Intent
 from obce_core.store import check_name, write_json
 
-FORMAT = "obce-draft/1"
+FORMAT, HISTORY = "obce-draft/1", "obce-draft-history/1"
+STEPS = 50
+"""So many steps back, and so many forth, outlive the session."""
+_NEURONS = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,15 @@ class Draft:
     intent: Intent
     stamp: str = ""
     written: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What stood before a draft, the oldest first, what was undone after it, and the id of the version it came from, or ""."""
+
+    earlier: tuple[Intent, ...] = ()
+    later: tuple[Intent, ...] = ()
+    version: str = ""
 
 
 def plans_home(analysis_id: str) -> Path:
@@ -48,8 +63,21 @@ def read_draft(analysis_id: str) -> Draft:
         return Draft(intent=Intent())
 
 
-def write_draft(analysis_id: str, intent: Intent, *, seen: str) -> Draft | None:
-    """Write a draft and return it; None, and nothing is written, when the draft on disk is not the one that was `seen`."""
+def read_history(analysis_id: str, stamp: str) -> History:
+    """Read the history of the draft with a stamp; an empty one where there is none, or none that can be read."""
+    path = plans_home(analysis_id) / "history.json"
+    try:
+        data = parse_document(path.read_bytes(), path.name)
+        if data["stamp"] != stamp:
+            return History()
+        earlier, later = (tuple(parse_intent(entry, path.name) for entry in data[side]) for side in ("earlier", "later"))
+        return History(earlier=earlier, later=later, version=str(data["version"]))
+    except (OSError, KeyError, TypeError, ObceError):
+        return History()
+
+
+def write_draft(analysis_id: str, intent: Intent, *, seen: str, history: History | None = None) -> Draft | None:
+    """Write a draft and its history, and return it; None, and nothing is written, when another draft is there than was `seen`."""
     home = plans_home(analysis_id)
     home.mkdir(parents=True, exist_ok=True)
     with _alone(home / "draft.lock"):
@@ -58,7 +86,20 @@ def write_draft(analysis_id: str, intent: Intent, *, seen: str) -> Draft | None:
         made = Draft(intent=intent, stamp=uuid.uuid4().hex[:16], written=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
         entry = {"format": FORMAT, "stamp": made.stamp, "written": made.written, "intent": intent_document(intent)}
         write_json(home / "draft.json", entry)
+        if history is not None and history != History():
+            write_json(home / "history.json", _history_document(made.stamp, history))
     return made
+
+
+def _history_document(stamp: str, history: History) -> dict[str, Any]:
+    sides = {"earlier": _nearest(history.earlier[::-1])[::-1], "later": _nearest(history.later)}
+    return {"format": HISTORY, "stamp": stamp, "version": history.version, **sides}
+
+
+def _nearest(intents: Sequence[Intent]) -> list[dict[str, Any]]:
+    """Write the first of some intents, at most so many steps and so many neurons chosen by hand."""
+    neurons = list(accumulate(sum(len(hand.neurons) for hand in (*intent.keep, *intent.drop)) for intent in intents[:STEPS]))
+    return [intent_document(intent) for intent, so_far in zip(intents, neurons, strict=False) if so_far <= _NEURONS]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The plan under edit: each visitor's own, with undo and redo; a copy on disk after every edit, so that a reload loses nothing.
+"""The plan under edit: each visitor's own, with undo and redo; a copy on disk after every edit, so that a reload loses little.
 
 Two tabs on one analysis edit two drafts. The copy on disk is the newest, and no tab writes over what it has not seen: the
 Plan page then asks which one to go on with.
@@ -7,7 +7,7 @@ Plan page then asks which one to go on with.
 from __future__ import annotations
 
 from obce_core.plan import Intent
-from obce_core.plan.drafts import Draft, read_draft, write_draft
+from obce_core.plan.drafts import Draft, History, read_draft, read_history, write_draft
 from obce_core.plan.hands import choose_neuron, release_neuron
 from pages._ui import state
 
@@ -19,9 +19,12 @@ def current(analysis_id: str) -> Intent:
     chosen = state.get()
     if analysis_id not in chosen.intents:
         found = read_draft(analysis_id)
-        chosen.intents[analysis_id] = [found.intent]
-        chosen.places[analysis_id] = 0
+        history = read_history(analysis_id, found.stamp)
+        chosen.intents[analysis_id] = [*history.earlier, found.intent, *history.later]
+        chosen.places[analysis_id] = len(history.earlier)
         chosen.stamps[analysis_id] = found.stamp
+        if history.version:
+            chosen.versions.setdefault(analysis_id, history.version)
     return chosen.intents[analysis_id][chosen.places[analysis_id]]
 
 
@@ -71,6 +74,13 @@ def release(analysis_id: str, layer: int, component: str, neuron: int) -> None:
     edit(analysis_id, release_neuron(current(analysis_id), layer, component, neuron))
 
 
+def came_from(analysis_id: str, version_id: str) -> None:
+    """Remember the version that the draft was opened from or saved as."""
+    current(analysis_id)
+    state.get().versions[analysis_id] = version_id
+    _write(analysis_id)
+
+
 def theirs(analysis_id: str) -> Draft | None:
     """Return the draft on disk when somebody else wrote it since this visitor last read or wrote, and it differs."""
     mine = current(analysis_id)
@@ -101,8 +111,14 @@ def keep_mine(analysis_id: str) -> None:
 
 
 def _save(analysis_id: str) -> None:
+    state.get().model = ""  # the Model page follows the plan under edit until another model is chosen
+    _write(analysis_id)
+
+
+def _write(analysis_id: str) -> None:
     chosen = state.get()
-    chosen.model = ""  # the Model page follows the plan under edit until another model is chosen
-    written = write_draft(analysis_id, current(analysis_id), seen=chosen.stamps[analysis_id])
+    intents, at = chosen.intents[analysis_id], chosen.places[analysis_id]
+    history = History(earlier=tuple(intents[:at]), later=tuple(intents[at + 1 :]), version=chosen.versions.get(analysis_id, ""))
+    written = write_draft(analysis_id, intents[at], seen=chosen.stamps[analysis_id], history=history)
     if written is not None:
         chosen.stamps[analysis_id] = written.stamp

@@ -9,20 +9,22 @@ import streamlit as st
 from pages._ui import state
 
 
-def values() -> dict[str, Any]:
+def values() -> dict[Any, Any]:
     """Return what the form is set to, by name."""
     return state.get().launch
 
 
 def kept(name: str, default: Any) -> dict[str, Any]:
-    """Give a widget its key, and keep what it is set to; its value is `values()[name]`."""
+    """Give a widget its key, and keep what it is set to; its value is `values()[name]`, the default until somebody changes it."""
     form, key = values(), f"launch-{name}"
 
     def keep() -> None:
         if st.session_state[key] is not None:
             form[name] = st.session_state[key]
 
-    form.setdefault(name, default)
+    proposed = (name, "proposed")
+    if name not in form or (key not in st.session_state and form[name] == form.get(proposed)):
+        form[name] = form[proposed] = default
     return {"key": key, "on_change": keep}
 
 

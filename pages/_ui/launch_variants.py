@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -12,7 +13,7 @@ from obce_core.compression.result import list_models
 from obce_core.figures.numbers import share
 from obce_core.glue.sweep import CONTROLS
 from obce_core.glue.unit import ORDERS
-from obce_core.plan import write_plan
+from obce_core.plan import Intent, write_plan
 from obce_core.plan.drafts import plans_home
 from obce_core.plan.versions import list_versions
 from pages._ui import cached, drafts, frame
@@ -44,17 +45,39 @@ def variants(source: Analysis | None) -> dict[str, Any]:
     return found
 
 
+def choose_built(source: Analysis, folder: str, *, of_draft: bool) -> None:
+    """Let the form compare a built model: by its plan, where that is the one under edit, which can have controls."""
+    form = fields.values()
+    if of_draft:
+        versions, intent = _plans(source)
+        form["plans"] = [next((name for name, one in versions.items() if name != _CURRENT and one == intent), _CURRENT)]
+        form["percentiles"] = []
+    else:
+        form["models"] = list(dict.fromkeys([*form.get("models", []), folder]))
+
+
+def _plans(source: Analysis) -> tuple[dict[str, Intent], Intent]:
+    """Return what can be chosen by name, the draft first and then the newest version, and the draft."""
+    versions = {version.name: version.intent for version in list_versions(source.id)}
+    intent = drafts.current(source.id)
+    return ({_CURRENT: intent, **versions} if intent.cells or intent.drop else versions), intent
+
+
+def _proposed(versions: Mapping[str, Intent], intent: Intent) -> list[str]:
+    """Name the plan that is chosen at first: the version that the draft equals, or the newest, or the draft."""
+    saved = [name for name in versions if name != _CURRENT]
+    return ([name for name in saved if versions[name] == intent] or saved or list(versions))[:1]
+
+
 def _cuts(source: Analysis) -> dict[str, Any]:
     form = fields.values()
     whole = not _was_cut(source)
-    kept = fields.kept("percentiles", [30, 50] if whole else [])
+    versions, intent = _plans(source)
+    proposed = _proposed(versions, intent)
+    kept = fields.kept("percentiles", [30, 50] if whole and not proposed else [])
     st.pills("Uniform percentiles, by r_f from layer 3", [10, 20, 30, 40, 50, 60, 70, 80, 90], selection_mode="multi",
              default=form["percentiles"], format_func=lambda value: f"P{value}", **kept)  # fmt: skip
-    versions = {version.name: version.intent for version in list_versions(source.id)}
-    intent = drafts.current(source.id)
-    if intent.cells or intent.drop:
-        versions = {_CURRENT: intent, **versions}
-    kept = fields.kept("plans", [])
+    kept = fields.kept("plans", proposed)
     names = st.multiselect(
         "Plans", list(versions), [name for name in form["plans"] if name in versions], placeholder="none saved" if not versions else "none",
         disabled=not versions, help="The plan under edit and its saved versions", **kept,

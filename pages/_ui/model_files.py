@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from obce_core.compression.result import Compressed
+from obce_core.export import ONNX_COMMAND, absent_for_onnx
 from pages._ui import frame, model_proof
 
 _ZIP_LIMIT = 1_000_000_000
@@ -68,4 +69,9 @@ def take(built: Compressed, original: str) -> None:
                 )  # fmt: skip
             else:
                 options = {"model": str(built.folder), "out": str(target)}
-                model_proof.job(f"Make {title}", f"{kind}-{built.folder.name}", kind, options, ":material/output:")
+                absent = absent_for_onnx() if form == "onnx" else ()
+                why = f"Not installed: {', '.join(absent)}" if absent else ""
+                model_proof.job(f"Make {title}", f"{kind}-{built.folder.name}", kind, options, ":material/output:", why)
+                if absent:
+                    frame.note(f"{why}. Install with")
+                    st.code(ONNX_COMMAND, language="bash", wrap_lines=True)

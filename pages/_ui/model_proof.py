@@ -18,9 +18,11 @@ def _again(_: dict[str, Any]) -> None:
     st.rerun()
 
 
-def job(label: str, form: str, kind: str, options: dict[str, Any], icon: str) -> None:
-    """Offer a job on the built model, or show its progress."""
-    if not job_panel.panel(form, _again, shared=True) and st.button(label, key=f"start-{form}", icon=icon):
+def job(label: str, form: str, kind: str, options: dict[str, Any], icon: str, why_not: str = "") -> None:
+    """Offer a job on the built model, or show its progress; `why_not` says what keeps it from being started."""
+    if job_panel.panel(form, _again, shared=True):
+        return
+    if st.button(label, key=f"start-{form}", icon=icon, disabled=bool(why_not), help=why_not or None):
         job_panel.start(form, kind, options)
         st.rerun()
 

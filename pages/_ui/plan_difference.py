@@ -62,8 +62,8 @@ def difference(source: Analysis, intent: Intent) -> list[previews.Question]:
                 "component": TITLES[cell.component],
                 "percentile, first": percentile(cell.percentiles[0]),
                 "percentile, second": percentile(cell.percentiles[1]),
-                "kept, first": cell.kept[0],
-                "kept, second": cell.kept[1],
+                "kept, first": count(cell.kept[0]),
+                "kept, second": count(cell.kept[1]),
                 "only the first cuts": _some(cell.only_first_cuts.tolist()),
                 "only the second cuts": _some(cell.only_second_cuts.tolist()),
             }
@@ -85,4 +85,4 @@ def difference(source: Analysis, intent: Intent) -> list[previews.Question]:
 
 def _some(neurons: list[int]) -> str:
     shown = ", ".join(str(neuron) for neuron in neurons[:8])
-    return f"{len(neurons)}: {shown}{', …' if len(neurons) > 8 else ''}" if neurons else "–"
+    return f"{count(len(neurons))}: {shown}{', …' if len(neurons) > 8 else ''}" if neurons else "–"

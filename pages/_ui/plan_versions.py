@@ -80,7 +80,7 @@ def _save(source: Analysis) -> None:
     said = st.session_state
     try:
         made = save_version(source.id, said["version-name"], drafts.current(source.id), note=said["version-note"])
-        state.get().versions[source.id] = made.id
+        drafts.came_from(source.id, made.id)
         said["version-name"] = said["version-note"] = ""
         state.get().told = []
     except ObceError as error:
@@ -89,7 +89,7 @@ def _save(source: Analysis) -> None:
 
 def _open(source: Analysis, version: Version) -> None:
     drafts.edit(source.id, version.intent)
-    state.get().versions[source.id] = version.id
+    drafts.came_from(source.id, version.id)
 
 
 def _compare(first: str, second: str) -> None:

@@ -13,7 +13,7 @@ from obce_core.figures.numbers import amount, count, megabytes, millions, share
 from obce_core.plan import Budget, Plan, plan_widths, read_plan, stored_widths, write_plan
 from obce_core.plan.tally import plan_ledger
 from obce_core.store import is_complete
-from pages._ui import cached, charts, downloads, drafts, frame, guards, job_panel, model_files, model_proof, nav, state
+from pages._ui import cached, charts, downloads, drafts, frame, guards, job_panel, launch_variants, model_files, model_proof, nav, state
 
 chosen = state.get()
 source = guards.need_analysis()
@@ -158,6 +158,9 @@ def _body() -> None:
             st.rerun()
     if built is not None:
         chosen.model = name
+        if st.button("Evaluate it", type="primary", icon=":material/rocket_launch:", help="Compare it with the original on GLUE"):
+            launch_variants.choose_built(source, name, of_draft=name == own)
+            nav.go("launch")
         _facts(built.budget, built)
         _show(built)
     elif plan is not None and budget is not None and not plan.kept:

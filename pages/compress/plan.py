@@ -76,8 +76,8 @@ def _lead(plan: Plan | None, budget: Budget | None, close: float | None) -> str:
     cells = sum(len(row) for row in plan.kept.values())
     kept = f"; its outputs keep a cosine of <b>{cosine(close)}</b> to the original's" if close is not None else ""
     return (
-        f"Cuts <b>{count(budget.neurons_cut)}</b> neurons of {cells} cells by {ranked}, leaves <b>{share(budget.encoder_share)}</b> of the "
-        f"encoder{kept}."
+        f"Cuts <b>{count(budget.neurons_cut)}</b> neurons of {cells} {'cell' if cells == 1 else 'cells'} by {ranked}, leaves "
+        f"<b>{share(budget.encoder_share)}</b> of the encoder{kept}."
     )
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from obce_core.analysis import Analysis
 from obce_core.components import TITLES
-from obce_core.compression.result import list_models
+from obce_core.compression.result import Compressed, list_models
 from obce_core.figures.film import film_data
 from obce_core.figures.numbers import share
 from obce_core.glue.evaluation import count_evaluations
@@ -22,6 +22,18 @@ _DEMO = {"model": "demo", "texts": "demo", "n_texts": 150, "seed": 0}
 def _done(result: dict[str, Any]) -> None:
     state.select_analysis(result["analysis"])
     nav.go("importance")
+
+
+def _open(entry: Analysis | Compressed) -> None:
+    """Go to what an analysis measured, or to a model, with the analysis that it was made from where that is still there."""
+    if isinstance(entry, Analysis):
+        state.select_analysis(entry.id)
+        nav.go("importance")
+    else:
+        if any(one.id == entry.analysis for one in analyses):
+            state.select_analysis(entry.analysis)
+        chosen.model = entry.folder.name
+        nav.go("model")
 
 
 def _station(name: str, told: str, done: bool) -> str:
@@ -134,12 +146,18 @@ with work:
         for entry in models[:4]
     ]
     if rows:
-        st.dataframe(
+        opened = st.dataframe(
             rows,
             hide_index=True,
             width="stretch",
+            on_select="rerun",
+            selection_mode="single-row",
+            key="your-work",
             column_config={"told": st.column_config.TextColumn("state"), "when": st.column_config.TextColumn("when (UTC)")},
         )
+        if picked := opened["selection"]["rows"]:
+            _open([*analyses[:6], *models[:4]][picked[0]])
+        frame.note("Tick a row to open it: an analysis on Importance, a model on Model.")
     else:
         frame.note("Nothing yet. <b>Run the demo</b> makes a first analysis.")
 with questions:

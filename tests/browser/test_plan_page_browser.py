@@ -13,13 +13,17 @@ from tests.browsing import serve, settle, watch
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("plan-page")
+
+
+@pytest.fixture(scope="module")
+def address(home: Path) -> Iterator[str]:
     """Serve the analysis of a random model; yields the address of its plan."""
     from tiny import sample, save_tiny
 
     from obce_core.pipeline import analyze
 
-    home = tmp_path_factory.mktemp("plan-page")
     analysis = analyze(save_tiny(home / "model"), sample(20, heldout=6), batch_size=8, out=home / "analysis")
     (home / "cache" / "analyses").mkdir(parents=True)
     assert analysis.folder is not None
@@ -81,6 +85,25 @@ def test_the_grid_is_filled_by_mouse_keys_and_numbers(page: Any) -> None:
     expect(cell(page, "4.query")).to_contain_text("P35")
     page.keyboard.press("Delete")
     expect(cell(page, "4.key")).to_contain_text("–")
+    grid.get_by_role("button", name="P70", exact=True).click()  # the bar gives the keys back to the cell
+    expect(cell(page, "4.query")).to_be_focused()
+    page.keyboard.press("-")
+    expect(cell(page, "4.query")).to_contain_text("P65")
+    grid.get_by_role("slider").click()
+    page.keyboard.type("9")
+    expect(cell(page, "4.key")).to_contain_text("P9")
+    number.fill("20")
+    expect(number).to_be_focused()
+    number.press("Enter")
+    page.keyboard.press("+")
+    expect(cell(page, "4.query")).to_contain_text("P25")
+    grid.get_by_role("button", name="P30", exact=True).press("Enter")  # who came by Tab stays
+    expect(grid.get_by_role("button", name="P30", exact=True)).to_be_focused()
+    grid.locator(".row", has_text="3").click()
+    page.keyboard.press("ArrowDown")
+    expect(cell(page, "4.query")).to_have_attribute("aria-selected", "true")
+    expect(grid.locator(".count")).to_have_text("1 cell")
+    page.keyboard.press("Delete")
     cell(page, "2.intermediate").click()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowLeft")  # layer 1 value, key and query are all equal: there is nowhere to go
@@ -148,3 +171,19 @@ def test_the_versions_stay_open_while_answers_arrive(page: Any, tmp_path: Path) 
         page.get_by_role("button", name="intent.json").click()
     download.value.save_as(tmp_path / "intent.json")
     assert '"intermediate": 37' in (tmp_path / "intent.json").read_text()
+
+
+def test_a_whole_cell_with_a_neuron_kept_by_hand_has_its_star(page: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from playwright.sync_api import expect
+
+    from obce_core.plan import Intent
+    from obce_core.plan.drafts import read_draft, write_draft
+    from obce_core.plan.hands import choose_neuron
+
+    monkeypatch.setenv("OBCE_CACHE", str(home / "cache"))
+    key = next((home / "cache" / "analyses").iterdir()).name
+    assert write_draft(key, choose_neuron(Intent(), "keep", 3, "value", 1, ""), seen=read_draft(key).stamp) is not None
+    page.reload()
+    expect(cell(page, "3.value").locator(".label")).to_have_text("–*")
+    expect(cell(page, "4.value").locator(".label")).to_have_text("–")
+    settle(page)

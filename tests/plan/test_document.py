@@ -384,5 +384,5 @@ def test_an_intent_file_carries_every_option(tmp_path: Path) -> None:
     assert made.intent == intent and made.digest == resolve(source, intent).digest
     told = plan_commands("abc", intent)
     assert "--from intent.json" in told and "random, seed 5" in told and "mean over all tokens" in told and "multiples of 8" in told
-    assert "1 neurons kept by hand; 1 neurons dropped by hand" in told
+    assert "1 neuron kept by hand; 1 neuron dropped by hand" in told
     assert plan_commands("abc", Intent()).splitlines()[0].startswith("obce plan --analysis abc")

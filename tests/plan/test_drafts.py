@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from obce_core.plan import Intent
-from obce_core.plan.drafts import read_draft, write_draft
+from obce_core.plan.drafts import STEPS, History, read_draft, read_history, write_draft
 
 KEY = "0123456789abcdef"
 ONE, TWO = Intent().with_cells({(3, "query"): 30}), Intent().with_cells({(3, "query"): 50})
@@ -54,3 +54,13 @@ def test_of_many_at_once_one_wins() -> None:
     for thread in threads:
         thread.join()
     assert len(won) == 1 and read_draft(KEY).intent.percentile(1, "key") == 10 + won[0]
+
+
+def test_the_history_of_a_draft_is_kept_with_it_and_is_bounded(cache: Path) -> None:
+    steps = tuple(Intent().with_cells({(3, "query"): at}) for at in range(1, STEPS + 10))
+    made = write_draft(KEY, ONE, seen="", history=History(earlier=steps, later=(TWO,), version="0123"))
+    assert made is not None
+    assert read_history(KEY, made.stamp) == History(earlier=steps[-STEPS:], later=(TWO,), version="0123")
+    assert read_history(KEY, "another") == History()
+    (cache / "plans" / KEY / "history.json").write_text(f'{{"stamp": "{made.stamp}", "earlier": 1, "later": [], "version": ""}}')
+    assert read_history(KEY, made.stamp) == History() and read_draft(KEY) == made

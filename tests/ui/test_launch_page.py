@@ -117,7 +117,7 @@ def test_saved_plans_and_the_draft_can_be_launched(glue: Path, tiny_analysis: An
     app = open_page("launch", analysis=key)
     app.multiselect(key="launch-plans").set_value(["current plan", "thin"]).run()
     assert not app.exception and not faults(app)
-    assert app.button(key="launch-start").label == "Start 27 evaluations"  # original, 4 cuts, 4 controls, 3 seeds
+    assert app.button(key="launch-start").label == "Start 15 evaluations"  # original, 2 cuts, 2 controls, 3 seeds
     assert "label: thin" in words(app)
 
 
@@ -142,3 +142,31 @@ def test_jobs_of_a_gpu_are_counted_by_gpus_and_not_by_processors(page: Any, monk
     assert "does <b>6</b> jobs at a time (2 GPUs, OBCE_GPU_JOBS)" in words(page)
     page.selectbox(key="launch-device").set_value("cpu").run()
     assert not page.exception and "does <b>1</b> job at a time (OBCE_JOBS)" in words(page)
+
+
+def test_a_fresh_form_proposes_the_plan_that_was_made(glue: Path, tiny_analysis: Any, cache: Path) -> None:
+    from obce_core.plan import make_plan
+    from obce_core.plan.drafts import read_draft, write_draft
+    from obce_core.plan.versions import save_version
+
+    def proposed() -> tuple[Any, Any]:
+        return app.multiselect(key="launch-plans").value, app.get("button_group")[0].value
+
+    key = adopt(tiny_analysis, cache)
+    app = open_page("launch", analysis=key)
+    assert proposed() == ([], [30, 50])
+    thin, thick = (make_plan(tiny_analysis, percentile=value).intent for value in (70, 20))
+    write_draft(key, thin, seen=read_draft(key).stamp)
+    app = open_page("launch", analysis=key)
+    assert proposed() == (["current plan"], [])
+    save_version(key, "thin", thin)
+    app.switch_page("pages/evaluate/runs.py").run()
+    app.switch_page("pages/evaluate/launch.py").run()  # untouched, so it follows what was made since
+    assert proposed() == (["thin"], [])
+    write_draft(key, thick, seen=read_draft(key).stamp)
+    app = open_page("launch", analysis=key)
+    assert proposed() == (["thin"], [])
+    app.multiselect(key="launch-plans").set_value([]).run()
+    app.switch_page("pages/evaluate/runs.py").run()
+    app.switch_page("pages/evaluate/launch.py").run()
+    assert proposed() == ([], []) and not app.exception

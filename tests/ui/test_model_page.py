@@ -96,3 +96,25 @@ def test_an_edit_of_the_plan_leads_the_model_page_to_the_new_plan(key: str, buil
     app.switch_page("pages/compress/model.py").run()
     assert not app.exception and "model" not in app.query_params
     assert [button.label for button in app.button if button.label == "Build"] == ["Build"]
+
+
+@pytest.mark.parametrize("absent", [(), ("onnx", "onnxruntime")])
+def test_onnx_is_offered_only_where_it_can_be_made(key: str, built: Any, monkeypatch: pytest.MonkeyPatch, absent: tuple[str, ...]) -> None:
+    monkeypatch.setattr("pages._ui.model_files.absent_for_onnx", lambda: absent)
+    app = open_page("model", analysis=key)
+    assert not app.exception
+    assert app.button(key=f"start-export-onnx-{built.folder.name}").disabled == bool(absent)
+    assert ("Not installed: onnx, onnxruntime. Install with" in words(app)) == bool(absent)
+    assert ("pip install 'obce[onnx]'" in words(app)) == bool(absent)
+    assert not app.button(key=f"start-export-dense-{built.folder.name}").disabled
+
+
+def test_a_built_model_is_evaluated_in_one_click(key: str, built: Any, tiny_analysis: Any) -> None:
+    app = open_page("model", analysis=key)
+    next(button for button in app.button if button.label == "Evaluate it").click().run()
+    assert not app.exception and app.title[0].value == "Launch"
+    assert app.multiselect(key="launch-plans").value == ["current plan"] and app.multiselect(key="launch-models").value == []
+    write_draft(key, make_plan(tiny_analysis, percentile=30).intent, seen=read_draft(key).stamp)
+    app = open_page("model", analysis=key, model=built.folder.name)
+    next(button for button in app.button if button.label == "Evaluate it").click().run()
+    assert app.multiselect(key="launch-models").value == [built.folder.name]

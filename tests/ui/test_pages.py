@@ -239,3 +239,14 @@ def test_an_edit_that_another_tab_has_overtaken_is_said_to_be_unsaved(tiny_analy
 
 def _body(element: Any) -> str:
     return str(getattr(element, "value", "")) + str(getattr(getattr(element, "proto", None), "body", ""))
+
+
+@pytest.mark.parametrize(("row", "title"), [(0, "Importance"), (1, "Model")])
+def test_a_tick_in_your_work_opens_it(tiny_analysis: Any, cache: Path, row: int, title: str) -> None:
+    key = adopt(tiny_analysis, cache)
+    built = compress(tiny_analysis, resolve(tiny_analysis, make_plan(tiny_analysis, percentile=50).intent), device="cpu")
+    app = open_page("home")
+    app.session_state["your-work"] = {"selection": {"rows": [row], "columns": [], "cells": []}}
+    app.run()
+    assert not app.exception and app.title[0].value == title and app.query_params["analysis"] == key
+    assert ("model" in app.query_params) == (title == "Model") and app.query_params.get("model", built.folder.name) == built.folder.name

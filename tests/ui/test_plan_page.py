@@ -289,3 +289,22 @@ def test_the_plan_can_be_typed_as_a_table(key: str, asked: list[Any]) -> None:
     assert "Layer 1 query is left whole" in words(app)
     app.button(key="undo").click().run()
     assert read_draft(key).intent.cells == {}
+
+
+def test_undo_redo_and_the_version_outlive_a_reload(key: str, asked: list[Any]) -> None:
+    app = open_page("plan", analysis=key)
+    app.button(key="all-30").click().run()
+    app.button(key="versions").click().run()
+    app.text_input(key="version-name").input("mine")
+    app.button(key="version-save").click().run()
+    app.button(key="all-50").click().run()
+    app.button(key="all-70").click().run()
+    app.button(key="undo").click().run()
+    again = open_page("plan", analysis=key)
+    assert not again.button(key="undo").disabled and not again.button(key="redo").disabled
+    assert any('edited since <b class="plain">mine' in element.proto.body for element in again.sidebar.get("html"))
+    again.button(key="redo").click().run()
+    assert read_draft(key).intent.percentile(3, "value") == 70 and again.button(key="redo").disabled
+    for _ in range(3):
+        again.button(key="undo").click().run()
+    assert again.button(key="undo").disabled and not read_draft(key).intent.cells
