@@ -10,7 +10,7 @@ from typing import Any
 
 from obce_core.compression.checkpoint import load
 from obce_core.errors import BadInput, PathError
-from obce_core.export import ONNX_COMMAND, absent_for_onnx
+from obce_core.export import ONNX_COMMAND, ONNX_PACKAGES, absent_for_onnx
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, ModelSource, locate
 from obce_core.steps import Report, Steps
 from obce_core.store import check_target, staged_folder, write_json
@@ -101,7 +101,7 @@ def export_onnx(
             loss = measure(stage / FLOAT, stage / INT8, loaded.tokenizer, positions=positions, choices=choices, cancelled=cancelled)
             facts["int8"] = {"bytes": (stage / INT8).stat().st_size, **asdict(loss)}
         _side_files(stage, source, loaded.model)
-        write_json(stage / FACTS, facts | {"versions": versions() | {name: version(name) for name in _PACKAGES}})
+        write_json(stage / FACTS, facts | {"versions": versions() | {name: version(name) for name in ONNX_PACKAGES}})
     steps.finish()
     return {**facts, "folder": str(target)}
 
