@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arena import Outcome, arena, until, worker_pid
-from obce_core.jobs import FINAL, LocalLauncher, list_runs
+from obce_core.jobs import FINAL, LocalLauncher, Run, list_runs
 from obce_core.jobs.child import environment
 from obce_core.settings import cache_dir
 from tests.browsing import chromium, free_port, settle, wait_for
@@ -26,21 +26,12 @@ _LOST = 10.0
 
 def server_killed(texts: int = 600) -> Outcome:
     """C1 with a real server: it is killed with its group while a job runs and a page watches, and started again on its port."""
-    with arena("C1", "server killed, page open") as outcome, chromium() as browser, contextlib.ExitStack() as ended:
-        port = free_port()
-        app = _start(port)
-        ended.callback(lambda: _end(app))
-        page = browser.new_page()
-        page.set_default_timeout(60_000)
-        page.goto(f"http://127.0.0.1:{port}/analysis")
-        _press_start(page, seed=1, texts=texts)
-        (run,) = _runs(1)
-        pid = worker_pid(run)
-        page.get_by_role("progressbar").wait_for()
+    with arena("C1", "server killed, page open") as outcome, contextlib.ExitStack() as ended:
+        port, app, page, run, pid = _watched(ended, texts)
         _end(app)
         seen = page.get_by_test_id("stMain").inner_text()
         time.sleep(5.0)
-        app = _start(port)
+        ended.callback(_end, _start(port))
         if run.status().state not in FINAL:
             outcome.expect(worker_pid(run) == pid, "the worker was replaced")
         launcher = LocalLauncher()
@@ -58,21 +49,8 @@ def server_killed(texts: int = 600) -> Outcome:
 
 def server_slept(seconds: float = 60.0, texts: int = 600) -> Outcome:
     """C8 with a real server: it and a job's worker and keeper sleep while a page watches, as in a closed laptop, and wake up."""
-    with (
-        arena("C8", f"server and job asleep for {seconds:g} s, page open") as outcome,
-        chromium() as browser,
-        contextlib.ExitStack() as ended,
-    ):
-        port = free_port()
-        app = _start(port)
-        ended.callback(lambda: _end(app))
-        page = browser.new_page()
-        page.set_default_timeout(60_000)
-        page.goto(f"http://127.0.0.1:{port}/analysis")
-        _press_start(page, seed=1, texts=texts)
-        (run,) = _runs(1)
-        pid = worker_pid(run)
-        page.get_by_role("progressbar").wait_for()
+    with arena("C8", f"server and job asleep for {seconds:g} s, page open") as outcome, contextlib.ExitStack() as ended:
+        _, app, page, run, pid = _watched(ended, texts)
         told = run.stored()
         sleepers = [pid, int((told.process if told is not None else {})["keeper"]["pid"])]
         os.killpg(app.pid, signal.SIGSTOP)
@@ -130,6 +108,21 @@ def reloaded_after_start(count: int = 20) -> Outcome:
         until(lambda: all(launcher.probe(run).state in FINAL for run in runs), 240.0)
         outcome.expect(runs[-1].status().state in ("done", "cancelled"), f"the first run ended as {runs[-1].status().state}")
     return outcome
+
+
+def _watched(ended: contextlib.ExitStack, texts: int) -> tuple[int, subprocess.Popen[bytes], Any, Run, int]:
+    """Start a server and a job from its page, until the page shows how far it is; return port, server, page, run and worker's pid."""
+    browser, port = ended.enter_context(chromium()), free_port()
+    app = _start(port)
+    ended.callback(_end, app)
+    page = browser.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"http://127.0.0.1:{port}/analysis")
+    _press_start(page, seed=1, texts=texts)
+    (run,) = _runs(1)
+    pid = worker_pid(run)
+    page.get_by_role("progressbar").wait_for()
+    return port, app, page, run, pid
 
 
 def _start(port: int) -> subprocess.Popen[bytes]:

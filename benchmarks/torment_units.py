@@ -8,6 +8,7 @@ import os
 import random
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,7 @@ def same_units(units: int = 200, processes: int = 8, kills: int = 4) -> Outcome:
         workers = [spawn.Process(target=_units, args=(home, units, made, at)) for at in range(processes)]
         for worker in workers:
             worker.start()
-        for worker in workers[:kills]:
-            time.sleep(chance.uniform(0.02, 0.2))
-            worker.kill()
-        for worker in workers:
-            worker.join()
-        outcome.expect(all(worker.exitcode == 0 for worker in workers[kills:]), "a process failed")
+        _kill_some(workers, kills, outcome, lambda: chance.uniform(0.02, 0.2))
         found = [path for path in home.iterdir() if ".tmp-" not in path.name]
         wrong = [path.name for path in found if not _is_right(path)]
         outcome.expect(len(found) == units and not wrong, f"{len(found)} units, wrong: {wrong[:3]}")
@@ -72,12 +68,7 @@ def same_evaluations(units: int = 24, processes: int = 8, kills: int = 4, *, loc
         begin(processes, str(Path(aside) / "undisturbed"), True).join()
         workers = [begin(at, here, locks) for at in range(processes)]
         until(lambda: sum(made[:processes]) > 0 or not any(worker.is_alive() for worker in workers))
-        for worker in workers[:kills]:
-            time.sleep(chance.uniform(0.05, 0.4))
-            worker.kill()
-        for worker in workers:
-            worker.join()
-        outcome.expect(all(worker.exitcode == 0 for worker in workers[kills:]), "a process failed")
+        _kill_some(workers, kills, outcome, lambda: chance.uniform(0.05, 0.4))
         found = {one.seed: one.result["weights_sha256"] for one in list_evaluations()}
         os.environ["OBCE_CACHE"] = str(Path(aside) / "undisturbed")
         right = {one.seed: one.result["weights_sha256"] for one in list_evaluations()}
@@ -87,6 +78,16 @@ def same_evaluations(units: int = 24, processes: int = 8, kills: int = 4, *, loc
         outcome.expect(finished <= units + kills or not locks, f"{finished} were finished, {units} were wanted")
         outcome.figures |= {"evaluations": len(found), "finished": finished}
     return outcome
+
+
+def _kill_some(workers: list[Any], kills: int, outcome: Outcome, pause: Callable[[], float]) -> None:
+    """Kill the first of some processes, a pause before each, and expect of the others that they end well."""
+    for worker in workers[:kills]:
+        time.sleep(pause())
+        worker.kill()
+    for worker in workers:
+        worker.join()
+    outcome.expect(all(worker.exitcode == 0 for worker in workers[kills:]), "a process failed")
 
 
 def _evaluations(wanted: list[Unit], glue: Path, made: Any, at: int, cache: str, locked: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -75,7 +76,8 @@ def analyze(
     if not json and not quiet:
         for note in told["notes"]:
             typer.echo(note)
-        typer.echo(f"Next: obce plan --analysis {out if out is not None else analysis.id} --percentile 50 --out plan.json")
+        made = shlex.quote(str(out)) if out is not None else analysis.id
+        typer.echo(f"Next: obce plan --analysis {made} --percentile 50 --out plan.json")
 
 
 def info(

@@ -94,6 +94,7 @@ def lay_out_unread(
     known = {_question(one.unit): one.id for one in reversed(evaluations)}
     lines: list[Line] = []
     wrong: dict[str, None] = {}
+    trained = {_original(unit) for unit in units if unit.variant.plan is None}
     for unit in units:
         variant, task = unit.variant, TASKS[unit.task]
         try:
@@ -106,6 +107,9 @@ def lay_out_unread(
             continue
         examples = min(task.counts["train"], unit.recipe.examples or 10**9) if unit.recipe.epochs else 0
         steps = unit.recipe.steps_over(examples)
+        if variant.order == "finetune-first":  # its original is trained once, for all that is cut from it
+            steps = 0 if _original(unit) in trained else steps
+            trained.add(_original(unit))
         asked: dict[str, Any] = {
             "model": report.source.weights_sha256, "plan": fact.digest if fact else None, "order": variant.order if fact else None,
             "control": [variant.control, variant.draw] if variant.control is not None else None,
@@ -187,6 +191,11 @@ def _speeds(evaluations: Sequence[Evaluation], device: str) -> dict[tuple[str, s
         for plan in (one.unit["plan"], ""):
             found.setdefault((one.unit["model"], plan, one.task.name), speed)
     return found
+
+
+def _original(unit: Unit) -> tuple[str, str, int, Recipe]:
+    """Name the training of the uncut model that a unit is, or begins with."""
+    return unit.variant.model, unit.task, unit.seed, unit.recipe
 
 
 def _question(unit: Mapping[str, Any]) -> str:

@@ -60,6 +60,12 @@ def seed_words(number: int) -> str:
     return f"{number} seed" if number == 1 else f"{number} seeds"
 
 
+def left_out(rows: Sequence[Row]) -> str:
+    """Say how many evaluations stand in no cell, or return an empty text: of one seed the newest counts, other examples or not."""
+    number = sum(cell.other_data for row in rows for cell in row.cells.values())
+    return f"{number:,} older of the same model, task and seed, on other examples, left out." if number else ""
+
+
 def markdown(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> str:
     """Write the table in Markdown."""
     table = [head(tasks), ["---"] * (5 + len(tasks)), *lines(rows, tasks, published=published)]

@@ -37,6 +37,20 @@ def _server(cache: Path, tmp_path: Path, tiny_analysis: Any, monkeypatch: pytest
         yield address
 
 
+def _at_launch(browser: Any, address: str, analysis: Any) -> tuple[Any, list[str]]:
+    """Open Launch with an analysis selected; what goes wrong from then on is collected beside."""
+    from playwright.sync_api import expect
+
+    page = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
+    page.goto(address)
+    settle(page)
+    faults = watch(page)
+    page.goto(f"{address}/launch?analysis={analysis.id}")
+    return page, faults
+
+
 @pytest.mark.cluster
 def test_launch_sends_evaluations_to_a_cluster_and_runs_follows_them(
     cache: Path, tmp_path: Path, tiny_analysis: Any, browser: Any, monkeypatch: pytest.MonkeyPatch
@@ -49,13 +63,7 @@ def test_launch_sends_evaluations_to_a_cluster_and_runs_follows_them(
         for name, value in cluster.environment.items():
             monkeypatch.setenv(name, value)
         with _server(cache, tmp_path, tiny_analysis, monkeypatch) as address:
-            page = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
-            page.set_default_timeout(60_000)
-            expect.set_options(timeout=60_000)
-            page.goto(address)
-            settle(page)
-            faults = watch(page)
-            page.goto(f"{address}/launch?analysis={tiny_analysis.id}")
+            page, faults = _at_launch(browser, address, tiny_analysis)
             main = page.get_by_test_id("stMain")
             main.get_by_text("smoke", exact=True).first.click()
             expect(page.get_by_text("shows that everything runs")).to_be_visible()
@@ -84,13 +92,7 @@ def test_launch_sends_evaluations_to_a_cluster_and_runs_follows_them(
 def test_an_evaluation_goes_from_launch_over_runs_to_results(server: str, browser: Any, tiny_analysis: Any) -> None:
     from playwright.sync_api import expect
 
-    page = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
-    page.set_default_timeout(60_000)
-    expect.set_options(timeout=60_000)
-    page.goto(server)
-    settle(page)
-    faults = watch(page)
-    page.goto(f"{server}/launch?analysis={tiny_analysis.id}")
+    page, faults = _at_launch(browser, server, tiny_analysis)
     start = page.get_by_role("button", name=re.compile("^Start "))
     start.wait_for()
     # 15 evaluations: original, P30, P50 and a control of each, three seeds; then without P30, without controls

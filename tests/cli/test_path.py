@@ -160,7 +160,7 @@ def test_what_comes_next_is_a_command_that_runs(tiny_folder: Path, tmp_path: Pat
 
     texts = tmp_path / "texts.txt"
     texts.write_text("\n".join(f"{word} cake" for word in ("able", "acid", "baby", "back", "dark", "dawn")))
-    for out in ([], ["--out", tmp_path / "analysis"]):
+    for out in ([], ["--out", tmp_path / "my analysis"]):
         done = run(capsys, "analyze", "--model", tiny_folder, "--texts", texts, "--n-texts", 4, *out)
         command = next(line for line in done.out.splitlines() if line.startswith("Next: obce ")).removeprefix("Next: obce ")
         words = shlex.split(command.replace("plan.json", str(tmp_path / f"plan-{len(out)}.json")))

@@ -19,7 +19,7 @@ from obce_core.glue.metrics import score
 from obce_core.glue.published import TABLE_4, TABLE_5
 from obce_core.glue.statistics import difference
 from obce_core.glue.submission import answer_text, submission
-from obce_core.glue.tables import head, latex, lines, markdown, percent, table_csv
+from obce_core.glue.tables import head, latex, left_out, lines, markdown, percent, table_csv
 from obce_core.store import staged_folder, write_json
 from obce_core.tasks import TASKS
 
@@ -102,6 +102,7 @@ def test_what_was_trained_on_other_examples_is_not_compared(made) -> None:
     (cut,) = [row for row in board(list_evaluations(), resamples=10) if row.label == "P50"]
     assert cut.cells["cola"].differences == {} and cut.cells["mrpc"].differences
     assert cut.cells["cola"].evaluations[0].id == "p8" and cut.cells["cola"].other_data == 1
+    assert left_out([cut]).startswith("1 older") and left_out([]) == ""
 
 
 def test_a_model_that_was_cut_before_stands_beside_its_original(made) -> None:

@@ -16,7 +16,7 @@ from conftest import SMALL
 
 from obce_core.compression.build import compress
 from obce_core.errors import BadInput, Cancelled, ObceError, UnknownName
-from obce_core.glue.bill import lay_out
+from obce_core.glue.bill import lay_out, lay_out_unread
 from obce_core.glue.evaluation import evaluations_home, list_evaluations, read_evaluation
 from obce_core.glue.job import CURVE, evaluate_units, job_options, memory_of, plain_units, read_curve, written
 from obce_core.glue.perform import perform
@@ -237,6 +237,8 @@ def test_an_original_is_trained_once_for_all_that_is_cut_from_it(folder: Path, g
     assert [done for done, _ in told] == sorted(done for done, _ in told) and set(told) == {(at, 3) for at in range(4)}
     lines, _ = lay_out([unit(folder, variant=after, seed=1), *units[1:]], glue_dir=glue)
     assert [line.steps for line in lines] == [3, 0, 0]  # of seed 1 nothing was trained yet
+    unread, _ = lay_out_unread(units, [])
+    assert [line.steps > 0 for line in unread] == [True, False, False]  # by the official counts, where the data is not read
 
 
 def test_a_cut_folder_says_what_it_was_cut_from(folder: Path, glue: Path, analysis, tmp_path: Path) -> None:
