@@ -195,7 +195,7 @@ def _hub(name: str, revision: str | None, *, spec: str, sha256: str | None = Non
         why = "offline" if settings.offline() else f"the hub cannot be reached ({type(error).__name__})"
         raise Offline(
             f"{shorten(name)!r} is neither a folder nor in the local hub cache, and {why}.",
-            hint="Name a local folder, use --model demo, or connect to the network.",
+            hint="Name a local folder, or demo, or connect to the network.",
         ) from None
     source = ModelSource(spec=spec, kind="hub", name=name, revision=folder.name, folder=folder)
     if sha256 is not None:

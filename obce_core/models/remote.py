@@ -55,7 +55,7 @@ def preview_model(spec: str, *, revision: str | None = None) -> Preview:
     if settings.offline():
         raise Offline(
             f"{shorten(name)!r} is neither a folder nor in the local hub cache, and the network is forbidden.",
-            hint="Name a local folder, or use --model demo.",
+            hint="Name a local folder, or demo.",
         )
     return _ask(spec, name, revision)
 
@@ -131,7 +131,7 @@ def _unreachable(name: str, error: BaseException) -> Offline:
     why = str(error) if type(error) is RuntimeError else type(error).__name__
     return Offline(
         f"{shorten(name)!r} is neither a folder nor in the local hub cache, and the hub cannot be reached ({shorten(why)}).",
-        hint="Name a local folder, use --model demo, or connect to the network.",
+        hint="Name a local folder, or demo, or connect to the network.",
     )
 
 

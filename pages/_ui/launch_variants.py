@@ -89,7 +89,7 @@ def _cuts(source: Analysis) -> dict[str, Any]:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_plan(plan, path)
-        plans[name] = str(path)
+        plans[f"plan {plan.digest[:8]}" if name == _CURRENT else name] = str(path)  # which plan is current changes, a result's name stays
     row = st.columns([1.6, 1], gap="medium", vertical_alignment="bottom")
     kept = fields.kept("controls", ["random"] if whole else [])
     with row[0]:

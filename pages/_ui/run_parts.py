@@ -56,8 +56,8 @@ def _table(runs: list[Run]) -> None:
         column_config={
             "": st.column_config.TextColumn(width=28, help="The open run"),
             "state": st.column_config.TextColumn(width=92),
-            "kind": st.column_config.TextColumn(width=78),
-            "what": st.column_config.TextColumn(width=222),
+            "kind": st.column_config.TextColumn(width=96),
+            "what": st.column_config.TextColumn(width=204),
             "done": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%d %%", width=96),
             "left": st.column_config.TextColumn(width=82),
             "took": st.column_config.TextColumn(width=82),

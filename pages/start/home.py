@@ -80,11 +80,8 @@ with left:
             if buttons[1].button("Use my own model", width="stretch"):
                 nav.go("analysis")
     took = next((entry.meta["seconds"] for entry in analyses if _is_demo(entry)), None)
-    told = f"its last run measured {took:.1f} s of computing" if took else "not measured on this machine yet"
-    frame.note(
-        "The demo: all-MiniLM-L6-v2, 22.7 M parameters, 150 sentences, no network once it is installed; "
-        f"{told}, beside some seconds to start."
-    )
+    told = f"its last run took {took:.1f} s of computing, and some seconds to start" if took else "its time was not measured here yet"
+    frame.note(f"The demo: all-MiniLM-L6-v2, 22.7 M parameters, 150 sentences, no network once it is installed; {told}.")
 with right:
     if source is not None:
         with guards.caught():

@@ -118,7 +118,8 @@ def test_saved_plans_and_the_draft_can_be_launched(glue: Path, tiny_analysis: An
     app.multiselect(key="launch-plans").set_value(["current plan", "thin"]).run()
     assert not app.exception and not faults(app)
     assert app.button(key="launch-start").label == "Start 15 evaluations"  # original, 2 cuts, 2 controls, 3 seeds
-    assert "label: thin" in words(app)
+    drawn = make_plan(tiny_analysis, percentile=20).digest[:8]
+    assert "label: thin" in words(app) and f"label: plan {drawn}" in words(app)
 
 
 def test_without_an_analysis_the_model_itself_can_be_evaluated(glue: Path, tiny_folder: Path) -> None:
