@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from obce_core.errors import UnknownName
+from obce_core.jobs.needs import analysed, option, times_the_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,35 +134,16 @@ def _common(options: Mapping[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-LIBRARIES = 450_000_000
-"""Bytes that a process takes once torch and transformers are imported."""
-
-
-def one_model(options: Mapping[str, Any]) -> int | None:
-    """Estimate the bytes that a forward pass of the model in the options needs: the libraries, its weights, and a fifth more."""
-    from obce_core.errors import ObceError
-    from obce_core.models.locate import locate
-
-    spec = str(options.get("model", ""))
-    if not Path(spec).expanduser().is_dir():
-        return None  # on the hub, perhaps: not asked here
-    try:
-        size = (locate(spec).folder / "model.safetensors").stat().st_size
-    except (OSError, ObceError):
-        return None
-    return LIBRARIES + size * 6 // 5
-
-
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind(name="analyze", title="Analysis", work=_analyze, memory=one_model, gpu=True),
-        Kind(name="compress", title="Compression", work=_compress, gpu=True),
-        Kind(name="verify", title="Proof", work=_verify, gpu=True),
-        Kind(name="latency", title="Latency", work=_latency, gpu=True),
+        Kind(name="analyze", title="Analysis", work=_analyze, memory=times_the_weights(1.6, option("model")), gpu=True),
+        Kind(name="compress", title="Compression", work=_compress, memory=times_the_weights(4.1, analysed), gpu=True),
+        Kind(name="verify", title="Proof", work=_verify, memory=times_the_weights(6.4, option("against")), gpu=True),
+        Kind(name="latency", title="Latency", work=_latency, memory=times_the_weights(3.4, option("against")), gpu=True),
         Kind(name="evaluate", title="Evaluation", work=_evaluate, memory=_evaluation_memory, gpu=True),
-        Kind(name="export-dense", title="Export in stock shapes", work=_export_dense),
-        Kind(name="export-onnx", title="ONNX export", work=_export_onnx),
+        Kind(name="export-dense", title="Export in stock shapes", work=_export_dense, memory=times_the_weights(4.0, option("model"))),
+        Kind(name="export-onnx", title="ONNX export", work=_export_onnx, memory=times_the_weights(6.0, option("model"))),
         Kind(name="drill", title="Drill", work=_drill, memory=lambda options: options.get("memory")),
     )
 }

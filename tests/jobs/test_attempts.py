@@ -22,6 +22,7 @@ from obce_core.jobs import FINAL, KINDS, Context, Kind, LocalLauncher, Run, Stat
 from obce_core.jobs.attempts import Attempt, batch_size, next_attempt, next_try
 from obce_core.jobs.deaths import EXIT_MEMORY, Death, name_death
 from obce_core.jobs.keeper import Keeper
+from obce_core.jobs.needs import LIBRARIES
 from obce_core.jobs.processes import identify, is_same
 from obce_core.jobs.slots import take_slot
 from obce_core.jobs.worker import execute
@@ -140,11 +141,15 @@ def test_a_job_waits_for_memory_and_says_so(cache: Path, monkeypatch: pytest.Mon
     assert (waiting.status().state, waiting.status().reason) == ("cancelled", "asked to stop")
 
 
-def test_the_memory_of_an_analysis_is_its_weights_and_the_libraries(tiny_folder: Path) -> None:
-    estimate = KINDS["analyze"].memory
+@pytest.mark.parametrize("kind", [name for name in KINDS if name not in ("drill", "evaluate")])
+def test_the_memory_of_a_job_is_the_libraries_and_so_many_times_the_weights(kind: str, tiny_folder: Path, tiny_analysis: Any) -> None:
+    estimate = KINDS[kind].memory
     assert estimate is not None
-    assert 450e6 < (estimate({"model": str(tiny_folder)}) or 0) < 470e6
-    assert estimate({"model": "owner/on-the-hub"}) is None
+    named = {"model": str(tiny_folder), "against": str(tiny_folder), "analysis": str(tiny_analysis.folder)}
+    weights = (tiny_folder / "model.safetensors").stat().st_size
+    assert 1.5 * weights < (estimate(named) or 0) - LIBRARIES < 7 * weights
+    assert estimate(dict.fromkeys(named, "owner/on-the-hub")) is None
+    assert estimate({}) is None
 
 
 # --- deaths: exit code, forced, the kernel short of memory, cancelled; state, a word of the reason, want of memory
