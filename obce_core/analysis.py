@@ -20,6 +20,7 @@ from obce_core.architectures.stored import StoredLayer, read_entries
 from obce_core.components import COMPONENTS, check_component
 from obce_core.criteria import CRITERIA, criterion, random_scores
 from obce_core.errors import AnalysisError, shorten
+from obce_core.models.identity import Identity, read_identity
 from obce_core.store import check_name, is_complete, read_json
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Analysis:
     @property
     def id(self) -> str:
         return str(self.meta["id"])
+
+    @cached_property
+    def identity(self) -> Identity | None:
+        """The identity of the model; None in an analysis of the older kind, which did not record it."""
+        return read_identity(self.meta["model"].get("identity"))
 
     @cached_property
     def shape(self) -> EncoderShape:

@@ -68,6 +68,8 @@ def differences(first: Analysis, second: Analysis) -> list[str]:
     found = []
     if a["model"]["weights_sha256"] != b["model"]["weights_sha256"]:
         found.append("other weights (neuron 7 of one need not do what neuron 7 of the other does)")
+    elif first.identity is not None and second.identity is not None:
+        found += first.identity.differences(second.identity)
     if a["texts"]["digest"] != b["texts"]["digest"]:
         shared = len(set(first.texts.texts) & set(second.texts.texts)) if first.folder and second.folder else None
         more = "" if shared is None else f", {shared:,} texts in both"
@@ -108,13 +110,17 @@ def agreement(first: Analysis, second: Analysis, name: str = "r_f") -> Agreement
 
 
 def find_sibling(analysis: Analysis, saved: Iterable[Saved]) -> Saved | None:
-    """Find another analysis of the same weights, read in the same way, on other texts: the one nearest in number of texts."""
+    """Find another analysis of the same model, read in the same way, on other texts: the one nearest in number of texts.
+
+    The same model is the same whole identity; two analyses of the older kind pass with the same weights.
+    """
     told = analysis.meta
     same = [
         entry
         for entry in saved
         if entry.id != analysis.id
         and entry.meta["model"]["weights_sha256"] == told["model"]["weights_sha256"]
+        and entry.meta["model"].get("identity") == told["model"].get("identity")
         and all(entry.meta[key] == told[key] for key in ("tokens", "tap", "max_length"))
         and entry.meta["texts"]["digest"] != told["texts"]["digest"]
     ]

@@ -9,9 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from obce_core.errors import BadInput, ModelError
+from obce_core.errors import BadInput, ModelError, ObceError
+from obce_core.models.check import check_model
+from obce_core.models.identity import identity_of
 from obce_core.steps import Report, Steps
 from obce_core.store import read_json, write_json
+from obce_core.version import ALGORITHMS
 
 Times = dict[str, list[float]]
 """Seconds of every round, by the name of the call."""
@@ -73,12 +76,19 @@ class BatchTime:
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Times of both models in one run: `length` tokens a text, float32, on `device` with `threads` CPU threads."""
+    """Times of both models in one run: `length` tokens a text, float32, on `device` with `threads` CPU threads.
+
+    `identity` and `original` are the identities of the model and of what it was timed beside; None in a measurement of the
+    older kind, which does not say which models it is of.
+    """
 
     length: int
     device: str
     threads: int
     rows: tuple[BatchTime, ...]
+    identity: Mapping[str, str] | None = None
+    original: Mapping[str, str] | None = None
+    algorithm: int = 0
 
     def plain(self) -> dict[str, Any]:
         """Return everything as plain data."""
@@ -144,17 +154,28 @@ def measure_latency(
         spread = max((high / low for low, _, high in quartiles), default=1.0)
         rows.append(BatchTime(batch=batch, **middle, rounds=len(times["model"]), spread=spread))
     steps.finish()
-    found = Latency(length=length, device=str(where), threads=torch.get_num_threads(), rows=tuple(rows))
+    found = Latency(
+        length=length, device=str(where), threads=torch.get_num_threads(), rows=tuple(rows),
+        identity=identity_of(check_model(model)).plain(), original=identity_of(original.report).plain(),
+        algorithm=ALGORITHMS["latency"],
+    )  # fmt: skip
     write_json(_path(model), found.plain())
     return found
 
 
 def read_latency(model: str | Path) -> Latency | None:
-    """Read what was measured of a model folder, or None when nothing was."""
+    """Read what was measured of a model folder; None when nothing was, or only of another model that lay there before.
+
+    A measurement of the older kind, without an identity, is returned as it is.
+    """
     try:
         facts = read_json(_path(model))
-        return Latency(**{**facts, "rows": tuple(BatchTime(**row) for row in facts["rows"])})
-    except (OSError, ValueError, KeyError, TypeError):
+        latency = Latency(**{**facts, "rows": tuple(BatchTime(**row) for row in facts["rows"])})
+        if latency.identity is None:
+            return latency
+        current = (identity_of(check_model(model)).plain(), ALGORITHMS["latency"])
+        return latency if (latency.identity, latency.algorithm) == current else None
+    except (ObceError, OSError, ValueError, KeyError, TypeError):
         return None
 
 

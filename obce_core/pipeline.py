@@ -31,14 +31,13 @@ from obce_core.components import COMPONENTS, HEADED
 from obce_core.criteria import CRITERIA, CellData
 from obce_core.errors import Cancelled, TextsError, UnknownName
 from obce_core.models import ModelReport, ModelSource, check_model
+from obce_core.models.identity import identity_of
 from obce_core.models.load import LoadedModel, choose_device, load_model
+from obce_core.original import remember_place
 from obce_core.rows import read_matrix
-from obce_core.store import check_target, digest, file_sha256, is_complete, staged_folder, write_json
+from obce_core.store import check_target, digest, is_complete, staged_folder, write_json
 from obce_core.texts import Texts, load_texts
-from obce_core.version import versions
-
-ALGORITHM = 2
-"""Raised by hand whenever the same inputs would give other numbers; part of an analysis's id."""
+from obce_core.version import ALGORITHMS, versions
 
 
 def analyze(
@@ -65,7 +64,8 @@ def analyze(
 ) -> Analysis:
     """Measure every neuron of a model on a sample of texts.
 
-    The same inputs give the same id; a complete analysis with that id in the cache is opened, not computed again.
+    The same inputs give the same id; a complete analysis with that id in the cache is opened, not computed again. The
+    inputs are the whole identity of the model (see `Identity`), the texts, and the options that change a number.
 
     Args:
         model: `demo`, a folder, or a hub id (see `locate`).
@@ -105,6 +105,7 @@ def analyze(
     key = digest(inputs)[:16]
     target = Path(out) if out is not None else settings.cache_dir() / "analyses" / key
     if out is None and is_complete(target):
+        remember_place(target, report)
         return read_analysis(target)
     loaded = load_model(report, device=device, dtype=dtype)
     with staged_folder(target, overwrite=overwrite, keep_existing=out is None) as stage:
@@ -156,6 +157,8 @@ def describe_model(report: ModelReport) -> dict[str, Any]:
         "name": report.source.name,
         "revision": report.source.revision,
         "weights_sha256": report.source.weights_sha256,
+        "identity": identity_of(report).plain(),
+        "config": dict(report.config),
         "family": report.family.model_type,
         "architecture": report.architecture,
         "shape": {name: getattr(report.shape, name) for name in ("layers", "hidden", "heads", "head_size", "intermediate")},
@@ -166,13 +169,9 @@ def describe_model(report: ModelReport) -> dict[str, Any]:
 
 
 def _inputs(report: ModelReport, sample: Texts, *, device: str, **chosen: Any) -> dict[str, Any]:
-    tokenizer = [report.source.file(name) for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")]
     return {
-        "algorithm": ALGORITHM,
-        "weights_sha256": report.source.weights_sha256,
-        "config": dict(report.config),
-        **({"widths": describe_model(report)["widths"]} if report.layers else {}),
-        "tokenizer": [file_sha256(path) if path else None for path in tokenizer],
+        "algorithm": ALGORITHMS["analysis"],
+        "identity": identity_of(report).plain(),
         "texts": sample.digest,
         "heldout": digest(list(sample.heldout)),
         "source": sample.source,

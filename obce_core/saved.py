@@ -10,6 +10,7 @@ from typing import Any
 from obce_core import settings
 from obce_core.analysis import Analysis, find_analysis, read_analysis, read_meta
 from obce_core.errors import AnalysisError
+from obce_core.models.identity import read_identity
 from obce_core.store import is_complete, read_json, write_json
 
 NAME = "name.json"
@@ -29,6 +30,11 @@ class Saved:
     @property
     def id(self) -> str:
         return str(self.meta["id"])
+
+    @property
+    def is_older_kind(self) -> bool:
+        """Whether the analysis was stored before analyses recorded the whole identity of their model."""
+        return read_identity(self.meta["model"].get("identity")) is None
 
     @property
     def bytes(self) -> int:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from obce_core.errors import PathError, shorten
 
 MANIFEST = "MANIFEST.json"
 _CHUNK = 1 << 20
+_SETTLED_SECONDS, _KNOWN_MOST = 2.0, 256
+_KNOWN_SHA256: dict[tuple[str, int, int, int, int, int], str] = {}
 
 
 def canonical_json(value: Any) -> str:
@@ -44,6 +47,24 @@ def file_sha256(path: Path, cancelled: Callable[[], bool] | None = None) -> str:
                 break
             hasher.update(chunk)
     return hasher.hexdigest()
+
+
+def stable_sha256(path: Path) -> str:
+    """Return the sha256 of a file, computed again only when the file has changed since this process last read it.
+
+    A change is another inode, size, modification or status time; a file touched within the last two seconds may change within
+    the clock's resolution and is never remembered.
+    """
+    status = path.stat()
+    key = (str(path), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    if key not in _KNOWN_SHA256:
+        value = file_sha256(path)
+        if time.time() - status.st_ctime < _SETTLED_SECONDS:
+            return value
+        if len(_KNOWN_SHA256) >= _KNOWN_MOST:
+            _KNOWN_SHA256.clear()
+        _KNOWN_SHA256[key] = value
+    return _KNOWN_SHA256[key]
 
 
 def atomic_write(path: Path, data: bytes | str, *, guard: Callable[[], None] | None = None) -> None:

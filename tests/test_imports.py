@@ -25,7 +25,7 @@ ORDER = [
     ["architectures", "criteria", "texts", "checkpoints", "forms"],
     ["models", "hf"],
     ["activations", "analysis"],
-    ["saved"],
+    ["saved", "original"],
     ["pipeline", "plan", "comparison", "bill"],
     ["compression.result"],
     ["fidelity"],

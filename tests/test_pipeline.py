@@ -56,7 +56,7 @@ def test_the_facts_say_what_was_measured_on_what(tiny_analysis: Analysis, tiny_f
     assert meta["conventions"] == {"r_f": "radius", "std": "population (ddof 0)", "layers": "from 1", "neurons": "from 0"}
     assert meta["criteria"] == list(STORED_CRITERIA)
     assert set(meta["versions"]) == {"obce", "python", "torch", "transformers", "tokenizers", "numpy"}
-    assert meta["inputs"]["config"]["hidden_size"] == SIZES["hidden_size"]
+    assert meta["model"]["config"]["hidden_size"] == SIZES["hidden_size"]
     assert len(meta["id"]) == 16 and set(meta["id"]) <= set("0123456789abcdef")
     assert meta["n_tokens"] == sum(len(ids) for ids in load_model(tiny_folder).tokenizer(list(texts.texts))["input_ids"])
 

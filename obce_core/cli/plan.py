@@ -11,6 +11,7 @@ from obce_core.cli import options as opt
 from obce_core.cli.console import say, show
 from obce_core.cli.ledger import show_ledger
 from obce_core.components import CUTTABLE
+from obce_core.models.identity import OLDER
 
 if TYPE_CHECKING:
     from obce_core.analysis import Analysis
@@ -62,7 +63,7 @@ def plan(
         write_plan(made, out, overwrite=overwrite)
     _report(made, source, json=json)
     if not json and not quiet:
-        for note in made.notes:
+        for note in (*made.notes, *_older(source)):
             say(note)
         if out is not None:
             say(f"Next: obce compress --analysis {source.id} --plan {out} --out my-model")
@@ -129,14 +130,22 @@ def _read(file: str, analysis: str | None) -> tuple[Plan, Analysis]:
     return made, read_analysis(analysis or made.analysis)
 
 
+def _older(source: Analysis) -> list[str]:
+    return [] if source.identity is not None else [f"Analysis {source.id}: {OLDER}"]
+
+
 def _report(made: Plan, source: Analysis, *, json: bool, length: int = 128, ledger: Ledger | None = None) -> None:
     from obce_core.plan import count
 
     size = count(source, made, length=length)
     if json:
         shares = {"encoder_share": size.encoder_share, "model_share": size.model_share}
+        notes = [*made.notes, *_older(source)]
         table = {} if ledger is None else {"table": ledger.plain()}
-        show({"plan": made.digest, "analysis": source.id, **asdict(size), **shares, "notes": list(made.notes), **table}, as_json=True)
+        show(
+            {"plan": made.digest, "analysis": source.id, **asdict(size), **shares, "notes": notes, **table},
+            as_json=True,
+        )
         return
     show(
         {

@@ -18,10 +18,12 @@ from obce_core.compression.origin import MODEL_FORMAT, fixed_config, read_origin
 from obce_core.compression.removed import Removed, removed_neurons, to_tensors
 from obce_core.compression.result import RESULT, Compressed, models_home, read_compressed
 from obce_core.compression.state import fold_state
-from obce_core.errors import Mismatch, ModelError
+from obce_core.errors import Mismatch
 from obce_core.fidelity import fidelity, largest_difference
-from obce_core.models import ModelReport, ModelSource, check_model, locate
+from obce_core.models import ModelReport, ModelSource
+from obce_core.models.identity import identity_of
 from obce_core.models.load import LoadedModel, base_model, load_model, stock_state
+from obce_core.original import original_of
 from obce_core.plan.budget import count, plan_widths
 from obce_core.plan.document import read_plan, to_document
 from obce_core.plan.plan import Plan
@@ -56,7 +58,7 @@ def compress(
         progress: called with (steps done, steps in all).
 
     Raises:
-        ModelError: the model's weights are not those of the analysis.
+        ModelError: the model is not the one that was analysed; names the parts that differ.
         Mismatch: a built shape differs from the planned one, or the cut model from its masked twin. Nothing is
             written then.
 
@@ -108,6 +110,7 @@ def compress(
             "before": [layer and to_entry(layer, report.shape) for layer in report.layers] or None,
             "analysis": source.id,
             "model": dict(chosen.model),
+            "identity": identity_of(report).plain(),
             "budget": asdict(count(source, chosen)),
             "difference": difference,
             "difference_texts": len(proof.ids),
@@ -119,26 +122,6 @@ def compress(
         write_json(stage / RESULT, facts)
         steps.next()
     return read_compressed(target)
-
-
-def original_of(analysis: Analysis, where: str | Path | ModelSource | None = None) -> ModelReport:
-    """Find and check the model of an analysis; `where` says where it lies now, if it moved.
-
-    Raises:
-        ModelError: it is not there, or its weights are others.
-    """
-    told = analysis.meta["model"]
-    if where is None:
-        source = locate(told["spec"], revision=told["revision"] or None)
-    else:
-        source = where if isinstance(where, ModelSource) else locate(where)
-    if source.weights_sha256 != told["weights_sha256"]:
-        raise ModelError(
-            f"{source.name} has other weights ({source.weights_sha256[:12]}…) than the analysis was made on "
-            f"({told['weights_sha256'][:12]}…).",
-            hint="Analyse it again, or name the original with --model.",
-        )
-    return check_model(source)
 
 
 def _fold(

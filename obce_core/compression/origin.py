@@ -19,6 +19,7 @@ from obce_core.compression.removed import COMPENSATION, Removed, read_removed, r
 from obce_core.compression.result import RESULT
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.check import ModelReport
+from obce_core.models.identity import Identity, read_identity
 from obce_core.plan.document import load_document
 from obce_core.plan.fact import PLAN, Fact, read_facts
 from obce_core.store import digest
@@ -31,7 +32,8 @@ class Origin:
     """What a model was cut by: the plan's stated fact, what replaces the removed neurons, and what went before.
 
     `document` is the plan as the file has it; `earlier` holds the same of the plans before it, the oldest first,
-    and `before` what each layer stored when this plan was made (empty: everything).
+    and `before` what each layer stored when this plan was made (empty: everything). `identity` is that of the model that
+    the last plan cut; None in a folder of the older kind.
     """
 
     document: Mapping[str, Any]
@@ -39,6 +41,7 @@ class Origin:
     removed: Removed
     earlier: tuple[tuple[Fact, Removed], ...]
     before: tuple[StoredLayer | None, ...]
+    identity: Identity | None = None
 
     @property
     def cuts(self) -> list[tuple[Fact, Removed]]:
@@ -93,7 +96,10 @@ def read_origin(report: ModelReport) -> Origin | None:
     before = () if facts["before"] is None else tuple(read_entries(facts["before"], report.shape))
     _check_config(report, facts["config"])
     _check_layers(report.layers, removed_layers(removed, report.shape, before))
-    return Origin(document=document, fact=fact, removed=removed, earlier=tuple(zip(past, earlier, strict=True)), before=before)
+    return Origin(
+        document=document, fact=fact, removed=removed, earlier=tuple(zip(past, earlier, strict=True)), before=before,
+        identity=read_identity(facts.get("identity")),
+    )  # fmt: skip
 
 
 def _facts(report: ModelReport) -> Mapping[str, Any]:

@@ -14,12 +14,13 @@ from obce_core.compression.checkpoint import load
 from obce_core.errors import BadInput, Mismatch
 from obce_core.fidelity import largest_difference
 from obce_core.models.check import check_model
+from obce_core.models.identity import identity_of
 from obce_core.models.load import load_model, stock_state
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, WEIGHTS
 from obce_core.steps import Report, Steps
 from obce_core.store import atomic_write, check_target, staged_folder, write_json
 from obce_core.texts import load_texts
-from obce_core.version import versions
+from obce_core.version import ALGORITHMS, versions
 
 FORMAT, FACTS = "obce-dense/1", "export.json"
 TOLERANCE = 1e-5
@@ -66,7 +67,8 @@ def export_dense(
         raise Mismatch(f"The stock shapes give other outputs, by {difference:.1e} of the largest; nothing was written.")
     steps.begin()
     facts = {
-        "format": FORMAT, "model": report.source.name, "difference": difference, "texts": len(texts.ids), "versions": versions()
+        "format": FORMAT, "model": report.source.name, "identity": identity_of(report).plain(), "algorithm": ALGORITHMS["export"],
+        "difference": difference, "texts": len(texts.ids), "versions": versions(),
     }  # fmt: skip
     names = report.family.file_names(report.tensors)
     with staged_folder(target, overwrite=overwrite) as stage:

@@ -11,10 +11,12 @@ from typing import Any
 from obce_core.compression.checkpoint import load
 from obce_core.errors import BadInput, PathError
 from obce_core.export import ONNX_COMMAND, ONNX_PACKAGES, absent_for_onnx
+from obce_core.models.check import check_model
+from obce_core.models.identity import identity_of
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, ModelSource, locate
 from obce_core.steps import Report, Steps
 from obce_core.store import check_target, staged_folder, write_json
-from obce_core.version import versions
+from obce_core.version import ALGORITHMS, versions
 
 FORMAT, FACTS = "obce-onnx/1", "export.json"
 FLOAT, INT8 = "model.onnx", "model_int8.onnx"
@@ -86,6 +88,8 @@ def export_onnx(
             "format": FORMAT,
             "model": source.name,
             "weights_sha256": source.weights_sha256,
+            "identity": identity_of(check_model(source)).plain(),
+            "algorithm": ALGORITHMS["export"],
             "architecture": type(loaded.model).__name__,
             "opset": proto.opset_import[0].version,
             **describe(proto),

@@ -13,6 +13,7 @@ from obce_core.glue.evaluation import MODEL, Evaluation, evaluations_home
 from obce_core.glue.tiers import Recipe
 from obce_core.glue.unit import Prepared, Unit, prepare, training_steps
 from obce_core.models import ModelReport, check_model
+from obce_core.models.identity import identity_of
 from obce_core.plan.fact import read_fact
 from obce_core.store import digest
 from obce_core.tasks import TASKS
@@ -87,8 +88,8 @@ def lay_out_unread(
 ) -> tuple[list[Line], list[str]]:
     """Lay units out by the official counts, where the data is on the hub and is not to be fetched for a bill.
 
-    An evaluation counts as there when weights, cut, order, task, seed, recipe and the names of the predicted splits are the same; whether
-    the data is too is seen when the job has it.
+    An evaluation counts as there when the identity of the model, cut, order, task, seed, recipe and the names of the predicted
+    splits are the same; whether the data is too is seen when the job has it.
     """
     kept: dict[Any, Any] = {} if cache is None else cache
     known = {_question(one.unit): one.id for one in reversed(evaluations)}
@@ -111,7 +112,8 @@ def lay_out_unread(
             steps = 0 if _original(unit) in trained else steps
             trained.add(_original(unit))
         asked: dict[str, Any] = {
-            "model": report.source.weights_sha256, "plan": fact.digest if fact else None, "order": variant.order if fact else None,
+            "model": report.source.weights_sha256, "identity": identity_of(report).plain(),
+            "plan": fact.digest if fact else None, "order": variant.order if fact else None,
             "control": [variant.control, variant.draw] if variant.control is not None else None,
             "intent": digest(variant.plan["intent"]) if variant.plan and variant.order == "finetune-first" else None,
             "task": unit.task, "seed": unit.seed, "recipe": unit.recipe.plain(),
@@ -199,7 +201,7 @@ def _original(unit: Unit) -> tuple[str, str, int, Recipe]:
 
 
 def _question(unit: Mapping[str, Any]) -> str:
-    asked = [unit.get(name) for name in ("model", "plan", "order", "control", "intent", "task", "seed", "recipe")]
+    asked = [unit.get(name) for name in ("model", "identity", "plan", "order", "control", "intent", "task", "seed", "recipe")]
     return digest([*asked, sorted(unit["splits"])])[:24]
 
 

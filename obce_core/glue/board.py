@@ -44,7 +44,7 @@ class Row:
 
     `key` names it; `parameters` are stored ones, head included (it may differ by a few from task to task: the largest is told);
     `share` is what is left of the original's encoder, None where that is not known. `original`: nothing of it was cut, neither by a
-    plan nor before, in its folder.
+    plan nor before, in its folder. `older`: evaluations of the older kind, which name the weights of the model only.
     """
 
     key: str
@@ -59,18 +59,23 @@ class Row:
     encoder: int
     share: float | None
     cells: Mapping[str, Cell]
+    older: bool = False
 
 
 def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> list[Row]:
-    """Group evaluations into rows: same weights, same cut, same order, same recipe; originals first, then by size, then by name.
+    """Group evaluations into rows: same model, same cut, same order, same recipe; originals first, then by size, then by name.
 
-    Each cell's difference is to the uncut model of the same weights with the same recipe, data and seeds.
+    The same model is the same whole identity; evaluations of the older kind, which name the weights only, have rows of their own.
+    Each cell's difference is to the uncut model with the same recipe, data and seeds.
     """
     groups: dict[str, list[Evaluation]] = {}
     for one in sorted(evaluations, key=lambda one: one.unit.get("asked", 0.0)):
         groups.setdefault(_key(one), []).append(one)
-    originals = {_family(members[0]): members for members in groups.values() if _is_original(members[0])}
-    rows = [_row(key, members, originals.get(_family(members[0]), []), resamples) for key, members in groups.items()]
+    originals: dict[str, list[Evaluation]] = {}
+    for members in groups.values():
+        if _is_original(members[0]):
+            originals.update(dict.fromkeys(_families(members[0]), members))
+    rows = [_row(key, members, originals.get(_families(members[0])[0], []), resamples) for key, members in groups.items()]
     return sorted(rows, key=board_order)
 
 
@@ -120,15 +125,23 @@ def front(rows: Sequence[Row], task: str) -> list[str]:
 
 
 def _key(one: Evaluation) -> str:
-    return digest(
-        [one.unit["model"], one.unit["plan"], one.unit["order"], one.unit["intent"], one.unit.get("control"), one.unit["recipe"]]
-    )[:16]
+    model = [one.unit["model"], one.identity.digest] if one.identity is not None else one.unit["model"]
+    return digest([model, one.unit["plan"], one.unit["order"], one.unit["intent"], one.unit.get("control"), one.unit["recipe"]])[:16]
 
 
-def _family(one: Evaluation) -> str:
-    """Name the uncut weights and the recipe; what was cut in a folder that does not say from which weights stands alone."""
+def _families(one: Evaluation) -> tuple[str, str]:
+    """Name the uncut model with the recipe, by its identity where it is known and by its weights alone.
+
+    The first is the name by which an evaluation looks for its original; an original stands under both. What was cut in a folder
+    that does not say from which model stands alone.
+    """
     origin = one.unit.get("origin")
-    return digest([one.unit["model"] if origin is None else origin["model"], one.unit["recipe"]])
+    if origin is None:
+        weights, identity = one.unit["model"], one.identity.digest if one.identity is not None else None
+    else:
+        weights, identity = origin["model"], origin.get("identity")
+    by_weights = digest([weights, one.unit["recipe"]])
+    return (digest([weights, identity, one.unit["recipe"]]) if identity else by_weights), by_weights
 
 
 def _is_original(one: Evaluation) -> bool:
@@ -157,6 +170,7 @@ def _row(key: str, members: list[Evaluation], originals: list[Evaluation], resam
         encoder=int(first.result["encoder"]),
         share=first.result["encoder"] / whole if whole else None,
         cells=cells,
+        older=first.identity is None,
     )
 
 

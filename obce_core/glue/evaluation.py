@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 
 from obce_core import settings
 from obce_core.errors import BadInput, shorten
+from obce_core.models.identity import Identity, read_identity
 from obce_core.store import check_name, is_complete, read_json
 from obce_core.tasks import TASKS, Task
 
@@ -47,6 +49,11 @@ class Evaluation:
     def label(self) -> str:
         """What people call the evaluated model, such as "P50 by r_f"."""
         return str(self.unit["label"])
+
+    @cached_property
+    def identity(self) -> Identity | None:
+        """The identity of the model; None in an evaluation of the older kind, which names the weights only."""
+        return read_identity(self.unit.get("identity"))
 
     @property
     def task(self) -> Task:

@@ -101,6 +101,7 @@ def _make(
     """Build, fine-tune, score, write."""
     home = checkpoints_of(prepared.id)
     began = time.time()
+    older = _older_note(prepared)
     again = partial(
         perform, save_model=True, device=device, attempt=attempt, guard=guard, save_every=save_every, batch_size=batch_size,
         progress=progress, heard=heard, cancelled=cancelled,
@@ -123,7 +124,7 @@ def _make(
     guard()
     where = choose_device(device)
     result = {
-        **_told(prepared, built, done),
+        **_told(prepared, built, done, older),
         **sizes,
         "seconds": time.time() - began,
         "device": str(where),
@@ -147,7 +148,18 @@ def _vanished(error: Exception) -> bool:
     return isinstance(error, (FileNotFoundError, RuntimeError)) and ("checkpoints" in said or "open file failed" in said)
 
 
-def _told(prepared: Prepared, built: Built, done: Finetuned) -> dict[str, Any]:
+def _older_note(prepared: Prepared) -> tuple[str, ...]:
+    """Say why an interrupted fine-tuning of the older kind is not resumed, where there is one."""
+    older = prepared.older_id
+    if older == prepared.id or not checkpoints_of(older).is_dir():
+        return ()
+    return (
+        f"An interrupted fine-tuning of the older kind ({older}) was not resumed: it does not record the config and tokenizer that it "
+        "began with.",
+    )
+
+
+def _told(prepared: Prepared, built: Built, done: Finetuned, notes: tuple[str, ...]) -> dict[str, Any]:
     """Say what came out: scores by split, and what they were made from."""
     task, parts = task_of(prepared.unit.task), [part for part in (prepared.train, *prepared.others) if part is not None]
     trained = built.original.result if built.original is not None else {"epoch": done.epoch, "steps": done.steps}
@@ -165,7 +177,7 @@ def _told(prepared: Prepared, built: Built, done: Finetuned) -> dict[str, Any]:
         "resumed": done.resumed,
         "precision": done.precision,
         "weights_sha256": _weights_sha256(built.model),
-        "notes": [*built.notes, *(note for part in parts for note in part.notes)],
+        "notes": [*notes, *built.notes, *(note for part in parts for note in part.notes)],
     }
 
 

@@ -66,6 +66,15 @@ def left_out(rows: Sequence[Row]) -> str:
     return f"{number:,} older of the same model, task and seed, on other examples, left out." if number else ""
 
 
+def older_kind(rows: Sequence[Row]) -> str:
+    """Return the note on rows of the older kind, "" where there are none."""
+    number = sum(row.older for row in rows)
+    if not number:
+        return ""
+    named = "1 row was" if number == 1 else f"{number:,} rows were"
+    return f"{named} made before evaluations recorded the whole identity of a model: weights, but not config and tokenizer."
+
+
 def markdown(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> str:
     """Write the table in Markdown."""
     table = [head(tasks), ["---"] * (5 + len(tasks)), *lines(rows, tasks, published=published)]

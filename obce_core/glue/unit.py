@@ -16,11 +16,14 @@ from obce_core.glue.evaluation import FORMAT
 from obce_core.glue.examples import Examples, read_examples
 from obce_core.glue.tiers import Recipe, tier_name
 from obce_core.models import ModelReport, check_model
+from obce_core.models.identity import identity_of
+from obce_core.original import check_original
 from obce_core.plan.asked import parse_intent
 from obce_core.plan.document import from_document, load_document
 from obce_core.plan.fact import PLAN, Fact, read_fact, read_facts
 from obce_core.store import digest
 from obce_core.tasks import task_of
+from obce_core.version import ALGORITHMS
 
 ORDERS = ("cut-first", "finetune-first")
 _BESIDE = ("label", "model_name", "asked", "origin", "control_of")
@@ -100,6 +103,12 @@ class Prepared:
         return digest({name: value for name, value in self.document.items() if name not in _BESIDE})[:24]
 
     @property
+    def older_id(self) -> str:
+        """The id that the unit had before identities were recorded, by which an interrupted run of the older kind is found."""
+        newer = (*_BESIDE, "identity", "algorithm")
+        return digest({name: value for name, value in self.document.items() if name not in newer})[:24]
+
+    @property
     def steps(self) -> int:
         """Optimizer steps of the training."""
         return self.unit.recipe.steps_over(len(self.train) if self.train is not None else 0)
@@ -143,7 +152,9 @@ def prepare(
                 hint="Name the model that the plan was made on.",
             )
         if ("plan", checked := digest(unit.variant.plan)) not in kept:
-            from_document(unit.variant.plan, read_analysis(fact.analysis))
+            analysis = read_analysis(fact.analysis)
+            from_document(unit.variant.plan, analysis)
+            check_original(analysis, report)
             kept["plan", checked] = True
     train = None
     if unit.recipe.epochs:
@@ -154,10 +165,12 @@ def prepare(
     others = [part(split) for split in task.validation] + ([part(split) for split in task.tests] if unit.tests else [])
     document = {
         "format": FORMAT,
+        "algorithm": ALGORITHMS["evaluation"],
         "label": unit.variant.label,
         "asked": time.time(),
         "model_name": report.source.name,
         "model": report.source.weights_sha256,
+        "identity": identity_of(report).plain(),
         "plan": fact.digest if fact else None,
         "order": unit.variant.order if fact else None,
         **({"origin": _origin(report)} if report.layers else {}),
@@ -182,6 +195,7 @@ def _origin(report: ModelReport) -> dict[str, Any]:
     tensors = report.family.tensors(report.config)
     return {
         "model": facts[0].weights_sha256 if facts else None,
+        "identity": (facts[0].identity or None) if facts else None,
         "plan": facts[-1].digest if facts else None,
         "encoder": sum(math.prod(size) for name, size in tensors.items() if report.family.part(name) == "layers"),
     }

@@ -14,7 +14,7 @@ from typing import Literal
 
 from obce_core import settings
 from obce_core.errors import ModelError, Offline, PathError, shorten
-from obce_core.store import atomic_write, file_sha256
+from obce_core.store import atomic_write, stable_sha256
 
 DEMO_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 DEMO_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -111,7 +111,7 @@ class ModelSource:
     @cached_property
     def weights_sha256(self) -> str:
         """The sha256 of the weights file: what a plan and an analysis are tied to."""
-        return file_sha256(self.weights)
+        return stable_sha256(self.weights)
 
 
 def locate(spec: str | Path, *, revision: str | None = None) -> ModelSource:

@@ -22,6 +22,7 @@ from obce_core.store import atomic_write
 
 FORMAT = "obce-plan/1"
 _PLAN_KEYS = ("format", "model", "analysis", "intent", "fact", "earlier")
+_MODEL_KEYS = ("name", "revision", "weights_sha256", "identity")
 
 
 def to_document(plan: Plan) -> dict[str, Any]:
@@ -123,11 +124,17 @@ def parse_document(raw: bytes, name: str) -> dict[str, Any]:
 
 def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "plan") -> Plan:
     """Check a plan's plain data against an analysis and return the plan."""
-    theirs = read_model(document, name)
+    theirs, identity = read_model(document, name)
     ours = str(analysis.meta["model"]["weights_sha256"])
     if theirs != ours:
         raise PlanError(
             f"{name} was made for model {shorten(theirs[:12])}…, this analysis is of {ours[:12]}….",
+            hint="Use the analysis of the same model, or make the plan again with obce plan --from.",
+        )
+    if identity and analysis.identity is not None and identity != analysis.identity.digest:
+        raise PlanError(
+            f"{name} was made for a model with the same weights, but another architecture, config.json or tokenizer "
+            f"({shorten(identity[:12])}…) than this analysis ({analysis.identity.digest[:12]}…).",
             hint="Use the analysis of the same model, or make the plan again with obce plan --from.",
         )
     intent = parse_intent(document.get("intent"), f"{name}: intent")
@@ -139,14 +146,17 @@ def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "
     return Plan(model=plan.model, analysis=plan.analysis, intent=intent, kept=plan.kept, notes=plan.notes, earlier=tuple(earlier))
 
 
-def read_model(document: Mapping[str, Any], name: str) -> str:
-    """Check a plan's keys and format and return the sha256 of the weights that it is for."""
+def read_model(document: Mapping[str, Any], name: str) -> tuple[str, str]:
+    """Check a plan's keys and format; return the sha256 of the weights and the digest of the identity that it is for.
+
+    The identity is "" in a plan of the older kind.
+    """
     only(document, _PLAN_KEYS, name)
     if document.get("format") != FORMAT:
         raise PlanError(f"{name}: format is {shorten(document.get('format'))!r}; this version reads {FORMAT}.")
     model = mapping(document.get("model"), f"{name}: model")
-    only(model, ("name", "revision", "weights_sha256"), f"{name}: model")
-    return str(model.get("weights_sha256", ""))
+    only(model, _MODEL_KEYS, f"{name}: model")
+    return str(model.get("weights_sha256", "")), str(model.get("identity", ""))
 
 
 def read_kept(document: Mapping[str, Any], shape: EncoderShape, name: str) -> dict[int, dict[str, np.ndarray]]:

@@ -25,13 +25,15 @@ PLAN = "pruning_plan.json"
 class Fact:
     """The stated fact of a plan: the weights it is for, the neurons it keeps, and where their constants come from.
 
-    `kept` has only cells that are cut, as in `Plan`.
+    `kept` has only cells that are cut, as in `Plan`; `identity` is the digest of the model's identity ("": a plan of the
+    older kind, which states none).
     """
 
     weights_sha256: str
     analysis: str
     kept: Kept
     compensation: Compensation
+    identity: str = ""
 
     @property
     def digest(self) -> str:
@@ -42,6 +44,8 @@ class Fact:
         """Say in words where two facts part, or return None."""
         if self.weights_sha256 != other.weights_sha256:
             return f"it is for the weights {self.weights_sha256[:12]}…, not {other.weights_sha256[:12]}…"
+        if self.identity and other.identity and self.identity != other.identity:
+            return "it is for a model with the same weights, but another architecture, config.json or tokenizer"
         for layer in range(1, shape.layers + 1):
             for component in CUTTABLE:
                 full = np.ones(shape.width(component), dtype=bool)
@@ -62,8 +66,10 @@ def read_fact(document: Mapping[str, Any], shape: EncoderShape, name: str = "pla
     Raises:
         PlanError: unknown keys, another format, layers or neurons that a model of this shape does not have.
     """
+    weights, identity = read_model(document, name)
     return Fact(
-        weights_sha256=read_model(document, name),
+        weights_sha256=weights,
+        identity=identity,
         kept=read_kept(document, shape, name),
         analysis=str(document.get("analysis", "")),
         compensation=parse_intent(document.get("intent"), f"{name}: intent").compensation,

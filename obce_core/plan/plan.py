@@ -30,7 +30,8 @@ that are gone already stay True."""
 class Plan:
     """What is kept, where, and why.
 
-    `model` names the model (`name`, `revision`, `weights_sha256`), `analysis` is the analysis's id, `earlier` holds
+    `model` names the model (`name`, `revision`, `weights_sha256`, `identity`: see `Identity`; none in a plan of the
+    older kind), `analysis` is the analysis's id, `earlier` holds
     the plans by which the model was cut before, in order.
     """
 
@@ -110,6 +111,8 @@ def resolve(analysis: Analysis, intent: Intent) -> Plan:
             kept[layer] = {name: widened[name] for name in kept[layer]}
             notes += told
     model = {name: str(analysis.meta["model"][name]) for name in ("name", "revision", "weights_sha256")}
+    if analysis.identity is not None:
+        model["identity"] = analysis.identity.digest
     ordered = {layer: {name: kept[layer][name] for name in CUTTABLE if name in kept[layer]} for layer in sorted(kept)}
     cut = {layer: {c: m for c, m in cells.items() if not m.all()} for layer, cells in ordered.items()}
     return Plan(

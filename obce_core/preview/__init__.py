@@ -18,6 +18,7 @@ from obce_core.compression.result import Fidelity
 from obce_core.plan.intent import Compensation
 from obce_core.plan.plan import Kept
 from obce_core.store import digest, read_json, write_json
+from obce_core.version import ALGORITHMS
 
 FORMAT = "obce-preview/1"
 TEXTS = 150
@@ -52,7 +53,7 @@ def preview_key(analysis: str, kept: Kept, compensation: Compensation) -> str:
         for layer, row in sorted(kept.items())
         for name, mask in sorted(row.items())
     ]
-    return digest([FORMAT, TEXTS, analysis, masks, compensation.method, compensation.tokens])[:32]
+    return digest([FORMAT, ALGORITHMS["preview"], TEXTS, analysis, masks, compensation.method, compensation.tokens])[:32]
 
 
 def read_preview(key: str) -> Fidelity | None:

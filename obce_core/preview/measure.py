@@ -12,13 +12,13 @@ import torch
 from obce_core.analysis import Analysis, read_analysis
 from obce_core.architectures import Family
 from obce_core.batching import Batch, Encoded, batches, encode
-from obce_core.compression.build import original_of
 from obce_core.compression.mask import masked
 from obce_core.compression.removed import Removed, removed_neurons
 from obce_core.compression.result import Fidelity
 from obce_core.errors import ObceError
 from obce_core.fidelity import compare, summaries
 from obce_core.models.load import LoadedModel, load_model
+from obce_core.original import original_of
 from obce_core.plan.asked import parse_intent
 from obce_core.plan.parts import only
 from obce_core.plan.plan import Plan, resolve

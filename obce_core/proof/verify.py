@@ -19,10 +19,11 @@ from obce_core.fidelity import differences
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.compressed import check_compressed, is_compressed
 from obce_core.models.dense import dense_state
+from obce_core.models.identity import identity_of
 from obce_core.models.load import choose_device, load_model, read_state, stock_state
 from obce_core.models.locate import ModelSource, locate
 from obce_core.plan.document import load_document
-from obce_core.plan.fact import read_fact
+from obce_core.plan.fact import Fact, read_fact
 from obce_core.proof.result import Measured, Verification
 from obce_core.proof.samples import KINDS, draw, mixed
 from obce_core.steps import Report, Steps
@@ -71,6 +72,11 @@ def verify(
     steps.begin()
     source, first = locate(model), locate(against)
     report, origin = _cut(source)
+    if origin.identity is not None and identity_of(report).tokenizer != origin.identity.tokenizer:
+        raise ModelError(
+            f"{source.folder}: a tokenizer file was altered after the cut.",
+            hint="Put it back, or cut the original again with the new tokenizer.",
+        )
     if plan is not None:
         _check_plan(plan, origin, report)
     original, cuts = _original(first, origin)
@@ -153,7 +159,9 @@ def _original(source: ModelSource, origin: Origin) -> tuple[ModelReport, list[Re
             f"{source.name} has other weights ({source.weights_sha256[:12]}…) than the model was cut from ({told[-1][:12]}…).",
             hint="Name the original with --against.",
         )
-    cuts = [removed for _, removed in origin.cuts[told.index(source.weights_sha256) :]]
+    report, at = check_model(source), told.index(source.weights_sha256)
+    _check_identity(report, origin, origin.cuts[at][0])
+    cuts = [removed for _, removed in origin.cuts[at:]]
     for number, past in enumerate(cuts):
         mixed_layers = {layer for (layer, name), become in past.items() if len(become) == 3 and name in ("query", "key")}
         again = sorted({layer for later in cuts[number + 1 :] for layer, name in later if name in ("query", "key")} & mixed_layers)
@@ -163,7 +171,20 @@ def _original(source: ModelSource, origin: Origin) -> tuple[ModelReport, list[Re
                 "the same function.",
                 hint="Hold it against the model that the last plan cut.",
             )
-    return check_model(source), cuts
+    return report, cuts
+
+
+def _check_identity(original: ModelReport, origin: Origin, fact: Fact) -> None:
+    """Hold the whole identity of an original against the one that the cut was made from; older cuts record none."""
+    mine = identity_of(original)
+    if not fact.identity or fact.identity == mine.digest:
+        return
+    recorded = origin.identity if origin.identity is not None and origin.identity.digest == fact.identity else None
+    parts = " and ".join(recorded.differences(mine)) if recorded else "another architecture, config.json or tokenizer"
+    raise ModelError(
+        f"{original.source.name} has the weights that the model was cut from, but {parts}.",
+        hint="Name the original as it was with --against.",
+    )
 
 
 def _fold_again(

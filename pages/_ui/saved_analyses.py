@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import streamlit as st
 
 from obce_core.errors import ObceError
 from obce_core.library import find_entry, referrers, remove, restore
+from obce_core.models.identity import OLDER
 from obce_core.saved import Saved, rename
 from pages._ui import cached, frame, guards, nav, state
 
@@ -36,6 +38,9 @@ def table() -> None:
                 "seconds": st.column_config.NumberColumn(format="%.1f"),
             },
         )
+        older = [entry.name or entry.id for entry in saved if entry.is_older_kind]
+        if older:
+            frame.note(escape(f"{', '.join(older[:6])}{' …' if len(older) > 6 else ''}: {OLDER}"))
         _actions([saved[row] for row in shown["selection"]["rows"] if row < len(saved)])
 
 

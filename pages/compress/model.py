@@ -10,6 +10,7 @@ from obce_core.compression.result import Compressed, list_models, models_home, r
 from obce_core.errors import ObceError, PlanError
 from obce_core.figures.layers import layers
 from obce_core.figures.numbers import amount, count, megabytes, millions, share
+from obce_core.original import model_spec
 from obce_core.plan import Budget, Plan, plan_widths, read_plan, stored_widths, write_plan
 from obce_core.plan.tally import plan_ledger
 from obce_core.store import is_complete
@@ -80,7 +81,7 @@ def _before_after(plan: Plan) -> None:
 
 def _show(built: Compressed) -> None:
     analysis = source if built.analysis == source.id else cached.analysis(built.analysis)
-    original = str(analysis.meta["model"]["spec"])
+    original = model_spec(analysis)
     left, right = st.columns([1.35, 1], gap="large")
     with left:
         try:

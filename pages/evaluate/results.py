@@ -11,7 +11,7 @@ from obce_core.figures.leaderboard import leaderboard
 from obce_core.glue.board import Row
 from obce_core.glue.controls import is_control
 from obce_core.glue.recipes import Group, by_recipe
-from obce_core.glue.tables import left_out, percent
+from obce_core.glue.tables import left_out, older_kind, percent
 from obce_core.glue.tiers import TIER_WORDS
 from obce_core.tasks import TASKS, usual_tasks
 from pages._ui import board_parts, cached_results, components, frame, guards, nav, state
@@ -110,7 +110,8 @@ def _body() -> None:
         frame.title("Results", _lead(rows, chosen.task))
     smoke = f" <b>{escape(TIER_WORDS['smoke'])}.</b>" if group.title == "smoke" else ""
     frame.note(
-        f"<b>{escape(group.title)}</b>: {escape(group.words)}. The whole validation split unless said otherwise.{smoke} {left_out(rows)}"
+        f"<b>{escape(group.title)}</b>: {escape(group.words)}. The whole validation split unless said otherwise.{smoke} "
+        f"{left_out(rows)} {older_kind(rows)}"
     )
     data = leaderboard(rows, tasks, latency=board_parts.latencies(rows))
     components.leaderboard(data, key="board", task=chosen.task, row=chosen.board_row, on_task=_task, on_row=_row)

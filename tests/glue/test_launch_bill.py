@@ -22,6 +22,8 @@ from obce_core.glue.spec import Choices, sweep_command, sweep_document, sweep_fi
 from obce_core.glue.sweep import read_sweep
 from obce_core.glue.tiers import Recipe, recipe_of
 from obce_core.glue.unit import Unit, Variant, prepare
+from obce_core.models.check import check_model
+from obce_core.models.identity import identity_of
 from obce_core.tasks import TASKS
 
 
@@ -134,6 +136,7 @@ def test_without_the_data_what_is_there_is_known_by_what_was_asked(tiny_folder: 
     assert lines[0].steps == 189 and len({line.id for line in lines}) == 2
     known = make_evaluation(cache / "evaluations")
     known.unit["model"] = lines[0].weights
+    known.unit["identity"] = identity_of(check_model(tiny_folder)).plain()
     again, _ = lay_out_unread(units, [known])
     assert [line.id == known.id for line in again] == [True, False]
 
@@ -143,6 +146,7 @@ def test_without_the_data_an_evaluation_without_test_predictions_is_not_one_with
     plain, tests = (Unit(variant=whole, task="cola", seed=0, recipe=recipe_of("quick"), tests=tests) for tests in (False, True))
     known = make_evaluation(cache / "evaluations")
     known.unit["model"] = lay_out_unread([plain], [])[0][0].weights
+    known.unit["identity"] = identity_of(check_model(tiny_folder)).plain()
     assert [line.id == known.id for line in lay_out_unread([plain, tests], [known])[0]] == [True, False]
     known.unit["splits"]["test"] = "d" * 64
     assert [line.id == known.id for line in lay_out_unread([plain, tests], [known])[0]] == [False, True]

@@ -146,7 +146,7 @@ REFUSED: list[tuple[Change, str]] = [
         "p.json was made for model cdcdcdcdcdcd…, this analysis is of abababababab…. Use the",
     ),
     (lambda d: d["model"].pop("weights_sha256"), "p.json was made for model …, this analysis is of abababababab…."),
-    (lambda d: d["model"].update(author="x"), "Unknown key in p.json: model 'author'; known: name, revision, weights_sha256."),
+    (lambda d: d["model"].update(author="x"), "Unknown key in p.json: model 'author'; known: name, revision, weights_sha256, identity."),
     (lambda d: d.update(model="bert"), "p.json: model must be an object, found 'bert'."),
     (lambda d: d.pop("model"), "p.json: model must be an object, found 'None'."),
     (lambda d: d.pop("intent"), "p.json: intent must be an object"),
