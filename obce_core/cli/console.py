@@ -62,6 +62,11 @@ def work(kind: str, options: Mapping[str, Any], *, quiet: bool) -> dict[str, Any
 
 
 def absolute(spec: str) -> str:
-    """Make a path absolute when it names something here; other specs stay as they are."""
+    """Make a path absolute when it names something here; other specs stay as they are.
+
+    A file keeps its own name: the links of a hub snapshot lead to files that are named by their digest, without an ending.
+    """
     path = Path(spec).expanduser()
-    return str(path.resolve()) if path.exists() else spec
+    if not path.exists():
+        return spec
+    return str(path.resolve() if path.is_dir() else path.parent.resolve() / path.name)

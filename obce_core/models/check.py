@@ -83,7 +83,7 @@ def check_model(spec: str | Path | ModelSource, *, revision: str | None = None) 
         raise ConfigError(f"config.json: {reason}")
     config = {**read_fields(raw, family.fields), **read_labels(raw)}
     tensors = read_header(source.weights)
-    extra = check_tensors(source.weights, tensors, family, config)
+    extra = check_tensors(source, tensors, family, config)
     known = {field.name for field in family.fields} | {"id2label", "label2id", "architectures", "model_type"}
     return ModelReport(
         source=source,

@@ -9,6 +9,7 @@ from obce_core.architectures.config import read_config, read_fields, read_labels
 from obce_core.architectures.stored import compact_tensors, read_entries, widths_of
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.locate import CONFIG, WEIGHTS, ModelSource
+from obce_core.models.prefix import find_prefixes, wrong_prefix
 from obce_core.models.weights import FLOATS, read_header
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ def check_compressed(source: ModelSource) -> ModelReport:
     have = {family.strip_root(name): info for name, info in tensors.items()}
     for name, size in wanted.items():
         if name not in have:
+            prefixes = find_prefixes(tensors, wanted, family)
+            if prefixes:
+                raise wrong_prefix(source, prefixes)
             raise ModelError(f"{WEIGHTS}: tensor {name} is missing; the model is not loaded.")
         if have[name].shape != size or have[name].dtype not in FLOATS:
             raise ModelError(f"{WEIGHTS}: {name} is {have[name].dtype} {list(have[name].shape)}, config.json asks for {list(size)}.")

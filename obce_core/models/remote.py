@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from obce_core import settings
 from obce_core.components import COMPONENTS, CUTTABLE
 from obce_core.errors import ModelError, Offline, shorten
 from obce_core.models.check import ModelReport, check_model
-from obce_core.models.locate import CONFIG, PICKLES, SIDE_FILES, TOKENIZER_FILES, WEIGHTS, ModelSource, hub_name
+from obce_core.models.locate import CONFIG, DOWNLOADS, PICKLES, TOKENIZER_FILES, WEIGHTS, ModelSource, downloaded, hub_name
 from obce_core.models.weights import FLOATS
 
 _SECONDS = 6.0
@@ -48,7 +49,7 @@ def preview_model(spec: str, *, revision: str | None = None) -> Preview:
     if not name:
         report = check_model(spec, revision=revision)
         return Preview(report=report, lines=_lines(report))
-    folder = _downloaded(name, revision)
+    folder = downloaded(name, revision)
     if folder is not None:
         report = check_model(ModelSource(spec=spec, kind="hub", name=name, revision=folder.name, folder=folder))
         return Preview(report=report, lines=_lines(report))
@@ -58,17 +59,6 @@ def preview_model(spec: str, *, revision: str | None = None) -> Preview:
             hint="Name a local folder, or demo.",
         )
     return _ask(spec, name, revision)
-
-
-def _downloaded(name: str, revision: str | None) -> Path | None:
-    """Find the model's snapshot in the local hub cache, when its weights are there."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
-    except (OSError, ValueError, RuntimeError):  # not in the cache, in the words of several classes
-        return None
-    return folder if (folder / WEIGHTS).is_file() and (folder / CONFIG).is_file() else None
 
 
 def _ask(spec: str, name: str, revision: str | None) -> Preview:
@@ -87,6 +77,8 @@ def _ask(spec: str, name: str, revision: str | None) -> Preview:
         folder = Path(made)
         for file in sizes.keys() & {*TOKENIZER_FILES, *PICKLES, WEIGHTS + ".index.json"}:
             (folder / file).touch()  # that they are there is all that is asked
+        if CONFIG not in sizes:
+            _lay_out_subfolders(folder, sizes)
         if CONFIG in sizes:
             (folder / CONFIG).write_bytes(_fetch(name, CONFIG, told.sha, settings.MAX_CONFIG_BYTES))
         if WEIGHTS in sizes:
@@ -98,6 +90,15 @@ def _ask(spec: str, name: str, revision: str | None) -> Preview:
                 raise
             raise ModelError(error.message.replace(str(folder), shorten(name)), hint=error.hint) from None
         return Preview(report=report, lines=_lines(report), download=_wanted(sizes))
+
+
+def _lay_out_subfolders(folder: Path, files: Iterable[str]) -> None:
+    """Touch the configs and weights of the sub-folders, so that the check can name the one that holds the model."""
+    for file in files:
+        above, _, name = file.rpartition("/")
+        if re.fullmatch(r"\w[\w.-]{0,100}", above) and name in (CONFIG, WEIGHTS, *PICKLES):
+            (folder / above).mkdir(exist_ok=True)
+            (folder / file).touch()
 
 
 def _shell(path: Path, name: str, revision: str | None, size: int) -> None:
@@ -136,7 +137,7 @@ def _unreachable(name: str, error: BaseException) -> Offline:
 
 
 def _wanted(sizes: Mapping[str, int]) -> int:
-    return sum(sizes.get(file, 0) for file in (CONFIG, WEIGHTS, *TOKENIZER_FILES, *SIDE_FILES))
+    return sum(sizes.get(file, 0) for file in DOWNLOADS)
 
 
 def _lines(report: ModelReport) -> tuple[tuple[bool, str], ...]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from obce_core.architectures import Family
 from obce_core.errors import ModelError, shorten
+from obce_core.models.locate import ModelSource
+from obce_core.models.prefix import find_prefixes, wrong_prefix
 
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 FLOATS = ("F64", "F32", "F16", "BF16")
@@ -64,7 +66,7 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
     return found
 
 
-def check_tensors(path: Path, found: Mapping[str, TensorInfo], family: Family, config: Mapping[str, Any]) -> list[str]:
+def check_tensors(source: ModelSource, found: Mapping[str, TensorInfo], family: Family, config: Mapping[str, Any]) -> list[str]:
     """Compare a file's tensors with what the config says the encoder has.
 
     Returns:
@@ -73,6 +75,7 @@ def check_tensors(path: Path, found: Mapping[str, TensorInfo], family: Family, c
     Raises:
         ModelError: the file cannot hold such a model; a tensor is missing, of another shape, or no float.
     """
+    path = source.weights
     wanted = family.tensors(config)
     promised = sum(math.prod(shape) for shape in wanted.values()) * 2
     size = path.stat().st_size
@@ -84,6 +87,9 @@ def check_tensors(path: Path, found: Mapping[str, TensorInfo], family: Family, c
     have = {family.strip_root(name): info for name, info in found.items()}
     missing = [name for name in wanted if name not in have]
     if missing:
+        prefixes = find_prefixes(found, wanted, family)
+        if prefixes:
+            raise wrong_prefix(source, prefixes)
         raise ModelError(
             f"{len(missing)} of {len(wanted)} tensors of the encoder are missing in {path.name} (first: {missing[0]}).",
             hint="Results would be random numbers, so the model is not loaded.",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tiny import copy_folder, edit_tensors
 
 from obce_core.errors import ModelError, ObceError, Offline, PathError
 from obce_core.models import check_model, preview_model
@@ -20,8 +22,9 @@ class Hub:
         self.folder, self.status, self.sent, self.hide = folder, status, 0, hide
 
     def model_info(self, name: str, **_: Any) -> Any:
-        files = [path for path in self.folder.iterdir() if path.name not in self.hide]
-        return SimpleNamespace(sha="c0ffee", siblings=[SimpleNamespace(rfilename=p.name, size=p.stat().st_size) for p in files])
+        files = [path for path in self.folder.rglob("*") if path.is_file() and path.name not in self.hide]
+        names = {path.relative_to(self.folder).as_posix(): path.stat().st_size for path in files}
+        return SimpleNamespace(sha="c0ffee", siblings=[SimpleNamespace(rfilename=name, size=size) for name, size in names.items()])
 
     def get(self, url: str, *, headers: dict[str, str], timeout: float) -> Any:
         assert 0 < timeout <= 10 and "/resolve/c0ffee/" in url
@@ -78,6 +81,27 @@ def test_what_a_hub_model_lacks_is_said_with_its_name(hide: tuple[str, ...], mes
     serve(tiny_folder, hide=hide)
     with pytest.raises(ModelError, match=message):
         preview_model("owner/tiny")
+
+
+def test_a_hub_model_in_a_sub_folder_is_named_before_it_is_downloaded(serve: Any, tiny_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_folder, tmp_path / "old" / "0_Transformer")
+    (tmp_path / "old" / "1_Pooling").mkdir()
+    (tmp_path / "old" / "1_Pooling" / "config.json").write_text("{}")
+    hub = serve(tmp_path / "old")
+    with pytest.raises(ModelError) as caught:
+        preview_model("owner/old")
+    assert caught.value.message == "owner/old has no config.json; the model is in its sub-folder 0_Transformer."
+    assert "hf download owner/old --revision c0ffee --include '0_Transformer/*'" in caught.value.hint and not hub.sent
+
+
+def test_the_prefix_of_a_hub_model_is_named_before_it_is_downloaded(serve: Any, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = copy_folder(tiny_folder, tmp_path / "model")
+    edit_tensors(folder, lambda state: [state.update({"module." + name: state.pop(name)}) for name in list(state)])
+    serve(folder)
+    with pytest.raises(ModelError) as caught:
+        preview_model("owner/wrapped")
+    assert "begin with 'module.'" in caught.value.message
+    assert "owner/wrapped" in caught.value.hint and "c0ffee" in caught.value.hint and "/tmp" not in caught.value.hint
 
 
 def test_a_model_without_a_tokenizer_says_so(serve: Any, tiny_folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hubcache import lay_out
 from pages_app import adopt, faults, open_page, words
 
 from obce_core import models
@@ -65,6 +66,20 @@ def test_a_model_that_cannot_be_read_is_a_line_and_no_start(named: str, message:
     assert not app.exception
     assert message in words(app) and start(app).disabled
     assert "Start waits for a model" in words(app)
+
+
+def test_a_hub_model_in_the_store_that_repositories_share_can_be_started(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("OBCE_OFFLINE", "1")
+    lay_out(tiny_folder, tmp_path / "hub")
+    app = open_page("analysis")
+    app.text_input(key="analysis-model").set_value("owner/tiny").run()
+    assert "4 layers, 3 heads of 8" in words(app) and "it is here" in words(app)
+    assert not start(app).disabled and not faults(app)
 
 
 def test_a_model_is_looked_at_once_and_not_at_each_rerun(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
