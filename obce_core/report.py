@@ -13,6 +13,7 @@ from obce_core.figures.leaderboard import leaderboard, leaderboard_html
 from obce_core.figures.pareto import against_size, intervals
 from obce_core.glue.board import Row
 from obce_core.glue.controls import find_control
+from obce_core.glue.tiers import Recipe, tier_name
 from obce_core.tasks import TASKS
 
 _STYLE = """
@@ -74,7 +75,7 @@ def commands(rows: Sequence[Row]) -> str:
         lines = [f"# {label}" + (f", cut {row.plan[:16]}" if row.plan else "")]
         for seeds, tasks in _by_seeds(row).items():
             parts = ["obce evaluate --model", shlex.quote(row.model), *(f"--task {name}" for name in tasks), *_cut(row, rows)]
-            parts += [f"--tier {row.tier}"] if row.tier != "own" else _own(row.recipe)
+            parts += _recipe(row.recipe)
             lines.append(" ".join([*parts, *(f"--seed {seed}" for seed in seeds)]))
         found.setdefault("\n".join(lines))
     return "\n".join(found)
@@ -100,7 +101,11 @@ def _cut(row: Row, rows: Sequence[Row]) -> list[str]:
     return parts + (["--order finetune-first"] if row.order == "finetune-first" else [])
 
 
-def _own(recipe: Mapping[str, Any]) -> list[str]:
+def _recipe(recipe: Mapping[str, Any]) -> list[str]:
+    """Write the flags that name a recipe: its tier, or every number of its own."""
+    tier = tier_name(Recipe(**recipe))
+    if tier != "own":
+        return [f"--tier {tier}"]
     names = {
         "epochs": "--epochs", "steps": "--max-steps", "examples": "--examples", "batch_size": "--batch-size",
         "accumulation": "--accumulation", "learning_rate": "--learning-rate", "warmup": "--warmup", "max_length": "--max-length",

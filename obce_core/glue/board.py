@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from obce_core.glue.evaluation import Evaluation
+from obce_core.glue.rates import Rate
 from obce_core.glue.statistics import RESAMPLES, Difference, Spread, changed, difference, spread
 from obce_core.store import digest
 from obce_core.tasks import TASKS, Task
@@ -43,6 +44,7 @@ class Row:
     """One model of the board: an original, a cut, or a control, with one recipe.
 
     `key` names it; `parameters` are stored ones, head included (it may differ by a few from task to task: the largest is told);
+    `tier` names the recipe, `recipe` is as it was asked for, `learning_rate` what it was trained with (see `rates`).
     `share` is what is left of the original's encoder, None where that is not known. `original`: nothing of it was cut, neither by a
     plan nor before, in its folder.
     """
@@ -55,6 +57,7 @@ class Row:
     order: str | None
     tier: str
     recipe: Mapping[str, Any]
+    learning_rate: Rate
     parameters: int
     encoder: int
     share: float | None
@@ -121,14 +124,14 @@ def front(rows: Sequence[Row], task: str) -> list[str]:
 
 def _key(one: Evaluation) -> str:
     return digest(
-        [one.unit["model"], one.unit["plan"], one.unit["order"], one.unit["intent"], one.unit.get("control"), one.unit["recipe"]]
+        [one.unit["model"], one.unit["plan"], one.unit["order"], one.unit["intent"], one.unit.get("control"), one.recipe.plain()]
     )[:16]
 
 
 def _family(one: Evaluation) -> str:
     """Name the uncut weights and the recipe; what was cut in a folder that does not say from which weights stands alone."""
     origin = one.unit.get("origin")
-    return digest([one.unit["model"] if origin is None else origin["model"], one.unit["recipe"]])
+    return digest([one.unit["model"] if origin is None else origin["model"], one.recipe.plain()])
 
 
 def _is_original(one: Evaluation) -> bool:
@@ -152,7 +155,8 @@ def _row(key: str, members: list[Evaluation], originals: list[Evaluation], resam
         plan=first.unit["plan"],
         order=first.unit["order"],
         tier=first.tier,
-        recipe=first.unit["recipe"],
+        recipe=first.recipe.plain(),
+        learning_rate=first.learning_rate,
         parameters=max(int(one.result["parameters"]) for one in members),
         encoder=int(first.result["encoder"]),
         share=first.result["encoder"] / whole if whole else None,

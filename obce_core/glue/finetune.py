@@ -80,6 +80,7 @@ def finetune(
         NotFinite: the loss or an output became NaN or inf.
     """
     task = TASKS[(train or others[0]).task]
+    recipe = recipe.at_width(int(model.config.hidden_size))
     keep = saving or Saving()
     positions = int(model.config.max_position_embeddings)
     rows = {part.split: tokenized(part, tokenizer, recipe.max_length, positions) for part in others}

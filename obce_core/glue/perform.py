@@ -112,7 +112,7 @@ def _make(
         load_tokenizer(built.report),
         prepared.train if built.original is None else None,
         prepared.others,
-        prepared.unit.recipe.in_parts(batch_size),
+        prepared.recipe.in_parts(batch_size),
         prepared.unit.seed,
         device=device,
         saving=Saving(home=home, every=save_every, attempt=attempt, guard=guard),

@@ -86,9 +86,8 @@ def table_csv(rows: Sequence[Row]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = ("mean", "std", "lowest", "highest", "difference", "difference_low", "difference_high", "against")
-    writer.writerow(
-        ["label", "model", "plan", "order", "tier", "parameters", "encoder", "encoder_left", "task", "split", "metric", "seeds", *names]
-    )
+    about = ("label", "model", "plan", "order", "tier", "learning_rate", "parameters", "encoder", "encoder_left")
+    writer.writerow([*about, "task", "split", "metric", "seeds", *names])
     for row in rows:
         for name, cell in row.cells.items():
             for (split, metric), told in cell.spreads.items():
@@ -101,6 +100,7 @@ def table_csv(rows: Sequence[Row]) -> str:
                         row.plan or "",
                         row.order or "",
                         row.tier,
+                        row.learning_rate[0],
                         row.parameters,
                         row.encoder,
                         "" if row.share is None else row.share,
