@@ -10,9 +10,10 @@ from importlib.resources import files
 from typing import Any
 
 from obce_core.figures.leaderboard import leaderboard, leaderboard_html
-from obce_core.figures.pareto import against_size, intervals
+from obce_core.figures.pareto import against_size, below_original, intervals
 from obce_core.glue.board import Row
 from obce_core.glue.controls import find_control
+from obce_core.glue.majority import MARK_WORDS, WORDS
 from obce_core.glue.tiers import Recipe, tier_name
 from obce_core.tasks import TASKS
 
@@ -32,6 +33,8 @@ _CONVENTIONS = (
     "Scores are of the validation split, in per cent: mean over seeds ± sample standard deviation.",
     "A difference is to the uncut model of the same weights with the same recipe, data and seeds; in brackets the interval that holds "
     "95 % of 2,000 paired bootstrap resamples of the examples. An interval that holds zero says neither better nor worse.",
+    WORDS,
+    MARK_WORDS,
     "Parameters are counted as stored, embeddings and head included; the share is that of the encoder's layers.",
     "Controls store exactly the shapes of the plan beside them; only which neurons are kept differs.",
     "◇ rows are published, as printed; their split and size convention stand beside them. † marks a difference whose two sides differ, or "
@@ -137,7 +140,7 @@ def _figures(rows: Sequence[Row], task: str, *, first: bool) -> str:
     """Draw a task's two figures; the first brings Plotly's script along."""
     gaps = [(row.label, row.cells[task]) for row in rows if task in row.cells and row.cells[task].main in row.cells[task].differences]
     config = {"displayModeBar": False, "responsive": True}
-    shown = [against_size(rows, task), *([intervals(gaps)] if gaps else [])]
+    shown = [against_size(rows, task), *([intervals(gaps, floors=below_original(rows, task))] if gaps else [])]
     drawn = [
         figure.to_html(full_html=False, include_plotlyjs=first and at == 0, config=config, div_id=f"{task}-{at}")
         for at, figure in enumerate(shown)

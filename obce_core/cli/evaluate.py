@@ -228,6 +228,7 @@ def _perform(
     from obce_core.glue.board import board
     from obce_core.glue.evaluation import read_evaluation
     from obce_core.glue.job import job_options
+    from obce_core.glue.majority import MARK_WORDS, unlearned
     from obce_core.glue.tables import markdown
     from obce_core.jobs.kinds import Context, kind_of
 
@@ -242,18 +243,19 @@ def _perform(
     done = work("evaluate", chosen, quiet=quiet or json)
     made = [read_evaluation(name) for name in done["evaluations"]]
     tasks = list(dict.fromkeys(one.task.name for one in made))
-    table = markdown(board(made), tasks)
+    leaderboard = board(made)
+    table, floors = markdown(leaderboard, tasks), unlearned(leaderboard)
     if out is not None:
         _write(Path(out), made, table, overwrite=overwrite)
     if json:
         rows = [
             {
                 "id": one.id, "label": one.label, "task": one.task.name, "seed": one.seed, "tier": one.tier,
-                "learning_rate": one.learning_rate[0], "scores": one.scores,
+                "learning_rate": one.learning_rate[0], "scores": one.scores, "majority_class": one.baseline,
             }
             for one in made
         ]  # fmt: skip
-        show({**done, "scores": rows}, as_json=True)
+        show({**done, "scores": rows, "not_learned": [one.plain() for one in floors]}, as_json=True)
         if done["failed"]:
             raise typer.Exit(1)
         return
@@ -262,6 +264,8 @@ def _perform(
         say(f"Not made: {text}")
     for note in dict.fromkeys(note for one in made for note in one.result["notes"]):
         say(f"Note: {note}")
+    if floors:
+        say(f"Note: {MARK_WORDS}")
     if rates := rate_words(one.learning_rate for one in made if one.recipe.epochs):
         say(f"Note: learning rate {rates}.")
     if out is None and any(split.startswith("test") for one in made for split in one.unit["splits"]):

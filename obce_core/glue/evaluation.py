@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 
 from obce_core import settings
 from obce_core.errors import BadInput, shorten
+from obce_core.glue.metrics import baseline
 from obce_core.glue.rates import Rate
 from obce_core.glue.tiers import Recipe, title
 from obce_core.store import check_name, is_complete, read_json
@@ -27,6 +29,10 @@ from obce_core.tasks import TASKS, Task
 
 FORMAT = "obce-evaluation/1"
 UNIT, RESULT, CURVE, MODEL = "unit.json", "result.json", "curve.json", "model"
+BASELINE = "baseline"
+"""In `result.json`: the scores of the majority-class baseline, by split and metric; absent in older ones."""
+BASELINE_SUFFIX = "_majority_class"
+"""In `curve.json`: ends the name of a score that is the baseline's."""
 RATE_BY = "learning_rate_by"
 """In `unit.json`: the width that chose the learning rate; absent where the rate was given."""
 
@@ -82,6 +88,14 @@ class Evaluation:
         """Scores by split and metric."""
         found: Mapping[str, Mapping[str, float]] = self.result["scores"]
         return found
+
+    @cached_property
+    def baseline(self) -> Mapping[str, Mapping[str, float]]:
+        """Scores of the majority-class baseline by split and metric (see `metrics.baseline`), from the labels that were scored."""
+        stored = self.result.get(BASELINE)
+        if stored is not None:
+            return {split: dict(values) for split, values in stored.items()}
+        return {split: baseline(self.task, self.predictions(split)["label"]) for split in self.task.validation}
 
     @property
     def score(self) -> float:

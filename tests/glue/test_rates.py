@@ -54,7 +54,7 @@ def test_a_tier_before_the_rule_is_another_recipe(cache: Path) -> None:
     rows = board([old, new], resamples=20)
     assert len(rows) == 2 and all(len(row.cells["cola"].evaluations) == 1 for row in rows)
     text = markdown(rows, ["cola"])
-    assert "original (quick)" in text and "original (quick, but learning rate 2e-5)" in text
+    assert "original (quick, learning rate 1e-4)" in text and "original (quick, but learning rate 2e-5)" in text
     assert "quick,0.0001," in table_csv(rows) and ',"quick, but learning rate 2e-5",2e-05,' in table_csv(rows)
     assert "--tier quick" in commands(rows) and "--learning-rate 2e-05" in commands(rows)
 
