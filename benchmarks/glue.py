@@ -77,7 +77,7 @@ def _section(name: str, made: Sequence[Evaluation], missing: Counter[str]) -> st
     tasks = [task for task in TASKS if any(task in row.cells for row in rows)]
     ways = Counter(f"{one.result['precision']} on {one.result['device']}, torch {one.result['versions']['torch']}" for one in made)
     lines = [
-        f"## Tier `{made[0].tier}`: `obce sweep benchmarks/{name} --glue-dir GLUE`",
+        f"## Tier {made[0].tier}: `obce sweep benchmarks/{name} --glue-dir GLUE`",
         "",
         f"{len(made)} of {len(made) + missing.total()} evaluations; " + "; ".join(f"{count} in {way}" for way, count in ways.items()) + ".",
         *([f"Not made: {', '.join(f'{place} ({count})' for place, count in missing.items())}."] if missing else []),
@@ -107,8 +107,9 @@ def _sha256(path: Path) -> str:
 
 
 def _record(one: Evaluation) -> dict[str, Any]:
-    asked = {name: one.unit[name] for name in ("label", "task", "seed", "tier", "model", "plan", "train", "splits")}
-    return {"id": one.id, **asked, "scores": one.scores, **{name: one.result[name] for name in _TOLD}}
+    asked = {name: one.unit[name] for name in ("label", "task", "seed", "model", "plan", "train", "splits")}
+    recipe = {"tier": one.tier, "learning_rate": one.learning_rate[0]}
+    return {"id": one.id, **asked, **recipe, "scores": one.scores, **{name: one.result[name] for name in _TOLD}}
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 from obce_core.figures.leaderboard import leaderboard, leaderboard_html
-from obce_core.figures.pareto import against_size, intervals
+from obce_core.figures.pareto import against_size, below_original, intervals
 from obce_core.glue.board import Row
 from obce_core.glue.controls import find_control
+from obce_core.glue.majority import MARK_WORDS, WORDS
+from obce_core.glue.tiers import Recipe, tier_name
 from obce_core.tasks import TASKS
 
 _STYLE = """
@@ -31,6 +33,8 @@ _CONVENTIONS = (
     "Scores are of the validation split, in per cent: mean over seeds ± sample standard deviation.",
     "A difference is to the uncut model of the same weights with the same recipe, data and seeds; in brackets the interval that holds "
     "95 % of 2,000 paired bootstrap resamples of the examples. An interval that holds zero says neither better nor worse.",
+    WORDS,
+    MARK_WORDS,
     "Parameters are counted as stored, embeddings and head included; the share is that of the encoder's layers.",
     "Controls store exactly the shapes of the plan beside them; only which neurons are kept differs.",
     "◇ rows are published, as printed; their split and size convention stand beside them. † marks a difference whose two sides differ, or "
@@ -74,7 +78,7 @@ def commands(rows: Sequence[Row]) -> str:
         lines = [f"# {label}" + (f", cut {row.plan[:16]}" if row.plan else "")]
         for seeds, tasks in _by_seeds(row).items():
             parts = ["obce evaluate --model", shlex.quote(row.model), *(f"--task {name}" for name in tasks), *_cut(row, rows)]
-            parts += [f"--tier {row.tier}"] if row.tier != "own" else _own(row.recipe)
+            parts += _recipe(row.recipe)
             lines.append(" ".join([*parts, *(f"--seed {seed}" for seed in seeds)]))
         found.setdefault("\n".join(lines))
     return "\n".join(found)
@@ -100,7 +104,11 @@ def _cut(row: Row, rows: Sequence[Row]) -> list[str]:
     return parts + (["--order finetune-first"] if row.order == "finetune-first" else [])
 
 
-def _own(recipe: Mapping[str, Any]) -> list[str]:
+def _recipe(recipe: Mapping[str, Any]) -> list[str]:
+    """Write the flags that name a recipe: its tier, or every number of its own."""
+    tier = tier_name(Recipe(**recipe))
+    if tier != "own":
+        return [f"--tier {tier}"]
     names = {
         "epochs": "--epochs", "steps": "--max-steps", "examples": "--examples", "batch_size": "--batch-size",
         "accumulation": "--accumulation", "learning_rate": "--learning-rate", "warmup": "--warmup", "max_length": "--max-length",
@@ -132,7 +140,7 @@ def _figures(rows: Sequence[Row], task: str, *, first: bool) -> str:
     """Draw a task's two figures; the first brings Plotly's script along."""
     gaps = [(row.label, row.cells[task]) for row in rows if task in row.cells and row.cells[task].main in row.cells[task].differences]
     config = {"displayModeBar": False, "responsive": True}
-    shown = [against_size(rows, task), *([intervals(gaps)] if gaps else [])]
+    shown = [against_size(rows, task), *([intervals(gaps, floors=below_original(rows, task))] if gaps else [])]
     drawn = [
         figure.to_html(full_html=False, include_plotlyjs=first and at == 0, config=config, div_id=f"{task}-{at}")
         for at, figure in enumerate(shown)

@@ -10,6 +10,7 @@ import numpy as np
 from obce_core.glue.evaluation import CURVE, FORMAT, RESULT, UNIT, Evaluation, read_evaluation
 from obce_core.glue.metrics import score
 from obce_core.glue.tiers import Recipe, recipe_of, tier_name
+from obce_core.glue.unit import rate_entries
 from obce_core.store import digest, staged_folder, write_json
 from obce_core.tasks import TASKS
 
@@ -17,8 +18,8 @@ from obce_core.tasks import TASKS
 def make_evaluation(
     home: Path, task: str = "cola", seed: int = 0, *, label: str = "original", plan: str | None = None, wrong: float = 0.2,
     examples: int = 200, parameters: int = 22_000, encoder: int = 10_000, recipe: Recipe | None = None, split_digest: str = "",
-    labels: np.ndarray | None = None, model_name: str = "somebody/tiny", asked: float = 1.0, told: dict[str, Any] | None = None,
-    **result: Any,
+    labels: np.ndarray | None = None, model_name: str = "somebody/tiny", asked: float = 1.0, width: int = 24,
+    told: dict[str, Any] | None = None, **result: Any,
 ) -> Evaluation:  # fmt: skip
     """Write one evaluation into `home` (the cache's `evaluations`) and return it; `told` is what its document says besides."""
     import pyarrow as arrow
@@ -43,7 +44,7 @@ def make_evaluation(
     unit = {
         "format": FORMAT, "label": label, "asked": asked, "model_name": model_name, "model": "a" * 64, "plan": plan,
         "order": "cut-first" if plan else None, "intent": None, "task": task, "train": "t" * 64, "splits": splits,
-        "recipe": chosen.plain(), "tier": tier_name(chosen), "seed": seed,
+        **rate_entries(chosen, width), "tier": tier_name(chosen), "seed": seed,
         **(told or {}),
     }  # fmt: skip
     outcome = {

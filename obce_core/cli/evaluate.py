@@ -15,6 +15,7 @@ from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, say, show, work
 from obce_core.errors import BadInput
+from obce_core.glue.rates import rate_words, rule_words
 from obce_core.glue.tiers import TIER_WORDS
 
 _TIERS = "; ".join(f"{name}: {words}" for name, words in TIER_WORDS.items())
@@ -61,7 +62,9 @@ def evaluate(
     recipe_batch: Annotated[
         int | None, typer.Option("--batch-size", "--per_device_train_batch_size", min=1, max=65_536, help="Examples a step.")
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", "--learning_rate", help="Peak learning rate.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", "--learning_rate", help=f"Peak learning rate (default by width: {rule_words()}).")
+    ] = None,
     accumulation: Annotated[int | None, typer.Option(min=1, help="Compute a step's examples in so many equal parts.")] = None,
     warmup: Annotated[
         float | None, typer.Option("--warmup", "--warmup_ratio", help="Share of the steps until the peak learning rate (default 0.1).")
@@ -158,17 +161,20 @@ def sweep(
     units = read_sweep(spec).units
     if dry_run:
         cache: dict[Any, Any] = {}
-        told = []
+        told, rates = [], []
         for unit in units:
             one = prepare(unit, glue_dir=_glue(glue_dir), cache=cache)
             there = is_complete(evaluations_home() / one.id)
             about = {"label": unit.variant.label, "task": unit.task, "seed": unit.seed, "steps": one.steps}
-            told.append({"evaluation": one.id, **about, "done": there})
+            rates.append(unit.recipe.rate(one.report.shape.hidden))
+            told.append({"evaluation": one.id, **about, "learning_rate": rates[-1] and rates[-1][0], "done": there})
         if json:
             show({"evaluations": told}, as_json=True)
         else:
             for row in told:
                 say(f"{'done' if row['done'] else 'to do':<6} {row['label']}, {row['task']}, seed {row['seed']}, {row['steps']:,} steps")
+            if any(rates):
+                say(f"Learning rate {rate_words(filter(None, rates))}.")
         return
     _perform(
         units, out=out, overwrite=overwrite, starter=starter, quiet=quiet, json=json,
@@ -222,6 +228,7 @@ def _perform(
     from obce_core.glue.board import board
     from obce_core.glue.evaluation import read_evaluation
     from obce_core.glue.job import job_options
+    from obce_core.glue.majority import MARK_WORDS, unlearned
     from obce_core.glue.tables import markdown
     from obce_core.jobs.kinds import Context, kind_of
 
@@ -236,12 +243,19 @@ def _perform(
     done = work("evaluate", chosen, quiet=quiet or json)
     made = [read_evaluation(name) for name in done["evaluations"]]
     tasks = list(dict.fromkeys(one.task.name for one in made))
-    table = markdown(board(made), tasks)
+    leaderboard = board(made)
+    table, floors = markdown(leaderboard, tasks), unlearned(leaderboard)
     if out is not None:
         _write(Path(out), made, table, overwrite=overwrite)
     if json:
-        rows = [{"id": one.id, "label": one.label, "task": one.task.name, "seed": one.seed, "scores": one.scores} for one in made]
-        show({**done, "scores": rows}, as_json=True)
+        rows = [
+            {
+                "id": one.id, "label": one.label, "task": one.task.name, "seed": one.seed, "tier": one.tier,
+                "learning_rate": one.learning_rate[0], "scores": one.scores, "majority_class": one.baseline,
+            }
+            for one in made
+        ]  # fmt: skip
+        show({**done, "scores": rows, "not_learned": [one.plain() for one in floors]}, as_json=True)
         if done["failed"]:
             raise typer.Exit(1)
         return
@@ -250,6 +264,10 @@ def _perform(
         say(f"Not made: {text}")
     for note in dict.fromkeys(note for one in made for note in one.result["notes"]):
         say(f"Note: {note}")
+    if floors:
+        say(f"Note: {MARK_WORDS}")
+    if rates := rate_words(one.learning_rate for one in made if one.recipe.epochs):
+        say(f"Note: learning rate {rates}.")
     if out is None and any(split.startswith("test") for one in made for split in one.unit["splits"]):
         say("Note: the test predictions are in the cache; give --out DIR for the files that the GLUE server takes.")
     if not quiet and len(made) > 1:

@@ -40,6 +40,18 @@ def blank(colours: Palette, *, height: int) -> go.Figure:
     )
 
 
+def level(figure: go.Figure, value: float, text: str, colours: Palette, *, upright: bool = False) -> None:
+    """Draw a dashed reference line across the plot at a value of the y axis (`upright`: of the x axis), with its name."""
+    line = {"color": colours.muted, "width": 1.2, "dash": "dash"}
+    font = {"color": colours.muted, "size": 12}
+    if upright:
+        figure.add_shape(type="line", x0=value, x1=value, yref="paper", y0=0, y1=1, line=line, name=text)
+        figure.add_annotation(x=value, yref="paper", y=1, yanchor="bottom", text=text, showarrow=False, font=font)
+    else:
+        figure.add_shape(type="line", y0=value, y1=value, xref="paper", x0=0, x1=1, line=line, name=text)
+        figure.add_annotation(y=value, xref="paper", x=1, xanchor="right", yanchor="bottom", text=text, showarrow=False, font=font)
+
+
 def log_ticks(low: float, high: float) -> list[float]:
     """Choose ticks of a log axis at 1, 2 and 5, at most six of them."""
     if not 0 < low < high:

@@ -7,11 +7,14 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from obce_core.figures.base import blank
+from obce_core.figures.base import blank, level
 from obce_core.figures.numbers import amount
 from obce_core.figures.safe import plot_text
 from obce_core.figures.theme import palette
+from obce_core.glue.evaluation import BASELINE_SUFFIX
+from obce_core.glue.majority import TITLE
 from obce_core.glue.metrics import METRICS
+from obce_core.glue.tables import percent
 from obce_core.tasks import TASKS
 
 _BEFORE = 12
@@ -25,11 +28,16 @@ def loss_curve(rows: Sequence[Mapping[str, Any]], *, mode: str = "light") -> go.
 
 
 def score_curve(rows: Sequence[Mapping[str, Any]], *, mode: str = "light") -> go.Figure:
-    """Draw each unit's score on its first validation split, in per cent, by its task's first metric."""
+    """Draw each unit's score on its first validation split, in per cent, by its task's first metric; dashed: the majority-class baseline
+    of the unit at work."""
     scored = [(unit, [row for row in own if _score(row) is not None]) for unit, own in _units(rows)]
     shown = [own for _, own in scored if own]
     names = dict.fromkeys(METRICS[TASKS[own[0]["task"]].metric].title for own in shown)
-    return _curves(scored, lambda row: 100 * float(_score(row) or 0.0), mode, ", ".join(names) or "score", dots=True)
+    figure = _curves(scored, lambda row: 100 * float(_score(row) or 0.0), mode, ", ".join(names) or "score", dots=True)
+    floor = _score(shown[-1][-1], BASELINE_SUFFIX) if shown else None
+    if floor is not None:
+        level(figure, 100 * floor, f"{TITLE} {percent(floor)}", palette(mode))
+    return figure
 
 
 def _curves(units: list[tuple[str, list[Mapping[str, Any]]]], value: Any, mode: str, name: str, *, dots: bool = False) -> go.Figure:
@@ -70,10 +78,10 @@ def _units(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[st
     return [(unit, sorted(own, key=lambda row: row["step"])) for unit, own in found.items()]
 
 
-def _score(row: Mapping[str, Any]) -> float | None:
+def _score(row: Mapping[str, Any], suffix: str = "") -> float | None:
     """Return the score that stands for the task, or None in a row without one."""
     task = TASKS[row["task"]]
-    found = row.get(f"{task.validation[0]}_{task.metric}")
+    found = row.get(f"{task.validation[0]}_{task.metric}{suffix}")
     return None if found is None else float(found)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from obce_core.figures.numbers import count, share
 from obce_core.glue.board import Cell, Row
+from obce_core.glue.majority import TITLE, baselines, mark
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.published import DAGGER, TABLE_4, TABLE_5, gap
 from obce_core.glue.statistics import Difference
@@ -42,8 +43,9 @@ def leaderboard(
     known = latency or {}
     groups: list[dict[str, Any]] = []
     for model in dict.fromkeys(row.model for row in rows):
-        own = [_ours(row, tasks, known.get(row.key, "not measured")) for row in rows if row.model == model]
-        tiers = ", ".join(dict.fromkeys(row.tier for row in rows if row.model == model))
+        of_model = [row for row in rows if row.model == model]
+        own = [*(_ours(row, tasks, known.get(row.key, "not measured")) for row in of_model), _majority(of_model, tasks)]
+        tiers = "; ".join(dict.fromkeys(row.recipe_words for row in of_model))
         groups.append({"title": f"Ours · {model.rsplit('/', 1)[-1]}", "note": f"validation split · tier {tiers}", "rows": own})
     if published:
         note = "as printed, in %; †: split or metric differ, or are not stated, so the difference may compare what cannot be compared"
@@ -102,6 +104,18 @@ def _ours(row: Row, tasks: Sequence[str], latency: str) -> dict[str, Any]:
     }
 
 
+def _majority(rows: Sequence[Row], tasks: Sequence[str]) -> dict[str, Any]:
+    """Make the row of the majority-class baseline, from the labels that these rows were scored on."""
+    cells = []
+    for name in tasks:
+        scores = baselines(rows, name)
+        main = (TASKS[name].validation[0], TASKS[name].metric)
+        texts = [[" · ".join(map(percent, scores[place])), ""] for place in sorted(scores, key=lambda place: place != main)]
+        cells.append({"scores": texts, "style": ""} if texts else _printed("–"))
+    small = "one answer for every example"
+    return {"key": "", "label": TITLE, "small": small, "size": "", "share": "", "latency": "", "cells": cells}
+
+
 def _seeds(row: Row) -> str:
     """Say a row's seeds: how many a task, from the least to the most; a single one by its number."""
     few, most = seed_counts(row, list(row.cells))
@@ -122,7 +136,8 @@ def _cell(cell: Cell | None, *, counted: bool) -> dict[str, Any]:
         told, other = cell.spreads[place], cell.differences.get(place)
         score = percent(told.mean) + (f" ± {percent(told.std)}" if told.std is not None else "")
         fewer = f", {seed_words(other.seeds)}" if other is not None and other.seeds != told.seeds else ""
-        scores.append([score, "" if other is None else _gap(other) + fewer])
+        small = [text for text in (mark(cell, place), "" if other is None else _gap(other) + fewer) if text]
+        scores.append([score, "\n".join(small)])
     if counted:
         scores[-1][1] += ("\n" if scores[-1][1] else "") + seed_words(len(cell.evaluations))
     main = cell.differences.get(cell.main)

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from obce_core.figures.base import blank, size_ticks
+from obce_core.figures.base import blank, level, size_ticks
 from obce_core.figures.numbers import count, share
 from obce_core.figures.safe import plot_text
 from obce_core.figures.theme import palette
 from obce_core.glue.board import Cell, Row, front
 from obce_core.glue.controls import is_control, short_label
+from obce_core.glue.majority import MARK, TITLE, main_baselines, mark
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.tables import percent
 from obce_core.tasks import TASKS
@@ -20,7 +21,7 @@ from obce_core.tasks import TASKS
 def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: str = "light") -> go.Figure:
     """Draw each row's mean score with its standard deviation over its stored parameters; dotted: the best at each size.
 
-    Solid dots are models, hollow ones controls; custom data is the row's key.
+    Solid dots are models, hollow ones controls; custom data is the row's key. The dashed line is the majority-class baseline.
     """
     colours = palette(mode)
     figure = blank(colours, height=330)
@@ -36,6 +37,7 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
         hollow = is_control(row)
         spread = f" ± {percent(told.std)}" if told.std is not None else ""
         encoder = f"<br>{share(row.share)} of the encoder" if row.share is not None else ""
+        learned = f"<br>{MARK}" if mark(row.cells[task], row.cells[task].main) else ""
         figure.add_scatter(
             x=[x], y=[y], mode="markers", customdata=[[row.key]],
             error_y={"type": "data", "array": [100 * told.std], "color": colours.ink, "thickness": 1.4, "width": 0} if told.std else None,
@@ -44,7 +46,7 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
                 "line": {"color": colours.ink, "width": 1.8}, "opacity": 1,
             },
             hovertemplate=f"{plot_text(row.label)}<br>{percent(told.mean)}{spread}, {told.seeds} "
-            f"{'seed' if told.seeds == 1 else 'seeds'}<br>{count(row.parameters)} parameters{encoder}<extra></extra>",
+            f"{'seed' if told.seeds == 1 else 'seeds'}<br>{count(row.parameters)} parameters{encoder}{learned}<extra></extra>",
             unselected={"marker": {"opacity": 1}}, selected={"marker": {"opacity": 1}},
         )  # fmt: skip
     _names(figure, [(_short(row, shown), *places[row.key]) for row in shown], colours.ink)
@@ -54,13 +56,20 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
         range=[low - pad, high + 3.2 * pad], title_text="parameters stored, head included", showline=True,
         **size_ticks(low - pad, high + 3.2 * pad),
     )  # fmt: skip
-    figure.update_yaxes(title_text=f"{metric_of(TASKS[task].metric).title}, %", **_least([y for _, y in places.values()]))
+    floors = [100 * value for value in main_baselines(shown, task)]
+    for floor in floors:
+        level(figure, floor, f"{TITLE} {percent(floor / 100)}", colours)
+    figure.update_yaxes(title_text=f"{metric_of(TASKS[task].metric).title}, %", **_least([*floors, *(y for _, y in places.values())]))
     figure.update_layout(margin={"t": 16, "r": 12}, clickmode="event+select", hovermode="closest")
     return figure
 
 
-def intervals(rows: Sequence[tuple[str, Cell]], *, mode: str = "light") -> go.Figure:
-    """Draw differences as dots with their 95 % intervals, a row each, zero marked; rows are (name, cell of one task)."""
+def intervals(rows: Sequence[tuple[str, Cell]], *, floors: Sequence[float] = (), mode: str = "light") -> go.Figure:
+    """Draw differences as dots with their 95 % intervals, a row each, zero marked; rows are (name, cell of one task).
+
+    Args:
+        floors: differences of the majority-class baseline to the originals (see `below_original`), drawn dashed.
+    """
     colours = palette(mode)
     figure = blank(colours, height=92 + 40 * max(1, len(rows)))
     names: list[str] = []
@@ -84,10 +93,19 @@ def intervals(rows: Sequence[tuple[str, Cell]], *, mode: str = "light") -> go.Fi
         tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5], tickfont={"color": colours.ink, "size": 12.5},
         nticks=0, ticklabelstandoff=8,
     )  # fmt: skip
+    for floor in floors:
+        level(figure, 100 * floor, f"{TITLE} {percent(floor, signed=True)}", colours, upright=True)
+    ends += [100 * floor for floor in floors]
     metric = metric_of(rows[0][1].task.metric).title if rows else ""
     figure.update_xaxes(title_text=f"points of {metric}, 95 % by the paired bootstrap", showline=True, **_least(ends))
-    figure.update_layout(margin={"t": 12})
+    figure.update_layout(margin={"t": 26 if floors else 12})
     return figure
+
+
+def below_original(rows: Sequence[Row], task: str) -> list[float]:
+    """Return what the majority-class baseline scores less than each original of a board on a task, by its own metric."""
+    cells = [row.cells[task] for row in rows if row.original and task in row.cells]
+    return list(dict.fromkeys(cell.intervals[cell.main].baseline - cell.spreads[cell.main].mean for cell in cells))
 
 
 def clear_words(differences: Mapping[str, Cell]) -> str:

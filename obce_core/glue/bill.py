@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from obce_core.errors import ObceError
-from obce_core.glue.evaluation import MODEL, Evaluation, evaluations_home
+from obce_core.glue.evaluation import MODEL, RATE_BY, Evaluation, evaluations_home
+from obce_core.glue.rates import Rate, rate_words
 from obce_core.glue.tiers import Recipe
-from obce_core.glue.unit import Prepared, Unit, prepare, training_steps
+from obce_core.glue.unit import Prepared, Unit, prepare, rate_entries, training_steps
 from obce_core.models import ModelReport, check_model
 from obce_core.models.identity import identity_of
 from obce_core.plan.fact import read_fact
@@ -22,7 +23,7 @@ from obce_core.tasks import TASKS
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """One evaluation of a launch. `weights` and `plan` are digests; `steps` are optimizer steps, `examples` those that they read,
-    `looks` how often the validation split is scored (after each epoch)."""
+    `looks` how often the validation split is scored (after each epoch); `rate` is the learning rate of the training, if there is one."""
 
     id: str
     label: str
@@ -33,12 +34,14 @@ class Line:
     steps: int
     examples: int
     looks: int
+    rate: Rate | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bill:
     """What a launch will take. `seconds` is None where no step of one of the tasks was measured (`unmeasured`); `measured` are the
-    examples a second, by task, that it was taken from, `devices` where those were measured."""
+    examples a second, by task, that it was taken from, `devices` where those were measured; `learning_rates` names the
+    learning rates and how they were chosen ("" where nothing is trained)."""
 
     evaluations: int
     done: int
@@ -48,6 +51,7 @@ class Bill:
     unmeasured: tuple[str, ...]
     measured: Mapping[str, float]
     devices: tuple[str, ...]
+    learning_rates: str
 
 
 def lay_out(
@@ -77,7 +81,7 @@ def lay_out(
             Line(
                 id=one.id, label=unit.variant.label, task=unit.task, seed=unit.seed, weights=one.report.source.weights_sha256,
                 plan=one.fact.digest if one.fact else None, steps=steps[one.id], examples=_examples(unit.recipe, steps[one.id], found),
-                looks=_looks(unit.recipe, steps[one.id], found),
+                looks=_looks(unit.recipe, steps[one.id], found), rate=unit.recipe.rate(one.report.shape.hidden),
             )
         )  # fmt: skip
     return lines, list(wrong)
@@ -116,14 +120,14 @@ def lay_out_unread(
             "plan": fact.digest if fact else None, "order": variant.order if fact else None,
             "control": [variant.control, variant.draw] if variant.control is not None else None,
             "intent": digest(variant.plan["intent"]) if variant.plan and variant.order == "finetune-first" else None,
-            "task": unit.task, "seed": unit.seed, "recipe": unit.recipe.plain(),
+            "task": unit.task, "seed": unit.seed, **rate_entries(unit.recipe, report.shape.hidden),
             "splits": [*task.validation, *(task.tests if unit.tests else ())],
         }  # fmt: skip
         lines.append(
             Line(
                 id=known.get(_question(asked), _question(asked)), label=variant.label, task=unit.task, seed=unit.seed,
                 weights=asked["model"], plan=asked["plan"], steps=steps, examples=_examples(unit.recipe, steps, examples),
-                looks=_looks(unit.recipe, steps, examples),
+                looks=_looks(unit.recipe, steps, examples), rate=unit.recipe.rate(report.shape.hidden),
             )
         )  # fmt: skip
     return lines, list(wrong)
@@ -164,6 +168,7 @@ def bill(
         unmeasured=tuple(unmeasured),
         measured=measured,
         devices=tuple(dict.fromkeys(speed.device for speed in known.values())),
+        learning_rates=rate_words(line.rate for line in lines if line.rate is not None),
     )
 
 
@@ -201,7 +206,7 @@ def _original(unit: Unit) -> tuple[str, str, int, Recipe]:
 
 
 def _question(unit: Mapping[str, Any]) -> str:
-    asked = [unit.get(name) for name in ("model", "identity", "plan", "order", "control", "intent", "task", "seed", "recipe")]
+    asked = [unit.get(name) for name in ("model", "identity", "plan", "order", "control", "intent", "task", "seed", "recipe", RATE_BY)]
     return digest([*asked, sorted(unit["splits"])])[:24]
 
 

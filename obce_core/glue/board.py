@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from obce_core.glue.evaluation import Evaluation
-from obce_core.glue.statistics import RESAMPLES, Difference, Spread, changed, difference, spread
+from obce_core.glue.rates import Rate, plain_rate
+from obce_core.glue.statistics import RESAMPLES, Difference, Interval, Spread, changed, difference, interval, spread
 from obce_core.store import digest
 from obce_core.tasks import TASKS, Task
 
@@ -18,12 +19,14 @@ from obce_core.tasks import TASKS, Task
 class Cell:
     """One model on one task: its evaluations by seed, the spread of each score, and the difference to another row's.
 
-    `spreads` and `differences` are by (split, metric); `differences` is empty where the other row has no seed in common. `against` is
-    what they are differences to. `other_data` counts evaluations left out: of the same seed, on other examples, and older.
+    `spreads`, `intervals` and `differences` are by (split, metric). An interval is of the seeds that were scored on the newest one's
+    examples; `differences` is empty where the other row has no seed in common. `against` is what they are differences to. `other_data`
+    counts evaluations left out: of the same seed, on other examples, and older.
     """
 
     evaluations: Mapping[int, Evaluation]
     spreads: Mapping[tuple[str, str], Spread]
+    intervals: Mapping[tuple[str, str], Interval]
     differences: Mapping[tuple[str, str], Difference]
     against: str = ""
     other_data: int = 0
@@ -43,6 +46,7 @@ class Row:
     """One model of the board: an original, a cut, or a control, with one recipe.
 
     `key` names it; `parameters` are stored ones, head included (it may differ by a few from task to task: the largest is told);
+    `tier` names the recipe, `recipe` is as it was asked for, `learning_rate` what it was trained with (see `rates`).
     `share` is what is left of the original's encoder, None where that is not known. `original`: nothing of it was cut, neither by a
     plan nor before, in its folder. `older`: evaluations of the older kind, which name the weights of the model only.
     """
@@ -55,11 +59,18 @@ class Row:
     order: str | None
     tier: str
     recipe: Mapping[str, Any]
+    learning_rate: Rate
     parameters: int
     encoder: int
     share: float | None
     cells: Mapping[str, Cell]
     older: bool = False
+
+    @property
+    def recipe_words(self) -> str:
+        """The tier with the learning rate."""
+        chosen = self.recipe["learning_rate"] is None and self.recipe["epochs"]
+        return f"{self.tier}, learning rate {plain_rate(self.learning_rate[0])}" if chosen else self.tier
 
 
 def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> list[Row]:
@@ -126,7 +137,7 @@ def front(rows: Sequence[Row], task: str) -> list[str]:
 
 def _key(one: Evaluation) -> str:
     model = [one.unit["model"], one.identity.digest] if one.identity is not None else one.unit["model"]
-    return digest([model, one.unit["plan"], one.unit["order"], one.unit["intent"], one.unit.get("control"), one.unit["recipe"]])[:16]
+    return digest([model, one.unit["plan"], one.unit["order"], one.unit["intent"], one.unit.get("control"), one.recipe.plain()])[:16]
 
 
 def _families(one: Evaluation) -> tuple[str, str]:
@@ -140,8 +151,8 @@ def _families(one: Evaluation) -> tuple[str, str]:
         weights, identity = one.unit["model"], one.identity.digest if one.identity is not None else None
     else:
         weights, identity = origin["model"], origin.get("identity")
-    by_weights = digest([weights, one.unit["recipe"]])
-    return (digest([weights, identity, one.unit["recipe"]]) if identity else by_weights), by_weights
+    by_weights = digest([weights, one.recipe.plain()])
+    return (digest([weights, identity, one.recipe.plain()]) if identity else by_weights), by_weights
 
 
 def _is_original(one: Evaluation) -> bool:
@@ -165,7 +176,8 @@ def _row(key: str, members: list[Evaluation], originals: list[Evaluation], resam
         plan=first.unit["plan"],
         order=first.unit["order"],
         tier=first.tier,
-        recipe=first.unit["recipe"],
+        recipe=first.recipe.plain(),
+        learning_rate=first.learning_rate,
         parameters=max(int(one.result["parameters"]) for one in members),
         encoder=int(first.result["encoder"]),
         share=first.result["encoder"] / whole if whole else None,
@@ -181,15 +193,21 @@ def _cell(own: list[Evaluation], others: list[Evaluation], resamples: int) -> Ce
     for one in others:
         if one.seed in mine and one.unit["train"] == mine[one.seed].unit["train"]:
             theirs[one.seed] = one
-    spreads, differences = {}, {}
+    spreads, differences, intervals = {}, {}, {}
+    newest = max(mine.values(), key=lambda one: one.unit.get("asked", 0.0))
     for split in task.validation:
+        same = [one.predictions(split) for one in mine.values() if one.unit["splits"][split] == newest.unit["splits"][split]]
+        answers = np.stack([one["prediction"] for one in same])
         seeds = [seed for seed in mine if seed in theirs and mine[seed].unit["splits"][split] == theirs[seed].unit["splits"][split]]
         a = [mine[seed].predictions(split) for seed in seeds]
         b = [theirs[seed].predictions(split) for seed in seeds]
         for metric in task.metrics:
             spreads[split, metric] = spread([one.scores[split][metric] for one in mine.values()])
+            intervals[split, metric] = interval(metric, same[0]["label"], answers, resamples=resamples)
             if seeds:
                 stacked = (np.stack([one["prediction"] for one in part]) for part in (a, b))
                 differences[split, metric] = difference(metric, a[0]["label"], *stacked, resamples=resamples)
     against = next((one.label for one in theirs.values()), others[0].label if others else "")
-    return Cell(evaluations=mine, spreads=spreads, differences=differences, against=against, other_data=len(own) - len(mine))
+    return Cell(
+        evaluations=mine, spreads=spreads, intervals=intervals, differences=differences, against=against, other_data=len(own) - len(mine)
+    )

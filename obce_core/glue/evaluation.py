@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,21 @@ import numpy as np
 
 from obce_core import settings
 from obce_core.errors import BadInput, shorten
+from obce_core.glue.metrics import baseline
+from obce_core.glue.rates import Rate
+from obce_core.glue.tiers import Recipe, title
 from obce_core.models.identity import Identity, read_identity
 from obce_core.store import check_name, is_complete, read_json
 from obce_core.tasks import TASKS, Task
 
 FORMAT = "obce-evaluation/1"
 UNIT, RESULT, CURVE, MODEL = "unit.json", "result.json", "curve.json", "model"
+BASELINE = "baseline"
+"""In `result.json`: the scores of the majority-class baseline, by split and metric; absent in older ones."""
+BASELINE_SUFFIX = "_majority_class"
+"""In `curve.json`: ends the name of a score that is the baseline's."""
+RATE_BY = "learning_rate_by"
+"""In `unit.json`: the width that chose the learning rate; absent where the rate was given."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,14 +73,35 @@ class Evaluation:
         return int(self.unit["seed"])
 
     @property
+    def recipe(self) -> Recipe:
+        """The recipe as it was asked for: its learning rate is None where the model's width chose it."""
+        resolved = Recipe(**self.unit["recipe"])
+        return resolved if self.learning_rate[1] is None else replace(resolved, learning_rate=None)
+
+    @property
+    def learning_rate(self) -> Rate:
+        """The learning rate, and the width that it was chosen by (None: it was given, or is older than that choice)."""
+        width = self.unit.get(RATE_BY, {}).get("width")
+        return float(self.unit["recipe"]["learning_rate"]), None if width is None else int(width)
+
+    @property
     def tier(self) -> str:
-        return str(self.unit["tier"])
+        """The tier, or what sets the recipe apart from the nearest one: an older `quick` reads "quick, but learning rate 2e-5"."""
+        return title(self.recipe)
 
     @property
     def scores(self) -> Mapping[str, Mapping[str, float]]:
         """Scores by split and metric."""
         found: Mapping[str, Mapping[str, float]] = self.result["scores"]
         return found
+
+    @cached_property
+    def baseline(self) -> Mapping[str, Mapping[str, float]]:
+        """Scores of the majority-class baseline by split and metric (see `metrics.baseline`), from the labels that were scored."""
+        stored = self.result.get(BASELINE)
+        if stored is not None:
+            return {split: dict(values) for split, values in stored.items()}
+        return {split: baseline(self.task, self.predictions(split)["label"]) for split in self.task.validation}
 
     @property
     def score(self) -> float:
@@ -122,8 +152,8 @@ def read_evaluation(where: str | Path) -> Evaluation:
         if unit["format"] != FORMAT:
             raise BadInput(f"{folder}: format is {shorten(unit['format'])!r}; this version reads {FORMAT}.")
         found = Evaluation(folder=folder, unit=unit, result=result)
-        _ = (found.label, found.task, found.seed, found.score)
-    except (OSError, ValueError, KeyError, TypeError):
+        _ = (found.label, found.task, found.seed, found.score, found.recipe)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadInput(f"There is no evaluation at {shorten(where, 200)}.", hint="obce runs list shows what was started.") from None
     return found
 

@@ -19,8 +19,9 @@ from transformers.utils import logging as hf_logging
 from obce_core import checkpoints
 from obce_core.errors import BadInput, Cancelled, NotFinite
 from obce_core.glue.batches import Rows, tokenized
+from obce_core.glue.evaluation import BASELINE_SUFFIX
 from obce_core.glue.examples import Examples
-from obce_core.glue.metrics import answers, score
+from obce_core.glue.metrics import answers, baseline, score
 from obce_core.glue.tiers import Recipe
 from obce_core.glue.trainer import BEST, Saving, Watch, WholeTrainer, same_draws
 from obce_core.models.load import choose_device
@@ -80,6 +81,7 @@ def finetune(
         NotFinite: the loss or an output became NaN or inf.
     """
     task = TASKS[(train or others[0]).task]
+    recipe = recipe.at_width(int(model.config.hidden_size))
     keep = saving or Saving()
     positions = int(model.config.max_position_embeddings)
     rows = {part.split: tokenized(part, tokenizer, recipe.max_length, positions) for part in others}
@@ -153,7 +155,13 @@ class _Judge:
             if part.split in self.logits
             for name, value in score(self.task, part.labels, answers(self.task, self.logits[part.split])).items()
         }
-        self.trainer.log({"at": epoch, **scores})
+        floors = {
+            f"{part.split}_{name}{BASELINE_SUFFIX}": value
+            for part in self.parts
+            if part.split in self.logits
+            for name, value in baseline(self.task, part.labels).items()
+        }
+        self.trainer.log({"at": epoch, **scores, **floors})
         history = self._history()
         told = [row[self._key] for row in history if self._key in row]
         if self.recipe.keep == "best" and told and told[-1] > max(told[:-1], default=-math.inf):

@@ -20,11 +20,19 @@ Values = Float[np.ndarray, " examples"]
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric: its name, a title for people, and what computes it from (labels, predictions), both of shape (examples,)."""
+    """A metric: its name, a title for people, and what computes it from (labels, predictions), both of shape (examples,).
+
+    `constant` returns the one answer that the majority-class baseline gives to every example, from the labels.
+    """
 
     name: str
     title: str
     compute: Callable[[Values, Values], float]
+    constant: Callable[[Values], float]
+
+    def baseline(self, labels: Values) -> float:
+        """Score the majority-class baseline: its one answer for every example."""
+        return self.compute(labels, np.full(len(labels), self.constant(labels)))
 
 
 def _accuracy(labels: Values, predictions: Values) -> float:
@@ -59,14 +67,27 @@ def _flat(labels: Values, predictions: Values) -> bool:
     return len(labels) < 2 or bool(np.ptp(labels) == 0) or bool(np.ptp(predictions) == 0)
 
 
+def _most_frequent(labels: Values) -> float:
+    values, counts = np.unique(labels, return_counts=True)
+    return float(values[counts.argmax()])
+
+
+def _positive(labels: Values) -> float:
+    return 1.0
+
+
+def _mean(labels: Values) -> float:
+    return float(np.mean(labels))
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric(name="accuracy", title="accuracy", compute=_accuracy),
-        Metric(name="f1", title="F1", compute=_f1),
-        Metric(name="matthews", title="Matthews", compute=_matthews),
-        Metric(name="pearson", title="Pearson", compute=_pearson),
-        Metric(name="spearman", title="Spearman", compute=_spearman),
+        Metric(name="accuracy", title="accuracy", compute=_accuracy, constant=_most_frequent),
+        Metric(name="f1", title="F1", compute=_f1, constant=_positive),
+        Metric(name="matthews", title="Matthews", compute=_matthews, constant=_most_frequent),
+        Metric(name="pearson", title="Pearson", compute=_pearson, constant=_mean),
+        Metric(name="spearman", title="Spearman", compute=_spearman, constant=_mean),
     )
 }
 
@@ -85,6 +106,21 @@ def score(task: Task, labels: Values, predictions: Values) -> dict[str, float]:
         labels, predictions: class numbers or scores, shape (examples,).
     """
     return {name: metric_of(name).compute(labels, predictions) for name in task.metrics}
+
+
+def baseline(task: Task, labels: Values) -> dict[str, float]:
+    """Compute every metric of a task for the majority-class baseline, which gives one answer to every example.
+
+    Accuracy is the share of the most frequent label, F1 that of the answer 1 throughout; Matthews and the two correlations are 0.
+
+    Args:
+        labels: class numbers or scores, shape (examples,).
+
+    >>> from obce_core.tasks import TASKS
+    >>> baseline(TASKS["mrpc"], np.array([1.0, 1.0, 0.0, 1.0]))
+    {'f1': 0.8571428571428571, 'accuracy': 0.75}
+    """
+    return {name: metric_of(name).baseline(labels) for name in task.metrics}
 
 
 def answers(task: Task, logits: Float[np.ndarray, "examples classes"]) -> Values:

@@ -17,9 +17,9 @@ from transformers import PreTrainedModel
 
 from obce_core.errors import PathError
 from obce_core.glue.built import Built, build_unit
-from obce_core.glue.evaluation import CURVE, MODEL, RESULT, UNIT, Evaluation, evaluations_home, read_evaluation
+from obce_core.glue.evaluation import BASELINE, CURVE, MODEL, RESULT, UNIT, Evaluation, evaluations_home, read_evaluation
 from obce_core.glue.finetune import Finetuned, finetune
-from obce_core.glue.metrics import answers, score
+from obce_core.glue.metrics import answers, baseline, score
 from obce_core.glue.trainer import Guard, Saving
 from obce_core.glue.unit import Prepared
 from obce_core.glue.workshop import checkpoints_of, first_process, only_one
@@ -113,7 +113,7 @@ def _make(
         load_tokenizer(built.report),
         prepared.train if built.original is None else None,
         prepared.others,
-        prepared.unit.recipe.in_parts(batch_size),
+        prepared.recipe.in_parts(batch_size),
         prepared.unit.seed,
         device=device,
         saving=Saving(home=home, every=save_every, attempt=attempt, guard=guard),
@@ -162,13 +162,11 @@ def _older_note(prepared: Prepared) -> tuple[str, ...]:
 def _told(prepared: Prepared, built: Built, done: Finetuned, notes: tuple[str, ...]) -> dict[str, Any]:
     """Say what came out: scores by split, and what they were made from."""
     task, parts = task_of(prepared.unit.task), [part for part in (prepared.train, *prepared.others) if part is not None]
+    scored = [part for part in prepared.others if not part.split.startswith("test")]
     trained = built.original.result if built.original is not None else {"epoch": done.epoch, "steps": done.steps}
     return {
-        "scores": {
-            part.split: score(task, part.labels, answers(task, done.logits[part.split]))
-            for part in prepared.others
-            if not part.split.startswith("test")
-        },
+        "scores": {part.split: score(task, part.labels, answers(task, done.logits[part.split])) for part in scored},
+        BASELINE: {part.split: baseline(task, part.labels) for part in scored},
         "examples": {part.split: len(part) for part in parts},
         "sources": {part.split: part.source for part in parts},
         "epoch": trained["epoch"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,24 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """The interval that holds 95 % of the bootstrap resamples of a mean score, and the score of the majority-class baseline.
+
+    Both are of the same examples; `seeds` are those whose scores the mean is of.
+    """
+
+    low: float
+    high: float
+    baseline: float
+    seeds: int
+
+    @property
+    def learned(self) -> bool:
+        """Return True if the whole interval lies above the baseline."""
+        return self.low > self.baseline
+
+
 def spread(scores: Sequence[float]) -> Spread:
     """Summarise the scores of the same model with different seeds.
 
@@ -75,13 +93,28 @@ def difference(metric: str, labels: Labels, ours: Answers, others: Answers, *, r
     """
     whole = np.arange(len(labels))[None, :]
     point = float(_scores(metric, labels, ours, whole)[0] - _scores(metric, labels, others, whole)[0])
-    rng = np.random.default_rng(seed)
-    found = []
-    for start in range(0, resamples, _CHUNK):
-        draws = rng.integers(0, len(labels), (min(_CHUNK, resamples - start), len(labels)))
-        found.append(_scores(metric, labels, ours, draws) - _scores(metric, labels, others, draws))
-    low, high = np.quantile(np.concatenate(found), (0.025, 0.975))
+    gaps = [_scores(metric, labels, ours, draws) - _scores(metric, labels, others, draws) for draws in _draws(len(labels), resamples, seed)]
+    low, high = np.quantile(np.concatenate(gaps), (0.025, 0.975))
     return Difference(mean=point, low=float(low), high=float(high), seeds=len(ours), resamples=resamples)
+
+
+def interval(metric: str, labels: Labels, answers: Answers, *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+    """Estimate how far a score, averaged over seeds, would vary with other examples, by the bootstrap, beside the baseline on these.
+
+    Args:
+        labels: shape (examples,).
+        answers: predictions, shape (seeds, examples).
+    """
+    scores = [_scores(metric, labels, answers, draws) for draws in _draws(len(labels), resamples, seed)]
+    low, high = np.quantile(np.concatenate(scores), (0.025, 0.975))
+    return Interval(low=float(low), high=float(high), baseline=metric_of(metric).baseline(labels), seeds=len(answers))
+
+
+def _draws(examples: int, resamples: int, seed: int) -> Iterator[Int[np.ndarray, "draws examples"]]:
+    """Draw resamples of the examples, a chunk at a time."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, resamples, _CHUNK):
+        yield rng.integers(0, examples, (min(_CHUNK, resamples - start), examples))
 
 
 def changed(labels: Labels, ours: Answers, others: Answers) -> dict[str, Int[np.ndarray, " examples"]]:

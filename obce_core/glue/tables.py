@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 from obce_core.glue.board import Cell, Row
+from obce_core.glue.majority import TITLE, baselines, mark
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.published import TABLE_4
 from obce_core.tasks import TASKS
@@ -26,10 +27,12 @@ def head(tasks: Sequence[str]) -> list[str]:
 
 
 def lines(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> list[list[str]]:
-    """Return the table's rows as text; with `published` the paper's own rows follow, marked, under their own split.
+    """Return the table's rows as text, the majority-class baseline below them; with `published` the paper's own rows follow, marked,
+    under their own split.
 
     A score is the mean over seeds ± the sample standard deviation; behind it the difference to the original with its 95 % interval. Where
-    a row's tasks have different numbers of seeds, or a difference fewer than its mean, the cell says how many.
+    a row's tasks have different numbers of seeds, or a difference fewer than its mean, the cell says how many. A score that does not
+    lie above the baseline is marked.
     """
     found = []
     for row in rows:
@@ -37,12 +40,19 @@ def lines(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False)
         share = f"{row.share:.1%}" if row.share is not None else "not known"
         cells = [_cell(row.cells[name], counted=few != most) if name in row.cells else "" for name in tasks]
         seeds = f"{few}" if few == most else f"{few}–{most}"
-        found.append([f"{row.label} ({row.tier})", "validation", seeds, f"{row.parameters:,}", share, *cells])
+        found.append([f"{row.label} ({row.recipe_words})", "validation", seeds, f"{row.parameters:,}", share, *cells])
+    if rows:
+        found.append([TITLE, "validation", "", "", "", *(baseline_text(rows, name) for name in tasks)])
     if published:
         for told in TABLE_4:
             scores = [told.scores.get(name, "-") for name in tasks]
             found.append([f"◇ {told.name}, published", told.split, "", told.size, "", *scores])
     return found
+
+
+def baseline_text(rows: Sequence[Row], task: str) -> str:
+    """Write the scores of the majority-class baseline on a task, as they stand in a row's cell; several where rows have other examples."""
+    return " / ".join("; ".join(map(percent, scores)) for scores in baselines(rows, task).values())
 
 
 def seed_counts(row: Row, tasks: Sequence[str]) -> tuple[int, int]:
@@ -94,14 +104,14 @@ def table_csv(rows: Sequence[Row]) -> str:
     """Write every number of the board as CSV, a line a model, task, split and metric; text that a spreadsheet would run is quoted."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    names = ("mean", "std", "lowest", "highest", "difference", "difference_low", "difference_high", "against")
-    writer.writerow(
-        ["label", "model", "plan", "order", "tier", "parameters", "encoder", "encoder_left", "task", "split", "metric", "seeds", *names]
-    )
+    names = ("mean", "std", "lowest", "highest", "interval_low", "interval_high", "majority_class", "learned",
+             "difference", "difference_low", "difference_high", "against")  # fmt: skip
+    about = ("label", "model", "plan", "order", "tier", "learning_rate", "parameters", "encoder", "encoder_left")
+    writer.writerow([*about, "task", "split", "metric", "seeds", *names])
     for row in rows:
         for name, cell in row.cells.items():
             for (split, metric), told in cell.spreads.items():
-                other = cell.differences.get((split, metric))
+                other, ours = cell.differences.get((split, metric)), cell.intervals[split, metric]
                 gap = [other.mean, other.low, other.high, _safe(cell.against)] if other else ["", "", "", ""]
                 writer.writerow(
                     [
@@ -110,6 +120,7 @@ def table_csv(rows: Sequence[Row]) -> str:
                         row.plan or "",
                         row.order or "",
                         row.tier,
+                        row.learning_rate[0],
                         row.parameters,
                         row.encoder,
                         "" if row.share is None else row.share,
@@ -121,6 +132,10 @@ def table_csv(rows: Sequence[Row]) -> str:
                         "" if told.std is None else told.std,
                         told.low,
                         told.high,
+                        ours.low,
+                        ours.high,
+                        ours.baseline,
+                        "yes" if ours.learned else "no",
                         *gap,
                     ]
                 )
@@ -145,7 +160,8 @@ def _cell(cell: Cell, *, counted: bool) -> str:
         if other is not None:
             fewer = f", {seed_words(other.seeds)}" if other.seeds != told.seeds else ""
             text += f" ({percent(other.mean, signed=True)} [{percent(other.low, signed=True)}, {percent(other.high, signed=True)}]{fewer})"
-        parts.append(text)
+        unlearned = mark(cell, place)
+        parts.append(f"{text}, {unlearned}" if unlearned else text)
     return " / ".join(parts) + (f"; {seed_words(len(cell.evaluations))}" if counted else "")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from obce_core.analysis import read_analysis
 from obce_core.errors import BadInput, UnknownName, shorten
-from obce_core.glue.evaluation import FORMAT
+from obce_core.glue.evaluation import FORMAT, RATE_BY
 from obce_core.glue.examples import Examples, read_examples
 from obce_core.glue.tiers import Recipe, tier_name
 from obce_core.models import ModelReport, check_model
@@ -109,6 +109,11 @@ class Prepared:
         return digest({name: value for name, value in self.document.items() if name not in newer})[:24]
 
     @property
+    def recipe(self) -> Recipe:
+        """The recipe that the model is trained with: its learning rate is a number."""
+        return self.unit.recipe.at_width(self.report.shape.hidden)
+
+    @property
     def steps(self) -> int:
         """Optimizer steps of the training."""
         return self.unit.recipe.steps_over(len(self.train) if self.train is not None else 0)
@@ -180,11 +185,17 @@ def prepare(
         "task": task.name,
         "train": train.digest if train else None,
         "splits": {examples.split: examples.digest for examples in others},
-        "recipe": unit.recipe.plain(),
+        **rate_entries(unit.recipe, report.shape.hidden),
         "tier": tier_name(unit.recipe),
         "seed": unit.seed,
     }
     return Prepared(unit=unit, report=report, fact=fact, train=train, others=tuple(others), document=document)
+
+
+def rate_entries(recipe: Recipe, width: int) -> dict[str, Any]:
+    """Return a document's recipe, its learning rate a number, and the width that the rate was chosen by, where it was."""
+    chosen = {RATE_BY: {"width": width}} if recipe.learning_rate is None else {}
+    return {"recipe": recipe.at_width(width).plain(), **chosen}
 
 
 def _origin(report: ModelReport) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import streamlit as st
 from obce_core import settings
 from obce_core.compression.result import models_home
 from obce_core.errors import ObceError
-from obce_core.figures.pareto import against_size, intervals
+from obce_core.figures.pareto import against_size, below_original, intervals
 from obce_core.glue.board import Cell, Row, changes
 from obce_core.glue.changed_rows import KINDS, changed_rows, right_words
 from obce_core.glue.controls import is_control, is_control_of, short_label
@@ -100,13 +100,19 @@ def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> N
         figure = against_size(rows, task, selected=chosen.board_row, mode=mode)
         charts.choose(figure, key=f"size-{task}", on_pick=pick)
         frame.note(
-            f"● ours, {metric} with ± one standard deviation over seeds; ○ control of the same shape; dotted: the best at each size. "
+            f"● ours, {metric} with ± one standard deviation over seeds; ○ control of the same shape; dotted: the best at each size; "
+            "dashed: the majority class. "
             "Published rows stay out: another model, another size convention."
         )
         listed = [
-            [row.label, row.parameters, row.share, row.cells[task].spreads[row.cells[task].main].mean] for row in rows if task in row.cells
-        ]
-        header = ("label", "parameters", "encoder_left", metric)
+            [
+                row.label, row.parameters, row.share, row.cells[task].spreads[row.cells[task].main].mean,
+                row.cells[task].intervals[row.cells[task].main].baseline,
+            ]
+            for row in rows
+            if task in row.cells
+        ]  # fmt: skip
+        header = ("label", "parameters", "encoder_left", metric, "majority_class")
         downloads.row(f"size-{task}", figure=figure, csv_text=lambda: downloads.to_csv(header, listed))
     with right:
         st.subheader(f"{title}, differences", anchor=False)
@@ -114,9 +120,12 @@ def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> N
         if not gaps:
             frame.note("No two rows share this task and a seed, so there is no difference to show.")
             return
-        shown = intervals(gaps, mode=mode)
+        shown = intervals(gaps, floors=below_original(rows, task), mode=mode)
         charts.show(shown, key=f"gaps-{task}")
-        frame.note("Filled where the 95 % interval leaves zero out, hollow where it does not. Same seeds on both sides, the same examples.")
+        frame.note(
+            "Filled where the 95 % interval leaves zero out, hollow where it does not; dashed: the majority class minus the original. "
+            "Same seeds on both sides, the same examples."
+        )
         parts = [(name, cell.differences[cell.main]) for name, cell in gaps]
         downloads.row(
             f"differences-{task}", figure=shown,

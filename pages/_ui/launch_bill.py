@@ -72,6 +72,8 @@ def _facts(told: Bill, lines: list[Line], *, unread: bool) -> None:
             ("time", time_[0], "", time_[1]),
         ]
     )
+    if told.learning_rates:
+        frame.note(f"Learning rate {told.learning_rates}.")
     if unread:
         frame.note("The tasks are on the hub and not read for this: steps are by the official counts.")
     if told.measured:

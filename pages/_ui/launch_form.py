@@ -11,6 +11,7 @@ import streamlit as st
 from obce_core import settings
 from obce_core.analysis import Analysis
 from obce_core.errors import BadInput, shorten
+from obce_core.glue.rates import rule_words
 from obce_core.glue.spec import Choices
 from obce_core.glue.tiers import TIER_WORDS, TIERS
 from obce_core.jobs.queue import would_use_gpu
@@ -88,7 +89,8 @@ def _recipe() -> tuple[str, dict[str, Any], tuple[int, ...]]:
     kept = fields.kept("seeds", "0, 1, 2")
     seeds = _seeds(row[1].text_input("Seeds, the same for every model", form["seeds"], help="Numbers and ranges: 0, 1, 5-7", **kept))
     tier = str(form["tier"])
-    frame.note(f"<b>{tier}</b>: {TIER_WORDS[tier]}. Batch 32, 128 tokens, AdamW 2e-5, the metric of the last epoch.")
+    frame.note(f"<b>{tier}</b>: {TIER_WORDS[tier]}. Batch 32, 128 tokens, AdamW, the metric of the last epoch.")
+    frame.note(f"Learning rate by the width of the model, the same for all its variants: {rule_words()}.")
     with st.expander("Change the recipe"):
         return tier, _changes(tier), seeds
 
@@ -109,10 +111,10 @@ def _changes(tier: str) -> dict[str, Any]:
         value = int(row[at % 3].number_input(label, low, high, fields.values()[f"{tier}-{name}"], step, **kept))
         found[name] = value if value or name in ("epochs", "patience") else None
     row = st.columns(3)
-    kept = fields.kept(f"{tier}-learning_rate", plain["learning_rate"])
-    found["learning_rate"] = float(
-        row[0].number_input("Learning rate", 0.0, 0.99, fields.values()[f"{tier}-learning_rate"], 1e-5, format="%g", **kept)
-    )
+    kept = fields.kept(f"{tier}-learning_rate", plain["learning_rate"] or 0.0)
+    label = "Learning rate (0: by the model's width)"
+    rate = float(row[0].number_input(label, 0.0, 0.99, fields.values()[f"{tier}-learning_rate"], 1e-5, format="%g", **kept))
+    found["learning_rate"] = rate or None
     kept = fields.kept(f"{tier}-keep", plain["keep"])
     found["keep"] = str(
         row[1].selectbox("Metric of the epoch", ["last", "best"], 0 if fields.values()[f"{tier}-keep"] == "last" else 1, **kept)

@@ -16,6 +16,7 @@ from obce_core.figures.numbers import amount, duration
 from obce_core.glue.evaluation import read_evaluation
 from obce_core.glue.job import read_curve, written
 from obce_core.glue.metrics import METRICS
+from obce_core.glue.rates import plain_rate
 from obce_core.glue.recipes import recipe_key
 from obce_core.glue.tables import percent
 from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of, watch
@@ -236,6 +237,7 @@ def _evaluations(run: Run) -> None:
                 "score, %": f"{percent(one.score)} {METRICS[one.task.metric].title}",
                 "split": one.task.validation[0].replace("_", " "),
                 "tier": one.tier,
+                "learning rate": plain_rate(one.learning_rate[0]),
                 "seconds": round(float(one.result["seconds"])),
                 "id": one.id,
             }
@@ -245,7 +247,7 @@ def _evaluations(run: Run) -> None:
         width="stretch",
     )
     if st.button("See them in Results", key=f"results-{run.id}", icon=":material/leaderboard:"):
-        state.get().recipe, state.get().task = recipe_key(made[-1].unit["recipe"]), made[-1].task.name
+        state.get().recipe, state.get().task = recipe_key(made[-1].recipe), made[-1].task.name
         nav.go("results")
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from obce_core.figures.leaderboard import leaderboard
 from obce_core.glue.board import Row
 from obce_core.glue.controls import is_control
+from obce_core.glue.majority import MARK_WORDS, WORDS, mark
 from obce_core.glue.recipes import Group, by_recipe
 from obce_core.glue.tables import left_out, older_kind, percent
 from obce_core.glue.tiers import TIER_WORDS
@@ -18,12 +19,16 @@ from pages._ui import board_parts, cached_results, components, frame, guards, na
 
 chosen = state.get()
 
-_HELP = """
+_HELP = f"""
 **Split.** Ours are of the validation split, whose labels are public. Published ones are of the test server or of a split that is
 not stated. † stands on a difference where split or metric differ or are not stated.
 
 **Interval.** Paired bootstrap over the examples of the split, 2,000 resamples: how much the difference would vary with other
 examples. How much it varies with another seed is in ±. An interval that holds zero says neither better nor worse.
+
+**Majority class.** {WORDS}
+
+**{MARK_WORDS.split(":")[0]}.**{MARK_WORDS.split(":")[1]} A cut of a model that has not learned a task says nothing about the cut.
 
 **Size.** Parameters stored, embeddings and head included; the share is that of the encoder's layers. The paper claims 58.47 % where
 its own Table 2 gives 62.8 % of the encoder.
@@ -70,6 +75,12 @@ def _lead(rows: Sequence[Row], task: str) -> str:
     title = TASKS[task].title
     if not known:
         return f"<b>{sum(len(row.cells) for row in rows)}</b> scores on validation splits; no cut stands beside its original on {title}."
+    original = next((row for row in rows if row.original and task in row.cells), None)
+    if original is not None and mark(original.cells[task], original.cells[task].main):
+        return (
+            f"On {title} <b>{escape(original.label)}</b> is <b>not learned</b>: its 95 % interval does not lie above the majority "
+            "class, so differences to it say nothing about the cuts. A longer tier may learn it."
+        )
     row, gap = max(known, key=lambda pair: pair[1].mean)
     if not any(other.mean or other.low or other.high for _, other in known):
         return f"On {title} no cut differs from its original in any answer that counts: too little was learned to tell them apart."
@@ -117,7 +128,8 @@ def _body() -> None:
     components.leaderboard(data, key="board", task=chosen.task, row=chosen.board_row, on_task=_task, on_row=_row)
     frame.note(
         "Scores in %: mean ± standard deviation over seeds; below it the difference to the original of the same weights, recipe and seeds, "
-        "with its 95 % interval, brown for less and teal for more. Click a task or a row to see it below."
+        "with its 95 % interval, brown for less and teal for more. Not learned: the score's own 95 % interval does not lie above the "
+        "majority class. Click a task or a row to see it below."
         + ("" if data["latency"] else " Latency: not measured; the Model page measures it on a built model.")
     )
     board_parts.table_downloads(group, rows, tasks)

@@ -20,14 +20,15 @@ from obce_core.glue.published import TABLE_4, TABLE_5
 from obce_core.glue.statistics import difference
 from obce_core.glue.submission import answer_text, submission
 from obce_core.glue.tables import head, latex, left_out, lines, markdown, percent, table_csv
+from obce_core.glue.tiers import Recipe, recipe_of
 from obce_core.store import staged_folder, write_json
 from obce_core.tasks import TASKS
 
-RECIPE = {"epochs": 3}
+RECIPE = recipe_of("quick", learning_rate=2e-5)
 
 
 def put(name: str, label: str, task: str, seed: int, wrong: float, *, plan: str | None = None, parameters: int = 100, tests: bool = False,
-        recipe: dict | None = None, examples: int = 80, train: str = "t", model: str = "w" * 64, origin: dict | None = None,
+        recipe: Recipe = RECIPE, examples: int = 80, train: str = "t", model: str = "w" * 64, origin: dict | None = None,
         asked: float | None = None) -> Evaluation:  # fmt: skip
     """Write an evaluation whose answers are wrong with the given chance."""
     known = TASKS[task]
@@ -40,7 +41,7 @@ def put(name: str, label: str, task: str, seed: int, wrong: float, *, plan: str 
         "format": FORMAT, "label": label, "asked": float(seed) if asked is None else asked,
         "model_name": "tiny", "model": model, "plan": plan,
         "order": "cut-first" if plan else None, "intent": None, "task": task, "train": train, "splits": dict.fromkeys(splits, "d"),
-        "recipe": recipe or RECIPE, "tier": "quick", "seed": seed, **({"origin": origin} if origin else {}),
+        "recipe": recipe.plain(), "tier": "quick", "seed": seed, **({"origin": origin} if origin else {}),
     }  # fmt: skip
     scores = {}
     with staged_folder(evaluations_home() / name) as stage:
@@ -89,7 +90,7 @@ def test_rows_group_seeds_and_tasks_and_originals_come_first(made) -> None:
 def test_other_recipes_and_seeds_are_never_mixed(made) -> None:
     put("x0", "original", "cola", 5, 0.1)
     put("x1", "P50", "cola", 6, 0.1, plan="p" * 64)
-    put("x2", "P50", "cola", 5, 0.1, plan="p" * 64, recipe={"epochs": 40})
+    put("x2", "P50", "cola", 5, 0.1, plan="p" * 64, recipe=recipe_of("paper", learning_rate=2e-5))
     rows = board(list_evaluations(), resamples=10)
     assert len([row for row in rows if row.label == "P50"]) == 2
     assert all(row.cells["cola"].differences == {} for row in rows if row.label == "P50")  # no seed in common, or another recipe
@@ -165,11 +166,11 @@ def test_a_row_whose_tasks_have_different_numbers_of_seeds_says_so_in_each_cell(
     put("c1", "P50", "cola", 0, 0.3, plan="p" * 64, parameters=60)
     put("c2", "P50", "cola", 1, 0.3, plan="p" * 64, parameters=60)
     rows = board(list_evaluations(), resamples=10)
-    whole, half, control = lines(rows, ["cola", "mrpc"])
+    whole, half, control, majority = lines(rows, ["cola", "mrpc"])
     assert (whole[2], half[2], control[2]) == ("1–3", "2–3", "3")
-    assert whole[5].endswith("; 1 seed") and whole[6].endswith("; 3 seeds") and "seed" not in control[6]
+    assert whole[5].endswith("; 1 seed") and whole[6].endswith("; 3 seeds") and "seed" not in control[6] + majority[6]
     assert half[5].endswith(", 1 seed); 2 seeds")  # the original has one of its two
-    assert [line[2] for line in lines(rows, ["mrpc"])] == ["3", "3", "3"]
+    assert [line[2] for line in lines(rows, ["mrpc"])] == ["3", "3", "3", ""]
 
 
 def test_a_label_that_a_spreadsheet_would_run_is_quoted(made) -> None:

@@ -260,7 +260,8 @@ def test_recipes_are_checked_and_tiers_named() -> None:
     assert [tier_name(recipe_of(name)) for name in ("smoke", "quick", "paper")] == ["smoke", "quick", "paper"]
     assert tier_name(recipe_of("paper", epochs=3)) == "own"
     paper = recipe_of("paper")
-    assert (paper.epochs, paper.batch_size, paper.max_length, paper.learning_rate, paper.warmup) == (40, 32, 128, 2e-5, 0.1)
+    assert (paper.epochs, paper.batch_size, paper.max_length, paper.warmup) == (40, 32, 128, 0.1)
+    assert [paper.at_width(width).learning_rate for width in (768, 1024)] == [2e-5, 2e-5]  # as in the paper, for its two models
     for wrong in ({"epochs": -1}, {"batch_size": 0}, {"steps": 0}, {"learning_rate": float("nan")}, {"batch_size": 6, "accumulation": 4}):
         with pytest.raises(BadInput):
             Recipe(**wrong)

@@ -39,7 +39,7 @@ def test_the_sentence_and_the_figures_speak_of_the_chosen_task(loaded: Path) -> 
 def test_tiers_are_never_mixed(loaded: Path) -> None:
     app = open_page("results")
     assert "3 epochs on at most 2,000" in words(app)
-    other = open_page("results", recipe=recipe_key(recipe_of("smoke").plain()))
+    other = open_page("results", recipe=recipe_key(recipe_of("smoke")))
     assert "20 steps, or 40 epochs where those are fewer" in words(other) and "no cut stands beside its original" in words(other)
 
 
@@ -57,7 +57,7 @@ def test_changed_examples_show_their_sentences_only_with_the_same_data(loaded: P
             loaded / "evaluations", label=label, plan=plan, wrong=wrong, labels=found.labels, split_digest=found.digest,
             recipe=recipe_of("paper"), asked=float(at),
         )  # fmt: skip
-    app = open_page("results", task="cola", recipe=recipe_key(recipe_of("paper").plain()))
+    app = open_page("results", task="cola", recipe=recipe_key(recipe_of("paper")))
     assert not app.exception and not faults(app)
     table = next(frame.value for frame in app.dataframe if "sentence 1" in frame.value.columns)
     assert EVIL in table["sentence 1"].iloc[0]  # in a table, where text is text
