@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import takewhile
 
 
 class ObceError(Exception):
@@ -82,7 +83,7 @@ class UnknownName(BadInput):
 
     def __init__(self, what: str, name: object, known: Iterable[str]) -> None:
         names = list(known)
-        close = get_close_matches(str(name), names, n=1)
+        close = get_close_matches(shorten(name, 100), names, n=1)
         guess = f" Did you mean {close[0]!r}?" if close else ""
         super().__init__(f"Unknown {what} {shorten(name)!r}; known: {', '.join(names)}.{guess}")
 
@@ -113,7 +114,34 @@ class Cancelled(ObceError):
     exit_code = 130
 
 
+_MOST_BITS = 14_000
+"""Python refuses to write whole numbers of more than 4,300 digits, and takes quadratic time for them."""
+
+
 def shorten(value: object, limit: int = 60) -> str:
-    """Cut foreign text so that a message stays one readable line."""
-    text = "".join(c if c.isprintable() else "?" for c in str(value))
+    """Cut untrusted text so that a message stays one readable line; the cost does not grow with the value."""
+    if not isinstance(value, str):
+        value = _brief(value, limit)
+    head = value[: limit + 1]
+    text = "".join(c if c.isprintable() else "?" for c in head)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _brief(value: object, limit: int) -> str:
+    """Return `str(value)`, or its beginning where a container or a number is large."""
+    budget = limit + 1
+
+    def trimmed(item: object) -> object:
+        nonlocal budget
+        budget -= 1
+        if isinstance(item, str):
+            return item[: limit + 1]
+        if isinstance(item, int) and item.bit_length() > _MOST_BITS:
+            return f"a number of about {item.bit_length() * 3 // 10:,} digits"
+        if isinstance(item, (list, tuple)) and type(item) in (list, tuple):
+            return type(item)(trimmed(entry) for entry in takewhile(lambda _: budget > 0, item))
+        if type(item) is dict:
+            return {trimmed(key): trimmed(entry) for key, entry in takewhile(lambda _: budget > 0, item.items())}
+        return item
+
+    return str(trimmed(value))

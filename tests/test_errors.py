@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 
 import pytest
 
@@ -60,3 +61,25 @@ def test_an_unknown_name_lists_the_known_ones_and_guesses() -> None:
 )
 def test_foreign_text_is_cut_and_made_printable(value: object, short: str) -> None:
     assert shorten(value) == short
+
+
+@pytest.mark.parametrize(
+    ("value", "start"),
+    [
+        (["ab"] * 1_000_000, "['ab', 'ab', "),
+        ({"key": {"n": list(range(1_000_000))}}, "{'key': {'n': [0, 1, 2, "),
+        ("x" * 10_000_000, "xxx"),
+        ([10**5000, 1], "['a number of about 4,98"),
+        (10**5000, "a number of about 4,98"),
+        ([1, "two", None, True], "[1, 'two', None, True]"),
+    ],
+    ids=["list", "nested", "text", "number in a list", "number", "short"],
+)
+def test_what_is_shortened_is_never_written_in_full(value: object, start: str) -> None:
+    tracemalloc.start()
+    try:
+        text = shorten(value)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+    assert text.startswith(start) and len(text) <= 60

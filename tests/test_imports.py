@@ -119,7 +119,7 @@ FORBIDDEN = [
     ("errors.py", set(HEAVY) | {"numpy"}),
     ("settings.py", set(HEAVY) | {"numpy"}),
     ("store.py", set(HEAVY) | {"numpy"}),
-    ("outside.py", set(HEAVY) | {"numpy"}),
+    ("outside/", set(HEAVY) | {"numpy"}),
     ("texts/", {"torch", "transformers", "streamlit", "plotly"}),
     ("jobs/folder.py", set(HEAVY)),
     ("jobs/local.py", set(HEAVY)),

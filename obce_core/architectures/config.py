@@ -1,8 +1,9 @@
-"""Read a config.json that nobody vouches for: an allow-list of fields, each with its range."""
+"""Read an untrusted config.json: an allow-list of fields, each with its range."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ class Field:
                 raise ConfigError(f"config.json: {self.name} is missing.")
             return self.default
         value = config[self.name]
-        found = f"config.json: {self.name} is {shorten(value)!s}"
+        found = f"config.json: {self.name} is {shorten(value)}"
         if self.kind is str:
             if not isinstance(value, str) or (self.choices and value not in self.choices):
                 raise ConfigError(f"config.json: {self.name} {shorten(value)!r} is not one of {', '.join(self.choices)}.")
@@ -74,10 +75,9 @@ def read_labels(config: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     if not isinstance(labels, dict) or not 1 <= len(labels) <= 10_000:
         raise ConfigError(f"config.json: id2label is {shorten(labels)}; expected an object of 1–10,000 names.")
-    try:
-        names = {int(key): str(value) for key, value in labels.items()}
-    except (TypeError, ValueError):
-        raise ConfigError("config.json: id2label has a key that is no whole number.") from None
+    if not all(re.fullmatch(r"0|[1-9][0-9]{0,4}", key[:6]) for key in labels):
+        raise ConfigError("config.json: id2label has a key that is no whole number.")
+    names = {int(key): value if isinstance(value, str) else shorten(value, 1000) for key, value in labels.items()}
     if sorted(names) != list(range(len(names))) or any(len(name) > 1000 for name in names.values()):
         raise ConfigError("config.json: id2label must number its names 0, 1, 2, … with at most 1,000 characters each.")
     return {"id2label": names, "label2id": {name: key for key, name in names.items()}}

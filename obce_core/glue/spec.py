@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from obce_core.glue.tiers import TIERS
+from obce_core.outside import render_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,15 +68,7 @@ def sweep_document(chosen: Choices) -> dict[str, Any]:
 
 def sweep_file(document: Mapping[str, Any]) -> str:
     """Write a sweep as YAML."""
-    text: str = yaml.dump(dict(document), Dumper=_Plain, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100)
-    return text
-
-
-class _Plain(yaml.SafeDumper):
-    """Writes a list that stands in two rows twice: `read_sweep` takes no aliases."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+    return render_yaml(dict(document))
 
 
 def sweep_command(

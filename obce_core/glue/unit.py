@@ -29,6 +29,9 @@ ORDERS = ("cut-first", "finetune-first")
 _BESIDE = ("label", "model_name", "asked", "origin", "control_of")
 """What a unit's document tells besides what decides its result."""
 
+_OLDER_RATE = 2e-5
+"""The learning rate of every tier before it was chosen by the model's width."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
@@ -105,8 +108,11 @@ class Prepared:
     @property
     def older_id(self) -> str:
         """The id that the unit had before identities were recorded, by which an interrupted run of the older kind is found."""
-        newer = (*_BESIDE, "identity", "algorithm")
-        return digest({name: value for name, value in self.document.items() if name not in newer})[:24]
+        newer = (*_BESIDE, "identity", "algorithm", RATE_BY)
+        older = {name: value for name, value in self.document.items() if name not in newer}
+        if RATE_BY in self.document:
+            older["recipe"] = {**older["recipe"], "learning_rate": _OLDER_RATE}
+        return digest(older)[:24]
 
     @property
     def recipe(self) -> Recipe:

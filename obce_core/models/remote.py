@@ -14,15 +14,13 @@ from obce_core.components import COMPONENTS, CUTTABLE
 from obce_core.errors import ModelError, Offline, shorten
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.locate import CONFIG, DOWNLOADS, PICKLES, TOKENIZER_FILES, WEIGHTS, ModelSource, downloaded, hub_name
-from obce_core.models.weights import FLOATS
+from obce_core.models.weights import FLOATS, MAX_HEADER_BYTES
 
 _SECONDS = 6.0
 """A server that is silent for longer is not waited for."""
 
 _FIRST = 200_000
 """Bytes of the weights asked for at first: nearly every header fits."""
-
-_MOST = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +103,7 @@ def _shell(path: Path, name: str, revision: str | None, size: int) -> None:
     """Write the header of the weights, and after it a hole as long as the data."""
     start = _fetch(name, WEIGHTS, revision, min(size, _FIRST))
     length = 8 + int.from_bytes(start[:8], "little")
-    if len(start) < length <= min(size, _MOST):
+    if len(start) < length <= min(size, 8 + MAX_HEADER_BYTES):
         start = _fetch(name, WEIGHTS, revision, length)
     path.write_bytes(start)
     os.truncate(path, size)

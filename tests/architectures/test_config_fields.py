@@ -86,7 +86,7 @@ MALFORMED = [
     (b'{"a":1,"a":2}', "config.json is not valid JSON: duplicate key 'a'."),
     (b'{"layer_norm_eps":NaN}', "config.json is not valid JSON: NaN is not a number."),
     (b'{"layer_norm_eps":1e999}', "config.json is not valid JSON: 1e999 is too large a number."),
-    (b'{"a":' + b"9" * 5000 + b"}", "config.json is not valid JSON: Exceeds the limit"),
+    (b'{"a":' + b"9" * 5000 + b"}", "config.json is not valid JSON: a number of 5,000 digits is too long"),
     (b'{"a":"\\ud800"}', "config.json holds invalid Unicode"),
     (b" " * 1_000_001, "config.json has 1,000,001 bytes; limit 1,000,000."),
 ]

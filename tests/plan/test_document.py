@@ -297,8 +297,8 @@ def test_a_path_that_holds_no_plan_is_named(tmp_path: Path) -> None:
         read_plan("x" * 5000, ANALYSIS)
     with pytest.raises(PlanError, match="is not a regular file"):
         read_plan(tmp_path, ANALYSIS)
-    (tmp_path / "big.json").write_bytes(b" " * 20_000_001)
-    with pytest.raises(PlanError, match=r"big.json has 20,000,001 bytes; limit 20,000,000"):
+    (tmp_path / "big.json").write_bytes(b" " * 10_000_001)
+    with pytest.raises(PlanError, match=r"big.json has 10,000,001 bytes; limit 10,000,000"):
         read_plan(tmp_path / "big.json", ANALYSIS)
 
 
