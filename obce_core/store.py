@@ -192,13 +192,16 @@ def _commit(stage: Path, target: Path, *, overwrite: bool, keep_existing: bool) 
 
 
 def is_locked(path: Path) -> bool:
-    """Say whether a live process holds a file by flock; the look itself holds it for an instant."""
+    """Return True if a live process holds an exclusive flock on a file.
+
+    The probe takes a shared lock for an instant: two probes at the same time never see each other.
+    """
     try:
-        handle = os.open(path, os.O_RDWR)
+        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True
     finally:

@@ -24,7 +24,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ HEARTBEAT = 5.0
 
 _JUMP = 5.0
 """Progress so many times as quick as is usual in a run is none."""
+
+FINISHING = "finishing: its process has not exited yet"
 
 SILENCE = 4 * HEARTBEAT
 """Where locks cannot be seen from machine to machine, a worker silent for this long is taken for gone."""
@@ -74,13 +76,17 @@ class Run:
             return None
 
     def status(self) -> Status:
-        """Read the state; a job whose worker is gone without a word is lost."""
+        """Read the state: a final one counts once the lock is free, and a job whose worker is gone without one is lost."""
         told = self.stored() or Status(state="queued")
-        if told.state in FINAL or self.is_alive(told):
+        if told.state in FINAL:
+            return self._settled(told)
+        if self.is_alive(told):
             return told
         # The worker may have ended between the two reads: its last word counts.
         again = self.stored() or told
-        if again.state in FINAL or (again.state == "queued" and self._may_wait(again)):
+        if again.state in FINAL:
+            return self._settled(again)
+        if again.state == "queued" and self._may_wait(again):
             return again
         return Status(**again.__dict__ | {"state": "lost", "reason": "its process is gone (killed, or the machine stopped)"})
 
@@ -180,6 +186,10 @@ class Run:
         line = json.dumps({"t": round(time.time(), 3), "done": done, "total": total, "what": what, "attempt": attempt}) + "\n"
         with (self.folder / "progress.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(line)
+
+    def _settled(self, stored: Status) -> Status:
+        """Return a final state, or "running" while a worker or its keeper, which wrote it, still holds the lock."""
+        return replace(stored, state="running", reason=FINISHING, ended=None) if self.is_held() else stored
 
     def _may_wait(self, told: Status) -> bool:
         """Say whether nobody need be at work: it stands in a queue, or was made a moment ago."""

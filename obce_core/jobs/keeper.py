@@ -36,6 +36,9 @@ AFTER_TERM = 1.0
 ANSWERED = 60.0
 """Seconds that a worker has which did answer, to save a checkpoint."""
 
+AFTER_END = 10.0
+"""Seconds that a worker's process may take to exit after it wrote a final state."""
+
 _DEAF = 3
 """A worker that tells so often of progress after SIGTERM is not ending: one long step would tell once."""
 
@@ -93,6 +96,7 @@ class Keeper:
     def _watch(self, worker: subprocess.Popen[bytes]) -> bool:
         """Wait for the worker's end; return whether it had to be forced."""
         asked: float | None = None
+        final: float | None = None
         forced, told = False, 0
         while True:
             try:
@@ -100,9 +104,15 @@ class Keeper:
                 return forced
             except subprocess.TimeoutExpired:
                 pass
+            now = time.monotonic()
+            stored = self.run.stored()
+            if stored is not None and stored.state in FINAL:
+                final = final or now
+                if now - final > AFTER_END:
+                    end_group(worker.pid, signal.SIGKILL)
+                continue
             if not self._cancelled():
                 continue
-            now = time.monotonic()
             asked = asked or now
             heard = (self.run.folder / "STOPPING").exists() and not (forced and self._lines() - told >= _DEAF)
             grace = ANSWERED if heard else GRACE

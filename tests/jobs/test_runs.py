@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import multiprocessing
 import os
@@ -19,6 +20,7 @@ from tiny import sentences
 
 from obce_core.errors import BadInput, Cancelled, ObceError, UnknownName
 from obce_core.jobs import FINAL, KINDS, STATES, Context, Kind, Progress, Run, Status, create_run, find_live, find_run, kind_of, list_runs
+from obce_core.jobs.folder import FINISHING
 from obce_core.jobs.worker import execute, main
 from obce_core.settings import project_root
 
@@ -320,6 +322,26 @@ def test_a_run_that_no_worker_takes_is_lost_after_a_minute(run: Run) -> None:
     assert run.status().state == "queued"
     (run.folder / "spec.json").write_text(json.dumps(spec | {"created": time.time() - 61}))
     assert run.status().state == "lost"
+
+
+@pytest.mark.parametrize("state", FINAL)
+def test_a_final_state_counts_once_the_lock_is_free(state: str, run: Run) -> None:
+    written = Status(state=state, reason="because", started=1.0, ended=2.0)
+    with run.hold():
+        run.write_status(written)
+        assert run.status() == Status(state="running", reason=FINISHING, started=1.0)
+        assert find_live("") == run
+    assert run.status() == written
+
+
+def test_two_probes_of_a_lock_do_not_see_each_other(run: Run) -> None:
+    lock = run.folder / "worker.lock"
+    lock.touch()
+    with lock.open("r+b") as stream:
+        fcntl.flock(stream, fcntl.LOCK_SH)  # what a probe holds for an instant
+        assert not run.is_held()
+    with run.hold():
+        assert run.is_held()
 
 
 @pytest.mark.parametrize("state", FINAL)
