@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from obce_core.errors import BadInput, PathError
+from obce_core.private import private_folder
 from obce_core.store import MANIFEST, manifest, manifest_faults, read_json, sync_folder, write_json
 from obce_core.version import __version__
 
@@ -83,7 +84,7 @@ def commit(
     if step < 0 or keep < 1:
         raise BadInput(f"A checkpoint of step {step}, keeping {keep}: both must be positive.")
     target = home / f"step-{step:08d}"
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     stage = _aside(target)
     stage.mkdir()
     try:
@@ -137,8 +138,8 @@ def checkpoint_faults(folder: Path) -> list[str]:
         return faults
     try:
         step = _read(folder).step
-    except (ValueError, KeyError, TypeError):
-        return [f"{folder / MANIFEST} is no manifest of a checkpoint"]
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return [f"{folder / MANIFEST} is not the manifest of a checkpoint"]
     strangers = sorted(_files(folder) - set(read_json(folder / MANIFEST)["files"]))
     told = [f"{name} is not in the manifest" for name in strangers]
     return told if step == int(folder.name[5:]) else [*told, f"it holds step {step}"]

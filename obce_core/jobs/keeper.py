@@ -26,6 +26,7 @@ from obce_core.jobs.launcher import gigabytes
 from obce_core.jobs.local import move_queue
 from obce_core.jobs.processes import end_group, free_memory, identify, memory_kills
 from obce_core.jobs.state import FINAL
+from obce_core.store import open_regular
 
 GRACE = 2.5
 """Seconds that a worker has to answer a cancel."""
@@ -138,7 +139,8 @@ class Keeper:
     def _lines(self) -> int:
         """Count the worker's words on its progress."""
         try:
-            return (self.run.folder / "progress.jsonl").read_bytes().count(b"\n")
+            with open_regular(self.run.folder / "progress.jsonl") as stream:
+                return stream.read().count(b"\n")
         except OSError:
             return 0
 

@@ -292,10 +292,17 @@ def test_only_the_end_of_a_long_progress_and_log_is_read(run: Run) -> None:
     assert run.log(limit=5).endswith(" end")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"state": "done", "colour": 1}', "null"])
-def test_a_status_that_cannot_be_read_is_a_queued_one(text: str, run: Run) -> None:
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"state": "dancing"}', "null"])
+def test_a_run_whose_status_cannot_be_read_is_lost_and_says_why(text: str, run: Run) -> None:
     (run.folder / "status.json").write_text(text)
-    assert run.status().state == "queued"
+    assert run.status().state == "lost" and run.status().reason.startswith("damaged: status.json: ")
+    with run.hold():
+        assert run.status().state == "running"
+
+
+def test_a_field_of_a_newer_version_is_left_out(run: Run) -> None:
+    (run.folder / "status.json").write_text('{"state": "done", "colour": 1}')
+    assert run.status() == Status(state="done")
 
 
 def test_a_worker_that_holds_its_lock_is_alive_and_another_is_refused(run: Run) -> None:
