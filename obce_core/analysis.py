@@ -224,6 +224,8 @@ def read_meta(folder: Path) -> dict[str, Any]:
     try:
         meta = read_json(folder / META)
         written = meta["format"]
+        if written == FORMAT:
+            _check_meta(meta)
     except (OSError, ValueError, KeyError, TypeError):
         raise AnalysisError(f"{folder} is no analysis ({META} is missing or unreadable).") from None
     if written != FORMAT:
@@ -233,6 +235,17 @@ def read_meta(folder: Path) -> dict[str, Any]:
     if not is_complete(folder):
         raise AnalysisError(f"{folder} is incomplete (it has no manifest).", hint="Run obce analyze again.")
     return dict(meta)
+
+
+def _check_meta(meta: dict[str, Any]) -> None:
+    """Raise TypeError or KeyError if a field that every list and page reads is missing or of another type."""
+    model, texts = meta["model"], meta["texts"]
+    strings = [*(meta[name] for name in ("id", "created", "tokens", "tap")), texts["source"]]
+    strings += [model[name] for name in ("name", "spec", "weights_sha256")]
+    numbers = [meta["max_length"], texts["n"]]
+    if not all(isinstance(value, str) for value in strings) or not all(isinstance(value, int) for value in numbers):
+        raise TypeError("a field of another type")
+    EncoderShape(**model["shape"])
 
 
 def _read_columns(path: Path) -> dict[str, np.ndarray]:

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from obce_core.errors import BadInput, PathError
+from obce_core.private import FOLDER, file_mode, private_folder
 from obce_core.store import MANIFEST, manifest, manifest_faults, read_json, sync_folder, write_json
 from obce_core.version import __version__
 
@@ -83,13 +84,14 @@ def commit(
     if step < 0 or keep < 1:
         raise BadInput(f"A checkpoint of step {step}, keeping {keep}: both must be positive.")
     target = home / f"step-{step:08d}"
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     stage = _aside(target)
-    stage.mkdir()
+    mode = file_mode(stage)
+    stage.mkdir(mode=0o777 if mode is None else FOLDER)
     try:
         write(stage)
         told = {"format": FORMAT, "step": step, "attempt": attempt, "versions": _versions(), "files": manifest(stage)}
-        _sync_below(stage)
+        _sync_below(stage, mode)
         write_json(stage / MANIFEST, told)
         guard()
         if target.exists():
@@ -137,8 +139,8 @@ def checkpoint_faults(folder: Path) -> list[str]:
         return faults
     try:
         step = _read(folder).step
-    except (ValueError, KeyError, TypeError):
-        return [f"{folder / MANIFEST} is no manifest of a checkpoint"]
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return [f"{folder / MANIFEST} is not the manifest of a checkpoint"]
     strangers = sorted(_files(folder) - set(read_json(folder / MANIFEST)["files"]))
     told = [f"{name} is not in the manifest" for name in strangers]
     return told if step == int(folder.name[5:]) else [*told, f"it holds step {step}"]
@@ -190,9 +192,12 @@ def _files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST}
 
 
-def _sync_below(folder: Path) -> None:
+def _sync_below(folder: Path, mode: int | None) -> None:
+    """Bring everything in a folder to the disk, with this mode of its files (None: as they are)."""
     for path in [*folder.rglob("*"), folder]:
         if path.is_file():
+            if mode is not None:
+                path.chmod(mode)
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
         elif path.is_dir():

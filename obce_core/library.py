@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from obce_core.analysis import META
 from obce_core.errors import BadInput, PathError, shorten
 from obce_core.jobs import FINAL, Run
 from obce_core.jobs.runs import note_removed
+from obce_core.private import private_folder
 from obce_core.saved import read_name
 from obce_core.store import check_name, read_json, write_json
 
@@ -57,13 +60,17 @@ class Entry:
 
     @property
     def bytes(self) -> int:
-        files = self.path.rglob("*") if self.path.is_dir() else [self.path]
-        return sum(path.stat().st_size for path in files if path.is_file() and not path.is_symlink())
+        total = 0
+        for path in [self.path, *(self.path.rglob("*") if _is_folder(self.path) else ())]:
+            with suppress(OSError):  # it may be going, or closed to us
+                facts = path.lstat()
+                total += facts.st_size if stat.S_ISREG(facts.st_mode) else 0
+        return total
 
     @property
     def modified(self) -> float:
         """Seconds since the epoch."""
-        return self.path.stat().st_mtime
+        return _modified(self.path)
 
     def told(self) -> str:
         """Name it for people: kind, short id, label."""
@@ -78,7 +85,7 @@ def list_entries(kinds: Iterable[str] = KINDS) -> list[Entry]:
             raise BadInput(f"The cache has no {shorten(kind)!r}; it has {', '.join(KINDS)}.")
         home = settings.cache_dir() / kind
         paths = [path for path in home.iterdir() if path.name[0] != "." and ".tmp-" not in path.name] if home.is_dir() else []
-        found += [Entry(kind=kind, path=path, label=_label(kind, path)) for path in sorted(paths, key=lambda path: -path.stat().st_mtime)]
+        found += [Entry(kind=kind, path=path, label=_label(kind, path)) for path in sorted(paths, key=lambda path: -_modified(path))]
     return found
 
 
@@ -128,11 +135,11 @@ def remove(entries: Sequence[Entry], *, along: bool = False) -> str:
             raise BadInput(f"{entry.told()} is at work.", hint="Cancel it first.")
     step = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:6]}"
     home = settings.cache_dir() / "trash" / step
-    home.mkdir(parents=True)
+    private_folder(home)
     write_json(home / _MOVED, {"refs": [entry.ref for entry in chosen]})
     note_removed(entry.id for entry in chosen if entry.kind in ("runs", "evaluations"))
     for entry in chosen:
-        (home / entry.kind).mkdir(exist_ok=True)
+        private_folder(home / entry.kind)
         entry.path.rename(home / entry.kind / entry.id)
     return step
 
@@ -153,7 +160,7 @@ def restore(step: str) -> list[str]:
         raise PathError(f"{taken[0]} is there again.", hint="Remove it first.")
     for kind, name in refs:
         target = settings.cache_dir() / kind / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(target.parent)
         if (home / kind / name).exists():
             (home / kind / name).rename(target)
     shutil.rmtree(home)
@@ -172,12 +179,23 @@ def destroy(entries: Sequence[Entry]) -> None:
             entry.path.unlink()
 
 
+def _is_folder(path: Path) -> bool:
+    """Return True for a folder that is not a link; what cannot be looked at is not one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def _label(kind: str, path: Path) -> str:
-    told = (
-        _read(path / {"analyses": META, "evaluations": "unit.json", "models": _PLAN, "runs": "spec.json", "trash": _MOVED}.get(kind, ""))
-        if path.is_dir()
-        else {}
-    )
+    told = _read(path / _FACTS[kind]) if kind in _FACTS and path.is_dir() else {}
     if kind == "analyses" and told:
         return read_name(path) or f"{_part(told, 'model', 'name')}, {_part(told, 'texts', 'n')} texts"
     if kind == "evaluations" and told:
@@ -185,7 +203,7 @@ def _label(kind: str, path: Path) -> str:
     if kind == "models" and told:
         return f"of {_part(told, 'model', 'name')}"
     if kind == "runs" and told:
-        return f"{shorten(told.get('kind'), 30)}, {Run(path).status().state}"
+        return f"{shorten(Run(path).kind, 30)}, {Run(path).status().state}"
     if kind == "trash" and isinstance(told.get("refs"), list):
         return shorten(", ".join(map(str, told["refs"])), 90)
     return ""
@@ -193,7 +211,7 @@ def _label(kind: str, path: Path) -> str:
 
 def _refers(other: Entry, entry: Entry) -> bool:
     if other.kind == "runs":
-        options = json.dumps(_read(other.path / "spec.json").get("options", {}))
+        options = json.dumps(Run(other.path).spec["options"])
         return _is_live(other) and (f'"{entry.id}"' in options or json.dumps(str(entry.path))[1:-1] in options)
     if entry.kind == "analyses":
         if other.kind == "models":
@@ -225,10 +243,8 @@ def _is_live(entry: Entry) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > settings.MAX_PLAN_JSON_BYTES:
-            return {}
-        told = read_json(path)
-    except (OSError, ValueError, RecursionError):
+        told = read_json(path, limit=settings.MAX_PLAN_JSON_BYTES)
+    except (OSError, ValueError):
         return {}
     return told if isinstance(told, dict) else {}
 

@@ -101,9 +101,13 @@ def ray_address() -> str | None:
     return os.environ.get("OBCE_RAY_ADDRESS") or os.environ.get("RAY_ADDRESS") or None
 
 
+CARRIED = ("OBCE_OFFLINE", "HF_HUB_OFFLINE", "OBCE_GLUE_DIR")
+"""The environment variables that a run takes from whoever asked for it to its worker; no other comes out of a spec."""
+
+
 def carried() -> dict[str, str]:
     """Return the settings that a job keeps from whoever asked for it, whoever starts it in the end."""
-    return {name: os.environ[name] for name in ("OBCE_OFFLINE", "HF_HUB_OFFLINE", "OBCE_GLUE_DIR") if name in os.environ}
+    return {name: os.environ[name] for name in CARRIED if name in os.environ}
 
 
 def has_ray_token() -> bool:

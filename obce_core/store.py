@@ -8,21 +8,26 @@ second one's copy is discarded.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO
 
 from obce_core.errors import PathError, shorten
+from obce_core.private import FOLDER, file_mode, foreign_owner, private_folder
 
 MANIFEST = "MANIFEST.json"
+FORMAT = "obce-manifest/1"
+"""The format that a manifest of ours names."""
 _CHUNK = 1 << 20
 _SETTLED_SECONDS, _KNOWN_MOST = 2.0, 256
 _KNOWN_SHA256: dict[tuple[str, int, int, int, int, int], str] = {}
@@ -73,10 +78,11 @@ def atomic_write(path: Path, data: bytes | str, *, guard: Callable[[], None] | N
     `guard` is called last before the rename; when it raises, nothing has changed.
     """
     raw = data.encode("utf-8") if isinstance(data, str) else data
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     temporary = path.with_name(f"{path.name}.tmp-{uuid.uuid4().hex[:12]}")
+    mode = file_mode(path)
     try:
-        with temporary.open("wb") as stream:
+        with open(temporary, "wb", opener=None if mode is None else lambda name, flags: os.open(name, flags, mode)) as stream:
             stream.write(raw)
             stream.flush()
             os.fsync(stream.fileno())
@@ -93,9 +99,63 @@ def write_json(path: Path, value: Any, *, guard: Callable[[], None] | None = Non
     atomic_write(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", guard=guard)
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON that this tool wrote."""
-    return json.loads(path.read_text("utf-8"))
+def read_json(path: Path, *, limit: int | None = None, own: bool = False) -> Any:
+    """Read JSON that this tool wrote.
+
+    Args:
+        limit: bytes that it may have.
+        own: refuse a file that belongs to another user.
+
+    Raises:
+        OSError: it is not there, not a regular file (a pipe would block), may not be read, or is another user's.
+        ValueError: it is not UTF-8, not JSON, nested too deeply, holds NaN or half a surrogate pair, or is larger than `limit` bytes.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:  # a thousand runs are listed in one look: no call more than is needed
+        facts = os.fstat(handle)
+        foreign = "not a regular file" if not stat.S_ISREG(facts.st_mode) else foreign_owner(path, facts) if own else ""
+        if foreign:
+            raise PermissionError(errno.EPERM, foreign, str(path))
+        most = facts.st_size + 1 if limit is None else min(facts.st_size, limit) + 1
+        raw = os.read(handle, most)
+        while len(raw) < most and (more := os.read(handle, most - len(raw))):
+            raw += more
+    finally:
+        os.close(handle)
+    if limit is not None and len(raw) > limit:
+        raise ValueError(f"more than {limit:,} bytes")
+    try:
+        value = _DECODER.decode(raw.decode("utf-8"))
+        if b"\\ud" in raw.lower():  # a lone surrogate cannot be printed, hashed or drawn
+            canonical_json(value).encode("utf-8")
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; raise OSError for anything else, without waiting for a pipe's other end."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def open_append(path: Path) -> IO[bytes]:
+    """Open a regular file to append to, 0600 if it is new and below the cache; raise OSError for anything else, without waiting."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, file_mode(path) or 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(handle, "ab")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 @contextmanager
@@ -114,9 +174,9 @@ def staged_folder(target: Path, *, overwrite: bool = False, keep_existing: bool 
     if not keep_existing:
         check_target(target, overwrite=overwrite)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(target.parent)
         stage = target.with_name(f"{target.name}.tmp-{uuid.uuid4().hex[:12]}")
-        stage.mkdir()
+        stage.mkdir(mode=0o777 if file_mode(target) is None else FOLDER)
     except OSError as error:
         raise PathError(f"Cannot write in {target.parent}: {error.strerror or error}.", hint="Choose another --out.") from None
     try:
@@ -159,21 +219,32 @@ def manifest_faults(folder: Path) -> list[str]:
         return [f"{folder / MANIFEST} is missing or unreadable"]
     faults = []
     for name, (size, sha256) in told.items():
-        path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()):
-            faults.append(f"{shorten(name)} leads out of the folder")
-        elif not path.is_file():
-            faults.append(f"{name} is missing")
-        elif path.stat().st_size != size:
-            faults.append(f"{name} has {path.stat().st_size} bytes, its manifest says {size}")
-        elif file_sha256(path) != sha256:
-            faults.append(f"{name} was changed (sha256 differs from its manifest)")
+        try:
+            fault = _file_fault(folder, name, size, sha256)
+        except (OSError, ValueError, RuntimeError) as error:  # a name that no system takes, a loop of links, no right to read
+            fault = f"cannot be read ({shorten(error, 80)})"
+        if fault:
+            faults.append(f"{shorten(name, 120)} {fault}")
     return faults
 
 
+def _file_fault(folder: Path, name: str, size: object, sha256: object) -> str:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return "leads out of the folder"
+    if not path.is_file():
+        return "is missing"
+    if path.stat().st_size != size:
+        return f"has {path.stat().st_size} bytes, its manifest says {size}"
+    return "" if file_sha256(path) == sha256 else "was changed (sha256 differs from its manifest)"
+
+
 def is_complete(folder: Path) -> bool:
-    """Say whether a staged folder was committed (its manifest is the last thing to appear)."""
-    return (folder / MANIFEST).is_file()
+    """Return True if a staged folder was committed (its manifest is the last thing to appear)."""
+    try:
+        return (folder / MANIFEST).is_file()
+    except OSError:  # a folder that may not be read, a name that is too long
+        return False
 
 
 def check_name(name: str) -> str:
@@ -184,9 +255,12 @@ def check_name(name: str) -> str:
 
 
 def _commit(stage: Path, target: Path, *, overwrite: bool, keep_existing: bool) -> None:
-    write_json(stage / MANIFEST, {"format": "obce-manifest/1", "files": manifest(stage)})
+    write_json(stage / MANIFEST, {"format": FORMAT, "files": manifest(stage)})
+    mode = file_mode(stage)
     for path in stage.rglob("*"):
         if path.is_file():
+            if mode is not None:
+                path.chmod(mode)
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
     sync_folder(stage)
@@ -213,13 +287,16 @@ def _commit(stage: Path, target: Path, *, overwrite: bool, keep_existing: bool) 
 
 
 def is_locked(path: Path) -> bool:
-    """Say whether a live process holds a file by flock; the look itself holds it for an instant."""
+    """Return True if a live process holds an exclusive flock on a file.
+
+    The probe takes a shared lock for an instant: two probes at the same time never see each other.
+    """
     try:
-        handle = os.open(path, os.O_RDWR)
+        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True
     finally:

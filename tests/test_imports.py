@@ -21,6 +21,7 @@ EVERY = [*ENGINE, *PAGES, ROOT / "app.py"]
 ORDER = [
     ["errors", "version"],
     ["settings", "components", "tasks", "failures"],
+    ["private"],
     ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
     ["architectures", "criteria", "texts", "checkpoints", "forms"],
     ["models", "hf"],

@@ -9,7 +9,7 @@ import typer
 
 from obce_core.cli import options as opt
 from obce_core.cli.console import say, show
-from obce_core.errors import BadInput, Offline
+from obce_core.errors import BadInput, ObceError
 
 app = typer.Typer(no_args_is_help=True, help="List, follow, cancel and resume jobs, whoever started them.")
 
@@ -30,7 +30,7 @@ def list_(
     if state is not None and state not in STATES:
         raise BadInput(f"There is no state {state!r}; there are {', '.join(STATES)}.")
     move_queue()
-    rows = [row for row in (_row(_found(run.id)) for run in list_runs()) if state in (None, row["state"])]
+    rows = [row for row in map(_row, list_runs()) if state in (None, row["state"])]
     if json:
         show({"runs": rows}, as_json=True)
         return
@@ -106,7 +106,7 @@ def rm(run_ids: Annotated[list[str], typer.Argument(help="Runs that have ended."
     """Move runs to the trash; one that waits or is at work is refused."""
     from obce_core.library import find_entry, remove
 
-    step = remove([find_entry(f"runs/{_found(run_id).id}") for run_id in run_ids])
+    step = remove([find_entry(f"runs/{_name(run_id)}") for run_id in run_ids])
     show({"trash": step, "undo": f"obce cache restore {step}"}, as_json=json)
 
 
@@ -149,12 +149,19 @@ def _found(run_id: str) -> Any:
     return hits[0] if len(hits) == 1 else find_run(run_id)
 
 
+def _name(run_id: str) -> str:
+    """Return a run's whole id, or the name of what lies among the runs and is not one: it can be removed too."""
+    from obce_core.jobs.runs import stray_entries
+
+    return run_id if run_id in {path.name for path in stray_entries()} else str(_found(run_id).id)
+
+
 def _row(run: Any) -> dict[str, Any]:
     from obce_core.jobs import launcher_of, watch
 
     try:
         told = launcher_of(run).probe(run)
-    except Offline:  # the folder is the truth, whoever does not answer
+    except (ObceError, OSError):  # the folder is the truth, whoever does not answer; one run must not hide the others
         told = run.status()
     if told.state == "lost":
         told = watch.told(run)  # on a cluster silence alone is no end

@@ -18,6 +18,7 @@ from obce_core.fsck.runs import check_runs
 from obce_core.glue.workshop import Taken, begun, checkpoints_of, only_one
 from obce_core.jobs.runs import list_runs
 from obce_core.jobs.slots import queue_lock
+from obce_core.private import foreign_owner
 from obce_core.store import MANIFEST, manifest_faults
 
 __all__ = ["CONDITIONS", "Fault", "Report", "check", "repair"]
@@ -67,8 +68,9 @@ def repair() -> list[str]:
             os.rename(path, back)  # killed between taking it away and bringing its successor in
             done.append(f"put {back} back: its successor never came")
             continue
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-        done.append(f"removed {path}: half-written, without an owner")
+        with suppress(OSError):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+            done.append(f"removed {path}: half-written, without an owner")
     with queue_lock():
         for run in list_runs():
             if run.is_held():
@@ -77,9 +79,10 @@ def repair() -> list[str]:
             if told.state == "lost" and stored is not None and stored.state != "lost":
                 run.write_status(replace(told, ended=time.time()))
                 done.append(f"run {run.id} is lost: {told.reason}")
-            if stored is None:
-                run.write_status(replace(told, state="lost", reason="its status was unreadable", ended=time.time()))
-                done.append(f"run {run.id} is lost: its status was unreadable")
+            if stored is None and not foreign_owner(run.folder):
+                with suppress(OSError):  # a folder in the place of the file; the check goes on to name it
+                    run.write_status(replace(told, state="lost", reason="its status was unreadable", ended=time.time()))
+                    done.append(f"run {run.id} is lost: its status was unreadable")
             done += _strike_out(run.folder / "checkpoints")
     for unit in begun():
         with suppress(Taken), only_one(unit, lambda: True, wait=False):
@@ -93,6 +96,10 @@ def _strike_out(home: Path) -> list[str]:
     for folder in committed(home):
         faults = checkpoint_faults(folder)
         if faults:
-            shutil.rmtree(folder)
-            done.append(f"removed {folder}: {faults[0]}")
+            try:
+                shutil.rmtree(folder) if folder.is_dir() and not folder.is_symlink() else folder.unlink()
+            except OSError as error:
+                done.append(f"could not remove {folder}: {error.strerror or error}")
+            else:
+                done.append(f"removed {folder}: {faults[0]}")
     return done

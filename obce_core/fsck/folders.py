@@ -15,7 +15,7 @@ from obce_core.fsck.faults import Fault
 from obce_core.glue.workshop import begun, checkpoints_of, is_worked_on
 from obce_core.plan.asked import parse_intent
 from obce_core.plan.document import parse_document
-from obce_core.store import MANIFEST, file_sha256, manifest_faults, read_json
+from obce_core.store import MANIFEST, file_sha256, manifest_faults, open_regular, read_json
 
 OLD = 3600.0
 """Outside of runs, what is half-written has a live owner until it was left alone for so many seconds."""
@@ -42,7 +42,8 @@ def check_edits() -> Iterator[Fault]:
         if _MARK in path.name:
             continue
         try:
-            data = parse_document(path.read_bytes(), path.name)
+            with open_regular(path) as stream:
+                data = parse_document(stream.read(), path.name)
             if "intent" in data:
                 parse_intent(data["intent"], path.name)
         except (OSError, ObceError) as error:
@@ -60,7 +61,7 @@ def committed_units() -> dict[str, str]:
         if folder.parent.name == "checkpoints":
             try:
                 step = int(read_json(folder / MANIFEST)["step"])
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, KeyError, TypeError, OverflowError):
                 continue
             key = folder.parent.relative_to(cache).as_posix()
             units[key] = str(max(step, int(units.get(key, "0"))))

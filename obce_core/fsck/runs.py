@@ -10,8 +10,8 @@ from obce_core.checkpoints import committed
 from obce_core.fsck.faults import Fault
 from obce_core.glue.evaluation import evaluations_home
 from obce_core.jobs.folder import Run
-from obce_core.jobs.runs import list_runs, registered, runs_home, taken_away
-from obce_core.jobs.state import FINAL, STATES
+from obce_core.jobs.runs import list_runs, registered, runs_home, stray_entries, taken_away
+from obce_core.jobs.state import FINAL
 from obce_core.store import MANIFEST, digest, file_sha256, is_complete, manifest_faults, read_json
 
 _ANSWERS = ("weights_sha256",)
@@ -23,8 +23,13 @@ def check_runs() -> Iterator[Fault]:
     yield from _acknowledged()
     answers: dict[str, tuple[Run, dict[str, Any]]] = {}
     removed = taken_away()
+    for path in stray_entries():
+        yield Fault(condition="N3", path=path, what="is not the folder of a run; obce runs rm removes it")
     for run in sorted(list_runs(), key=lambda run: run.id):
-        yield from _readable(run)
+        faults = run.faults()
+        yield from (Fault(condition="N3", path=run.folder / name, what=what) for name, what in faults)
+        if any(name == "status.json" for name, _ in faults):
+            continue  # what it says of itself cannot be held against anything
         yield from _state(run, removed)
         yield from _attempts(run)
         yield from _answer(run, answers)
@@ -47,32 +52,23 @@ def workers(run: Run) -> list[tuple[int, str]]:
 def _acknowledged() -> Iterator[Fault]:
     for run_id, sha256 in registered().items():
         path = runs_home() / run_id / "spec.json"
-        if not path.is_file():
-            yield Fault(condition="N1", path=path, what="the run was acknowledged and is gone")
-        elif file_sha256(path) != sha256:
-            yield Fault(condition="N1", path=path, what="is not what was asked for (its sha256 differs)")
-
-
-def _readable(run: Run) -> Iterator[Fault]:
-    for name in ("spec.json", "status.json", "result.json"):
-        path = run.folder / name
-        if name == "result.json" and not path.exists():
-            continue
         try:
-            read_json(path)
-        except (OSError, ValueError):
-            yield Fault(condition="N3", path=path, what="is missing or torn")
+            actual = file_sha256(path) if path.is_file() else ""
+        except OSError:
+            continue  # it is there, and said to be unreadable below
+        if not actual:
+            yield Fault(condition="N1", path=path, what="the run was acknowledged and is gone")
+        elif actual != sha256:
+            yield Fault(condition="N1", path=path, what="is not what was asked for (its sha256 differs)")
 
 
 def _state(run: Run, removed: set[str]) -> Iterator[Fault]:
     told, path = run.status(), run.folder / "status.json"
-    if told.state not in STATES:
-        yield Fault(condition="N4", path=path, what=f"there is no state {told.state!r}")
     if told.state == "done":
         result = run.result()
         if result is None:
             yield Fault(condition="N4", path=path, what="is done, and there is no result")
-        elif (folder := str(result.get("folder", ""))) and Path(folder).is_dir() and (Path(folder) / MANIFEST).is_file():
+        elif (folder := str(result.get("folder", ""))) and is_complete(Path(folder)):
             yield from (
                 Fault(condition="N4", path=path, what=f"is done, and its output is not: {what}") for what in manifest_faults(Path(folder))
             )
@@ -94,7 +90,7 @@ def _attempts(run: Run) -> Iterator[Fault]:
     for folder in committed(run.folder / "checkpoints"):
         try:
             attempt = int(read_json(folder / MANIFEST)["attempt"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             continue  # damaged: said already
         if attempt > told.attempt:
             yield Fault(condition="N5", path=folder, what=f"is of attempt {attempt}, and the run is at {told.attempt}")
@@ -109,7 +105,10 @@ def _answer(run: Run, answers: dict[str, tuple[Run, dict[str, Any]]]) -> Iterato
         return
     answer = {name: result.get(name) for name in _ANSWERS}
     options = {name: value for name, value in run.spec["options"].items() if name != "out"}
-    key = digest({"kind": run.kind, "options": options, "halvings": told.halvings})
+    try:
+        key = digest({"kind": run.kind, "options": options, "halvings": told.halvings})
+    except ValueError:
+        return  # a number that JSON does not have: nobody asked for that twice
     other = answers.setdefault(key, (run, answer))
     if other[1] != answer:
         yield Fault(condition="N6", path=run.folder / "result.json", what=f"differs from run {other[0].id}, which was the same job")

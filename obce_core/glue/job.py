@@ -11,7 +11,7 @@ from typing import Any
 from obce_core.errors import BadInput
 from obce_core.glue.evaluation import read_evaluation
 from obce_core.glue.unit import Unit, read_unit
-from obce_core.store import read_json
+from obce_core.store import open_append, open_regular, read_json
 
 CURVE = "curve.jsonl"
 """In the run's folder: a line an event, with the unit's `label`, `task` and `seed`, `step`, and loss or scores."""
@@ -50,8 +50,8 @@ def evaluate_units(
     wanted = [read_unit(unit) for unit in units]
 
     def heard(row: Mapping[str, Any]) -> None:
-        with (folder / CURVE).open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
+        with open_append(folder / CURVE) as stream:
+            stream.write((json.dumps(row) + "\n").encode())
 
     made, failed = perform_all(
         wanted,
@@ -78,14 +78,16 @@ def read_curve(folder: Path) -> list[dict[str, Any]]:
     """
     found: dict[tuple[str, int, bool], dict[str, Any]] = {}
     try:
-        lines = (folder / CURVE).read_text("utf-8").splitlines()
+        with open_regular(folder / CURVE) as stream:
+            lines = stream.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return []
     for line in lines:
         try:
             row = json.loads(line)
-            found[row["unit"], row["step"], "loss" in row] = row
-        except (ValueError, KeyError, TypeError):
+            if _is_row(row):
+                found[row["unit"], row["step"], "loss" in row] = row
+        except (ValueError, RecursionError):
             continue
     return list(found.values())
 
@@ -108,11 +110,20 @@ def memory_of(units: Sequence[Mapping[str, Any]]) -> int | None:
     return most or None
 
 
+def _is_row(row: object) -> bool:
+    """Return True for a line of a curve: who it is of, its step, and numbers."""
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in ("unit", "label", "task")):
+        return False
+    rest = [value for name, value in row.items() if name not in ("unit", "label", "task")]
+    return isinstance(row.get("step"), int) and all(isinstance(value, int | float) for value in rest)
+
+
 def written(run_folder: Path) -> list[str]:
     """Name the evaluations that a run has left, finished or not: those of its result, else those its curve speaks of."""
     try:
-        return list(read_json(run_folder / "result.json")["evaluations"])
-    except (OSError, ValueError, KeyError):
+        named = read_json(run_folder / "result.json")["evaluations"]
+        return [name for name in named if isinstance(name, str)]
+    except (OSError, ValueError, KeyError, TypeError):
         units = dict.fromkeys(row["unit"] for row in read_curve(run_folder))
         return [unit for unit in units if _there(unit)]
 

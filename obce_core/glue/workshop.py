@@ -19,6 +19,7 @@ from pathlib import Path
 from obce_core.checkpoints import sweep_stale
 from obce_core.errors import Cancelled
 from obce_core.glue.evaluation import evaluations_home
+from obce_core.private import private_folder
 from obce_core.store import is_complete, is_locked
 
 _WAIT_SECONDS = 2.0
@@ -43,7 +44,7 @@ def only_one(unit: str, cancelled: Callable[[], bool], *, wait: bool) -> Iterato
     if not first_process():
         yield
         return
-    _home().mkdir(parents=True, exist_ok=True)
+    private_folder(_home())
     handle = os.open(_lock(unit), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         while True:

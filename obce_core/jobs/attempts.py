@@ -17,7 +17,7 @@ from obce_core.checkpoints import sweep_stale
 from obce_core.errors import BadInput, Superseded
 from obce_core.jobs.folder import Run
 from obce_core.jobs.slots import queue_lock
-from obce_core.jobs.state import RESUMABLE, Status
+from obce_core.jobs.state import FINAL, RESUMABLE, Status
 from obce_core.store import write_json
 
 HALVINGS = 2
@@ -81,9 +81,9 @@ def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = Non
         told = run.stored()
         if told is not None and seen is not None and told.attempt != seen:
             raise Superseded(f"Run {run.id} is at attempt {told.attempt} already.")
-        state = run.status().state
         if told is None:
             raise BadInput(f"The status of run {run.id} cannot be read.", hint="obce fsck --repair")
+        state = told.state if told.state in FINAL else run.status().state  # one that is still ending is waited for below
         if not lost_contact and state not in RESUMABLE:
             raise BadInput(f"Run {run.id} is {state}; only one that ended without a result can go on.")
         if not _is_freed(run, 0.0 if lost_contact else _ENDING):

@@ -20,6 +20,9 @@ def environment() -> dict[str, str]:
 
 
 def command(module: str, *arguments: str | Path, nice: int) -> list[str]:
-    """Return the command that runs a module of this package, giving way to others by `nice`."""
+    """Return the command that runs a module of this package, giving way to others by `nice`.
+
+    With -P the folder that the process starts in, a run's, is not a place to import from.
+    """
     lower = ["nice", "-n", str(nice)] if nice and which("nice") else []
-    return [*lower, sys.executable, "-m", module, *map(str, arguments)]
+    return [*lower, sys.executable, "-P", "-m", module, *map(str, arguments)]

@@ -22,15 +22,19 @@ import os
 import statistics
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from obce_core.errors import BadInput
+from obce_core.errors import BadInput, shorten
+from obce_core.jobs.shapes import Damaged, check_result, check_spec, check_status, check_step
 from obce_core.jobs.state import FINAL, Progress, Status
-from obce_core.store import is_locked, read_json, write_json
+from obce_core.private import foreign_owner
+from obce_core.store import is_locked, open_append, open_regular, read_json, write_json
+
+T = TypeVar("T")
 
 START_SECONDS = 60.0
 """Where nobody keeps a queue, a worker that has not taken its lock after this long never will."""
@@ -41,8 +45,17 @@ HEARTBEAT = 5.0
 _JUMP = 5.0
 """Progress so many times as quick as is usual in a run is none."""
 
+FINISHING = "finishing: its process has not exited yet"
+
 SILENCE = 4 * HEARTBEAT
 """Where locks cannot be seen from machine to machine, a worker silent for this long is taken for gone."""
+
+
+_LIMIT = 256_000_000
+"""Bytes of a JSON file of a run; a sweep's spec holds its plans."""
+
+_UNKNOWN: Mapping[str, Any] = {"kind": "unknown", "options": {}, "form": "", "created": 0.0, "memory": None, "environment": {}}
+_CHECKS: Mapping[str, Callable[[object], object]] = {"spec.json": check_spec, "status.json": check_status, "result.json": check_result}
 
 
 @dataclass(frozen=True)
@@ -57,10 +70,11 @@ class Run:
 
     @property
     def spec(self) -> dict[str, Any]:
+        """What was asked for; of a damaged file the kind "unknown" without options (see `fault`)."""
         try:
-            return read_json(self.folder / "spec.json")
-        except (OSError, ValueError):
-            return {"kind": "unknown", "options": {}, "form": "", "created": 0.0}  # damaged by hand: the run is lost, no more
+            return self._read("spec.json", check_spec)
+        except Damaged:
+            return dict(_UNKNOWN)
 
     @property
     def kind(self) -> str:
@@ -69,18 +83,61 @@ class Run:
     def stored(self) -> Status | None:
         """Read the state as it was last written; None when it cannot be read."""
         try:
-            return Status(**read_json(self.folder / "status.json"))
-        except (OSError, ValueError, TypeError):
+            return self._read("status.json", check_status)
+        except Damaged:
             return None
 
+    def fault(self) -> str:
+        """Return what makes this run unusable, in a line: its spec or its status is missing, damaged or another user's; "" if nothing."""
+        for name, check in (("spec.json", check_spec), ("status.json", check_status)):
+            try:
+                self._read(name, check)
+            except Damaged as damage:
+                return str(damage)
+        return ""
+
+    def faults(self) -> list[tuple[str, str]]:
+        """Return every file of this folder that is damaged, with what is wrong; a missing result is not."""
+        found = []
+        for name, check in _CHECKS.items():
+            try:
+                if name != "result.json" or os.path.lexists(self.folder / name):
+                    self._read(name, check)
+            except Damaged as damage:
+                found.append((name, str(damage).removeprefix(f"{name}: ")))
+        return found
+
+    def _read(self, name: str, check: Callable[[object], T]) -> T:
+        """Read and check a JSON file of this run; raise Damaged with the name of the file and what is wrong."""
+        try:
+            foreign = foreign_owner(self.folder)
+            if foreign:
+                raise Damaged(foreign)
+            return check(read_json(self.folder / name, limit=_LIMIT, own=True))
+        except FileNotFoundError:
+            raise Damaged(f"{name}: is missing") from None
+        except OSError as error:
+            raise Damaged(f"{name}: cannot be read ({error.strerror or error})") from None
+        except Damaged as damage:
+            raise Damaged(f"{name}: {damage}") from None
+        except ValueError as error:
+            raise Damaged(f"{name}: is torn or not JSON ({shorten(error, 80)})") from None
+
     def status(self) -> Status:
-        """Read the state; a job whose worker is gone without a word is lost."""
-        told = self.stored() or Status(state="queued")
-        if told.state in FINAL or self.is_alive(told):
+        """Read the state: a final one counts once the lock is free, and a job whose worker is gone without one is lost."""
+        told = self.stored()
+        if told is None:
+            why = f"damaged: {self.fault()}; obce runs rm {self.id} removes it"
+            return Status(state="running", reason=why) if self.is_held() else Status(state="lost", reason=why)
+        if told.state in FINAL:
+            return self._settled(told)
+        if self.is_alive(told):
             return told
         # The worker may have ended between the two reads: its last word counts.
         again = self.stored() or told
-        if again.state in FINAL or (again.state == "queued" and self._may_wait(again)):
+        if again.state in FINAL:
+            return self._settled(again)
+        if again.state == "queued" and self._may_wait(again):
             return again
         return Status(**again.__dict__ | {"state": "lost", "reason": "its process is gone (killed, or the machine stopped)"})
 
@@ -108,13 +165,13 @@ class Run:
         lines = []
         for line in _tail(self.folder / "progress.jsonl", 64_000).splitlines():
             try:
-                lines.append(json.loads(line))
-            except ValueError:
+                lines.append(check_step(json.loads(line)))
+            except (ValueError, RecursionError):
                 continue
         if not lines:
             return Progress()
-        attempt = max(line.get("attempt", 1) for line in lines)
-        lines = [line for line in lines if line.get("attempt", 1) == attempt]
+        attempt = max(line["attempt"] for line in lines)
+        lines = [line for line in lines if line["attempt"] == attempt]
         last = lines[-1]
         same = [line for line in lines if line["what"] == last["what"] and line["total"] == last["total"]]
         rate = _rate([(line["t"], line["done"]) for line in same])
@@ -124,8 +181,8 @@ class Run:
     def result(self) -> dict[str, Any] | None:
         """Read what came out, or None while there is nothing."""
         try:
-            return read_json(self.folder / "result.json")
-        except (OSError, ValueError):
+            return self._read("result.json", check_result)
+        except Damaged:
             return None
 
     def log(self, limit: int = 20_000) -> str:
@@ -134,15 +191,23 @@ class Run:
 
     def add_log(self, line: str) -> None:
         """Append a line of ours to the log."""
-        with (self.folder / "log.txt").open("a", encoding="utf-8") as stream:
-            stream.write(f"[{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}] {line}\n")
+        with open_append(self.folder / "log.txt") as stream:
+            stream.write(f"[{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}] {line}\n".encode("utf-8", "replace"))
+
+    def log_or_ignore(self, line: str) -> None:
+        """Append a line to the log if the disk and the folder allow it."""
+        with suppress(OSError):
+            self.add_log(line)
 
     def cancel(self) -> None:
         """Ask the worker to end; it obeys between two steps."""
         (self.folder / "CANCEL").touch()
 
     def cancel_asked(self) -> bool:
-        return (self.folder / "CANCEL").exists()
+        try:
+            return (self.folder / "CANCEL").exists()
+        except OSError:  # a folder that may not be read
+            return False
 
     def is_held(self) -> bool:
         """Say whether a live worker holds the lock."""
@@ -178,8 +243,12 @@ class Run:
     def add_progress(self, done: int, total: int, what: str, *, attempt: int = 1) -> None:
         """Append a line of progress (the worker's part)."""
         line = json.dumps({"t": round(time.time(), 3), "done": done, "total": total, "what": what, "attempt": attempt}) + "\n"
-        with (self.folder / "progress.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(line)
+        with open_append(self.folder / "progress.jsonl") as stream:
+            stream.write(line.encode())
+
+    def _settled(self, stored: Status) -> Status:
+        """Return a final state, or "running" while a worker or its keeper, which wrote it, still holds the lock."""
+        return replace(stored, state="running", reason=FINISHING, ended=None) if self.is_held() else stored
 
     def _may_wait(self, told: Status) -> bool:
         """Say whether nobody need be at work: it stands in a queue, or was made a moment ago."""
@@ -200,7 +269,7 @@ def _rate(told: list[tuple[float, int]]) -> float | None:
 
 def _tail(path: Path, limit: int) -> str:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             stream.seek(0, os.SEEK_END)
             stream.seek(max(0, stream.tell() - limit))
             return stream.read().decode("utf-8", "replace")

@@ -26,6 +26,7 @@ from obce_core.jobs.launcher import gigabytes
 from obce_core.jobs.local import move_queue
 from obce_core.jobs.processes import end_group, free_memory, identify, memory_kills
 from obce_core.jobs.state import FINAL
+from obce_core.store import open_regular
 
 GRACE = 2.5
 """Seconds that a worker has to answer a cancel."""
@@ -35,6 +36,9 @@ AFTER_TERM = 1.0
 
 ANSWERED = 60.0
 """Seconds that a worker has which did answer, to save a checkpoint."""
+
+AFTER_END = 10.0
+"""Seconds that a worker's process may take to exit after it wrote a final state."""
 
 _DEAF = 3
 """A worker that tells so often of progress after SIGTERM is not ending: one long step would tell once."""
@@ -93,6 +97,7 @@ class Keeper:
     def _watch(self, worker: subprocess.Popen[bytes]) -> bool:
         """Wait for the worker's end; return whether it had to be forced."""
         asked: float | None = None
+        final: float | None = None
         forced, told = False, 0
         while True:
             try:
@@ -100,9 +105,15 @@ class Keeper:
                 return forced
             except subprocess.TimeoutExpired:
                 pass
+            now = time.monotonic()
+            stored = self.run.stored()
+            if stored is not None and stored.state in FINAL:
+                final = final or now
+                if now - final > AFTER_END:
+                    end_group(worker.pid, signal.SIGKILL)
+                continue
             if not self._cancelled():
                 continue
-            now = time.monotonic()
             asked = asked or now
             heard = (self.run.folder / "STOPPING").exists() and not (forced and self._lines() - told >= _DEAF)
             grace = ANSWERED if heard else GRACE
@@ -128,7 +139,8 @@ class Keeper:
     def _lines(self) -> int:
         """Count the worker's words on its progress."""
         try:
-            return (self.run.folder / "progress.jsonl").read_bytes().count(b"\n")
+            with open_regular(self.run.folder / "progress.jsonl") as stream:
+                return stream.read().count(b"\n")
         except OSError:
             return 0
 

@@ -19,6 +19,7 @@ from obce_core.jobs.queue import dispatch
 from obce_core.jobs.runs import create_run
 from obce_core.jobs.slots import Slot
 from obce_core.jobs.state import FINAL, Status
+from obce_core.store import open_append
 
 _NICE = 10
 """Workers give way to the dashboard."""
@@ -82,7 +83,7 @@ def move_queue(seconds: float = 5.0) -> list[Run]:
 def _start_keeper(run: Run, attempt: int, lock: int, slot: Slot) -> None:
     _STARTED[:] = [keeper for keeper in _STARTED if keeper.poll() is None]
     told = ("--attempt", str(attempt), "--lock", str(lock), "--slot", str(slot.handle), "--gpu", slot.gpu)
-    with (run.folder / "log.txt").open("ab") as log:
+    with open_append(run.folder / "log.txt") as log:
         keeper = subprocess.Popen(
             command("obce_core.jobs.keeper", run.folder, *told, nice=_NICE),
             stdin=subprocess.DEVNULL,

@@ -31,19 +31,32 @@ def dispatch(launcher: str, start: Start, *, seconds: float = 20.0) -> list[Run]
     begun = []
     with queue_lock(seconds):
         full: set[bool] = set()
-        for run, told in waiting(launcher):
-            if run.cancel_asked():
-                run.write_status(replace(told, state="cancelled", reason="asked to stop", ended=time.time()))
-            elif told.starts >= _STARTS:
-                reason = "its worker ended before it said a word, three times; the log has the details"
-                run.write_status(replace(told, state="failed", reason=reason, ended=time.time()))
-            elif (gpu := wants_gpu(run)) not in full:
-                slot = take_slot(gpu=gpu)
-                if slot is None:
-                    full.add(gpu)
-                elif _begin(run, told, slot, start):
+        for run, status in waiting(launcher):
+            try:
+                if _step(run, status, start, full):
                     begun.append(run)
+            except OSError as error:  # its folder cannot be written: the runs behind it must not wait for that
+                run.log_or_ignore(f"could not be started: {error}")
     return begun
+
+
+def _step(run: Run, status: Status, start: Start, full: set[bool]) -> bool:
+    """Strike a waiting run out or start it if a slot is free; return True if it was started. `full`: the slots that are taken."""
+    why = run.fault()
+    if run.cancel_asked():
+        run.write_status(replace(status, state="cancelled", reason="asked to stop", ended=time.time()))
+    elif why:
+        run.write_status(replace(status, state="failed", reason=f"damaged: {why}", ended=time.time()))
+    elif status.starts >= _STARTS:
+        reason = "its worker ended before it said a word, three times; the log has the details"
+        run.write_status(replace(status, state="failed", reason=reason, ended=time.time()))
+    elif (gpu := wants_gpu(run)) not in full:
+        slot = take_slot(gpu=gpu)
+        if slot is None:
+            full.add(gpu)
+        else:
+            return _begin(run, status, slot, start)
+    return False
 
 
 def waiting(launcher: str) -> list[tuple[Run, Status]]:
@@ -70,8 +83,11 @@ def would_use_gpu(kind: str, device: str) -> bool:
 def _begin(run: Run, told: Status, slot: Slot, start: Start) -> bool:
     try:
         lock = run.take()
-    except BadInput:
+    except (BadInput, OSError) as error:
         slot.close()
+        if isinstance(error, OSError):
+            reason = f"could not be started: {error.strerror or error}: {run.folder / 'worker.lock'}"
+            run.write_status(replace(told, state="failed", reason=reason, ended=time.time()))
         return False
     with run.hold(lock):
         try:

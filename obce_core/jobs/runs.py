@@ -17,7 +17,8 @@ from obce_core.errors import BadInput, shorten
 from obce_core.jobs.folder import Run
 from obce_core.jobs.slots import queue_home
 from obce_core.jobs.state import FINAL, Status
-from obce_core.store import file_sha256, write_json
+from obce_core.private import FOLDER, private_folder
+from obce_core.store import file_sha256, open_regular, write_json
 
 _NONCE = re.compile(r"[a-z0-9-]{6,64}")
 
@@ -46,12 +47,11 @@ def create_run(
     name = nonce or uuid.uuid4().hex[:16]
     if not _NONCE.fullmatch(name):
         raise BadInput(f"{shorten(name)!r} is no name of a run: 6 to 64 of a-z, 0-9 and '-'.")
-    home = runs_home()
-    home.mkdir(parents=True, exist_ok=True)
+    home = private_folder(runs_home())
     target, stage = home / name, home / f".{name}.tmp-{uuid.uuid4().hex[:8]}"
     if target.exists():
         return Run(target), False
-    stage.mkdir()
+    stage.mkdir(mode=FOLDER)
     now = time.time()
     spec = {"kind": kind, "options": dict(options), "form": form, "created": now, "memory": memory, "environment": settings.carried()}
     try:
@@ -73,7 +73,7 @@ def create_run(
 def find_run(run_id: str) -> Run:
     """Find a run by id, or raise BadInput."""
     folder = runs_home() / run_id
-    if not _NONCE.fullmatch(run_id) or not (folder / "spec.json").is_file():
+    if not _NONCE.fullmatch(run_id) or not folder.is_dir() or folder.is_symlink():
         raise BadInput(f"There is no run {shorten(run_id)!r}.")
     return Run(folder)
 
@@ -95,12 +95,34 @@ def find_result(form: str) -> dict[str, Any] | None:
 
 
 def list_runs() -> list[Run]:
-    """List all runs, the newest first."""
+    """List all runs, the newest first; a folder with a run's name whose files are damaged or missing is one too (see `Run.fault`)."""
+    named = [entry for entry in _entries() if _NONCE.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
     home = runs_home()
-    if not home.is_dir():
+    return [Run(home / name) for _, name in sorted((-_asked(entry.path), entry.name) for entry in named)]
+
+
+def stray_entries() -> list[Path]:
+    """List what lies among the runs and is not a run's folder: links, files, pipes, folders with other names."""
+    runs = {run.id for run in list_runs()}
+    return sorted(runs_home() / entry.name for entry in _entries() if entry.name not in runs and ".tmp-" not in entry.name)
+
+
+def _entries() -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(runs_home()) as entries:
+            return list(entries)
+    except OSError:
         return []
-    found = [Run(entry) for entry in home.iterdir() if _NONCE.fullmatch(entry.name) and (entry / "spec.json").is_file()]
-    return sorted(found, key=lambda run: -(run.folder / "spec.json").stat().st_mtime)  # written once, when it was asked for
+
+
+def _asked(folder: str) -> float:
+    """Return when a run was asked for: its spec is written once."""
+    for path in (f"{folder}/spec.json", folder):
+        try:
+            return os.lstat(path).st_mtime
+        except OSError:
+            continue
+    return 0.0
 
 
 def runs_home() -> Path:
@@ -133,7 +155,7 @@ def registered() -> dict[str, str]:
 def _register(entry: Mapping[str, Any]) -> None:
     """Append a line that is on the disk before anybody is told of the run."""
     raw = (json.dumps({"t": round(time.time(), 3), **entry}) + "\n").encode()
-    _register_path().parent.mkdir(parents=True, exist_ok=True)
+    private_folder(_register_path().parent)
     handle = os.open(_register_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(handle, raw)
@@ -148,13 +170,14 @@ def _register_path() -> Path:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        text = path.read_text("utf-8", "replace")
+        with open_regular(path) as stream:
+            text = stream.read().decode("utf-8", "replace")
     except OSError:
         return
     for line in text.splitlines():
         try:
             told = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(told, dict) and "run" in told and ("removed" in told or "spec_sha256" in told):
+        if isinstance(told, dict) and isinstance(told.get("run"), str) and ("removed" in told or isinstance(told.get("spec_sha256"), str)):
             yield told

@@ -18,6 +18,7 @@ from pathlib import Path
 from obce_core import settings
 from obce_core.errors import ObceError
 from obce_core.jobs.processes import visible_gpus
+from obce_core.private import private_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ def places(*, gpu: bool) -> list[tuple[str, str]]:
 def take_slot(*, gpu: bool) -> Slot | None:
     """Take a free slot (see `places`); None when all are taken."""
     home = queue_home() / "slots"
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     for name, device in places(gpu=gpu):
         handle = os.open(home / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -65,7 +66,7 @@ def queue_home() -> Path:
 def queue_lock(seconds: float = 20.0) -> Iterator[None]:
     """Be the only one who starts, resumes or strikes out runs; ObceError when somebody else is for too long."""
     home = queue_home()
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     handle = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         deadline = time.monotonic() + seconds

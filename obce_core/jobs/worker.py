@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from obce_core.errors import Cancelled, ObceError, Superseded
+from obce_core.errors import BadInput, Cancelled, ObceError, Superseded
 from obce_core.jobs.attempts import Attempt, batch_size, next_try, sweep
 from obce_core.jobs.deaths import ASKED, EXIT_MEMORY, PAUSED, is_memory, reason
 from obce_core.jobs.folder import HEARTBEAT, Run
@@ -84,6 +84,9 @@ def execute(
             mine.write(state=state, reason=why, ended=time.time())
 
         try:
+            why = run.fault()
+            if why:
+                raise BadInput(f"This run is damaged: {why}.", hint=f"obce runs rm {run.id} removes it.")
             spec = run.spec
             context = Context(
                 progress=progress, cancelled=cancelled, folder=run.folder, attempt=mine.number, halvings=halvings, guard=mine.guard
@@ -202,7 +205,7 @@ def _again(run: Run) -> None:
         mine.write(state="failed", ended=time.time())
         return
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "obce_core.jobs.worker", str(run.folder), "--attempt", str(following.number)])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "obce_core.jobs.worker", str(run.folder), "--attempt", str(following.number)])
 
 
 def _succeed(slot: int | None) -> None:

@@ -22,7 +22,8 @@ from obce_core.errors import ObceError
 from obce_core.plan.asked import intent_document, parse_intent
 from obce_core.plan.document import parse_document
 from obce_core.plan.intent import Intent
-from obce_core.store import check_name, write_json
+from obce_core.private import private_folder
+from obce_core.store import check_name, open_append, open_regular, write_json
 
 FORMAT, HISTORY = "obce-draft/1", "obce-draft-history/1"
 STEPS = 50
@@ -57,9 +58,10 @@ def read_draft(analysis_id: str) -> Draft:
     """Read the draft on disk; an empty one where there is none, or none that can be read."""
     path = plans_home(analysis_id) / "draft.json"
     try:
-        data = parse_document(path.read_bytes(), path.name)
+        with open_regular(path) as stream:
+            data = parse_document(stream.read(), path.name)
         return Draft(intent=parse_intent(data["intent"], path.name), stamp=str(data["stamp"]), written=str(data["written"]))
-    except (OSError, KeyError, ObceError):
+    except (OSError, KeyError, TypeError, ObceError):
         return Draft(intent=Intent())
 
 
@@ -67,7 +69,8 @@ def read_history(analysis_id: str, stamp: str) -> History:
     """Read the history of the draft with a stamp; an empty one where there is none, or none that can be read."""
     path = plans_home(analysis_id) / "history.json"
     try:
-        data = parse_document(path.read_bytes(), path.name)
+        with open_regular(path) as stream:
+            data = parse_document(stream.read(), path.name)
         if data["stamp"] != stamp:
             return History()
         earlier, later = (tuple(parse_intent(entry, path.name) for entry in data[side]) for side in ("earlier", "later"))
@@ -79,7 +82,7 @@ def read_history(analysis_id: str, stamp: str) -> History:
 def write_draft(analysis_id: str, intent: Intent, *, seen: str, history: History | None = None) -> Draft | None:
     """Write a draft and its history, and return it; None, and nothing is written, when another draft is there than was `seen`."""
     home = plans_home(analysis_id)
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     with _alone(home / "draft.lock"):
         if read_draft(analysis_id).stamp != seen:
             return None
@@ -105,6 +108,6 @@ def _nearest(intents: Sequence[Intent]) -> list[dict[str, Any]]:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Keep other threads and processes out of the block."""
-    with path.open("a") as stream:
+    with open_append(path) as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield

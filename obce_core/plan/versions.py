@@ -13,7 +13,8 @@ from obce_core.plan.asked import intent_document, parse_intent
 from obce_core.plan.document import parse_document
 from obce_core.plan.drafts import plans_home
 from obce_core.plan.intent import Intent
-from obce_core.store import check_name, write_json
+from obce_core.private import private_folder
+from obce_core.store import check_name, open_regular, write_json
 
 FORMAT = "obce-version/1"
 MAX_NAME, MAX_NOTE = 80, 500
@@ -47,14 +48,15 @@ def list_versions(analysis_id: str) -> list[Version]:
     found = []
     for path in sorted(home.glob("*.json")) if home.is_dir() else []:
         try:
-            data = parse_document(path.read_bytes(), path.name)
+            with open_regular(path) as stream:
+                data = parse_document(stream.read(), path.name)
             found.append(
                 Version(
                     id=path.stem, name=str(data["name"]), note=str(data["note"]), written=str(data["written"]),
                     intent=parse_intent(data["intent"], path.name),
                 )
             )  # fmt: skip
-        except (OSError, KeyError, ObceError):
+        except (OSError, KeyError, TypeError, ObceError):
             continue
     return sorted(found, key=lambda version: (version.written, version.id), reverse=True)
 
@@ -80,7 +82,7 @@ def restore_version(analysis_id: str, version_id: str) -> None:
 
 def _move(analysis_id: str, version_id: str, source: str, target: str) -> None:
     old, new = _path(analysis_id, version_id, source), _path(analysis_id, version_id, target)
-    new.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(new.parent)
     try:
         os.replace(old, new)
     except FileNotFoundError:

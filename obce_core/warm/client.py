@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import select
 import subprocess
 import threading
@@ -22,6 +23,7 @@ from typing import Any
 
 from obce_core.errors import ObceError
 from obce_core.jobs.child import command, environment
+from obce_core.private import FILE, private_folder
 from obce_core.settings import cache_dir
 from obce_core.store import digest
 from obce_core.warm.tasks import task_of
@@ -171,8 +173,8 @@ class WarmWorker:
         if self._process is None or self._process.poll() is not None:
             self._end()
             path = self._log or cache_dir() / "warm.log"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("w") as log:
+            private_folder(path.parent)
+            with open(path, "w", opener=lambda name, flags: os.open(name, flags, FILE)) as log:
                 self._process = subprocess.Popen(
                     command("obce_core.warm.process", nice=_NICE),
                     stdin=subprocess.PIPE,

@@ -182,6 +182,15 @@ def test_a_pid_is_no_name_of_a_process() -> None:
     assert not is_same(named) and identify(child.pid) == {}
 
 
+def test_a_process_that_stays_after_its_final_state_is_ended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("obce_core.jobs.keeper.AFTER_END", 0.3)
+    run.write_status(Status(state="done"))
+    stuck = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    assert Keeper(run=run, lock=-1, slot=-1, gpu="")._watch(stuck) is False
+    assert stuck.returncode == -signal.SIGKILL
+    assert run.status() == Status(state="done")
+
+
 # --- when nobody is there to see it
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import multiprocessing
 import os
@@ -19,6 +20,7 @@ from tiny import sentences
 
 from obce_core.errors import BadInput, Cancelled, ObceError, UnknownName
 from obce_core.jobs import FINAL, KINDS, STATES, Context, Kind, Progress, Run, Status, create_run, find_live, find_run, kind_of, list_runs
+from obce_core.jobs.folder import FINISHING
 from obce_core.jobs.worker import execute, main
 from obce_core.settings import project_root
 
@@ -290,10 +292,17 @@ def test_only_the_end_of_a_long_progress_and_log_is_read(run: Run) -> None:
     assert run.log(limit=5).endswith(" end")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"state": "done", "colour": 1}', "null"])
-def test_a_status_that_cannot_be_read_is_a_queued_one(text: str, run: Run) -> None:
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"state": "dancing"}', "null"])
+def test_a_run_whose_status_cannot_be_read_is_lost_and_says_why(text: str, run: Run) -> None:
     (run.folder / "status.json").write_text(text)
-    assert run.status().state == "queued"
+    assert run.status().state == "lost" and run.status().reason.startswith("damaged: status.json: ")
+    with run.hold():
+        assert run.status().state == "running"
+
+
+def test_a_field_of_a_newer_version_is_left_out(run: Run) -> None:
+    (run.folder / "status.json").write_text('{"state": "done", "colour": 1}')
+    assert run.status() == Status(state="done")
 
 
 def test_a_worker_that_holds_its_lock_is_alive_and_another_is_refused(run: Run) -> None:
@@ -320,6 +329,26 @@ def test_a_run_that_no_worker_takes_is_lost_after_a_minute(run: Run) -> None:
     assert run.status().state == "queued"
     (run.folder / "spec.json").write_text(json.dumps(spec | {"created": time.time() - 61}))
     assert run.status().state == "lost"
+
+
+@pytest.mark.parametrize("state", FINAL)
+def test_a_final_state_counts_once_the_lock_is_free(state: str, run: Run) -> None:
+    written = Status(state=state, reason="because", started=1.0, ended=2.0)
+    with run.hold():
+        run.write_status(written)
+        assert run.status() == Status(state="running", reason=FINISHING, started=1.0)
+        assert find_live("") == run
+    assert run.status() == written
+
+
+def test_two_probes_of_a_lock_do_not_see_each_other(run: Run) -> None:
+    lock = run.folder / "worker.lock"
+    lock.touch()
+    with lock.open("r+b") as stream:
+        fcntl.flock(stream, fcntl.LOCK_SH)  # what a probe holds for an instant
+        assert not run.is_held()
+    with run.hold():
+        assert run.is_held()
 
 
 @pytest.mark.parametrize("state", FINAL)
