@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import PathError, shorten
 
 MANIFEST = "MANIFEST.json"
@@ -51,6 +52,7 @@ def atomic_write(path: Path, data: bytes | str, *, guard: Callable[[], None] | N
 
     `guard` is called last before the rename; when it raises, nothing has changed.
     """
+    refuse_if_read_only("Writing a file")
     raw = data.encode("utf-8") if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp-{uuid.uuid4().hex[:12]}")
@@ -89,6 +91,7 @@ def staged_folder(target: Path, *, overwrite: bool = False, keep_existing: bool 
     Raises:
         PathError: the target exists (and may not be replaced), or its parent cannot be written.
     """
+    refuse_if_read_only("Writing a folder")
     target = Path(os.path.abspath(target))  # "." and ".." have no name to stand beside
     if not keep_existing:
         check_target(target, overwrite=overwrite)

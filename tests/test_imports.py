@@ -21,6 +21,8 @@ EVERY = [*ENGINE, *PAGES, ROOT / "app.py"]
 ORDER = [
     ["errors", "version"],
     ["settings", "components", "tasks", "failures"],
+    ["access"],
+    ["roots"],
     ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
     ["architectures", "criteria", "texts", "checkpoints", "forms"],
     ["models", "hf"],
@@ -124,6 +126,8 @@ FORBIDDEN = [
     ("jobs/folder.py", set(HEAVY)),
     ("jobs/local.py", set(HEAVY)),
     ("checkpoints.py", set(HEAVY) | {"numpy"}),
+    ("access/", set(HEAVY) | {"numpy", "starlette"}),
+    ("roots.py", set(HEAVY) | {"numpy"}),
     ("models/check.py", {"torch", "transformers"}),
     ("models/locate.py", {"torch", "transformers"}),
     ("models/remote.py", {"torch", "transformers"}),

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import BadInput
 from obce_core.jobs.state import FINAL, Progress, Status
 from obce_core.store import is_locked, read_json, write_json
@@ -139,6 +140,7 @@ class Run:
 
     def cancel(self) -> None:
         """Ask the worker to end; it obeys between two steps."""
+        refuse_if_read_only("Cancelling a job")
         (self.folder / "CANCEL").touch()
 
     def cancel_asked(self) -> bool:

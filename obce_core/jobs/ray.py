@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from obce_core import settings
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import BadInput, Offline, Superseded, shorten
 from obce_core.jobs.attempts import Attempt, next_attempt
 from obce_core.jobs.child import environment
@@ -57,6 +59,7 @@ class RayLauncher:
 
     def submit(self, kind: str, options: Mapping[str, Any], nonce: str | None = None, *, form: str = "") -> Run:
         """Send a job, or return the one that this nonce already sent."""
+        refuse_if_read_only("Starting a job")
         memory = needed_memory(kind, options, here=False)
         address = _checked(self.address)
         launch = {"address": address, "cpus": self.cpus, "gpus": self.gpus, "python": self.python}
@@ -69,7 +72,7 @@ class RayLauncher:
     def probe(self, run: Run) -> Status:
         """Return a job's state, after holding it against Ray's; a job whose machine was lost is taken up again."""
         stored = run.stored()
-        if stored is None or stored.state in FINAL or stored.launcher != self.name:
+        if stored is None or stored.state in FINAL or stored.launcher != self.name or settings.read_only():
             return run.status()
         try:
             client = _client(str(stored.launch.get("address")))
@@ -93,6 +96,7 @@ class RayLauncher:
 
     def resume(self, run: Run) -> Run:
         """Send a job that ended without a result once more."""
+        refuse_if_read_only("Resuming a job")
         told = run.stored()
         launch = dict(told.launch) if told is not None and told.launcher == self.name else {}
         address = _checked(self.address or launch.get("address"))

@@ -15,6 +15,7 @@ from obce_core.glue.spec import Choices
 from obce_core.glue.tiers import TIER_WORDS, TIERS
 from obce_core.jobs.queue import would_use_gpu
 from obce_core.jobs.slots import places
+from obce_core.roots import typed_model
 from pages._ui import cached, frame, launch_tasks, launch_variants, state
 from pages._ui import launch_fields as fields
 
@@ -39,7 +40,7 @@ def ask() -> Asked:
     """Draw the form and return what it says; raises ObceError where that cannot be."""
     source = _analysis()
     st.subheader("What is compared", anchor=False)
-    model = str(source.meta["model"]["spec"]) if source is not None else fields.text("Model", "model", "demo")
+    model = str(source.meta["model"]["spec"]) if source is not None else typed_model(fields.text("Model", "model", "demo"))
     variants = launch_variants.variants(source)
     st.subheader("On which tasks", anchor=False)
     folder, tasks, tests = launch_tasks.tasks()

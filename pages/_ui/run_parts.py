@@ -154,16 +154,17 @@ def _show(run: Run, told: Status) -> None:
 
 
 def _actions(run: Run, told: Status) -> None:
+    writable = told.state == "done" or guards.writable("Cancelling and resuming")
     with st.container(horizontal=True, gap="small"):
         if told.state not in FINAL:
             st.button(
                 "Cancel", key=f"runs-cancel-{run.id}", icon=":material/stop_circle:", on_click=_safely, args=(run, "cancel"),
-                disabled=run.cancel_asked(), help="Asks it to stop after this step; what is finished stays",
+                disabled=run.cancel_asked() or not writable, help="Asks it to stop after this step; what is finished stays",
             )  # fmt: skip
         if told.state in RESUMABLE:
             st.button(
                 "Resume", key=f"runs-resume-{run.id}", type="primary", icon=":material/play_arrow:", on_click=_safely, args=(run, "resume"),
-                help="Goes on from the newest checkpoint that verifies",
+                disabled=not writable, help="Goes on from the newest checkpoint that verifies",
             )  # fmt: skip
         st.code(f"obce runs show {run.id}", language="bash")
     if (wrong := state.get().run_wrong) and wrong[0] == run.id:
