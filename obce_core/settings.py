@@ -128,8 +128,23 @@ def carried() -> dict[str, str]:
     return {name: os.environ[name] for name in ("OBCE_OFFLINE", "HF_HUB_OFFLINE", "OBCE_GLUE_DIR") if name in os.environ}
 
 
-def has_ray_token() -> bool:
-    """Say whether a token for a Ray cluster was set, in one of the three places where Ray looks."""
-    return (
-        any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")) or (Path.home() / ".ray" / "auth_token").is_file()
-    )
+def ray_token() -> str | None:
+    """Read the token for a Ray cluster as it is now, from the three places where Ray looks, in its order; None for none.
+
+    Raises:
+        BadInput: RAY_AUTH_TOKEN_PATH names a file that cannot be read.
+    """
+    if os.environ.get("RAY_AUTH_MODE", "token").lower() == "disabled":
+        return None
+    given = os.environ.get("RAY_AUTH_TOKEN", "").strip()
+    if given:
+        return given
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(named).expanduser() if named else Path.home() / ".ray" / "auth_token"
+    try:
+        return path.read_text("utf-8")[:10_000].strip() or None
+    except (OSError, ValueError) as error:
+        if not named:
+            return None
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise BadInput(f"RAY_AUTH_TOKEN_PATH names {shorten(named, 200)}, which cannot be read: {reason}.") from None

@@ -19,6 +19,7 @@ from obce_core.glue.metrics import METRICS
 from obce_core.glue.recipes import recipe_key
 from obce_core.glue.tables import percent
 from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of, watch
+from obce_core.jobs.cluster import public_address
 from obce_core.jobs.listing import Listed, state_words
 from obce_core.jobs.runs import list_runs, runs_home
 from pages._ui import cached_results, charts, downloads, frame, guards, nav, state
@@ -137,7 +138,7 @@ def _show(run: Run, told: Status) -> None:
             ("time left", _left(told, progress), "", rate),
             ("took", _took(told) or "–", "", f"begun {_clock(told.started)} UTC" if told.started else "not begun"),
             ("attempt", str(told.attempt), "", f"batch halved {told.halvings} times" if told.halvings else ""),
-            ("started by", told.launcher or "a shell", "", str(told.launch.get("address", ""))),
+            ("started by", told.launcher or "a shell", "", public_address(told.launch.get("address"))),
         ]
     )
     if told.state not in FINAL:
