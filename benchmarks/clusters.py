@@ -38,8 +38,8 @@ class Cluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client needs beside the address."""
-        return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token, "RAY_USAGE_STATS_ENABLED": "0"}
+        """What a client needs: the token, and the address as the configured one."""
+        return {"OBCE_RAY_ADDRESS": self.address, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token, "RAY_USAGE_STATS_ENABLED": "0"}
 
     def __enter__(self) -> Cluster:
         head = ["--head", f"--port={self.gcs}", f"--dashboard-port={self.port}", "--dashboard-host=127.0.0.1", "--num-cpus=0"]

@@ -126,7 +126,7 @@ def _watched(ended: contextlib.ExitStack, texts: int) -> tuple[int, subprocess.P
 
 
 def _start(port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "obce_core.cli", "app", "--port", str(port)]
+    command = [sys.executable, "-m", "obce_core.cli", "app", "--port", str(port), "--no-token"]
     app = subprocess.Popen(
         command,
         cwd=Path(__file__).resolve().parents[1],

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from obce_core import settings
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.analysis import META
 from obce_core.errors import BadInput, PathError, shorten
 from obce_core.jobs import FINAL, Run
@@ -119,6 +120,7 @@ def remove(entries: Sequence[Entry], *, along: bool = False) -> str:
     Raises:
         BadInput: something refers to one of them (and stays), or a run is at work.
     """
+    refuse_if_read_only("Deleting")
     chosen = list(entries)
     known = {entry.path for entry in chosen}
     for entry in chosen:  # grows while it is walked through: who refers to a referrer goes too
@@ -150,6 +152,7 @@ def restore(step: str) -> list[str]:
     Raises:
         BadInput: there is no such removal, or something of the same name is there again (nothing is moved then).
     """
+    refuse_if_read_only("Bringing back what was deleted")
     home = settings.cache_dir() / "trash" / check_name(step)
     try:
         refs = [(check_name(kind), check_name(name)) for kind, name in (str(ref).split("/", 1) for ref in read_json(home / _MOVED)["refs"])]
@@ -169,6 +172,7 @@ def restore(step: str) -> list[str]:
 
 def destroy(entries: Sequence[Entry]) -> None:
     """Remove entries of the trash for good; any other is refused."""
+    refuse_if_read_only("Deleting")
     for entry in entries:
         if entry.kind != "trash":
             raise BadInput(f"{entry.ref} is not in the trash.", hint="Remove it first.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from obce_core import settings
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.analysis import Analysis, find_analysis, read_analysis, read_meta
 from obce_core.errors import AnalysisError
 from obce_core.models.identity import read_identity
@@ -75,6 +76,7 @@ def read_name(folder: Path) -> str:
 
 def rename(where: str | Path, name: str) -> None:
     """Give an analysis a name of one's own (at most 80 characters); an empty one takes it away. Its id stays."""
+    refuse_if_read_only("Renaming an analysis")
     folder = find_analysis(where)
     cleaned = _clean_name(name)
     if cleaned:

@@ -9,6 +9,8 @@
 | `OBCE_GPU_JOBS` | jobs at work at the same time on each GPU | 1 |
 | `OBCE_JOB_MEMORY` | bytes of address space that one job may take (`8G`, `500M`) | no limit |
 | `OBCE_RAY_ADDRESS` (or `RAY_ADDRESS`) | the Ray cluster that jobs are sent to, `http://host:8265` | none |
+| `OBCE_ROOTS` | folders below which the dashboard reads paths that somebody types, separated as in `PATH` | home, working folder |
+| `OBCE_READ_ONLY` | 1: no jobs, uploads, typed paths or deletion (`obce app --read-only`) | 0 |
 """
 
 from __future__ import annotations
@@ -55,6 +57,26 @@ def cache_dir() -> Path:
 def offline() -> bool:
     """Say whether the network must not be asked."""
     return any(os.environ.get(name, "").lower() in _TRUE for name in ("OBCE_OFFLINE", "HF_HUB_OFFLINE"))
+
+
+def read_only() -> bool:
+    """Return True if this process must not start, write or delete anything for a visitor."""
+    return os.environ.get("OBCE_READ_ONLY", "").lower() in _TRUE
+
+
+def root_folders() -> list[Path]:
+    """Return the folders that OBCE_ROOTS names, or the home and the working folder."""
+    named = [part for part in os.environ.get("OBCE_ROOTS", "").split(os.pathsep) if part.strip()]
+    return [Path(part.strip()).expanduser() for part in named] if named else [Path.home(), Path.cwd()]
+
+
+def hub_cache() -> Path:
+    """Return the folder where huggingface_hub keeps models and data sets."""
+    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    if named:
+        return Path(named).expanduser()
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
+    return Path(home).expanduser() / "hub"
 
 
 def set_offline() -> None:
@@ -110,8 +132,23 @@ def carried() -> dict[str, str]:
     return {name: os.environ[name] for name in CARRIED if name in os.environ}
 
 
-def has_ray_token() -> bool:
-    """Say whether a token for a Ray cluster was set, in one of the three places where Ray looks."""
-    return (
-        any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")) or (Path.home() / ".ray" / "auth_token").is_file()
-    )
+def ray_token() -> str | None:
+    """Read the token for a Ray cluster as it is now, from the three places where Ray looks, in its order; None for none.
+
+    Raises:
+        BadInput: RAY_AUTH_TOKEN_PATH names a file that cannot be read.
+    """
+    if os.environ.get("RAY_AUTH_MODE", "token").lower() == "disabled":
+        return None
+    given = os.environ.get("RAY_AUTH_TOKEN", "").strip()
+    if given:
+        return given
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(named).expanduser() if named else Path.home() / ".ray" / "auth_token"
+    try:
+        return path.read_text("utf-8")[:10_000].strip() or None
+    except (OSError, ValueError) as error:
+        if not named:
+            return None
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise BadInput(f"RAY_AUTH_TOKEN_PATH names {shorten(named, 200)}, which cannot be read: {reason}.") from None

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import PathError, shorten
 from obce_core.private import FOLDER, file_mode, foreign_owner, private_folder
 
@@ -77,6 +78,7 @@ def atomic_write(path: Path, data: bytes | str, *, guard: Callable[[], None] | N
 
     `guard` is called last before the rename; when it raises, nothing has changed.
     """
+    refuse_if_read_only("Writing a file")
     raw = data.encode("utf-8") if isinstance(data, str) else data
     private_folder(path.parent)
     temporary = path.with_name(f"{path.name}.tmp-{uuid.uuid4().hex[:12]}")
@@ -170,6 +172,7 @@ def staged_folder(target: Path, *, overwrite: bool = False, keep_existing: bool 
     Raises:
         PathError: the target exists (and may not be replaced), or its parent cannot be written.
     """
+    refuse_if_read_only("Writing a folder")
     target = Path(os.path.abspath(target))  # "." and ".." have no name to stand beside
     if not keep_existing:
         check_target(target, overwrite=overwrite)

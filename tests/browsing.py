@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.browsers import FLAGS, find_browser
 
-OURS = (sys.executable, "-m", "obce_core.cli", "app", "--port", "PORT")
+OURS = (sys.executable, "-m", "obce_core.cli", "app", "--port", "PORT", "--no-token")
+"""Tests of the token itself start the dashboard with one (see tests/browser/test_door_browser.py)."""
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
@@ -27,24 +28,34 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serve(cache: Path, command: Sequence[str] = OURS) -> Iterator[str]:
-    """Start the dashboard as `obce app` does (or another server), on a free PORT; yields its address."""
+def started(
+    command: Sequence[str], cache: Path, *, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, subprocess.Popen[bytes], Path]]:
+    """Start a server on a free PORT; yields the port, the process and the file with what it printed, once it answers."""
     cache.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    process = subprocess.Popen(
-        [part.replace("PORT", str(port)) for part in command],
-        cwd=cache.parent,
-        env={**os.environ, "OBCE_CACHE": str(cache)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
+    log = cache.parent / f"server-{port}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [part.replace("PORT", str(port)) for part in command],
+            cwd=cache.parent,
+            env={**os.environ, "OBCE_CACHE": str(cache), **(environment or {})},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
     try:
-        wait_for(f"{address}/_stcore/health", process)
-        yield address
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield port, process, log
     finally:
         process.terminate()
         process.wait(10)
+
+
+@contextlib.contextmanager
+def serve(cache: Path, command: Sequence[str] = OURS) -> Iterator[str]:
+    """Start the dashboard as `obce app` does (or another server), on a free PORT; yields its address."""
+    with started(command, cache) as (port, _, _):
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextlib.contextmanager

@@ -107,7 +107,7 @@ def refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_run_of_another_user_is_refused_and_named(planted: Run, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     monkeypatch.setattr("obce_core.jobs.local._start_keeper", lambda *_: None)
     refused(planted, capsys)
-    with pytest.raises(Exception, match="damaged: spec.json: belongs to another user"):
+    with pytest.raises(Exception, match=r"damaged: spec\.json: belongs to another user"):
         execute(planted)
     assert {run.id for run in list_runs()} == {"own-run", "planted-run"}
     assert main(["runs", "rm", "planted-run"]) == 0

@@ -106,6 +106,6 @@ def _bug(error: Exception) -> ObceError:
     try:
         atomic_write(path, "".join(traceback.format_exception(error)))
         where = f"The details are in {path}."
-    except OSError:
+    except (OSError, ObceError):
         where = ""
     return ObceError(f"Internal error ({type(error).__name__}: {shorten(error, 200)}).", hint=where)

@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
+from obce_core.access.launch import check_port
+from obce_core.access.policy import Policy, check_host, check_names
 from obce_core.errors import ObceError
-from obce_core.settings import cache_dir, project_root
+from obce_core.settings import cache_dir, project_root, read_only, root_folders
 
 
 def app_home() -> Path:
@@ -22,20 +24,45 @@ def app_home() -> Path:
     return home
 
 
+def server_environment() -> dict[str, str]:
+    """Return the server's environment: this one without STREAMLIT_* variables, which would override address and protections.
+
+    The server works in the folder of its files, so the roots, one of which is the working folder, are fixed here.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("STREAMLIT_")}
+    roots = os.pathsep.join(str(root.absolute()) for root in root_folders())
+    return {**kept, "OBCE_CACHE": str(cache_dir()), "OBCE_ROOTS": roots, "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+
 def app(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is every address of this machine.")] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Host name that visitors type, such as obce.example.org behind a proxy; repeatable.")
+    ] = None,
+    token: Annotated[
+        bool,
+        typer.Option("--token/--no-token", help="Ask for the token of the printed address; --no-token serves whoever reaches the port."),
+    ] = True,
+    visitors: Annotated[
+        bool, typer.Option("--read-only", help="No jobs, uploads, paths or deletion: for a public demo or a class.")
+    ] = False,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the browser.")] = False,
 ) -> None:
-    """Open the dashboard on http://127.0.0.1:8501, for this machine only.
+    """Open the dashboard on http://127.0.0.1:8501, for the account that starts it: the printed address holds a token.
 
     Example: obce app --port 8502
     """
     home = app_home()
-    environment = {**os.environ, "OBCE_CACHE": str(cache_dir()), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    policy = Policy(host=check_host(host), port=port, names=check_names(allow_host or ()), needs_token=token)
+    check_port(policy)
+    environment = server_environment()
+    if visitors:
+        environment["OBCE_READ_ONLY"] = "1"
     command = [
-        sys.executable, str(home / "pages" / "_ui" / "serve.py"), str(home / "app.py"), f"--server.port={port}",
-        f"--server.headless={'false' if open_browser else 'true'}",
+        sys.executable, str(home / "pages" / "_ui" / "serve.py"), str(home / "app.py"), f"--host={policy.host}", f"--port={port}",
+        *(f"--allow-host={name}" for name in policy.names), *(() if token else ("--no-token",)),
+        *(("--read-only",) if visitors or read_only() else ()), *(("--open",) if open_browser else ()),
     ]  # fmt: skip
-    print(f"Dashboard on http://127.0.0.1:{port} (Ctrl-C ends it; running jobs go on)", flush=True)
-    os.chdir(home)  # streamlit reads .streamlit/config.toml from here: the theme, and the settings that make it safe
+    os.chdir(home)  # streamlit reads .streamlit/config.toml from here too: the theme
     os.execve(sys.executable, command, environment)

@@ -13,6 +13,7 @@ import typer
 
 from obce_core import settings
 from obce_core.cli import options as opt
+from obce_core.cli.cluster import confirm_cluster
 from obce_core.cli.console import absolute, say, show, work
 from obce_core.errors import BadInput
 from obce_core.glue.rates import rate_words, rule_words
@@ -280,7 +281,8 @@ def _submit(chosen: Mapping[str, Any], starter: _Starter, *, json: bool) -> None
     """Hand the units to a launcher: several jobs with the same list share it, each unit is made once."""
     from obce_core.jobs.launchers import launcher_named
 
-    chief = launcher_named(starter.launcher, address=starter.address, cpus=starter.cpus, gpus=starter.gpus)
+    confirmed = starter.launcher == "ray" and confirm_cluster(starter.address)
+    chief = launcher_named(starter.launcher, address=starter.address, cpus=starter.cpus, gpus=starter.gpus, confirmed=confirmed)
     runs = [chief.submit("evaluate", chosen).id for _ in range(starter.workers)]
     if json:
         show({"runs": runs}, as_json=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from obce_core.cli import options as opt
+from obce_core.cli.cluster import confirm_cluster
 from obce_core.cli.console import say, show
 from obce_core.errors import BadInput, ObceError
 
@@ -136,7 +137,7 @@ def _launcher(name: str, address: str | None) -> Any:
         return launcher_named(name)
     from obce_core.jobs.ray import RayLauncher
 
-    return RayLauncher(address)
+    return RayLauncher(address, confirmed=confirm_cluster(address))
 
 
 def _found(run_id: str) -> Any:

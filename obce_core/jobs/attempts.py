@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.checkpoints import sweep_stale
 from obce_core.errors import BadInput, Superseded
 from obce_core.jobs.folder import Run
@@ -77,6 +78,7 @@ def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = Non
         BadInput: the run is done, waiting or at work.
         Superseded: it is not at the attempt `seen` any more; somebody else looked too, and was first.
     """
+    refuse_if_read_only("Resuming a job")
     with queue_lock():
         told = run.stored()
         if told is not None and seen is not None and told.attempt != seen:

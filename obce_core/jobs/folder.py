@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import BadInput, shorten
 from obce_core.jobs.shapes import Damaged, check_result, check_spec, check_status, check_step
 from obce_core.jobs.state import FINAL, Progress, Status
@@ -201,6 +202,7 @@ class Run:
 
     def cancel(self) -> None:
         """Ask the worker to end; it obeys between two steps."""
+        refuse_if_read_only("Cancelling a job")
         (self.folder / "CANCEL").touch()
 
     def cancel_asked(self) -> bool:

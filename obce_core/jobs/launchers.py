@@ -10,10 +10,10 @@ from obce_core.jobs.launcher import Launcher
 from obce_core.jobs.local import LocalLauncher
 
 
-def _ray(address: str | None = None, cpus: float = 1.0, gpus: float = 0.0) -> Launcher:
+def _ray(address: str | None = None, cpus: float = 1.0, gpus: float = 0.0, confirmed: bool = False) -> Launcher:
     from obce_core.jobs.ray import RayLauncher
 
-    return RayLauncher(address, cpus=cpus, gpus=gpus)
+    return RayLauncher(address, cpus=cpus, gpus=gpus, confirmed=confirmed)
 
 
 def _local(**_: object) -> Launcher:
@@ -23,11 +23,11 @@ def _local(**_: object) -> Launcher:
 LAUNCHERS: dict[str, Callable[..., Launcher]] = {"local": _local, "ray": _ray}
 
 
-def launcher_named(name: str, *, address: str | None = None, cpus: float = 1.0, gpus: float = 0.0) -> Launcher:
-    """Return a launcher by name, or raise UnknownName; address and what a job reserves matter on a cluster."""
+def launcher_named(name: str, *, address: str | None = None, cpus: float = 1.0, gpus: float = 0.0, confirmed: bool = False) -> Launcher:
+    """Return a launcher by name, or raise UnknownName; the options matter on a cluster (see `RayLauncher`)."""
     if name not in LAUNCHERS:
         raise UnknownName("launcher", name, LAUNCHERS)
-    return LAUNCHERS[name](address=address, cpus=cpus, gpus=gpus)
+    return LAUNCHERS[name](address=address, cpus=cpus, gpus=gpus, confirmed=confirmed)
 
 
 def launcher_of(run: Run) -> Launcher:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from obce_core import settings
 from obce_core.errors import ObceError
 from obce_core.jobs.attempts import next_attempt
 from obce_core.jobs.child import command, environment
@@ -76,7 +77,9 @@ class LocalLauncher:
 
 
 def move_queue(seconds: float = 5.0) -> list[Run]:
-    """Start what waits on this machine and has room; return what was started."""
+    """Start what waits on this machine and has room; return what was started. A read-only process starts nothing."""
+    if settings.read_only():
+        return []
     return dispatch(LocalLauncher.name, _start_keeper, seconds=seconds)
 
 

@@ -15,18 +15,21 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from obce_core import settings
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import BadInput, Offline, Superseded, shorten
 from obce_core.jobs.attempts import Attempt, next_attempt
 from obce_core.jobs.child import environment
+from obce_core.jobs.cluster import check_address
+from obce_core.jobs.cluster import client as client_of
 from obce_core.jobs.deaths import ASKED, Death, name_death
 from obce_core.jobs.folder import HEARTBEAT, Run
 from obce_core.jobs.launcher import needed_memory
 from obce_core.jobs.queue import wants_gpu
 from obce_core.jobs.runs import create_run
 from obce_core.jobs.state import FINAL, Status
-from obce_core.settings import has_ray_token, ray_address
+from obce_core.settings import ray_address
 
 LOSSES = 3
 """So often a run is taken up again, unasked, after its machine was lost."""
@@ -35,7 +38,6 @@ _GRACE = 1.0
 _ANSWERED = 60.0
 """Seconds between a cancel and Ray's own stop, for a worker that has not answered and for one that has."""
 
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _CARRIED = ("OBCE_CACHE", "PYTHONPATH", "PYTHONUNBUFFERED", "HF_HUB_DISABLE_TELEMETRY", "OBCE_JOB_MEMORY", "OMP_NUM_THREADS")
 
 
@@ -47,20 +49,30 @@ class RayLauncher:
         cpus: processors that a job reserves.
         gpus: GPUs that a job reserves (None: one when the job would use one, which needs a cluster with GPUs).
         python: the interpreter on the nodes.
+        confirmed: a person confirmed that this address may receive the token, though it is not the configured one.
     """
 
     name = "ray"
 
-    def __init__(self, address: str | None = None, *, cpus: float = 1.0, gpus: float | None = 0.0, python: str = sys.executable) -> None:
-        self.address = address or ray_address()
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        cpus: float = 1.0,
+        gpus: float | None = 0.0,
+        python: str = sys.executable,
+        confirmed: bool = False,
+    ) -> None:
+        self.address, self.confirmed = address or ray_address(), confirmed
         self.cpus, self.gpus, self.python = cpus, gpus, python
 
     def submit(self, kind: str, options: Mapping[str, Any], nonce: str | None = None, *, form: str = "") -> Run:
         """Send a job, or return the one that this nonce already sent."""
+        refuse_if_read_only("Starting a job")
         memory = needed_memory(kind, options, here=False)
-        address = _checked(self.address)
-        launch = {"address": address, "cpus": self.cpus, "gpus": self.gpus, "python": self.python}
-        client = _client(address)
+        address = check_address(self.address, confirmed=self.confirmed)
+        launch = {"address": address, "confirmed": self.confirmed, "cpus": self.cpus, "gpus": self.gpus, "python": self.python}
+        client = client_of(address)
         run, fresh = create_run(kind, options, nonce, form=form, launcher=self.name, launch=launch, memory=memory)
         if fresh:
             _send(run, client)
@@ -69,13 +81,15 @@ class RayLauncher:
     def probe(self, run: Run) -> Status:
         """Return a job's state, after holding it against Ray's; a job whose machine was lost is taken up again."""
         stored = run.stored()
-        if stored is None or stored.state in FINAL or stored.launcher != self.name:
+        if stored is None or stored.state in FINAL or stored.launcher != self.name or settings.read_only():
             return run.status()
         try:
-            client = _client(str(stored.launch.get("address")))
+            client = client_of(check_address(str(stored.launch.get("address")), confirmed=stored.launch.get("confirmed") is True))
             info = _info(client, run, stored)
         except Offline:
             return run.status()  # the folder is the truth; nobody to ask
+        except BadInput as error:  # an address that may not receive the token (any more)
+            return replace(run.status(), reason=error.message)
         if run.cancel_asked() and _must_stop(run, stored):
             _stop(client, run, stored)
             info = _info(client, run, stored)
@@ -93,11 +107,15 @@ class RayLauncher:
 
     def resume(self, run: Run) -> Run:
         """Send a job that ended without a result once more."""
+        refuse_if_read_only("Resuming a job")
         told = run.stored()
         launch = dict(told.launch) if told is not None and told.launcher == self.name else {}
-        address = _checked(self.address or launch.get("address"))
-        launch = {"cpus": self.cpus, "gpus": self.gpus, "python": self.python} | launch | {"address": address}
-        client = _client(address)
+        known = launch.get("address")
+        address = self.address or known
+        confirmed = self.confirmed or (address == known and launch.get("confirmed") is True)
+        address = check_address(address, confirmed=confirmed)
+        launch = {"cpus": self.cpus, "gpus": self.gpus, "python": self.python} | launch | {"address": address, "confirmed": confirmed}
+        client = client_of(address)
         next_attempt(run, launcher=self.name, launch=launch)
         _send(run, client)
         return run
@@ -194,29 +212,3 @@ def _stop(client: Any, run: Run, told: Status) -> None:
 
 def _is_silent(run: Run) -> bool:
     return not run.is_held() and run.silence() > 2 * HEARTBEAT
-
-
-def _checked(address: str | None) -> str:
-    """Accept a cluster's address; one that others can reach needs a token."""
-    if not address:
-        raise BadInput("No Ray cluster was named.", hint="Give --address http://HOST:8265, or set OBCE_RAY_ADDRESS.")
-    parts = urlsplit(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadInput(f"{shorten(address)!r} is no address of a Ray cluster.", hint="It looks like http://HOST:8265.")
-    if parts.hostname not in _LOOPBACK and not has_ray_token():
-        hint = "Start the cluster with RAY_AUTH_MODE=token and set RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) here too."
-        raise BadInput(f"{parts.hostname} can be reached by others, and no token was set: anybody could start jobs there.", hint=hint)
-    return address.rstrip("/")
-
-
-def _client(address: str) -> Any:
-    try:
-        from ray.job_submission import JobSubmissionClient
-    except ImportError:
-        raise BadInput("Ray is not installed.", hint="pip install 'obce[ray]'") from None
-    try:
-        return JobSubmissionClient(address)
-    except Exception as error:  # requests' errors, and RuntimeError for a refused token
-        raise Offline(
-            f"No Ray cluster answers at {address}: {shorten(error, 200)}", hint="Is it started, and the token the same?"
-        ) from None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from obce_core import settings
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import BadInput, shorten
 from obce_core.jobs.folder import Run
 from obce_core.jobs.slots import queue_home
@@ -44,6 +45,7 @@ def create_run(
     Returns:
         The run, and whether this call made it: the same nonce twice is one run.
     """
+    refuse_if_read_only("Starting a job")
     name = nonce or uuid.uuid4().hex[:16]
     if not _NONCE.fullmatch(name):
         raise BadInput(f"{shorten(name)!r} is no name of a run: 6 to 64 of a-z, 0-9 and '-'.")

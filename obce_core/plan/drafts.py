@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from obce_core import settings
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import ObceError
 from obce_core.plan.asked import intent_document, parse_intent
 from obce_core.plan.document import parse_document
@@ -81,6 +82,7 @@ def read_history(analysis_id: str, stamp: str) -> History:
 
 def write_draft(analysis_id: str, intent: Intent, *, seen: str, history: History | None = None) -> Draft | None:
     """Write a draft and its history, and return it; None, and nothing is written, when another draft is there than was `seen`."""
+    refuse_if_read_only("Saving the draft of a plan")
     home = plans_home(analysis_id)
     private_folder(home)
     with _alone(home / "draft.lock"):

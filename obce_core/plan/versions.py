@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import ObceError, PlanError, shorten
 from obce_core.plan.asked import intent_document, parse_intent
 from obce_core.plan.document import parse_document
@@ -81,6 +82,7 @@ def restore_version(analysis_id: str, version_id: str) -> None:
 
 
 def _move(analysis_id: str, version_id: str, source: str, target: str) -> None:
+    refuse_if_read_only("Deleting or restoring a version of a plan")
     old, new = _path(analysis_id, version_id, source), _path(analysis_id, version_id, target)
     private_folder(new.parent)
     try:
@@ -112,6 +114,7 @@ def _note(note: str) -> str:
 
 
 def _write(analysis_id: str, version: Version) -> None:
+    refuse_if_read_only("Saving a version of a plan")
     entry = {
         "format": FORMAT, "name": version.name, "note": version.note, "written": version.written,
         "intent": intent_document(version.intent),

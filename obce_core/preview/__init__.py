@@ -71,7 +71,9 @@ def stored_previews() -> frozenset[str]:
 
 
 def keep_preview(key: str, found: Fidelity) -> None:
-    """Write what was measured under a key."""
+    """Write what was measured under a key; a read-only process writes nothing."""
+    if settings.read_only():
+        return
     write_json(_path(key), {"format": FORMAT, "fidelity": asdict(found)})
 
 

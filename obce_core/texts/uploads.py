@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from obce_core import settings
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import TextsError
 from obce_core.store import atomic_write, check_name
 from obce_core.texts.file import ENDINGS
@@ -20,6 +21,7 @@ def store_upload(raw: bytes, suffix: str) -> str:
     Raises:
         TextsError: an unknown ending, or a .txt with too many or too long lines (its number is named).
     """
+    refuse_if_read_only("Uploading texts")
     if suffix not in ENDINGS:
         raise TextsError(f"The upload has none of the endings {', '.join(ENDINGS)}.")
     if suffix == ".txt":

@@ -23,6 +23,7 @@ from obce_core.glue.submission import submission
 from obce_core.glue.tables import latex, markdown, table_csv
 from obce_core.latency import read_latency
 from obce_core.report import report
+from obce_core.roots import typed_path
 from obce_core.tasks import TASKS
 from obce_core.texts.glue_rows import split_file
 from pages._ui import cached, cached_results, charts, downloads, frame, state
@@ -198,7 +199,10 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
 def _examples(cell: Cell, task: str, split: str) -> Examples | None:
     """Read the sentences, when the folder of GLUE tasks holds exactly the split that was scored."""
     named = str(state.get().launch.get("folder") or "")  # of the Launch form
-    folder = settings.glue_dir() or (Path(named).expanduser() if named else None)
+    try:
+        folder = settings.glue_dir() or (typed_path(named, what="GLUE folder") if named else None)
+    except ObceError:
+        return None
     if folder is None:
         return None
     path = split_file(task, Path(folder), split)

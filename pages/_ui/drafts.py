@@ -6,6 +6,7 @@ Plan page then asks which one to go on with.
 
 from __future__ import annotations
 
+from obce_core import settings
 from obce_core.plan import Intent
 from obce_core.plan.drafts import Draft, History, read_draft, read_history, write_draft
 from obce_core.plan.hands import choose_neuron, release_neuron
@@ -84,6 +85,8 @@ def came_from(analysis_id: str, version_id: str) -> None:
 def theirs(analysis_id: str) -> Draft | None:
     """Return the draft on disk when somebody else wrote it since this visitor last read or wrote, and it differs."""
     mine = current(analysis_id)
+    if settings.read_only():
+        return None
     found = read_draft(analysis_id)
     chosen = state.get()
     if found.stamp == chosen.stamps[analysis_id]:
@@ -116,6 +119,8 @@ def _save(analysis_id: str) -> None:
 
 
 def _write(analysis_id: str) -> None:
+    if settings.read_only():
+        return  # a visitor's plan lives in the session alone
     chosen = state.get()
     intents, at = chosen.intents[analysis_id], chosen.places[analysis_id]
     history = History(earlier=tuple(intents[:at]), later=tuple(intents[at + 1 :]), version=chosen.versions.get(analysis_id, ""))

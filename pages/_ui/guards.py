@@ -11,6 +11,7 @@ from html import escape
 import streamlit as st
 from streamlit.errors import FragmentHandledException
 
+from obce_core import settings
 from obce_core.analysis import Analysis
 from obce_core.errors import AnalysisError, ObceError
 from pages._ui import cached, nav, state
@@ -58,6 +59,14 @@ def _newest() -> str:
         except ObceError:
             continue
     return ""
+
+
+def writable(action: str) -> bool:
+    """Return True if visitors may change things; else say in one line that `action` ("Renaming and deleting") is not possible."""
+    if not settings.read_only():
+        return True
+    st.html(f'<p class="note read-only">{escape(action)} is not possible: this dashboard is read-only.</p>')
+    return False
 
 
 def show_error(error: ObceError) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from obce_core import settings
 from obce_core.errors import ObceError
 from obce_core.figures.numbers import amount, duration
 from obce_core.jobs import FINAL, LocalLauncher, Progress, Run, find_live, find_run, launcher_of
@@ -80,7 +81,7 @@ def _progress(run: Run) -> None:
         icon=":material/stop_circle:",
         on_click=launcher_of(run).cancel,
         args=(run,),
-        disabled=run.cancel_asked(),
+        disabled=run.cancel_asked() or settings.read_only(),
     )
     st.caption(f"Run {run.id}. It goes on if you leave or close this page.")
 

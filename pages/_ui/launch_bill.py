@@ -115,7 +115,7 @@ def _start(asked: Asked, sweep: Sweep, told: Bill, *, ready: bool) -> None:
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not ready or nothing, width="stretch", key="launch-start"):
         options, nonce = _options(asked, sweep.units), chosen.nonce(_FORM)
         with st.spinner("Starting"):
-            starter = launcher_named(asked.launcher, address=asked.address, cpus=asked.cpus, gpus=asked.gpus)
+            starter = launcher_named(asked.launcher, address=asked.address, cpus=asked.cpus, gpus=asked.gpus, confirmed=asked.confirmed)
             runs = [starter.submit("evaluate", options, f"{nonce}-{at}", form=_FORM) for at in range(asked.workers)]
         chosen.run = runs[0].id
         chosen.renew(_FORM)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -14,9 +15,11 @@ from obce_core.errors import BadInput, shorten
 from obce_core.glue.rates import rule_words
 from obce_core.glue.spec import Choices
 from obce_core.glue.tiers import TIER_WORDS, TIERS
+from obce_core.jobs.cluster import check_address, needs_confirmation, public_address
 from obce_core.jobs.queue import would_use_gpu
 from obce_core.jobs.slots import places
 from obce_core.original import model_spec
+from obce_core.roots import typed_model
 from pages._ui import cached, frame, launch_tasks, launch_variants, state
 from pages._ui import launch_fields as fields
 
@@ -33,6 +36,7 @@ class Asked:
     at_once: int
     cpus: float
     gpus: float
+    confirmed: bool
     device: str
     save_model: bool
 
@@ -41,7 +45,7 @@ def ask() -> Asked:
     """Draw the form and return what it says; raises ObceError where that cannot be."""
     source = _analysis()
     st.subheader("What is compared", anchor=False)
-    model = model_spec(source) if source is not None else fields.text("Model", "model", "demo")
+    model = model_spec(source) if source is not None else typed_model(fields.text("Model", "model", "demo"))
     variants = launch_variants.variants(source)
     st.subheader("On which tasks", anchor=False)
     folder, tasks, tests = launch_tasks.tasks()
@@ -153,11 +157,12 @@ def _launcher() -> dict[str, Any]:
     device = str(row[2].selectbox("Device", devices, devices.index(form["device"]), **kept))
     save_model = fields.toggle("Keep the fine-tuned models", "save_model", False)
     found: dict[str, Any] = {"launcher": str(form["launcher"]), "address": None, "workers": workers, "cpus": 1.0, "gpus": 0.0}
+    found["confirmed"] = False
     if ray:
         row = st.columns([2, 1, 1], gap="medium")
         with row[0]:
             found["address"] = fields.text(
-                "Address of the cluster's dashboard", "address", settings.ray_address() or "", placeholder="http://host:8265"
+                "Address of the cluster's dashboard", "address", public_address(settings.ray_address()), placeholder="http://host:8265"
             )
         kept = fields.kept("cpus", 1.0)
         found["cpus"] = float(row[1].number_input("CPUs a job", 0.0, 1024.0, form["cpus"], 1.0, **kept))
@@ -165,12 +170,26 @@ def _launcher() -> dict[str, Any]:
         found["gpus"] = float(row[2].number_input("GPUs a job", 0.0, 64.0, form["gpus"], 1.0, **kept))
         if not found["address"]:
             raise BadInput("The Ray launcher needs the address of a cluster.", hint="http://host:8265, or set OBCE_RAY_ADDRESS.")
+        found["address"], found["confirmed"] = _cluster(found["address"])
     here = None if ray else _here(device)
     if here is not None and workers > here[0]:
         frame.note(
             f"This machine does <b>{here[0]}</b> {'job' if here[0] == 1 else 'jobs'} at a time ({here[1]}); the others wait in the queue."
         )
     return {**found, "at_once": min(workers, here[0]) if here else workers, "device": device, "save_model": save_model}
+
+
+def _cluster(address: str) -> tuple[str, bool]:
+    """Check a cluster's address; ask for a confirmation that names it where it is not the configured one."""
+    public = check_address(address, confirmed=True)
+    if not needs_confirmation(public):
+        return public, False
+    frame.note(
+        f"<b>{escape(public)}</b> is not the configured cluster (OBCE_RAY_ADDRESS). Whoever answers there receives the Ray token of "
+        "this machine and can start jobs on your cluster."
+    )
+    confirmed = fields.toggle(f"Send the token to this address: {public}", f"confirmed-{public}", False)
+    return check_address(public, confirmed=confirmed), True
 
 
 def _here(device: str) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from obce_core import settings
 from obce_core.errors import BadInput, shorten
 from obce_core.figures.numbers import count
 from obce_core.glue.availability import Found, find_tasks
+from obce_core.roots import typed_path
 from obce_core.tasks import TASKS, usual_tasks
 from pages._ui import frame
 from pages._ui import launch_fields as fields
@@ -23,7 +24,8 @@ def tasks() -> tuple[str | None, tuple[str, ...], bool]:
         "GLUE folder", "folder", str(home) if home is not None else "", placeholder="empty: the hub, nyu-mll/glue",
         help="The official TSV files, a folder a task (CoLA, MRPC, SST-2, …)",
     )  # fmt: skip
-    folder = Path(named).expanduser() if named else None
+    own = home is not None and named == str(home)  # OBCE_GLUE_DIR was not typed by a visitor
+    folder = (Path(named).expanduser() if own else typed_path(named, what="GLUE folder")) if named else None
     if folder is not None and not folder.is_dir():
         raise BadInput(f"There is no folder {shorten(named, 200)}.", hint="Name the folder that holds CoLA, MRPC, …, or leave it empty.")
     found = {one.task.name: one for one in find_tasks(folder)}

@@ -11,7 +11,7 @@ from obce_core.compression.result import Compressed
 from obce_core.figures.numbers import amount
 from obce_core.jobs import find_result
 from obce_core.latency import Latency, read_latency
-from pages._ui import frame, job_panel
+from pages._ui import frame, guards, job_panel
 
 
 def _again(_: dict[str, Any]) -> None:
@@ -21,6 +21,8 @@ def _again(_: dict[str, Any]) -> None:
 def job(label: str, form: str, kind: str, options: dict[str, Any], icon: str, why_not: str = "") -> None:
     """Offer a job on the built model, or show its progress; `why_not` says what keeps it from being started."""
     if job_panel.panel(form, _again, shared=True):
+        return
+    if not guards.writable(label):
         return
     if st.button(label, key=f"start-{form}", icon=icon, disabled=bool(why_not), help=why_not or None):
         job_panel.start(form, kind, options)

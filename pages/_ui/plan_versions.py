@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from obce_core.access.readonly import refuse_if_read_only
 from obce_core.analysis import Analysis
 from obce_core.errors import ObceError, PlanError
 from obce_core.figures.numbers import share
@@ -15,7 +16,7 @@ from obce_core.plan import (
     resolve,
 )
 from obce_core.plan.versions import Version, delete_version, rename_version, restore_version, save_version
-from pages._ui import cached, drafts, state
+from pages._ui import cached, drafts, guards, state
 
 _DRAFT = ""
 """Stands for the draft where a version's id is expected."""
@@ -30,18 +31,20 @@ def dialog(source: Analysis) -> None:
     row = st.columns([2, 3, 1], vertical_alignment="bottom")
     row[0].text_input("Save the draft as", key="version-name", max_chars=80, placeholder="a name")
     row[1].text_input("Note", key="version-note", max_chars=500, placeholder="what it is for")
-    row[2].button("Save", key="version-save", type="primary", on_click=_save, args=(source,), width="stretch")
+    writable = guards.writable("Saving, renaming, deleting and opening a file")
+    row[2].button("Save", key="version-save", type="primary", on_click=_save, args=(source,), width="stretch", disabled=not writable)
     found = cached.versions(source.id)
     if found:
         _table(source, found)
-        _actions(source, {version.id: version for version in found})
+        _actions(source, {version.id: version for version in found}, writable=writable)
     else:
         st.caption("No version yet. The draft itself is kept without a name, with its undo, until you save it under one.")
     if chosen.version_deleted is not None and chosen.version_deleted[0] == source.id:
         st.button("Undo the deletion", key="version-undo", icon=":material/undo:", on_click=_restore, args=(source,))
     st.file_uploader(
-        "Open a plan or an intent from a file, JSON or YAML", ["json", "yaml", "yml"], key="plan-upload", on_change=_import, args=(source,)
-    )
+        "Open a plan or an intent from a file, JSON or YAML", ["json", "yaml", "yml"], key="plan-upload", on_change=_import, args=(source,),
+        disabled=not writable,
+    )  # fmt: skip
     st.caption("What is opened or imported takes the draft's place; undo brings the draft back.")
 
 
@@ -58,12 +61,12 @@ def _table(source: Analysis, found: list[Version]) -> None:
     st.dataframe(rows, hide_index=True, width="stretch")
 
 
-def _actions(source: Analysis, found: Mapping[str, Version]) -> None:
+def _actions(source: Analysis, found: Mapping[str, Version], *, writable: bool) -> None:
     one = st.columns([3, 1, 1], vertical_alignment="bottom")
     picked = one[0].selectbox("Version", list(found), format_func=lambda key: found[key].name, key="version-picked")
     if one[1].button("Open", key="version-open", on_click=_open, args=(source, found[picked]), width="stretch"):
         st.rerun()
-    one[2].button("Delete", key="version-delete", on_click=_delete, args=(source, picked), width="stretch")
+    one[2].button("Delete", key="version-delete", on_click=_delete, args=(source, picked), width="stretch", disabled=not writable)
     two = st.columns([3, 1, 1], vertical_alignment="bottom")
     others = [_DRAFT, *(key for key in found if key != picked)]
     other = two[0].selectbox(
@@ -73,7 +76,9 @@ def _actions(source: Analysis, found: Mapping[str, Version]) -> None:
         st.rerun()
     three = st.columns([3, 1, 1], vertical_alignment="bottom")
     three[0].text_input("New name", key="version-new-name", max_chars=80, placeholder=found[picked].name)
-    three[1].button("Rename", key="version-rename", on_click=_rename, args=(source, picked), width="stretch")
+    three[1].button(
+        "Rename", key="version-rename", on_click=_rename, args=(source, picked), width="stretch", disabled=not writable
+    )  # fmt: skip
 
 
 def _save(source: Analysis) -> None:
@@ -127,6 +132,7 @@ def _import(source: Analysis) -> None:
     if upload is None:
         return
     try:
+        refuse_if_read_only("Opening a plan from a file")
         document = parse_document(upload.getvalue(), upload.name)
         intent = parse_intent(document.get("intent", document), upload.name)
         resolve(source, intent)

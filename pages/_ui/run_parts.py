@@ -20,6 +20,7 @@ from obce_core.glue.rates import plain_rate
 from obce_core.glue.recipes import recipe_key
 from obce_core.glue.tables import percent
 from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of, watch
+from obce_core.jobs.cluster import public_address
 from obce_core.jobs.listing import Listed, state_words
 from obce_core.jobs.runs import list_runs, runs_home
 from pages._ui import cached_results, charts, downloads, frame, guards, nav, state
@@ -138,7 +139,7 @@ def _show(run: Run, told: Status) -> None:
             ("time left", _left(told, progress), "", rate),
             ("took", _took(told) or "–", "", f"begun {_clock(told.started)} UTC" if told.started else "not begun"),
             ("attempt", str(told.attempt), "", f"batch halved {told.halvings} times" if told.halvings else ""),
-            ("started by", told.launcher or "a shell", "", str(told.launch.get("address", ""))),
+            ("started by", told.launcher or "a shell", "", public_address(told.launch.get("address"))),
         ]
     )
     if told.state not in FINAL:
@@ -155,16 +156,17 @@ def _show(run: Run, told: Status) -> None:
 
 
 def _actions(run: Run, told: Status) -> None:
+    writable = told.state == "done" or guards.writable("Cancelling and resuming")
     with st.container(horizontal=True, gap="small"):
         if told.state not in FINAL:
             st.button(
                 "Cancel", key=f"runs-cancel-{run.id}", icon=":material/stop_circle:", on_click=_safely, args=(run, "cancel"),
-                disabled=run.cancel_asked(), help="Asks it to stop after this step; what is finished stays",
+                disabled=run.cancel_asked() or not writable, help="Asks it to stop after this step; what is finished stays",
             )  # fmt: skip
         if told.state in RESUMABLE:
             st.button(
                 "Resume", key=f"runs-resume-{run.id}", type="primary", icon=":material/play_arrow:", on_click=_safely, args=(run, "resume"),
-                help="Goes on from the newest checkpoint that verifies",
+                disabled=not writable, help="Goes on from the newest checkpoint that verifies",
             )  # fmt: skip
         st.code(f"obce runs show {run.id}", language="bash")
     if (wrong := state.get().run_wrong) and wrong[0] == run.id:

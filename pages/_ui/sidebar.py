@@ -6,6 +6,7 @@ from html import escape
 
 import streamlit as st
 
+from obce_core import settings
 from obce_core.analysis import Analysis
 from obce_core.components import TITLES
 from obce_core.figures.numbers import share
@@ -42,6 +43,8 @@ def show() -> None:
             st.session_state[key] = getattr(chosen, field)  # a page may have switched it too
             st.toggle(label, key=key, on_change=_switch, args=(field, key), help=told)
         components.link_and_mode(frame.mode())
+        if settings.read_only():
+            frame.note("Read-only: nothing is saved here. A plan lasts as long as this page; take it away as a file.")
         (_live_runs if _works() else _runs)()
 
 

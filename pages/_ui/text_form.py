@@ -11,6 +11,7 @@ import streamlit as st
 from obce_core import settings
 from obce_core.errors import ObceError, TooFewTexts
 from obce_core.figures.numbers import count
+from obce_core.roots import typed_path
 from obce_core.tasks import TASKS
 from obce_core.texts import Texts
 from obce_core.texts.glue_rows import task_files
@@ -42,6 +43,8 @@ def texts() -> dict[str, Any]:
         folder = columns[1].text_input(
             "Folder of GLUE tasks (official TSV layout)", form["glue_dir"], placeholder="empty: from the hub", **kept
         )
+        if folder.strip():
+            typed_path(folder.strip(), what="GLUE folder")
         return {"texts": f"glue:{task}", "glue_dir": folder.strip() or None}
     if source == "file":
         return _file()

@@ -174,7 +174,9 @@ def _body() -> None:
                 "Building folds the removed neurons away, proves the result against the masked original and measures it on held-out texts."
             )
             row = st.columns([1, 1, 4])
-            if row[0].button("Build", type="primary", icon=":material/construction:", width="stretch"):
+            with row[0]:
+                writable = guards.writable("Building a model")
+            if writable and row[0].button("Build", type="primary", icon=":material/construction:", width="stretch"):
                 _build(plan)
                 st.rerun()
             if row[1].button("Edit the plan", width="stretch"):

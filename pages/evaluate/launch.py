@@ -9,10 +9,11 @@ from pages._ui import frame, guards, launch_bill, launch_form
 top = st.container()
 left, right = st.columns([1.4, 1], gap="large")
 asked = None
-with left, guards.caught():
-    asked = launch_form.ask()
-with right, guards.caught():
-    launch_bill.show(asked)
+if guards.writable("Launching an evaluation"):
+    with left, guards.caught():
+        asked = launch_form.ask()
+    with right, guards.caught():
+        launch_bill.show(asked)
 with top:
     frame.title("Launch", launch_form.lead(asked))
 with st.expander("How to read this"):

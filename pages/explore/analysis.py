@@ -13,6 +13,7 @@ from obce_core.components import COMPONENTS
 from obce_core.errors import ObceError
 from obce_core.figures.numbers import amount, count, duration, megabytes, millions
 from obce_core.models import Preview
+from obce_core.roots import typed_model, typed_path
 from pages._ui import cached, forms, frame, guards, job_panel, nav, saved_analyses, state, text_form
 from pages._ui.forms import given, select, values
 
@@ -41,9 +42,10 @@ def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
     revision = columns[1].text_input(
         "Revision", form["revision"], placeholder="newest", help="Commit, branch or tag of a hub model", **kept
     )
-    changed = (*cached.stamp(f"{named}/model.safetensors"), *cached.stamp(f"{named}/config.json"))
     found: Preview | ObceError
     try:
+        typed_model(named)
+        changed = (*cached.stamp(f"{named}/model.safetensors"), *cached.stamp(f"{named}/config.json"))
         with st.spinner("Looking at the model", show_time=True):
             found = cached.model(named, revision.strip() or None, changed)
     except ObceError as error:
@@ -109,6 +111,8 @@ def _numbers() -> dict[str, Any]:
             ).strip()
             or None
         )
+        if more["heldout"]:
+            typed_path(more["heldout"], what="file of held-out texts")
     return {"n_texts": n_texts, "seed": seed, "tokens": tokens, "tap": tap, "max_length": length} | more
 
 
@@ -186,13 +190,14 @@ left, right = st.columns([1.45, 1], gap="large")
 job: dict[str, Any] = {}
 model: Preview | ObceError | None = None
 ready = False
-with left, guards.caught():
-    model, asked = _model()
-    job = asked | text_form.texts() | _numbers()
-    forms.remember()
-    ready = "texts" in job and text_form.preview(job)
-with right, guards.caught():
-    _start(model, job, ready)
+if guards.writable("Measuring a model"):
+    with left, guards.caught():
+        model, asked = _model()
+        job = asked | text_form.texts() | _numbers()
+        forms.remember()
+        ready = "texts" in job and text_form.preview(job)
+    with right, guards.caught():
+        _start(model, job, ready)
 with top:
     frame.title("Analysis", _lead(model, job))
 saved_analyses.table()

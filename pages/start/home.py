@@ -74,6 +74,8 @@ with left:
             if analyses:
                 if buttons[0].button("Continue", type="primary", icon=":material/arrow_forward:", width="stretch"):
                     nav.go("importance")
+            elif not guards.writable("Running the demo"):
+                pass
             elif buttons[0].button("Run the demo", type="primary", icon=":material/play_arrow:", width="stretch"):
                 job_panel.start("demo", "analyze", _DEMO)
                 st.rerun()

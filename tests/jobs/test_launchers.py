@@ -151,8 +151,9 @@ def test_launchers_are_found_by_name_and_by_run(cache: Path, monkeypatch: pytest
 
 ADDRESSES = [
     (None, "No Ray cluster was named"),
-    ("10.0.0.7:8265", "is no address of a Ray cluster"),
-    ("http://10.0.0.7:8265", "can be reached by others, and no token was set"),
+    ("10.0.0.7:8265", "is not an address of a Ray cluster"),
+    ("https://10.0.0.7:8265", "can be reached by others, and no token was set"),
+    ("http://10.0.0.7:8265", "http://10.0.0.7:8265 is plain http to another machine"),
     ("http://127.0.0.1:9", "No Ray cluster answers at http://127.0.0.1:9"),
 ]
 
