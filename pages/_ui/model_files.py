@@ -11,6 +11,7 @@ import streamlit as st
 
 from obce_core.compression.result import Compressed
 from obce_core.export import ONNX_COMMAND, absent_for_onnx
+from obce_core.store import is_complete
 from pages._ui import frame, model_proof
 
 _ZIP_LIMIT = 1_000_000_000
@@ -18,6 +19,7 @@ _FORMS = {
     "onnx": ("ONNX", "export-onnx", "For onnxruntime, checked by it; needs obce[onnx]."),
     "dense": ("Stock shapes", "export-dense", "The same function in the shapes of an uncut BERT, for tools that know nothing of us."),
 }
+"""Each export by the end of its folder's name, which is a folder's: `model-onnx`, never `model.onnx`, which names a file."""
 
 
 def _zip(folder: Path) -> bytes:
@@ -60,9 +62,9 @@ def take(built: Compressed, original: str) -> None:
         st.code(_commands(built, original), language="bash", wrap_lines=True)
     with st.expander("In the forms of other tools"):
         for form, (title, kind, told) in _FORMS.items():
-            target = built.folder.with_name(f"{built.folder.name}.{form}")
+            target = built.folder.with_name(f"{built.folder.name}-{form}")
             frame.note(f"<b>{title}</b>. {told}")
-            if target.is_dir():
+            if is_complete(target):
                 st.download_button(
                     f"{title} (zip)", lambda target=target: _zip(target), f"obce-{form}.zip", "application/zip", key=f"zip-{form}",
                     on_click="ignore",
