@@ -22,7 +22,7 @@ _FORMS = {
 """Each export by the end of its folder's name, which is a folder's: `model-onnx`, never `model.onnx`, which names a file."""
 
 
-def _zip(folder: Path) -> bytes:
+def packed(folder: Path) -> bytes:
     """Pack a folder; weights are stored, not squeezed (they do not shrink)."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
@@ -48,7 +48,7 @@ def take(built: Compressed, original: str) -> None:
     st.subheader("Take it away", anchor=False)
     if built.budget.bytes_left < _ZIP_LIMIT:
         st.download_button(
-            "Download the model (zip)", lambda: _zip(built.folder), "obce-model.zip", "application/zip", type="primary",
+            "Download the model (zip)", lambda: packed(built.folder), "obce-model.zip", "application/zip", type="primary",
             icon=":material/download:", on_click="ignore",
         )  # fmt: skip
     else:
@@ -66,7 +66,7 @@ def take(built: Compressed, original: str) -> None:
             frame.note(f"<b>{title}</b>. {told}")
             if is_complete(target):
                 st.download_button(
-                    f"{title} (zip)", lambda target=target: _zip(target), f"obce-{form}.zip", "application/zip", key=f"zip-{form}",
+                    f"{title} (zip)", lambda target=target: packed(target), f"obce-{form}.zip", "application/zip", key=f"zip-{form}",
                     on_click="ignore",
                 )  # fmt: skip
             else:
