@@ -87,7 +87,7 @@ def _recipe() -> tuple[str, dict[str, Any], tuple[int, ...]]:
     kept = fields.kept("seeds", "0, 1, 2")
     seeds = _seeds(row[1].text_input("Seeds, the same for every model", form["seeds"], help="Numbers and ranges: 0, 1, 5-7", **kept))
     tier = str(form["tier"])
-    frame.note(f"<b>{tier}</b>: {TIER_WORDS[tier]}. Batch 32, 128 tokens, AdamW 2e-5, the metric of the last epoch.")
+    frame.note(f"<b>{tier}</b>: {TIER_WORDS[tier]}. Batch 32, 128 tokens, AdamW 2e-05, the metric of the last epoch.")
     with st.expander("Change the recipe"):
         return tier, _changes(tier), seeds
 
