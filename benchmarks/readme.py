@@ -53,8 +53,10 @@ def sizes() -> None:
         print(f"| {title} | | | | | {table.parts[part]:,} | {table.parts[part]:,} |")
     print("\n| BERT Base | parameters | left | bytes in float32 | left |\n|---|---|---|---|---|")
     for scope in table.scopes:
-        print(f"| {scope.name} | {scope.parameters:,} | {scope.parameters_left:,} ({share(scope.parameters_left / scope.parameters, 2)}) | {scope.bytes:,} | {scope.bytes_left:,} |")
-    print(f"| FLOPs of the layers, {table.length} tokens | {table.flops:,} | {table.flops_left:,} ({share(table.flops_left / table.flops, 2)}) | | |")
+        left = f"{scope.parameters_left:,} ({share(scope.parameters_left / scope.parameters, 2)})"
+        print(f"| {scope.name} | {scope.parameters:,} | {left} | {scope.bytes:,} | {scope.bytes_left:,} |")
+    flops = f"{table.flops_left:,} ({share(table.flops_left / table.flops, 2)})"
+    print(f"| FLOPs of the layers, {table.length} tokens | {table.flops:,} | {flops} | | |")
     print("\n| | parameters left | of total | encoder only | encoder after / nominal size |\n|---|---|---|---|---|")
     for analysis, preset in ((base, "paper-bert-base"), (large, "paper-bert-large")):
         table = plan_ledger(analysis, make_plan(analysis, preset=preset))
@@ -62,7 +64,8 @@ def sizes() -> None:
             ("as stored", table.total.parameters_left, table.readings),
             ("by the paper's convention", table.paper_left, table.paper_readings),
         ):
-            shares = f"{share(found.of_total, 2)} | {share(found.encoder_only, 2)} | {share(found.of_nominal, 2)} of {table.claim.nominal // 10**6}M"
+            shares = " | ".join(share(value, 2) for value in (found.of_total, found.encoder_only, found.of_nominal))
+            shares += f" of {table.claim.nominal // 10**6}M"
             print(f"| {table.claim.model} {what} | {left:,} | {shares} |")
 
 

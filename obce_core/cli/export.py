@@ -49,9 +49,8 @@ def export(
     if json:
         show(done, as_json=True)
         return
-    checked = (
-        f"largest difference {amount(done['difference'], 2)}, largest output {amount(done['largest'], 2)} ({len(done['sizes'])} shapes, with padding)"
-    )
+    difference, largest = (amount(done[name], 2) for name in ("difference", "largest"))
+    checked = f"largest difference {difference}, largest output {largest} ({len(done['sizes'])} shapes, with padding)"
     answer = {
         "folder": done["folder"],
         "model.onnx": f"{megabytes(done['bytes'])}, opset {done['opset']}",
