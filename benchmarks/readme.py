@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.models import BASE, LARGE, made_up
 from obce_core.components import COMPONENTS, TITLES
+from obce_core.numbers import share
 from obce_core.plan import make_plan, plan_ledger
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ def sizes() -> None:
         print(f"| {title} | | | | | {table.parts[part]:,} | {table.parts[part]:,} |")
     print("\n| BERT Base | parameters | left | bytes in float32 | left |\n|---|---|---|---|---|")
     for scope in table.scopes:
-        share = scope.parameters_left / scope.parameters
-        print(f"| {scope.name} | {scope.parameters:,} | {scope.parameters_left:,} ({share:.2%}) | {scope.bytes:,} | {scope.bytes_left:,} |")
-    share = table.flops_left / table.flops
-    print(f"| FLOPs of the layers, {table.length} tokens | {table.flops:,} | {table.flops_left:,} ({share:.2%}) | | |")
+        left = f"{scope.parameters_left:,} ({share(scope.parameters_left / scope.parameters, 2)})"
+        print(f"| {scope.name} | {scope.parameters:,} | {left} | {scope.bytes:,} | {scope.bytes_left:,} |")
+    flops = f"{table.flops_left:,} ({share(table.flops_left / table.flops, 2)})"
+    print(f"| FLOPs of the layers, {table.length} tokens | {table.flops:,} | {flops} | | |")
     print("\n| | parameters left | of total | encoder only | encoder after / nominal size |\n|---|---|---|---|---|")
     for analysis, preset in ((base, "paper-bert-base"), (large, "paper-bert-large")):
         table = plan_ledger(analysis, make_plan(analysis, preset=preset))
@@ -63,7 +64,8 @@ def sizes() -> None:
             ("as stored", table.total.parameters_left, table.readings),
             ("by the paper's convention", table.paper_left, table.paper_readings),
         ):
-            shares = f"{found.of_total:.2%} | {found.encoder_only:.2%} | {found.of_nominal:.2%} of {table.claim.nominal // 10**6}M"
+            shares = " | ".join(share(value, 2) for value in (found.of_total, found.encoder_only, found.of_nominal))
+            shares += f" of {table.claim.nominal // 10**6}M"
             print(f"| {table.claim.model} {what} | {left:,} | {shares} |")
 
 
@@ -92,8 +94,8 @@ def main() -> None:
                 )  # fmt: skip
                 size, close = built.budget, built.fidelity
                 print(
-                    f"| {name} | {size.neurons_cut:,} | {size.encoder_share:.1%} | {size.model_share:.1%} | "
-                    f"{size.flops_left / size.flops:.1%} | {built.difference:.0e} | {close.cls:.3f} | {close.pooled:.3f} |",
+                    f"| {name} | {size.neurons_cut:,} | {share(size.encoder_share)} | {share(size.model_share)} | "
+                    f"{share(size.flops_share)} | {built.difference:.0e} | {close.cls:.3f} | {close.pooled:.3f} |",
                     flush=True,
                 )
         print("\nEvery compensation, by `r_f`: cosine [CLS] / mean-pooled (encoder left):\n")
@@ -103,7 +105,7 @@ def main() -> None:
             cells = []
             for name, _ in PLANS:
                 built = build(name, "r_f", compensation, tokens)
-                cells.append(f"{built.fidelity.cls:.3f} / {built.fidelity.pooled:.3f} ({built.budget.encoder_share:.1%})")
+                cells.append(f"{built.fidelity.cls:.3f} / {built.fidelity.pooled:.3f} ({share(built.budget.encoder_share)})")
             print(f"| {title} | {' | '.join(cells)} |", flush=True)
 
 

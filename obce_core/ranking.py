@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from obce_core.numbers import share
+
 NEAR = 0.01
 """A score is near zero below this share of its cell's 99th percentile."""
 
+NEAR_RULE = f"below {share(NEAR, 0)} of the cell's 99th percentile"
+"""The same in words, for everything that shows a share of near-zero scores."""
+
 MANY = 0.2
-"""From this share of near-zero neurons on, a low percentile cuts among scores that do not differ."""
+"""From this share of near-zero scores on, a cell is marked."""
 
 AGGREGATES = ("median", "mean", "IQR", "share under")
 """The numbers to which a cell's scores can be reduced."""
@@ -32,7 +37,14 @@ def summarize(values: Float[np.ndarray, " neurons"], aggregate: str, *, below: f
 
 
 def near_zero(scores: Float[np.ndarray, " neurons"]) -> float:
-    """Return the share of a cell's scores below 1 % of its 99th percentile; 0 where all are 0 or there is none."""
+    """Return the share of a cell's scores below 1 % of its 99th percentile; 0 where all are 0 or there is none.
+
+    It compares sizes within one sample. It says nothing of how alike two samples rank the neurons: a cell with many scores near zero
+    may be ranked most alike.
+
+    >>> near_zero(np.array([0.001, 0.5, 1.0, 1.0]))
+    0.25
+    """
     if not len(scores):
         return 0.0
     return float(np.mean(scores < NEAR * np.quantile(scores, 0.99)))

@@ -11,6 +11,7 @@ from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import say, show
 from obce_core.errors import BadInput
+from obce_core.numbers import megabytes
 
 app = typer.Typer(no_args_is_help=True, help="List, measure and remove what was computed and kept.")
 
@@ -47,7 +48,7 @@ def size(json: opt.Json = False) -> None:
         show({"cache": str(settings.cache_dir()), "bytes": total, "entries": counts, "total": sum(total.values())}, as_json=True)
         return
     show({kind: f"{total[kind] / 1e6:9.1f} MB in {len(found[kind]):,} entries" for kind in KINDS}, as_json=False)
-    say(f"{sum(total.values()) / 1e6:.1f} MB in all, in {settings.cache_dir()}")
+    say(f"{megabytes(sum(total.values()))} in all, in {settings.cache_dir()}")
 
 
 @app.command()
@@ -75,7 +76,7 @@ def rm(
         return
     freed = sum(entry.bytes for entry in gone)
     destroy(gone)
-    show({"removed": len(gone), "freed": freed if json else f"{freed / 1e6:.1f} MB"}, as_json=json)
+    show({"removed": len(gone), "freed": freed if json else megabytes(freed)}, as_json=json)
 
 
 @app.command()

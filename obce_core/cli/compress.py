@@ -10,6 +10,7 @@ import typer
 from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, say, show, work
+from obce_core.numbers import amount, share
 
 _SIZES = ("parameters", "encoder")
 
@@ -42,12 +43,12 @@ def compress(
         show(done, as_json=True)
         return
     size, close = done["budget"], done["fidelity"]
-    left = {name: f"{size[f'{name}_left']:,} of {size[name]:,} ({size[f'{name}_left'] / size[name]:.1%})" for name in _SIZES}
+    left = {name: f"{size[f'{name}_left']:,} of {size[name]:,} ({share(size[f'{name}_left'] / size[name])})" for name in _SIZES}
     show(
         {
             "folder": done["folder"],
             **left,
-            "masked = cut": f"largest difference {done['difference']:.1e} of the largest output ({done['difference_texts']} texts)",
+            "masked = cut": f"largest difference {amount(done['difference'], 2)} of the largest output ({done['difference_texts']} texts)",
             "fidelity": (
                 f"cosine [CLS] {close['cls']:.4f}, mean-pooled {close['pooled']:.4f} ({close['texts']} held-out texts)"
                 if close

@@ -11,6 +11,7 @@ from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, say, show, work
 from obce_core.errors import BadInput
+from obce_core.numbers import amount, megabytes
 
 
 def export(
@@ -48,20 +49,19 @@ def export(
     if json:
         show(done, as_json=True)
         return
-    checked = (
-        f"largest difference {done['difference']:.1e}, largest output {done['largest']:.1e} ({len(done['sizes'])} shapes, with padding)"
-    )
+    difference, largest = (amount(done[name], 2) for name in ("difference", "largest"))
+    checked = f"largest difference {difference}, largest output {largest} ({len(done['sizes'])} shapes, with padding)"
     answer = {
         "folder": done["folder"],
-        "model.onnx": f"{done['bytes'] / 1e6:.1f} MB, opset {done['opset']}",
+        "model.onnx": f"{megabytes(done['bytes'])}, opset {done['opset']}",
         "outputs": ", ".join(f"{name} ({', '.join(map(str, axes))})" for name, axes in done["outputs"].items()),
         "onnxruntime = torch": checked,
     }
     short = done["int8"]
     if short is not None:
-        answer["int8 file"] = f"model_int8.onnx, {short['bytes'] / 1e6:.1f} MB"
+        answer["int8 file"] = f"model_int8.onnx, {megabytes(short['bytes'])}"
         answer["int8 loss"] = (
-            f"largest difference {short['difference']:.2g} of {short['largest']:.2g}, cosine {short['cosine']:.4f} (lowest "
+            f"largest difference {amount(short['difference'], 2)} of {amount(short['largest'], 2)}, cosine {short['cosine']:.4f} (lowest "
             f"{short['cosine_lowest']:.4f}, {short['texts']} packaged texts)"
         )
     show(answer, as_json=False)
@@ -80,8 +80,8 @@ def _dense(model: str, out: str, *, overwrite: bool, threads: int | None, offlin
     show(
         {
             "folder": done["folder"],
-            "stock = cut": f"largest difference {done['difference']:.1e} of the largest output ({done['texts']} packaged texts)",
-            "on disk": f"{done['bytes'] / 1e6:.1f} MB",
+            "stock = cut": f"largest difference {amount(done['difference'], 2)} of the largest output ({done['texts']} packaged texts)",
+            "on disk": f"{megabytes(done['bytes'])}",
         },
         as_json=False,
     )

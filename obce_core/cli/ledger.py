@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from obce_core.cli.console import say
+from obce_core.numbers import share
 
 if TYPE_CHECKING:
     from obce_core.plan.ledger import Ledger, Readings
@@ -51,7 +52,7 @@ def _shares(found: Readings) -> tuple[str, str, str]:
 
 
 def _share(value: float) -> str:
-    return f"{value:.2%}"
+    return share(value, 2)
 
 
 def _align(rows: Sequence[Sequence[object]]) -> None:

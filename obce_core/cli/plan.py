@@ -12,6 +12,7 @@ from obce_core.cli.console import say, show
 from obce_core.cli.ledger import show_ledger
 from obce_core.components import CUTTABLE
 from obce_core.models.identity import OLDER
+from obce_core.numbers import megabytes, share
 
 if TYPE_CHECKING:
     from obce_core.analysis import Analysis
@@ -117,7 +118,7 @@ def diff(
     for cell, entry in cells.items():
         say(f"{cell:<24} only first cuts {entry['only_first_cuts']:>5,}   only second cuts {entry['only_second_cuts']:>5,}")
     for path, size in zip((first, second), sizes, strict=True):
-        say(f"{path}: {size.neurons_cut:,} neurons cut, {size.encoder_share:.1%} of the encoder, {size.model_share:.1%} of the model")
+        say(f"{path}: {size.neurons_cut:,} neurons cut, {share(size.encoder_share)} of the encoder, {share(size.model_share)} of the model")
     if not cells:
         say("Both plans cut the same neurons.")
 
@@ -154,10 +155,10 @@ def _report(made: Plan, source: Analysis, *, json: bool, length: int = 128, ledg
             **({"hardware": made.intent.hardware.words()} if made.intent.hardware.asked else {}),
             "neurons cut": f"{size.neurons_cut:,} of {size.neurons:,}",
             "parameters cut": f"{size.parameters_cut:,} of {size.parameters:,}",
-            "encoder left": f"{size.encoder_share:.1%} ({size.encoder_left:,} parameters)",
-            "model left": f"{size.model_share:.1%} ({size.parameters_left:,} parameters)",
-            "FLOPs left": f"{size.flops_left / size.flops:.1%} (of the layers, {size.length} tokens)",
-            "on disk": f"{size.bytes_left / 1e6:.1f} MB (from {size.bytes / 1e6:.1f} MB)",
+            "encoder left": f"{share(size.encoder_share)} ({size.encoder_left:,} parameters)",
+            "model left": f"{share(size.model_share)} ({size.parameters_left:,} parameters)",
+            "FLOPs left": f"{share(size.flops_share)} (of the layers, {size.length} tokens)",
+            "on disk": f"{megabytes(size.bytes_left)} (from {megabytes(size.bytes)})",
         },
         as_json=False,
     )

@@ -9,6 +9,7 @@ import typer
 from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, say, show, work
+from obce_core.numbers import amount
 
 _KINDS = {"random": "random tokens", "real": "real texts"}
 
@@ -49,9 +50,9 @@ def verify(
 
 def _line(row: dict[str, Any]) -> str:
     parts = [f"{name} {_share(row[key])}" for name, key in (("hidden states", "hidden"), ("logits", "logits")) if row[key] is not None]
-    amount = f"{row['count']} texts of {row['shortest']}–{row['longest']} tokens"
-    return f"{', '.join(parts)} of the largest output ({amount}; at most {row['tolerance']:g}){'' if row['equal'] else ': BEYOND IT'}"
+    texts = f"{row['count']} texts of {row['shortest']}–{row['longest']} tokens"
+    return f"{', '.join(parts)} of the largest output ({texts}; at most {row['tolerance']:g}){'' if row['equal'] else ': BEYOND IT'}"
 
 
 def _share(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.1e}"
+    return value if isinstance(value, str) else amount(value, 2)

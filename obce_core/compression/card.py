@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from obce_core.models.check import ModelReport
+from obce_core.numbers import amount, share
 
 
 def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
@@ -30,7 +31,7 @@ def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str,
         _row("of the encoder's layers", size, "encoder"),
         _row(f"FLOPs of the layers at {size['length']} tokens", size, "flops"),
         f"| neurons cut by the plan | | {size['neurons_cut']:,} of {size['neurons']:,} | |\n",
-        f"Masked original against this model: largest difference {facts['difference']:.1e} of the largest output "
+        f"Masked original against this model: largest difference {amount(facts['difference'], 2)} of the largest output "
         f"({facts['difference_texts']} texts, float32).\n",
         (
             f"Cosine to the original on {close['texts']} texts that were not used for the analysis: [CLS] {close['cls']:.4f}, "
@@ -49,4 +50,4 @@ def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str,
 
 def _row(title: str, size: Mapping[str, Any], name: str) -> str:
     before, after = size[name], size[f"{name}_left"]
-    return f"| {title} | {before:,} | {after:,} | {after / before:.1%} |"
+    return f"| {title} | {before:,} | {after:,} | {share(after / before)} |"

@@ -113,7 +113,7 @@ function legend(told) {
   box.append(make("span", "", told.low), bar, make("span", "", told.high), make("span", "", told.text));
   if (told.near) {
     const near = make("span", "near");
-    near.append(make("i"), make("span", "", "a fifth or more near zero"));
+    near.append(make("i"), make("span", "", told.near));
     box.append(near);
   }
   return box;

@@ -14,7 +14,7 @@ from obce_core.components import COMPONENTS, LOCKED, TITLES
 from obce_core.figures.numbers import amount, share
 from obce_core.figures.theme import DARK, LIGHT, ink_on, ramp
 from obce_core.figures.units import factor, title
-from obce_core.ranking import AGGREGATES, MANY, near_zero, summarize
+from obce_core.ranking import AGGREGATES, MANY, NEAR_RULE, near_zero, summarize
 from obce_core.store import digest
 
 __all__ = ["AGGREGATES", "SCALES", "SHORT", "cell_map", "cell_map_assets", "columns", "extremes", "inked", "spread", "summarize", "written"]
@@ -38,8 +38,8 @@ def cell_map(
 ) -> dict[str, Any]:
     """Make the data of the map: for each cell its number, its colours in both modes, and its hill on a shared log axis.
 
-    A cell whose neurons all see equal outputs is marked, and has neither number nor hill; one of whose neurons a fifth or
-    more lie near zero is marked too. `limits` are the numbers at the two ends of the colours (of two maps that stand side
+    A cell whose neurons all see equal outputs is marked, and has neither number nor hill; one with many
+    scores near zero (`ranking.MANY`) is marked too. `limits` are the numbers at the two ends of the colours (of two maps that stand side
     by side); None takes the smallest and the largest.
     """
     layers = range(1, analysis.shape.layers + 1)
@@ -59,11 +59,12 @@ def cell_map(
                 why = "every text gives the same value" if analysis.width(layer, component) else "an earlier cut left no neuron"
                 entry |= {"equal": "all equal" if analysis.width(layer, component) else "cut", "label": f"{_place(*cell)}: {why}"}
             else:
-                close = near_zero(scores[cell]) >= MANY
+                near = near_zero(scores[cell])
+                close = near >= MANY
                 entry |= _coloured(numbers[cell], low, high, scale) | {"text": written(numbers[cell], aggregate), "near": close}
-                entry["value"] = numbers[cell]
+                entry |= {"value": numbers[cell], "near_share": near}
                 entry["label"] = f"{_place(*cell)}: {told} {title(name, edge_length=edge_length)} {entry['text']}" + (
-                    ", a fifth or more of its neurons near zero" if close else ""
+                    f", {share(near, 0)} of its values near zero" if close else ""
                 )
                 if analysis.shape.layers <= _HILLS:
                     entry["hill"] = _hill(scores[cell], edges)
@@ -78,7 +79,7 @@ def cell_map(
             "low": written(low, aggregate),
             "high": written(high, aggregate),
             "text": f"{told} {title(name, edge_length=edge_length)}, {scale} colours{hills}",
-            "near": any(cell.get("near") for cell in cells),
+            "near": f"at least {share(MANY, 0)} of its values near zero: {NEAR_RULE}" if any(c.get("near") for c in cells) else "",
             "light": list(LIGHT.sequence),
             "dark": list(DARK.sequence),
         },

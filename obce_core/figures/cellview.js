@@ -234,15 +234,12 @@ function steps(most) {
   return Array.from({ length: Math.floor(most / by) + 1 }, (_, i) => i * by);
 }
 
-// The same numbers as figures/numbers.py writes.
+// The same numbers as obce_core/numbers.py writes.
 function amount(value) {
-  if (value === 0) return "0";
-  if (value < 1e-5) {
-    const [mantissa, power] = value.toExponential(2).split("e");
-    return `${mantissa}e−${Math.abs(Number(power))}`;
-  }
-  const exponent = Math.floor(Math.log10(Number(value.toExponential(2))));
-  return value.toFixed(Math.max(0, 2 - exponent));
+  const size = Number(value.toExponential(2));
+  if (size === 0) return "0";
+  if (size < 1e-5) return size.toExponential(2).replace(/e-(\d)$/, "e-0$1");
+  return size.toFixed(Math.max(0, 2 - Math.floor(Math.log10(size))));
 }
 
 function picture(height, label) {

@@ -95,10 +95,10 @@ def _legend(number: str, scale: str, strongest: float, known: Sequence[CellCompa
     if number != "difference":
         chance = next((f", chance {row.chance:.2f}" for row in known if row.chance is not None), "") if number == "jaccard" else ""
         told = "rank correlation of the neurons" if number == "spearman" else f"share of the removed sets that is in both{chance}"
-        return {"low": "0", "high": "1", "text": told, "near": False, "light": list(LIGHT.sequence), "dark": list(DARK.sequence)}
+        return {"low": "0", "high": "1", "text": told, "near": "", "light": list(LIGHT.sequence), "dark": list(DARK.sequence)}
     ends = [[ramp((mode.background, pair[i]), _TINT) for pair in (LESS, MORE)] for i, mode in enumerate((LIGHT, DARK))]
     strength = f"strongest × {math.exp(strongest):.2f}" if scale == "log" else "tint by difference"
     return {
-        "low": "less in B", "high": "more", "text": f"B − A; {strength}", "near": False,
+        "low": "less in B", "high": "more", "text": f"B − A; {strength}", "near": "",
         "light": [ends[0][0], LIGHT.background, ends[0][1]], "dark": [ends[1][0], DARK.background, ends[1][1]],
     }  # fmt: skip

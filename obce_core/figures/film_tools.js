@@ -25,7 +25,7 @@ function number(value) {
   const size = Math.abs(value);
   let text;
   if (size === 0) return "0";
-  if (size < 9.995e-6) text = size.toExponential(2).replace("e-", "e−");
+  if (size < 9.995e-6) text = size.toExponential(2).replace(/e-(\d)$/, "e-0$1"); // two digits, as Python writes it
   else if (Number(size.toPrecision(3)) < 1000) text = size.toPrecision(3);
   else text = Math.round(size).toLocaleString("en-US");
   return (value < 0 ? "−" : "") + text;

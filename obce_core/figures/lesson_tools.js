@@ -1,14 +1,14 @@
-// What the figures of lessons 4 and 5 share: numbers as figures/numbers.py writes them, and elements.
+// What the figures of lessons 4 and 5 share: numbers as obce_core/numbers.py writes them, and elements.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// Three significant digits, as figures/numbers.py writes them.
+// Three significant digits, as obce_core/numbers.py writes them.
 function amount(value) {
   if (!value) return "0";
-  const size = Math.abs(value);
+  const size = Number(Math.abs(value).toExponential(2));
   const sign = value < 0 ? "−" : "";
-  if (size < 1e-5) return sign + size.toExponential(2).replace("e-", "e−");
-  const power = Math.floor(Math.log10(Number(size.toExponential(2))));
+  if (size < 1e-5) return sign + size.toExponential(2).replace(/e-(\d)$/, "e-0$1");
+  const power = Math.floor(Math.log10(size));
   return sign + size.toFixed(Math.max(0, 2 - power));
 }
 

@@ -10,6 +10,7 @@ from obce_core.glue.board import Cell, Row
 from obce_core.glue.majority import TITLE, baselines, mark
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.published import TABLE_4
+from obce_core.numbers import share
 from obce_core.tasks import TASKS
 
 _LATEX = {"\\": r"\textbackslash{}", **{sign: "\\" + sign for sign in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -37,10 +38,10 @@ def lines(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False)
     found = []
     for row in rows:
         few, most = seed_counts(row, tasks)
-        share = f"{row.share:.1%}" if row.share is not None else "not known"
+        left = share(row.share) if row.share is not None else "not known"
         cells = [_cell(row.cells[name], counted=few != most) if name in row.cells else "" for name in tasks]
         seeds = f"{few}" if few == most else f"{few}–{most}"
-        found.append([f"{row.label} ({row.recipe_words})", "validation", seeds, f"{row.parameters:,}", share, *cells])
+        found.append([f"{row.label} ({row.recipe_words})", "validation", seeds, f"{row.parameters:,}", left, *cells])
     if rows:
         found.append([TITLE, "validation", "", "", "", *(baseline_text(rows, name) for name in tasks)])
     if published:

@@ -17,10 +17,10 @@ from obce_core.figures.cellmap import written
 from obce_core.figures.cellview import cell_view
 from obce_core.figures.distribution import both, distribution, rank_curve, strip
 from obce_core.figures.neurontable import neuron_table
-from obce_core.figures.numbers import count
+from obce_core.figures.numbers import count, share
 from obce_core.figures.units import factor, title
 from obce_core.plan import Intent
-from obce_core.ranking import MANY, near_zero
+from obce_core.ranking import MANY, NEAR_RULE, near_zero
 from obce_core.store import digest
 from pages._ui import cached, components, downloads, drafts, frame, nav, state
 
@@ -53,11 +53,7 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
         _open(opened)
     locked = " This component is locked: it is never cut." if component in LOCKED else ""
     close = near_zero(scores)
-    trust = (
-        f" <b>{close:.0%} of these neurons lie near zero</b> (under 1 % of the largest): cutting by it means nothing here."
-        if close >= MANY
-        else ""
-    )
+    trust = f" <b>{share(close, 0)} of these values lie near zero</b> ({NEAR_RULE})." if close >= MANY else ""
     stays = (
         f"<b>Solid</b> is kept, <b>hollow</b> is cut by the plan under edit: {count(int(kept.sum()))} of {count(len(kept))} stay."
         if planned is not None

@@ -10,6 +10,7 @@ import streamlit as st
 from obce_core.analysis import Analysis
 from obce_core.figures.lines import lines
 from obce_core.figures.mapfigure import map_figure
+from obce_core.ranking import NEAR_RULE
 from obce_core.saved import Saved
 from pages._ui import cached, charts, components, downloads, frame, state
 
@@ -73,8 +74,6 @@ def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float,
     else:
         components.cell_map({**data, "heading": heading}, key=f"map-{which}", selected=cell, on_select=state.select_cell)
         make = lambda: map_figure(data, heading=heading, mode=mode)  # noqa: E731
-    header = ["layer", "component", chosen.aggregate, "note"]
-    rows = [
-        [c["layer"], c["component"], c.get("value", ""), c.get("equal") or ("near zero" if c.get("near") else "")] for c in data["cells"]
-    ]
+    header = ["layer", "component", chosen.aggregate, f"share near zero ({NEAR_RULE})", "note"]
+    rows = [[c["layer"], c["component"], c.get("value", ""), c.get("near_share", ""), c.get("equal", "")] for c in data["cells"]]
     downloads.row(name, figure=make, csv_text=lambda: downloads.to_csv(header, rows))

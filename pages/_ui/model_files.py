@@ -11,6 +11,7 @@ import streamlit as st
 
 from obce_core.compression.result import Compressed
 from obce_core.export import ONNX_COMMAND, absent_for_onnx
+from obce_core.store import is_complete
 from pages._ui import frame, model_proof
 
 _ZIP_LIMIT = 1_000_000_000
@@ -18,9 +19,10 @@ _FORMS = {
     "onnx": ("ONNX", "export-onnx", "For onnxruntime, checked by it; needs obce[onnx]."),
     "dense": ("Stock shapes", "export-dense", "The same function in the shapes of an uncut BERT, for tools that know nothing of us."),
 }
+"""Each export by the end of its folder's name, which is a folder's: `model-onnx`, never `model.onnx`, which names a file."""
 
 
-def _zip(folder: Path) -> bytes:
+def packed(folder: Path) -> bytes:
     """Pack a folder; weights are stored, not squeezed (they do not shrink)."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
@@ -46,7 +48,7 @@ def take(built: Compressed, original: str) -> None:
     st.subheader("Take it away", anchor=False)
     if built.budget.bytes_left < _ZIP_LIMIT:
         st.download_button(
-            "Download the model (zip)", lambda: _zip(built.folder), "obce-model.zip", "application/zip", type="primary",
+            "Download the model (zip)", lambda: packed(built.folder), "obce-model.zip", "application/zip", type="primary",
             icon=":material/download:", on_click="ignore",
         )  # fmt: skip
     else:
@@ -60,11 +62,11 @@ def take(built: Compressed, original: str) -> None:
         st.code(_commands(built, original), language="bash", wrap_lines=True)
     with st.expander("In the forms of other tools"):
         for form, (title, kind, told) in _FORMS.items():
-            target = built.folder.with_name(f"{built.folder.name}.{form}")
+            target = built.folder.with_name(f"{built.folder.name}-{form}")
             frame.note(f"<b>{title}</b>. {told}")
-            if target.is_dir():
+            if is_complete(target):
                 st.download_button(
-                    f"{title} (zip)", lambda target=target: _zip(target), f"obce-{form}.zip", "application/zip", key=f"zip-{form}",
+                    f"{title} (zip)", lambda target=target: packed(target), f"obce-{form}.zip", "application/zip", key=f"zip-{form}",
                     on_click="ignore",
                 )  # fmt: skip
             else:

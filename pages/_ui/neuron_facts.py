@@ -6,7 +6,7 @@ from obce_core.analysis import Analysis
 from obce_core.components import TITLES
 from obce_core.criteria import criterion
 from obce_core.criteria.standing import standing
-from obce_core.figures.numbers import amount, count
+from obce_core.figures.numbers import amount, count, share
 from obce_core.figures.sides import Sides
 from obce_core.plan.verdict import Verdict, verdict
 from pages._ui import cached, drafts, frame, state
@@ -25,7 +25,7 @@ def lead(source: Analysis, layer: int, component: str, neuron: int, told: Sides 
     which = f"that {noun}" if told.small.texts == (alone,) else f"its most isolated {noun}"
     name, r_f = "2 r<sub>f</sub>" if unit == 2 else "r<sub>f</sub>", (told.high - told.low) / 2
     would = (
-        f"stays {amount(unit * r_f)}" if without == r_f else f"would be {amount(unit * without)}, {100 * without / r_f:.0f} % of what it is"
+        f"stays {amount(unit * r_f)}" if without == r_f else f"would be {amount(unit * without)}, {share(without / r_f, 0)} of what it is"
     )
     return f"Its widest gap sets <b>{told.small.size:,}</b> of {size:,} {noun}s apart. Without {which} {name} {would}.{place}"
 
@@ -70,7 +70,7 @@ def numbers(source: Analysis, layer: int, component: str, neuron: int) -> None:
                 "",
                 "bootstrap: not measured"
                 if interval is None
-                else f"bootstrap {100 * interval.share:.0f} %: {amount(unit * interval.low, 2)} – {amount(unit * interval.high, 2)}",
+                else f"bootstrap {share(interval.share, 0)}: {amount(unit * interval.low, 2)} – {amount(unit * interval.high, 2)}",
             ),
         ]
     )

@@ -17,7 +17,7 @@ from obce_core.texts import Texts
 from obce_core.texts.glue_rows import task_files
 from obce_core.texts.uploads import store_upload, upload_path
 from pages._ui import cached, frame, guards
-from pages._ui.forms import given, select, values
+from pages._ui.forms import given, put, select, values
 
 _SOURCES = {"demo": "Demo sentences", "wikipedia": "Wikipedia", "glue": "A GLUE task", "file": "Your file", "paste": "Paste"}
 _ENDINGS = ["txt", "csv", "tsv", "jsonl", "parquet"]
@@ -27,7 +27,7 @@ def texts() -> dict[str, Any]:
     """Ask for the texts; return the options of the job, empty while something is missing."""
     form = values()
     kept = given("source", "demo")
-    st.segmented_control("Texts", list(_SOURCES), format_func=_SOURCES.get, default=form["source"], **kept)
+    st.segmented_control("Texts", list(_SOURCES), format_func=_SOURCES.get, **kept)
     source = form["source"]
     if source == "demo":
         frame.note("600 encyclopedic sentences on 12 topics, written for this project; the ones not drawn measure fidelity later.")
@@ -40,16 +40,14 @@ def texts() -> dict[str, Any]:
         with columns[0]:
             task = select("Task", "task", {name: row.folder for name, row in TASKS.items()})
         kept = given("glue_dir", str(settings.glue_dir() or ""))
-        folder = columns[1].text_input(
-            "Folder of GLUE tasks (official TSV layout)", form["glue_dir"], placeholder="empty: from the hub", **kept
-        )
+        folder = columns[1].text_input("Folder of GLUE tasks (official TSV layout)", placeholder="empty: from the hub", **kept)
         if folder.strip():
             typed_path(folder.strip(), what="GLUE folder")
         return {"texts": f"glue:{task}", "glue_dir": folder.strip() or None}
     if source == "file":
         return _file()
     kept = given("pasted", _pasted(form.get("pasted_at", "")))
-    pasted = st.text_area("Texts, one a line", form["pasted"], height=140, **kept)
+    pasted = st.text_area("Texts, one a line", height=140, **kept)
     if not pasted.strip():
         frame.note("Paste at least two different texts to go on.")
         return {}
@@ -93,7 +91,8 @@ def preview(job: dict[str, Any]) -> bool:
         st.button(f"Use all {there}", key="texts-all", type="primary", on_click=_take, args=(error.available,))
         return False
     except ObceError as error:
-        guards.show_error(ObceError(error.message.replace(Path(spec).name, _named(spec)), hint=error.hint))
+        message, hint = (part.replace(Path(spec).name, _named(spec)) for part in (error.message, error.hint or ""))
+        guards.show_error(ObceError(message, hint=hint))
         st.button("Try again", key="texts-again", on_click=cached.try_again, icon=":material/refresh:")
         return False
     _show(sample)
@@ -110,10 +109,8 @@ def _named(spec: str) -> str:
 
 def _take(available: int) -> None:
     """Ask for as many texts as there are."""
-    form = values()
-    form["size"], form["n_texts"] = 0, available
-    for key in ("size", "n_texts"):
-        st.session_state.pop(f"analysis-{key}", None)
+    put("size", 0)
+    put("n_texts", available)
 
 
 def _stamps(job: dict[str, Any]) -> tuple[int, ...]:
@@ -151,7 +148,7 @@ def _file() -> dict[str, Any]:
 def _split() -> str | None:
     """Offer to cut longer texts into sentences, as the paper does."""
     kept = given("split", False)
-    return "periods" if st.checkbox("Cut longer texts at periods, as the paper does", values()["split"], **kept) else None
+    return "periods" if st.checkbox("Cut longer texts at periods, as the paper does", **kept) else None
 
 
 def _show(sample: Texts) -> None:

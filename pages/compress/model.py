@@ -186,7 +186,7 @@ def _body() -> None:
     with st.expander("How to read this"):
         st.markdown(
             "**Masked = cut**: the original, with every removed neuron replaced by its constant or prediction, against the smaller model; "
-            "the largest difference of any output, as a share of the largest output. Rounding alone gives about 1e−6; above 1e−5 nothing "
+            "the largest difference of any output, as a share of the largest output. Rounding alone gives about 1e-06; above 1e-05 nothing "
             "would have been written. **Cosine**: to the original, on texts that the analysis did not see.\n\n**Limits.** Equality is to "
             "the *masked* model, and exact. How well that one does its work is the cosine, and after fine-tuning the task's own "
             "metric. Speed is of this machine, at this moment: a share of the original's time, never a promise for another."

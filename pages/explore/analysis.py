@@ -35,13 +35,11 @@ def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
     columns = st.columns([2.4, 1], vertical_alignment="bottom")
     named = (
         columns[0]
-        .text_input("Model", form["model"], help="demo, a folder on this machine, or a hub id such as google-bert/bert-base-cased", **kept)
+        .text_input("Model", help="demo, a folder on this machine, or a hub id such as google-bert/bert-base-cased", **kept)
         .strip()
     )
     kept = given("revision", "")
-    revision = columns[1].text_input(
-        "Revision", form["revision"], placeholder="newest", help="Commit, branch or tag of a hub model", **kept
-    )
+    revision = columns[1].text_input("Revision", placeholder="newest", help="Commit, branch or tag of a hub model", **kept)
     found: Preview | ObceError
     try:
         typed_model(named)
@@ -78,21 +76,20 @@ def _numbers() -> dict[str, Any]:
             "Texts (N); the paper's sizes, or any",
             [*_SIZES, 0],
             format_func=lambda n: f"{n:,}" if n else "any",
-            default=form["size"],
             **sized,
         )
     n_texts = int(form["size"])
     if not n_texts:
-        n_texts = int(row[1].number_input("N", 2, 100_000, form["n_texts"], **kept))
+        n_texts = int(row[1].number_input("N", 2, 100_000, **kept))
     kept = given("seed", 0)
-    seed = int(row[2].number_input("Seed of the draw", 0, 2**32 - 1, form["seed"], **kept))
+    seed = int(row[2].number_input("Seed of the draw", 0, 2**32 - 1, **kept))
     row = st.columns(3, vertical_alignment="bottom")
     with row[0]:
         tokens = select("Tokens", "tokens", _TOKENS)
     with row[1]:
         tap = select("Tap", "tap", _TAPS)
     kept = given("max_length", 128)
-    length = int(row[2].number_input("Longest text, in tokens", 3, 512, form["max_length"], **kept))
+    length = int(row[2].number_input("Longest text, in tokens", 3, 512, **kept))
     more: dict[str, Any] = {}
     with st.expander("More"):
         row = st.columns(4)
@@ -101,15 +98,12 @@ def _numbers() -> dict[str, Any]:
         with row[1]:
             more["dtype"] = select("Compute in", "dtype", ("float32", "bfloat16", "float16", "float64"))
         kept = given("batch_size", 32)
-        more["batch_size"] = int(row[2].number_input("Texts in a batch", 1, 4096, form["batch_size"], **kept))
+        more["batch_size"] = int(row[2].number_input("Texts in a batch", 1, 4096, **kept))
         kept = given("threads", 0)
-        more["threads"] = int(row[3].number_input("Threads (0: all)", 0, 1024, form["threads"], **kept)) or None
+        more["threads"] = int(row[3].number_input("Threads (0: all)", 0, 1024, **kept)) or None
         kept = given("heldout", "")
         more["heldout"] = (
-            st.text_input(
-                "File of texts held out to measure fidelity", form["heldout"], placeholder="empty: those not drawn", **kept
-            ).strip()
-            or None
+            st.text_input("File of texts held out to measure fidelity", placeholder="empty: those not drawn", **kept).strip() or None
         )
         if more["heldout"]:
             typed_path(more["heldout"], what="file of held-out texts")

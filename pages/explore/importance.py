@@ -11,8 +11,9 @@ from obce_core.components import TITLES
 from obce_core.criteria import CRITERIA, criterion
 from obce_core.errors import ObceError
 from obce_core.figures.cellmap import AGGREGATES, SCALES, extremes
-from obce_core.figures.numbers import amount
+from obce_core.figures.numbers import amount, share
 from obce_core.figures.units import title
+from obce_core.ranking import NEAR_RULE
 from obce_core.saved import Saved
 from pages._ui import beside, cached, cell_panel, frame, guards, importance_figure, state
 
@@ -65,15 +66,16 @@ def _lead(data: Mapping[str, Any]) -> str:
 
 
 def _banner(data: Mapping[str, Any]) -> None:
-    """Warn of cells in which a percentile cuts among scores that do not differ."""
+    """Name the cells that can be cut and hold many scores near zero; how stable their ranks are is another measurement."""
     near = [cell for cell in data["cells"] if cell.get("near") and not cell["locked"]]
     if near:
-        named = [f"layer {cell['layer']} {TITLES[cell['component']].lower()}" for cell in near]
+        named = [f"layer {cell['layer']} {TITLES[cell['component']].lower()} ({share(cell['near_share'], 0)})" for cell in near]
         more = f" and {len(named) - 6} more" if len(named) > 6 else ""
         told = title(chosen.criterion, edge_length=False)
-        st.warning(
-            f"In {', '.join(named[:6])}{more} a fifth or more of the neurons lie near zero: cutting by {told} means nothing there.",
-            icon=":material/warning:",
+        st.info(
+            f"Share of {told} near zero ({NEAR_RULE}): {', '.join(named[:6])}{more}. It compares sizes within one sample; whether ranks "
+            "hold is Spearman between two sets of texts.",
+            icon=":material/info:",
         )
 
 
@@ -123,7 +125,7 @@ def _body() -> None:
             "output, and at r_f all disks are one piece (zero-dimensional persistent homology, arXiv 2312.10702). A radius: the edge "
             "length that gudhi and ripser report is twice as long; the switch in the sidebar shows it.\n\n"
             "**Pxx** marks the percentile at or below which a plan removes neurons of this cell. **Hills** share one log axis over all "
-            "cells. **Near zero** means below 1 % of the cell's 99th percentile.\n\n"
+            f"cells. **Near zero** means {NEAR_RULE}.\n\n"
             "**Limits.** One widest gap is set by one or two extreme texts, so ranks by r_f change from sample to sample more than "
             "ranks by std; compare both, and two sets of texts, before you cut. Cells are comparable in their own layer and component "
             "only, which is why percentiles are taken there. [CLS] alone says little about what a neuron does at other tokens."

@@ -49,7 +49,7 @@ def shown(value: float) -> str:
     rounded = Decimal(f"{value:.2e}")
     if value == 0:
         return "0"
-    return f"{rounded:f}" if rounded >= Decimal("1e-5") else f"{value:.2e}".replace("e-0", "e−")
+    return f"{rounded:f}" if rounded >= Decimal("1e-5") else f"{value:.2e}"
 
 
 def settle(page) -> None:

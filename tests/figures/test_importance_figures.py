@@ -24,6 +24,7 @@ from obce_core.figures.mapfigure import map_figure
 from obce_core.figures.neurontable import neuron_table
 from obce_core.figures.numbers import duration
 from obce_core.figures.units import title
+from obce_core.ranking import NEAR_RULE
 
 
 def cells(data: Any) -> dict[tuple[int, str], Any]:
@@ -61,7 +62,9 @@ def test_a_cell_near_zero_is_marked_and_said() -> None:
     found = cells(cell_map(analysis))
     assert found[1, "query"]["near"] and "near zero" in found[1, "query"]["label"]
     assert not found[2, "query"]["near"]
-    assert cell_map(analysis)["legend"]["near"]
+    assert found[1, "query"]["near_share"] == 0.5 and "50 % of its values near zero" in found[1, "query"]["label"]
+    assert cell_map(analysis)["legend"]["near"] == f"at least 20 % of its values near zero: {NEAR_RULE}"
+    assert cell_map(memory_analysis(2, 8, 2, 20))["legend"]["near"] == ""
 
 
 def test_the_signature_changes_with_what_is_drawn(tiny_analysis: Any) -> None:

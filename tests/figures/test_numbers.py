@@ -20,9 +20,12 @@ from obce_core.figures.theme import DARK, LIGHT, Palette, ink_on, ramp
         (999.6, 3, "1,000"),
         (0.0, 3, "0"),
         (-0.0167, 3, "−0.0167"),
-        (1.23e-6, 3, "1.23e−6"),
-        (1.1e-6, 2, "1.1e−6"),
+        (1.23e-6, 3, "1.23e-06"),
+        (1.1e-6, 2, "1.1e-06"),
         (0.00001, 3, "0.0000100"),
+        (9.999e-6, 3, "0.0000100"),
+        (-1.1e-6, 2, "−1.1e-06"),
+        (3e-12, 1, "3e-12"),
         (float("nan"), 3, "–"),
         (float("inf"), 3, "–"),
     ],
@@ -32,7 +35,10 @@ def test_an_amount_has_its_digits(value: float, digits: int, text: str) -> None:
 
 
 def test_other_numbers_read_well() -> None:
-    assert share(0.711) == "71.1 %"
+    assert [share(value) for value in (0.711, 0.22, 1.0, 0.9999, 0.0, -0.125)] == [
+        "71.1 %", "22.0 %", "100 %", "100.0 %", "0 %", "−12.5 %"
+    ]  # fmt: skip
+    assert (share(0.628, 2), share(0.261, 0), share(float("nan"))) == ("62.80 %", "26 %", "–")
     assert count(4455) == "4,455"
     assert millions(3_070_000) == "3.07 M"
     assert millions(2_868_903_936) == "2.87 G"

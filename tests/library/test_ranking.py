@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obce_core.ranking import AGGREGATES, jaccard, near_zero, spearman, summarize
+from obce_core.ranking import AGGREGATES, NEAR_RULE, jaccard, near_zero, spearman, summarize
 
 scores = st.lists(st.integers(0, 12).map(lambda n: n / 8), min_size=2, max_size=40)
 
@@ -56,3 +56,17 @@ def test_near_zero_is_below_a_hundredth_of_the_top() -> None:
     assert near_zero(np.array([0.0, 0.0, 1.0, 1.0])) == 0.5
     assert near_zero(np.linspace(0.5, 1.0, 100)) == 0.0
     assert near_zero(np.zeros(5)) == 0.0 and near_zero(np.zeros(0)) == 0.0
+    scores = np.random.default_rng(0).lognormal(0, 3, 300)
+    top = np.percentile(scores, 99)
+    assert near_zero(scores) == sum(score < 0.01 * top for score in scores) / 300
+    assert NEAR_RULE == "below 1 % of the cell's 99th percentile"
+
+
+def test_near_zero_says_nothing_of_how_alike_two_samples_rank() -> None:
+    """Half of the scores are tiny, and both samples rank all of them alike; none is tiny, and they rank them at odds."""
+    rng = np.random.default_rng(1)
+    tiny = np.concatenate([rng.uniform(1e-6, 1e-5, 50), rng.uniform(0.5, 1.0, 50)])
+    assert near_zero(tiny) == 0.5 and spearman(tiny, 1.1 * tiny) == 1.0
+    even, other = rng.uniform(0.5, 1.0, 100), rng.uniform(0.5, 1.0, 100)
+    agreement = spearman(even, other)
+    assert near_zero(even) == near_zero(other) == 0.0 and agreement is not None and abs(agreement) < 0.3

@@ -30,6 +30,14 @@ def start(app: Any) -> Any:
     return next(button for button in app.button if button.label == "Start")
 
 
+def fill(app: Any, **values: Any) -> Any:
+    """Set fields of the form, shown or not, and run the page."""
+    app.session_state["obce"].form |= values
+    for name, value in values.items():
+        app.session_state[f"analysis-{name}"] = value
+    return app.run()
+
+
 def press(app: Any, label: str) -> Any:
     return next(button for button in app.button if button.label == label).click().run()
 
@@ -132,9 +140,7 @@ def test_texts_that_could_not_be_read_are_asked_for_again(page: Any, monkeypatch
 def test_files_of_a_glue_folder_are_read_anew_when_they_change(page: Any, tmp_path: Path) -> None:
     path = tmp_path / "SST-2" / "train.tsv"
     path.parent.mkdir()
-    form = page.session_state["obce"].form
-    form |= {"source": "glue", "task": "sst2", "glue_dir": str(tmp_path), "size": 0, "n_texts": 2}
-    page.run()
+    fill(page, source="glue", task="sst2", glue_dir=str(tmp_path), size=0, n_texts=2)
     assert "has no SST-2/train.tsv" in words(page) and start(page).disabled
     for sentences in (("a good film", "a bad film"), ("a good film", "a bad film", "one more film")):
         path.write_text("sentence\tlabel\n" + "".join(f"{sentence} \t1\n" for sentence in sentences))
@@ -156,6 +162,7 @@ def test_few_pasted_texts_are_taken_in_one_click(page: Any) -> None:
     assert "150 texts are asked for, and what was pasted has 3 different ones" in words(page) and start(page).disabled
     page = press(page, "Use all 3")
     assert "of 3 different ones" in words(page) and not faults(page) and not start(page).disabled
+    assert (page.segmented_control(key="analysis-size").value, page.number_input(key="analysis-n_texts").value) == (0, 3)
 
 
 def test_pasted_texts_are_counted_and_never_markup(page: Any, cache: Path) -> None:
@@ -174,8 +181,8 @@ def test_a_table_offers_its_columns(page: Any, tmp_path: Path, cache: Path) -> N
     from obce_core.texts.uploads import store_upload
 
     path = store_upload(b"id,review,label\n1,a good film,pos\n2,a bad film,neg\n3,one more film,pos\n", ".csv")
-    page.session_state["obce"].form |= {"file": Path(path).name, "file_name": "films.csv", "source": "file", "size": 0, "n_texts": 2}
-    page.run()
+    page.session_state["obce"].form |= {"file": Path(path).name, "file_name": "films.csv"}
+    fill(page, source="file", size=0, n_texts=2)
     column = next(box for box in page.selectbox if box.label == "Column with the texts")
     assert (column.value, column.options) == ("review", ["id", "review", "label"])
     assert not start(page).disabled and "of 3 different ones" in words(page)
@@ -222,8 +229,8 @@ def test_an_upload_outlives_a_reload(page: Any, cache: Path) -> None:
     from obce_core.texts.uploads import store_upload
 
     path = store_upload(b"id,review,label\n1,a good film,pos\n2,a bad film,neg\n3,one more film,pos\n", ".csv")
-    page.session_state["obce"].form |= {"file": Path(path).name, "file_name": "films.csv", "source": "file", "size": 0, "n_texts": 2}
-    page.run()
+    page.session_state["obce"].form |= {"file": Path(path).name, "file_name": "films.csv"}
+    fill(page, source="file", size=0, n_texts=2)
     next(box for box in page.selectbox if box.label == "Column with the texts").select("id").run()
     again = reloaded(page)
     assert "Using films.csv, given before." in words(again) and "--column id" in words(again) and not start(again).disabled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tiny import memory_analysis, sample
 from obce_core import analyze
 from obce_core.plan import Intent
 from obce_core.plan.drafts import write_draft
+from obce_core.ranking import NEAR_RULE
 from obce_core.saved import rename
 
 
@@ -120,8 +122,16 @@ def test_a_cell_near_zero_has_a_banner_that_names_it(tiny_analysis: Any, cache: 
     near_zero(cache, key)
     app = open_page("importance", analysis=key, layer="3", component="value")
     assert not app.exception
-    assert any("In layer 3 value a fifth or more of the neurons lie near zero" in banner.value for banner in app.warning)
-    assert "50% of these neurons lie near zero" in words(app)
+    (banner,) = app.info
+    assert f"Share of r_f near zero ({NEAR_RULE}): layer 3 value (50 %)." in banner.value and not app.warning
+    shown = words(app)
+    assert f"50 % of these values lie near zero</b> ({NEAR_RULE})" in shown and "means nothing" not in shown + banner.value
+    assert set(re.findall(r"below 1 % of [a-z0-9' ]+", shown + banner.value)) == {NEAR_RULE}  # one definition on the page
+
+
+def test_a_cell_with_none_near_zero_has_no_banner(tiny_analysis: Any, cache: Path) -> None:
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value")
+    assert not app.info and "lie near zero" not in words(app)
 
 
 def test_a_degenerate_cell_says_so_and_has_no_table(tiny_analysis: Any, cache: Path) -> None:

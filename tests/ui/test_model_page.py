@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +120,53 @@ def test_a_built_model_is_evaluated_in_one_click(key: str, built: Any, tiny_anal
     app = open_page("model", analysis=key, model=built.folder.name)
     next(button for button in app.button if button.label == "Evaluate it").click().run()
     assert app.multiselect(key="launch-models").value == [built.folder.name]
+
+
+@pytest.fixture
+def without_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs are made and not started: the test works through them itself."""
+    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher._start", lambda *_: None)
+
+
+@pytest.mark.parametrize(("form", "title"), [("onnx", "ONNX"), ("dense", "Stock shapes")])
+def test_a_model_is_made_into_other_forms_by_one_click(form: str, title: str, key: str, built: Any, without_process: None) -> None:
+    from obce_core.jobs import list_runs
+    from obce_core.jobs.worker import execute
+    from obce_core.store import manifest_faults
+    from pages._ui.model_files import packed
+
+    if form == "onnx":
+        pytest.importorskip("onnx", reason="the extra `onnx` is not installed: pip install 'obce[onnx]'")
+    app = open_page("model", analysis=key)
+    app.button(key=f"start-export-{form}-{built.folder.name}").click().run()
+    assert not app.exception and not faults(app)
+    (run,) = list_runs()
+    assert run.spec["kind"] == f"export-{form}"
+    folder = Path(execute(run)["folder"])
+    assert folder.parent == built.folder.parent and not manifest_faults(folder)
+    app.run()
+    assert not app.exception and not faults(app)
+    assert f"{title} (zip)" in [element.proto.label for element in app.get("download_button")]
+    assert f"start-export-{form}-{built.folder.name}" not in [button.key for button in app.button]
+    with zipfile.ZipFile(io.BytesIO(packed(folder))) as archive:
+        weights = "model.onnx" if form == "onnx" else "model.safetensors"
+        assert archive.read(f"obce-model/{weights}") == (folder / weights).read_bytes()
+
+
+def test_an_export_that_failed_says_why_and_is_dismissed(key: str, built: Any, without_process: None) -> None:
+    from obce_core.errors import PathError
+    from obce_core.jobs import list_runs
+    from obce_core.jobs.worker import execute
+
+    app = open_page("model", analysis=key)
+    app.button(key=f"start-export-dense-{built.folder.name}").click().run()
+    blocking = built.folder.with_name(f"{built.folder.name}-dense")
+    blocking.mkdir()
+    (blocking / "mine.txt").write_text("not ours")
+    (run,) = list_runs()
+    with pytest.raises(PathError):
+        execute(run)
+    app.run()
+    assert "Failed" in words(app)
+    app.button(key=f"dismiss-{run.id}").click().run()
+    assert not faults(app) and not app.button(key=f"start-export-dense-{built.folder.name}").disabled
