@@ -22,7 +22,7 @@ ORDER = [
     ["errors", "version"],
     ["settings", "components", "tasks", "failures"],
     ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
-    ["architectures", "criteria", "texts", "checkpoints", "forms"],
+    ["architectures", "criteria", "texts", "checkpoints"],
     ["models", "hf"],
     ["activations", "analysis"],
     ["saved"],

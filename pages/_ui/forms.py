@@ -7,24 +7,20 @@ from typing import Any
 
 import streamlit as st
 
-from obce_core.forms import keep_form
 from pages._ui import state
-
-_PASSING = ("asked", "file_id", "pasted")
-"""What belongs to this session only; a pasted text is kept as an upload."""
 
 
 def given(name: str, default: Any) -> dict[str, Any]:
     """Give a widget its key, and keep what it is set to beyond a change of page; its value is `values()[name]`."""
-    form = values()
+    form, key = values(), state.key(f"analysis-{name}")
 
     def keep() -> None:
-        if st.session_state[f"analysis-{name}"] is not None:
-            form[name] = st.session_state[f"analysis-{name}"]
+        if st.session_state[key] is not None:
+            form[name] = st.session_state[key]
 
     form.setdefault(name, default)
     state.get().form_defaults[name] = default
-    return {"key": f"analysis-{name}", "on_change": keep}
+    return {"key": key, "on_change": keep}
 
 
 def select(label: str, name: str, options: Sequence[str] | dict[str, str], *, default: str | None = None) -> str:
@@ -39,12 +35,3 @@ def select(label: str, name: str, options: Sequence[str] | dict[str, str], *, de
 def values() -> dict[str, Any]:
     """Return what the form is set to, by name."""
     return state.get().form
-
-
-def remember() -> None:
-    """Put what differs from the defaults on disk, and its id into the address; call it where the form ends."""
-    chosen = state.get()
-    changed = {
-        name: value for name, value in chosen.form.items() if name not in _PASSING and value != chosen.form_defaults.get(name)
-    }  # fmt: skip
-    chosen.form_id = keep_form(changed)

@@ -15,7 +15,7 @@ from obce_core.glue.spec import Choices
 from obce_core.glue.tiers import TIER_WORDS, TIERS
 from obce_core.jobs.queue import would_use_gpu
 from obce_core.jobs.slots import places
-from pages._ui import cached, frame, launch_tasks, launch_variants, state
+from pages._ui import cached, frame, guards, launch_tasks, launch_variants, state
 from pages._ui import launch_fields as fields
 
 
@@ -75,7 +75,7 @@ def _analysis() -> Analysis | None:
     saved = cached.saved()
     if not chosen.analysis and saved:
         chosen.analysis = saved[0].id
-    return cached.analysis(chosen.analysis) if chosen.analysis else None
+    return guards.need_analysis() if chosen.analysis else None
 
 
 def _recipe() -> tuple[str, dict[str, Any], tuple[int, ...]]:
