@@ -9,10 +9,11 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # makes `pages` importable wherever streamlit was started
 
-from pages._ui import frame, guards, heap, nav, sidebar
+from pages._ui import frame, guards, heap, nav, sidebar, state
 
 st.set_page_config(page_title="OBCE", page_icon="◎", layout="wide", initial_sidebar_state="expanded")
 page = nav.navigation()
+state.enter(nav.name_of(page))
 frame.begin()
 with guards.caught():
     page.run()

@@ -25,7 +25,7 @@ ORDER = [
     ["access"],
     ["roots"],
     ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
-    ["architectures", "criteria", "texts", "checkpoints", "forms"],
+    ["architectures", "criteria", "texts", "checkpoints"],
     ["models", "hf"],
     ["activations", "analysis"],
     ["saved", "original"],

@@ -6,6 +6,9 @@ export default function frame(component) {
   const { data, parentElement, setStateValue } = component;
   const root = parentElement.querySelector(".frame"), button = root?.querySelector("button");
   if (!button) return undefined;
+  keepOneEntryAChoice();
+  if (data?.address && data.address !== root.address) completeAddress(data.address);
+  root.address = data?.address;
   button.onclick = async () => {
     const told = await copy(window.location.href);
     button.textContent = told ? "Copied" : "Copy the address above";

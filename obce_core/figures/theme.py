@@ -65,7 +65,8 @@ def ink_on(colour: str) -> str:
 def frame_assets() -> tuple[str, str]:
     """Return (css, js) of the sidebar's own controls."""
     home = files("obce_core.figures")
-    return home.joinpath("frame.css").read_text("utf-8"), home.joinpath("frame.js").read_text("utf-8")
+    scripts = (home.joinpath(name).read_text("utf-8") for name in ("history.js", "frame.js"))
+    return home.joinpath("frame.css").read_text("utf-8"), "\n".join(scripts)
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

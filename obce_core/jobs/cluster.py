@@ -105,7 +105,7 @@ def _client_class() -> type[Any]:
     import ray
     from ray.job_submission import JobSubmissionClient
 
-    class Client(JobSubmissionClient):  # type: ignore[misc]
+    class Client(JobSubmissionClient):  # type: ignore[misc, unused-ignore]
         def __init__(self, address: str) -> None:
             self._client_ray_version = ray.__version__
             placeholder = {"Authorization": ""}  # keeps Ray from reading and keeping a token

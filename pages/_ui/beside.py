@@ -11,7 +11,7 @@ from obce_core.comparison import CellComparison
 from obce_core.figures.differencemap import NUMBERS, difference_map
 from obce_core.figures.mapfigure import map_figure
 from obce_core.figures.units import factor
-from pages._ui import cached, cell_panel, components, downloads, frame, importance_figure, state
+from pages._ui import cached, cell_panel, components, downloads, frame, importance_figure, naming, state
 
 
 def compared(source: Analysis, other: Analysis) -> list[CellComparison]:
@@ -30,7 +30,7 @@ def beside(source: Analysis, other: Analysis) -> None:
     rows = compared(source, other)
     for column, analysis, letter in zip(st.columns(2, gap="large"), pair, "AB", strict=True):
         with column:
-            st.html(f'<p class="note plain"><b>{letter}</b> · {escape(importance_figure.label(analysis))}</p>')
+            st.html(f'<p class="note plain"><b>{letter}</b> · {escape(naming.label(analysis))}</p>')
             importance_figure.draw(importance_figure.map_of(analysis, limits), letter, letter, limits)
     apart = cached.told_apart(source.id, other.id)
     frame.note(f"A and B have {escape('; '.join(apart)) if apart else 'the same inputs'}. Both figures share one scale.")

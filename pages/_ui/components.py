@@ -134,9 +134,12 @@ _frame = st.components.v2.component(
 )
 
 
-def link_and_mode(mode: str) -> None:
-    """Offer the address of this view, and run again when the system changes between light and dark."""
-    _frame(key="frame", data={"mode": mode}, on_mode_change=lambda: None)
+def link_and_mode(mode: str, *, address: str = "") -> None:
+    """Offer the address of this view, and run again when the system changes between light and dark.
+
+    `address` is the query of a session's first view, put into the history's entry that is there; empty leaves it.
+    """
+    _frame(key="frame", data={"mode": mode, "address": address}, on_mode_change=lambda: None)
 
 
 def field(data: Mapping[str, Any], *, key: str, revision: int) -> None:

@@ -7,11 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from obce_core.forms import keep_form
 from pages._ui import state
-
-_PASSING = ("asked", "file_id", "pasted")
-"""What belongs to this session only; a pasted text is kept as an upload."""
 
 
 def given(name: str, default: Any) -> dict[str, Any]:
@@ -20,7 +16,7 @@ def given(name: str, default: Any) -> dict[str, Any]:
     The widget takes no default of its own: streamlit knows a widget by its key, and a browser that holds a value for it keeps that
     one, whatever default comes later. A choice emptied by a second click shows what is in force.
     """
-    form, key = values(), f"analysis-{name}"
+    form, key = values(), state.key(f"analysis-{name}")
 
     def keep() -> None:
         if st.session_state[key] is not None:
@@ -35,7 +31,7 @@ def given(name: str, default: Any) -> dict[str, Any]:
 
 def put(name: str, value: Any) -> None:
     """Set a field of the form from outside its widget; call it from a callback, before the widget is drawn."""
-    values()[name] = st.session_state[f"analysis-{name}"] = value
+    values()[name] = st.session_state[state.key(f"analysis-{name}")] = value
 
 
 def select(label: str, name: str, options: Sequence[str] | dict[str, str], *, default: str | None = None) -> str:
@@ -51,12 +47,3 @@ def select(label: str, name: str, options: Sequence[str] | dict[str, str], *, de
 def values() -> dict[str, Any]:
     """Return what the form is set to, by name."""
     return state.get().form
-
-
-def remember() -> None:
-    """Put what differs from the defaults on disk, and its id into the address; call it where the form ends."""
-    chosen = state.get()
-    changed = {
-        name: value for name, value in chosen.form.items() if name not in _PASSING and value != chosen.form_defaults.get(name)
-    }  # fmt: skip
-    chosen.form_id = keep_form(changed)

@@ -40,6 +40,11 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
   border-left: 3px solid light-dark(#C8283F, #FF6B7A); background: light-dark(#FBECEE, #2A171C); color: light-dark(#1B2430, #E4E9EF); }
 .fault b { flex: none; width: 1.35em; height: 1.35em; border-radius: 50%; text-align: center; line-height: 1.35em; font-size: .9em;
   background: light-dark(#C8283F, #FF6B7A); color: light-dark(#FFFFFF, #11161D); }
+.notice { display: flex; gap: 10px; align-items: flex-start; padding: 10px 14px; border-radius: 6px; line-height: 1.45;
+  border-left: 3px solid light-dark(#1F3A5F, #3A78BE); background: light-dark(#F4F6F8, #1A212B); color: light-dark(#1B2430, #E4E9EF); }
+.notice b { flex: none; width: 1.35em; height: 1.35em; border-radius: 50%; text-align: center; line-height: 1.35em; font-size: .9em;
+  background: light-dark(#1F3A5F, #3A78BE); color: #FFFFFF; }
+.notice .plain { min-width: 0; }
 .fault .plain { white-space: pre-line; min-width: 0; }
 .note b { color: light-dark(#1B2430, #E4E9EF); }
 .line { display: flex; margin: 1.6rem 0 1.4rem; }
@@ -72,7 +77,6 @@ def begin() -> None:
     """Set the styles and the logo; runs before every page."""
     st.html(_STYLE + (_LARGE if state.get().presentation else ""))
     st.logo(_LOGO, size="large")
-    state.get()
 
 
 def mode() -> str:

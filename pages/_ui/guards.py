@@ -12,9 +12,9 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 
 from obce_core import settings
-from obce_core.analysis import Analysis
-from obce_core.errors import AnalysisError, ObceError
-from pages._ui import cached, nav, state
+from obce_core.analysis import Analysis, find_analysis
+from obce_core.errors import AnalysisError, ObceError, shorten
+from pages._ui import cached, naming, nav, state
 
 
 class Ended(Exception):
@@ -35,20 +35,35 @@ def need_analysis() -> Analysis:
             nav.link("analysis", "Measure a model", icon=":material/play_circle:")
             raise Ended
     try:
-        found = cached.analysis(chosen.analysis)
-        if found.folder is None or not found.folder.is_dir():
-            raise AnalysisError("The selected analysis was deleted.")
+        found = open_analysis(chosen.analysis)
     except ObceError as error:
         show_error(error)
-        chosen.analysis = ""
-        nav.link("analysis", "Choose another analysis", icon=":material/play_circle:")
+        naming.offer_analyses()  # the selection stays: another analysis is shown only when somebody chooses it
         raise Ended from None
     chosen.analysis = found.id  # an address may hold the beginning of an id
+    chosen.analysis_names[found.id] = naming.label(found)
     if not 1 <= chosen.layer <= found.shape.layers:
         chosen.layer = min(3, found.shape.layers)
     if chosen.neuron is not None and chosen.neuron not in found.neurons(chosen.layer, chosen.component):
         chosen.neuron = None
     return found
+
+
+def open_analysis(analysis_id: str) -> Analysis:
+    """Open an analysis, and see that its folder is still there.
+
+    Raises:
+        AnalysisError: it is not here, or cannot be read.
+    """
+    try:
+        folder = find_analysis(analysis_id)
+    except AnalysisError:
+        name = state.get().analysis_names.get(analysis_id, "")
+        raise AnalysisError(
+            f"Analysis {shorten(analysis_id, 64)}{f' ({name})' if name else ''} was deleted, or is in another cache.",
+            hint="Choose another one, or bring it back with Undo on the Analysis page that deleted it.",
+        ) from None
+    return cached.analysis(folder.name)
 
 
 def _newest() -> str:
@@ -72,6 +87,18 @@ def writable(action: str) -> bool:
 def show_error(error: ObceError) -> None:
     """Show an error in a box, as plain text: what was given may be in it, and must not become markup."""
     st.html(f'<div class="fault" role="alert"><b aria-hidden="true">!</b><span class="plain">{escape(str(error))}</span></div>')
+
+
+def show_notice(text: str) -> None:
+    """Show a sentence in a box, as plain text."""
+    st.html(f'<div class="notice" role="status"><b aria-hidden="true">i</b><span class="plain">{escape(text)}</span></div>')
+
+
+def show_gone(field: str, text: str) -> None:
+    """Say that what the state's field names is gone; it stays selected, and the notice stays, until somebody dismisses it."""
+    with st.container(horizontal=True, vertical_alignment="center", key=f"gone-{field}"):
+        show_notice(text)
+        st.button("Dismiss", key=f"dismiss-gone-{field}", on_click=setattr, args=(state.get(), field, ""), width="content")
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from obce_core.analysis import Analysis
 from obce_core.figures.lines import lines
 from obce_core.figures.mapfigure import map_figure
 from obce_core.ranking import NEAR_RULE
-from obce_core.saved import Saved
 from pages._ui import cached, charts, components, downloads, frame, state
 
 
@@ -24,26 +23,12 @@ def keep(field: str, key: str) -> None:
 
 def choice(field: str, label: str, options: Mapping[str, str], *, segmented: bool = False) -> None:
     """Draw a choice whose value lives in the state."""
-    key, names = f"importance-{field}", list(options)
+    key, names = state.key(f"importance-{field}"), list(options)
     given: dict[str, Any] = {"format_func": lambda name: options.get(name, name), "key": key, "on_change": keep, "args": (field, key)}
     if segmented:
         st.segmented_control(label, names, default=getattr(state.get(), field), **given)
     else:
         st.selectbox(label, names, names.index(getattr(state.get(), field)), **given)
-
-
-def name_of(entry: Saved | Analysis) -> str:
-    """Name an analysis in a word or two: its own name, else model, texts and seed."""
-    if isinstance(entry, Saved) and entry.name:
-        return entry.name
-    told = entry.meta
-    return f"{frame.short_name(told['model']['name'])[:26]} · {told['texts']['n']:,} · seed {told['texts']['seed']} · {entry.id[:6]}"
-
-
-def label(analysis: Analysis) -> str:
-    """Name an analysis as its figure's heading."""
-    mine = next((entry for entry in cached.saved() if entry.id == analysis.id), None)
-    return name_of(mine if mine is not None else analysis)
 
 
 def map_of(analysis: Analysis, limits: tuple[float, float] | None = None) -> dict[str, Any]:

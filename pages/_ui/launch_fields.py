@@ -16,7 +16,7 @@ def values() -> dict[Any, Any]:
 
 def kept(name: str, default: Any) -> dict[str, Any]:
     """Give a widget its key, and keep what it is set to; its value is `values()[name]`, the default until somebody changes it."""
-    form, key = values(), f"launch-{name}"
+    form, key = values(), state.key(f"launch-{name}")
 
     def keep() -> None:
         if st.session_state[key] is not None:

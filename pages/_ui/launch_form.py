@@ -20,7 +20,7 @@ from obce_core.jobs.queue import would_use_gpu
 from obce_core.jobs.slots import places
 from obce_core.original import model_spec
 from obce_core.roots import typed_model
-from pages._ui import cached, frame, launch_tasks, launch_variants, state
+from pages._ui import cached, frame, guards, launch_tasks, launch_variants, state
 from pages._ui import launch_fields as fields
 
 
@@ -81,7 +81,7 @@ def _analysis() -> Analysis | None:
     saved = cached.saved()
     if not chosen.analysis and saved:
         chosen.analysis = saved[0].id
-    return cached.analysis(chosen.analysis) if chosen.analysis else None
+    return guards.need_analysis() if chosen.analysis else None
 
 
 def _recipe() -> tuple[str, dict[str, Any], tuple[int, ...]]:

@@ -106,7 +106,8 @@ def your_turn(questions: Sequence[Question], *, empty: str) -> None:
     with st.container(key="your-turn"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Your turn", anchor=False)
-            st.toggle("Uncover", chosen.lesson_open, key="lesson-show", on_change=_show, help="Show the numbers that the question asks for")
+            st.session_state["lesson-show"] = chosen.lesson_open
+            st.toggle("Uncover", key="lesson-show", on_change=_show, help="Show the numbers that the question asks for")
             if len(questions) > 1:
                 st.button("Another", key="lesson-next", type="tertiary", on_click=_next, args=(len(questions),), help="Another question")
         if question is None:

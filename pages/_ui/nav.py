@@ -7,6 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from pages._ui import state
 
 _HOME = Path(__file__).resolve().parent.parent
 
@@ -37,12 +40,29 @@ PAGES = (
 
 
 def navigation() -> StreamlitPage:
-    """Declare every page and return the one that was asked for."""
+    """Declare every page and return the one of the address; Home where the address names none."""
+    _leave_unknown()
     sections: dict[str, list[StreamlitPage]] = {}
     for row in PAGES:
         page = st.Page(_HOME / row.file, title=row.title, icon=row.icon, url_path=row.path, default=row is PAGES[0])
         sections.setdefault(row.section, []).append(page)
     return st.navigation(sections)
+
+
+def _leave_unknown() -> None:
+    """Open Home for an address that is not a page's, and note the address; Streamlit would cover Home with "Page not found"."""
+    context = get_script_run_ctx()
+    name = context.pages_manager.intended_page_name if context is not None else ""
+    if context is None or not name or name in [row.path for row in PAGES[1:]]:
+        return
+    context.pages_manager.set_script_intent("", "")
+    if name != PAGES[0].path:
+        state.get().unknown = name[:80]
+
+
+def name_of(page: StreamlitPage) -> str:
+    """Return a page's address; Streamlit's own is empty for the first page."""
+    return page.url_path or PAGES[0].path
 
 
 def go(path: str) -> None:

@@ -249,7 +249,8 @@ def _evaluations(run: Run) -> None:
         width="stretch",
     )
     if st.button("See them in Results", key=f"results-{run.id}", icon=":material/leaderboard:"):
-        state.get().recipe, state.get().task = recipe_key(made[-1].recipe), made[-1].task.name
+        chosen = state.get()
+        chosen.recipe, chosen.task, chosen.board_row = recipe_key(made[-1].recipe), made[-1].task.name, ""
         nav.go("results")
 
 

@@ -13,7 +13,7 @@ from obce_core.figures.numbers import share
 from obce_core.figures.theme import DARK, LIGHT
 from obce_core.jobs import FINAL
 from obce_core.jobs.listing import GLYPHS, Listed, kind_title, listing
-from pages._ui import cached, components, drafts, frame, nav, state
+from pages._ui import cached, components, drafts, frame, guards, nav, state
 
 _EDGE = "Off: radii, as in the paper. On: edge lengths, twice as long, as gudhi and ripser report them."
 _TOKENS = {"cls": "[CLS]", "mean": "mean of tokens", "all": "all tokens"}
@@ -42,7 +42,7 @@ def show() -> None:
             key = field.replace("_", "-")
             st.session_state[key] = getattr(chosen, field)  # a page may have switched it too
             st.toggle(label, key=key, on_change=_switch, args=(field, key), help=told)
-        components.link_and_mode(frame.mode())
+        components.link_and_mode(frame.mode(), address=state.take_first_address())
         if settings.read_only():
             frame.note("Read-only: nothing is saved here. A plan lasts as long as this page; take it away as a file.")
         (_live_runs if _works() else _runs)()
@@ -78,9 +78,9 @@ def _selection(chosen: state.State) -> None:
         _newest()
         return
     try:
-        source = cached.analysis(chosen.analysis)
+        source = guards.open_analysis(chosen.analysis)
     except Exception:  # a deleted analysis must not break the frame; the page says what is wrong
-        _below("not found")
+        _below(f"{escape(chosen.analysis[:16])} was deleted or cannot be read")
         return
     told = source.meta
     _below(

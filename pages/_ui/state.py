@@ -10,17 +10,19 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
 
 from obce_core.components import COMPONENTS
 from obce_core.criteria import CRITERIA
-from obce_core.forms import read_form
+from obce_core.figures.differencemap import NUMBERS
 from obce_core.jobs import STATES
 from obce_core.plan import Intent
 from obce_core.ranking import AGGREGATES
 from obce_core.tasks import TASKS
+from pages._ui import form_address, history
 
 _KEY = "obce"
 
@@ -29,7 +31,13 @@ _KEY = "obce"
 class State:
     """What one visitor has selected. Ids and plain values only; artefacts are read through `cached`."""
 
+    page: str = ""
+    unknown: str = ""
+    linked: bool = False
+    first_address: str = ""
+    returns: int = 0
     analysis: str = ""
+    analysis_names: dict[str, str] = field(default_factory=dict)
     layer: int = 0
     component: str = "value"
     neuron: int | None = None
@@ -45,7 +53,6 @@ class State:
     cell_view: str = "head"
     compare: str = ""
     number: str = "difference"
-    form_id: str = ""
     form: dict[str, Any] = field(default_factory=dict)
     form_defaults: dict[str, Any] = field(default_factory=dict)
     edge_length: bool = False
@@ -69,7 +76,7 @@ class State:
     run: str = ""
     run_state: str = ""
     run_wrong: tuple[str, str] = ("", "")
-    runs_page: int = 0
+    runs_page: int = 1
     runs_closed: int = 0
     launch: dict[str, Any] = field(default_factory=dict)
     recipe: str = ""
@@ -113,17 +120,19 @@ _ADDRESS: dict[str, str] = {
     "colour": r"characters|words|column\..{1,80}",
     "model": "[0-9a-f]{1,64}",
     "run": "[a-z0-9-]{6,64}",
-    "form_id": "[0-9a-f]{16}",
     "run_state": "|".join(STATES),
+    "runs_page": "[1-9][0-9]{0,4}",
     "recipe": "[0-9a-f]{8}",
     "task": "|".join(TASKS),
     "board_row": "[0-9a-f]{16}",
     "compare": "[0-9a-f]{1,64}",
+    "number": "|".join(NUMBERS),
     "criterion": "|".join(CRITERIA),
     "aggregate": "|".join(AGGREGATES),
     "below": r"[0-9]{1,9}(\.[0-9]{1,20})?",
     "scale": "log|linear",
     "figure": "map|lines",
+    "cell_view": "head|rank",
     "edge_length": "1",
     "presentation": "1",
     "link_qk": "0",
@@ -139,7 +148,7 @@ _ADDRESS: dict[str, str] = {
 }
 """What the address carries: a field of the state, and what its text must look like; anything else is ignored."""
 
-_QUIET = ("criterion", "aggregate", "scale", "figure")
+_QUIET = ("criterion", "aggregate", "scale", "figure", "number", "cell_view", "runs_page")
 """Left out of the address while they are what everybody starts with."""
 
 
@@ -150,19 +159,72 @@ def get() -> State:
     return st.session_state[_KEY]
 
 
+def enter(page: str) -> None:
+    """Begin a run of a page; after Back or Forward the selection is that of the address."""
+    state = get()
+    state.page = page
+    if not history.is_return():
+        return
+    earlier = _from_address(st.query_params)
+    for name in _ADDRESS:
+        setattr(state, name, getattr(earlier, name))
+    if page == "analysis":
+        passing = {name: state.form[name] for name in ("asked", "file_id") if name in state.form}
+        state.form = passing | earlier.form
+    if page == "launch":
+        state.launch = earlier.launch
+    state.returns += 1
+    state.runs_closed += 1  # no row is ticked from before
+    state.lesson_revision += 1  # the figures take the points of the address
+
+
+def key(name: str) -> str:
+    """Name a widget that starts from the selection: another one after each Back or Forward, which holds no older value."""
+    returns = get().returns
+    return f"{name}-return-{returns}" if returns else name
+
+
 def write_address() -> None:
     """Write the selection into the address, so that a link opens the same view."""
     state = get()
+    wanted = _address(state)
+    if dict(st.query_params) == wanted:
+        return
+    if state.linked:
+        st.query_params.from_dict(wanted)
+    else:
+        history.complete(wanted)
+        state.first_address = urlencode(wanted)
+
+
+def take_first_address() -> str:
+    """Return the query that completes the entry in which a session began, once; later changes are entries of their own."""
+    state = get()
+    first, state.first_address, state.linked = state.first_address, "", True
+    return first
+
+
+def _address(state: State) -> dict[str, str]:
+    """Return the parameters that bring a selection back; what everybody starts with is left out."""
     wanted = {name: _text(getattr(state, name)) for name in _ADDRESS}
-    wanted |= dict.fromkeys((name for name in _QUIET if wanted[name] == getattr(State, name)), "")
+    wanted |= dict.fromkeys((name for name in _QUIET if wanted[name] == _text(getattr(State, name))), "")
     wanted["link_qk"] = "" if state.link_qk else "0"
     if state.aggregate != "share under":
         wanted["below"] = ""
     if not state.layer:
         wanted["layer"] = wanted["component"] = ""
     wanted = {name: value for name, value in wanted.items() if value}
-    if dict(st.query_params) != wanted:
-        st.query_params.from_dict(wanted)
+    if state.page == "analysis":
+        wanted |= form_address.write("analysis", _changed(state.form, state.form_defaults))
+    if state.page == "launch":
+        plain = {name: value for name, value in state.launch.items() if isinstance(name, str)}
+        wanted |= form_address.write("launch", _changed(plain, {name: state.launch.get((name, "proposed")) for name in plain}))
+    return wanted
+
+
+def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what somebody set to another value than the form began with."""
+    return {name: value for name, value in values.items() if value != defaults.get(name)}
 
 
 def select_analysis(analysis_id: str) -> None:
@@ -188,7 +250,7 @@ def _from_address(query: Mapping[str, Any]) -> State:
         if re.fullmatch(pattern, given):
             kind = type(getattr(state, name))
             setattr(state, name, given == "1" if kind is bool else given if kind is str else float(given) if kind is float else int(given))
-    state.form = dict(read_form(state.form_id))
+    state.form, state.launch = form_address.read("analysis", query), form_address.read("launch", query)
     return state
 
 

@@ -149,6 +149,8 @@ def _body() -> None:
     name = chosen.model if chosen.model and is_complete(models_home() / chosen.model) else own
     built = read_compressed(models_home() / name) if name and is_complete(models_home() / name) else None
     frame.title("Model", _lead(plan, budget, built))
+    if chosen.model and name != chosen.model:
+        guards.show_gone("model", f"Model {chosen.model} was deleted, or is in another cache; shown is the plan under edit.")
     if wrong is not None:
         guards.show_error(wrong)
         nav.link("plan", "Edit the plan", icon=":material/tune:")

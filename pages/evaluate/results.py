@@ -51,20 +51,26 @@ def _row(key: str) -> None:
 def _group(groups: Sequence[Group]) -> Group:
     """Ask which recipe; rows of two recipes never share a table."""
     keys = [group.key for group in groups]
-    if chosen.recipe not in keys:
+    gone = bool(chosen.recipe) and chosen.recipe not in keys
+    if not chosen.recipe:
         chosen.recipe = keys[0]
+    shown = keys[0] if gone else chosen.recipe
     names = {group.key: f"{group.title} ({len(group.evaluations)})" for group in groups}
 
-    def keep() -> None:
-        if st.session_state["results-recipe"]:
-            chosen.recipe = st.session_state["results-recipe"]
+    key = state.key("results-recipe")
 
-    asked = {"options": keys, "format_func": names.__getitem__, "key": "results-recipe", "on_change": keep}
+    def keep() -> None:
+        if st.session_state[key]:
+            chosen.recipe, chosen.board_row = st.session_state[key], ""
+
+    asked = {"options": keys, "format_func": names.__getitem__, "key": key, "on_change": keep}
     if len(keys) <= 4 and all(len(name) < 34 for name in names.values()):
-        st.segmented_control("Tier or recipe; one table never mixes two", default=chosen.recipe, **asked)
+        st.segmented_control("Tier or recipe; one table never mixes two", default=shown, **asked)
     else:
-        st.selectbox("Tier or recipe; one table never mixes two", index=keys.index(chosen.recipe), **asked)
-    return groups[keys.index(chosen.recipe)]
+        st.selectbox("Tier or recipe; one table never mixes two", index=keys.index(shown), **asked)
+    if gone:
+        guards.show_gone("recipe", f"The results of recipe {chosen.recipe} were deleted, or are in another cache; another recipe is shown.")
+    return groups[keys.index(shown)]
 
 
 def _lead(rows: Sequence[Row], task: str) -> str:
@@ -94,6 +100,8 @@ def _lead(rows: Sequence[Row], task: str) -> str:
 
 def _empty() -> None:
     frame.title("Results", "Our evaluations on GLUE beside the published ones; each number names its split, metric and seeds.")
+    if chosen.recipe:
+        guards.show_gone("recipe", f"The results of recipe {chosen.recipe} were deleted, or are in another cache.")
     st.info("No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the tier smoke is a first try of 20 steps.")
     nav.link("launch", "Launch an evaluation", icon=":material/rocket_launch:")
     components.leaderboard(
@@ -115,10 +123,13 @@ def _body() -> None:
     tasks = [name for name in TASKS if name in scored or TASKS[name].usual]
     if chosen.task not in scored:
         chosen.task = next(name for name in tasks if name in scored)
-    if chosen.board_row not in {row.key for row in rows}:
+    gone = bool(chosen.board_row) and chosen.board_row not in {row.key for row in rows}
+    if not chosen.board_row:
         chosen.board_row = board_parts.first_choice(rows, chosen.task)
     with head:
         frame.title("Results", _lead(rows, chosen.task))
+    if gone and chosen.recipe == group.key:
+        guards.show_gone("board_row", "The selected row is not in this table any more: its results were deleted, or made anew.")
     smoke = f" <b>{escape(TIER_WORDS['smoke'])}.</b>" if group.title == "smoke" else ""
     frame.note(
         f"<b>{escape(group.title)}</b>: {escape(group.words)}. The whole validation split unless said otherwise.{smoke} "

@@ -37,12 +37,14 @@ def _filter(rows: list[Listed]) -> list[Listed]:
     counts = tally(rows)
     options = [name for name in STATES if name in counts or name == chosen.run_state]
 
+    key = state.key("runs-state")
+
     def keep() -> None:
-        chosen.run_state, chosen.runs_page = st.session_state["runs-state"] or "", 0
+        chosen.run_state, chosen.runs_page = st.session_state[key] or "", 1
 
     default = chosen.run_state or None
     st.pills(
-        "Only those that are", options, default=default, key="runs-state", on_change=keep,
+        "Only those that are", options, default=default, key=key, on_change=keep,
         format_func=lambda name: f"{state_words(name)} {counts.get(name, 0):,}",
     )  # fmt: skip
     return [row for row in rows if not chosen.run_state or row.status.state == chosen.run_state]
@@ -51,8 +53,8 @@ def _filter(rows: list[Listed]) -> list[Listed]:
 def _pages(rows: list[Listed]) -> list[Listed]:
     """Cut the list into pages; the one that is shown stays within it."""
     pages = max(1, -(-len(rows) // _PAGE))
-    chosen.runs_page = min(chosen.runs_page, pages - 1)
-    first = chosen.runs_page * _PAGE
+    chosen.runs_page = min(chosen.runs_page, pages)
+    first = (chosen.runs_page - 1) * _PAGE
     return rows[first : first + _PAGE]
 
 
@@ -64,10 +66,10 @@ def _turner(total: int) -> None:
     if total <= _PAGE:
         return
     row = st.columns([1, 1, 3], vertical_alignment="center")
-    row[0].button("Newer", icon=":material/chevron_left:", on_click=_turn, args=(-1,), disabled=not chosen.runs_page, width="stretch")
-    last = (chosen.runs_page + 1) * _PAGE >= total
+    row[0].button("Newer", icon=":material/chevron_left:", on_click=_turn, args=(-1,), disabled=chosen.runs_page == 1, width="stretch")
+    last = chosen.runs_page * _PAGE >= total
     row[1].button("Older", icon=":material/chevron_right:", on_click=_turn, args=(1,), disabled=last, width="stretch")
-    first = chosen.runs_page * _PAGE
+    first = (chosen.runs_page - 1) * _PAGE
     row[2].caption(f"{first + 1:,} to {min(first + _PAGE, total):,} of {total:,}")
 
 

@@ -14,7 +14,7 @@ from obce_core.errors import ObceError
 from obce_core.figures.numbers import amount, count, duration, megabytes, millions
 from obce_core.models import Preview
 from obce_core.roots import typed_model, typed_path
-from pages._ui import cached, forms, frame, guards, job_panel, nav, saved_analyses, state, text_form
+from pages._ui import cached, frame, guards, job_panel, nav, saved_analyses, state, text_form
 from pages._ui.forms import given, select, values
 
 _SIZES = (150, 700, 1500, 3000)
@@ -188,7 +188,6 @@ if guards.writable("Measuring a model"):
     with left, guards.caught():
         model, asked = _model()
         job = asked | text_form.texts() | _numbers()
-        forms.remember()
         ready = "texts" in job and text_form.preview(job)
     with right, guards.caught():
         _start(model, job, ready)

@@ -15,7 +15,7 @@ from obce_core.figures.numbers import amount, share
 from obce_core.figures.units import title
 from obce_core.ranking import NEAR_RULE
 from obce_core.saved import Saved
-from pages._ui import beside, cached, cell_panel, frame, guards, importance_figure, state
+from pages._ui import beside, cached, cell_panel, frame, guards, importance_figure, naming, state
 
 chosen = state.get()
 source = guards.need_analysis()
@@ -31,20 +31,22 @@ def _controls(others: list[Saved]) -> None:
     with next(place):
         importance_figure.choice("aggregate", "Number in a cell", {name: name for name in AGGREGATES})
     if short:
+        key = state.key("importance-below")
         with next(place):
             st.number_input(
-                "Value", 0.0, None, chosen.below, step=chosen.below / 10 or 0.001, format="%.3g", key="importance-below",
-                on_change=importance_figure.keep, args=("below", "importance-below"),
+                "Value", 0.0, None, chosen.below, step=chosen.below / 10 or 0.001, format="%.3g", key=key,
+                on_change=importance_figure.keep, args=("below", key),
             )  # fmt: skip
     with next(place):
         importance_figure.choice("criterion", "Criterion", {name: row.title for name, row in CRITERIA.items()})
     with next(place):
         importance_figure.choice("scale", "Colours" if chosen.figure == "map" else "Scale", {name: name for name in SCALES}, segmented=True)
     with next(place):
-        named = {"": "nothing"} | {entry.id: importance_figure.name_of(entry) for entry in others}
-        if chosen.compare not in named:
-            chosen.compare = ""
-        importance_figure.choice("compare", "Compare with", named)
+        named = {"": "nothing"} | {entry.id: naming.name_of(entry) for entry in others}
+        gone = chosen.compare not in named
+        importance_figure.choice("compare", "Compare with", ({chosen.compare: "deleted"} if gone else {}) | named)
+    if gone:
+        guards.show_gone("compare", f"Analysis {chosen.compare} was deleted, or is in another cache: nothing is compared.")
 
 
 def _lead(data: Mapping[str, Any]) -> str:
@@ -107,7 +109,7 @@ def _body() -> None:
     frame.title("Importance", _lead(data))
     _controls(others)
     _banner(data)
-    if chosen.compare:
+    if chosen.compare in {entry.id for entry in others}:
         try:
             other = cached.analysis(chosen.compare)
             beside.compared(source, other)

@@ -88,7 +88,7 @@ def neuron() -> None:
         lesson_parts.steps()
         return
     known = not lesson_parts.covers(question, "widths")
-    where = f"{source.id}.{chosen.layer}.{chosen.component}.{chosen.neuron}"
+    where = f"{source.id}.{chosen.layer}.{chosen.component}.{chosen.neuron}.{chosen.returns}"
     heard = components.said("lesson-gaps", "percent", where)
     if heard:
         chosen.lesson_percent = max(round(float(heard["percent"])), 0)
@@ -144,7 +144,7 @@ def cut() -> None:
         frame.note("Every text gives the same value in this cell: there is nothing to rank, and no percentile may cut it. Choose another.")
         lesson_parts.steps()
         return
-    where = f"{source.id}.{layer}.{component}"
+    where = f"{source.id}.{layer}.{component}.{chosen.returns}"
     heard = components.said("lesson-threshold", "percentile", where)
     if heard:
         chosen.lesson_percentile = int(heard["percentile"])

@@ -47,18 +47,27 @@ def _is_demo(entry: Analysis) -> bool:
     return made == _DEMO and (entry.meta["tokens"], entry.meta["tap"]) == ("cls", "neuron")
 
 
-def _shown(analyses: list[Analysis]) -> Analysis:
-    """Return the selected analysis, or the newest where it is gone."""
+def _shown(analyses: list[Analysis]) -> Analysis | None:
+    """Return the selected analysis, the newest where none is selected, None where the selected one is gone."""
     chosen = state.get()
-    found = next((entry for entry in analyses if entry.id.startswith(chosen.analysis or " ")), analyses[0])
-    chosen.analysis = found.id
-    return found
+    if not chosen.analysis:
+        chosen.analysis = analyses[0].id
+    selected = next((entry for entry in analyses if entry.id.startswith(chosen.analysis)), None)
+    if selected is not None:
+        chosen.analysis = selected.id
+    return selected
 
 
 analyses = list_analyses()
 models = list_models()
 chosen = state.get()
 source = _shown(analyses) if analyses else None
+unknown, chosen.unknown = chosen.unknown, ""
+if unknown:
+    guards.show_notice(f"There is no page /{unknown}. This is Home; all pages are in the menu at the left.")
+if chosen.analysis and source is None:
+    with guards.caught():
+        guards.need_analysis()  # says what is wrong, and offers the others
 left, right = st.columns([1, 1.05], gap="large", vertical_alignment="center")
 with left:
     st.html(
@@ -72,7 +81,7 @@ with left:
         if not busy:
             buttons = st.columns([1, 1.15, 0.7])
             if analyses:
-                if buttons[0].button("Continue", type="primary", icon=":material/arrow_forward:", width="stretch"):
+                if buttons[0].button("Continue", type="primary", icon=":material/arrow_forward:", width="stretch", disabled=source is None):
                     nav.go("importance")
             elif not guards.writable("Running the demo"):
                 pass

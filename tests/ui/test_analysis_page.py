@@ -219,6 +219,7 @@ def test_the_form_outlives_a_reload(page: Any, tiny_folder: Path) -> None:
     assert again.text_area(key="analysis-pasted").value == "one <b>text</b>\nanother one\na third"
     said = [re.sub(r"[\d.]+ GB free", "", words(one)) for one in (again, page)]  # the disk changes meanwhile
     assert again.checkbox(key="analysis-split").value and said[0] == said[1]
+    assert page.query_params["new.n_texts"] in ("2", ["2"]) and page.query_params["new.seed"] in ("7", ["7"])
     # two people who follow one link go their own ways
     again.number_input(key="analysis-seed").set_value(8).run()
     assert reloaded(page).number_input(key="analysis-seed").value == 7
@@ -240,8 +241,23 @@ def test_an_upload_outlives_a_reload(page: Any, cache: Path) -> None:
 
 def test_an_untouched_form_is_not_in_the_address(cache: Path) -> None:
     app = open_page("analysis")
-    assert "form_id" not in app.query_params and not (cache / "forms").exists()
-    assert not open_page("analysis", form_id="0" * 16).exception
+    assert not [name for name in app.query_params if name.startswith("new.")]
+
+
+ODD = {
+    "new.size": "151",
+    "new.n_texts": "1",
+    "new.seed": "1e9999",
+    "new.max_length": "[[",
+    "new.source": "paste2",
+    "new.file": "../../x.csv",
+}
+
+
+def test_odd_values_in_the_address_are_ignored(cache: Path) -> None:
+    app = open_page("analysis", form_id="0" * 16, **ODD)
+    assert not app.exception and app.number_input(key="analysis-seed").value == 0
+    assert not [name for name in app.query_params if name.startswith("new.") or name == "form_id"]
 
 
 def test_wikipedia_without_the_network_is_said(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:

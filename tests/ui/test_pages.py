@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,23 @@ def test_a_damaged_analysis_is_a_line_and_a_way_out(name: str, tiny_analysis: An
 def test_an_unknown_analysis_in_the_address_is_a_line(name: str) -> None:
     app = open_page(name, analysis="0123456789abcdef")
     assert not app.exception
-    assert "No analysis at" in words(app)
+    assert "Analysis 0123456789abcdef was deleted, or is in another cache." in words(app)
+
+
+@pytest.mark.parametrize("name", ["home", "importance", "neuron", "plan", "model", "launch"])
+def test_a_deleted_analysis_is_said_until_another_one_is_chosen(name: str, tiny_analysis: Any, cut_again: Any, cache: Path) -> None:
+    gone, other = adopt(tiny_analysis, cache), adopt(cut_again, cache)
+    app = open_page(name, analysis=gone)
+    assert not faults(app)
+    shutil.rmtree(cache / "analyses" / gone)
+    for _ in range(2):  # the second run must not choose by itself
+        app.run()
+        assert f"Analysis {gone} (" in words(app) and "was deleted" in words(app)
+        assert app.query_params["analysis"] in (gone, [gone])
+    button = next(button for button in app.button if button.label == "Select it")
+    button.click().run()
+    assert not app.exception and not faults(app)
+    assert app.query_params["analysis"] in (other, [other])
 
 
 def test_an_error_of_ours_shows_a_number_and_no_traceback(tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
