@@ -8,6 +8,7 @@
 | `OBCE_JOBS` | jobs at work at the same time on the processor (each GPU takes one more) | 1 |
 | `OBCE_GPU_JOBS` | jobs at work at the same time on each GPU | 1 |
 | `OBCE_JOB_MEMORY` | bytes of address space that one job may take (`8G`, `500M`) | no limit |
+| `OBCE_TEXT_MEMORY` | bytes of memory that the texts of one file may take (`200M`, `2G`) | `200M` |
 | `OBCE_RAY_ADDRESS` (or `RAY_ADDRESS`) | the Ray cluster that jobs are sent to, `http://host:8265` | none |
 | `OBCE_ROOTS` | folders below which the dashboard reads paths that somebody types, separated as in `PATH` | home, working folder |
 | `OBCE_READ_ONLY` | 1: no jobs, uploads, typed paths or deletion (`obce app --read-only`) | 0 |
@@ -26,6 +27,7 @@ MAX_TEXT_CHARS = 1_000_000
 """A single text may have this many characters."""
 
 MAX_TEXT_FILE_BYTES = 2 * 1024**3
+MAX_TEXT_MEMORY = 200_000_000
 MAX_CONFIG_BYTES = 1_000_000
 MAX_PLAN_JSON_BYTES = 10_000_000
 MAX_PLAN_YAML_BYTES = 256_000
@@ -109,13 +111,22 @@ def _count(name: str) -> int:
 
 def job_memory() -> int | None:
     """Return the bytes of address space that one job may take, or None for no limit."""
-    chosen = os.environ.get("OBCE_JOB_MEMORY")
+    return _bytes("OBCE_JOB_MEMORY")
+
+
+def text_memory() -> int:
+    """Return the bytes of memory that the texts of one file may take."""
+    return _bytes("OBCE_TEXT_MEMORY") or MAX_TEXT_MEMORY
+
+
+def _bytes(name: str) -> int | None:
+    chosen = os.environ.get(name)
     if not chosen:
         return None
-    found = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)i?B?", chosen.strip(), re.IGNORECASE | re.ASCII)
-    if not found or not int(found.group(1)):
-        raise BadInput(f"OBCE_JOB_MEMORY is {shorten(chosen)!r}; it must be a size, such as 8G.")
-    return int(found.group(1)) * 1024 ** " KMGT".index(found.group(2).upper() or " ")
+    match = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)i?B?", chosen.strip(), re.IGNORECASE | re.ASCII)
+    if not match or not int(match.group(1)):
+        raise BadInput(f"{name} is {shorten(chosen)!r}; it must be a size, such as 8G.")
+    return int(match.group(1)) * 1024 ** " KMGT".index(match.group(2).upper() or " ")
 
 
 def ray_address() -> str | None:
@@ -123,7 +134,7 @@ def ray_address() -> str | None:
     return os.environ.get("OBCE_RAY_ADDRESS") or os.environ.get("RAY_ADDRESS") or None
 
 
-CARRIED = ("OBCE_OFFLINE", "HF_HUB_OFFLINE", "OBCE_GLUE_DIR")
+CARRIED = ("OBCE_OFFLINE", "HF_HUB_OFFLINE", "OBCE_GLUE_DIR", "OBCE_TEXT_MEMORY")
 """The environment variables that a run takes from whoever asked for it to its worker; no other comes out of a spec."""
 
 

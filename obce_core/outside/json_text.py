@@ -27,7 +27,7 @@ def parse_json(raw: bytes, name: str, *, limit: int, error: type[BadInput]) -> d
     """
     text = decode(raw, name, limit, error)
     try:
-        value = _load(raw, text, MAX_VALUES, constants=False)
+        value = _load(raw, text, MAX_VALUES)
     except json.JSONDecodeError as fault:
         raise error(f"{name} is not valid JSON at line {fault.lineno} column {fault.colno}.") from None
     except Excess as fault:
@@ -39,13 +39,15 @@ def parse_json(raw: bytes, name: str, *, limit: int, error: type[BadInput]) -> d
     return require_object(value, name, error)
 
 
-def load_json(raw: bytes, *, max_values: int = MAX_VALUES, constants: bool = False) -> Any:
-    """Parse JSON of any kind within the limits of `parse_json`, its size excepted; `constants` accepts NaN and Infinity.
+def load_json(raw: bytes, *, max_values: int = MAX_VALUES, constants: bool = False, surrogates: bool = False) -> Any:
+    """Parse JSON of any kind within the limits of `parse_json`, its size excepted.
+
+    `constants` accepts NaN and Infinity, `surrogates` half of a surrogate pair, which the caller then looks for.
 
     Raises:
         ValueError: what is wrong, in words (`json.JSONDecodeError` has the place); UnicodeError: not UTF-8.
     """
-    return _load(raw, raw.decode("utf-8-sig"), max_values, constants=constants)
+    return _load(raw, raw.decode("utf-8-sig"), max_values, constants=constants, surrogates=surrogates)
 
 
 def scan(raw: bytes, max_values: int) -> tuple[int, int]:
@@ -76,7 +78,7 @@ class Excess(ValueError):
     """A document beyond a limit of depth or number of values."""
 
 
-def _load(raw: bytes, text: str, max_values: int, *, constants: bool) -> Any:
+def _load(raw: bytes, text: str, max_values: int, *, constants: bool = False, surrogates: bool = False) -> Any:
     count, depth = scan(raw, max_values)
     if count > max_values:
         raise Excess(f"holds more than {max_values:,} values")
@@ -84,7 +86,7 @@ def _load(raw: bytes, text: str, max_values: int, *, constants: bool) -> Any:
         raise Excess(f"is nested deeper than {MAX_DEPTH} levels")
     hooks: dict[str, Any] = {} if constants else {"parse_constant": _no_constant, "parse_float": finite}
     value = json.loads(text, parse_int=whole, object_pairs_hook=_no_duplicates, **hooks)
-    if _SURROGATE.search(raw):
+    if not surrogates and _SURROGATE.search(raw):
         _check_unicode(value)
     return value
 

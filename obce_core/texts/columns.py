@@ -7,8 +7,9 @@ from pathlib import Path
 
 from obce_core.errors import TextsError
 from obce_core.texts.choose import choose_text
-from obce_core.texts.file import TABLES, File
+from obce_core.texts.file import File
 from obce_core.texts.intake import check_is_text
+from obce_core.texts.table import TABLES
 
 
 def text_columns(spec: str | os.PathLike[str]) -> tuple[tuple[str, ...], str | None]:
@@ -20,14 +21,14 @@ def text_columns(spec: str | os.PathLike[str]) -> tuple[tuple[str, ...], str | N
         TextsError: a file that cannot be read.
     """
     path = Path(File().check(os.fspath(spec)))
-    reader = TABLES.get(path.suffix.lower())
-    if reader is None:
+    form = TABLES.get(path.suffix.lower())
+    if form is None:
         return (), None
     if path.suffix.lower() != ".parquet":
         check_is_text(path)
-    table = reader(path)
-    names = tuple(name for name, values in table.columns.items() if all(value is None or isinstance(value, str) for value in values))
+    survey = form.survey(path)
+    names = tuple(name for name, column in survey.columns.items() if column.is_text)
     try:
-        return names, choose_text(table, None)[0]
+        return names, choose_text(survey, None)[0]
     except TextsError:
         return names, None

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from obce_core import store
 from obce_core.errors import TextsError, UnknownName
-from obce_core.texts import table
-from obce_core.texts.choose import choose_text, labels_of, texts_of
+from obce_core.texts.choose import choose_labels, choose_text
 from obce_core.texts.intake import check_file, check_is_text, display
 from obce_core.texts.lines import read_txt
 from obce_core.texts.sentences import MAX_WORDS, MIN_WORDS, cut_sentences, has_good_length
 from obce_core.texts.source import RawTexts, Request
+from obce_core.texts.table import TABLES, read_table
 
 SPLITS = ("periods",)
 """How longer texts can be cut."""
 
-TABLES: dict[str, Callable[[Path], table.Table]] = {
-    ".csv": table.read_csv,
-    ".tsv": table.read_tsv,
-    ".jsonl": table.read_jsonl,
-    ".parquet": table.read_parquet,
-}
 ENDINGS = (".txt", *TABLES)
 
 
@@ -56,21 +49,22 @@ class File:
         path = Path(self.check(request.argument))
         if request.split not in (None, *SPLITS):
             raise UnknownName("split", request.split, SPLITS)
-        reader = TABLES.get(path.suffix.lower())
+        form = TABLES.get(path.suffix.lower())
         notes: tuple[str, ...] = ()
         columns: dict[str, list[str]] = {}
-        if reader is None:
+        if form is None:
             if request.column is not None:
                 raise TextsError(f"{display(path)} is plain text and has no columns.", hint="Leave --column out.")
             texts = read_txt(path)
         else:
             if path.suffix.lower() != ".parquet":
                 check_is_text(path)
-            read = reader(path)
-            column, guessed = choose_text(read, request.column)
-            texts = texts_of(read, column)
-            columns, left_out = labels_of(read, column)
-            notes = (*guessed, *left_out)
+            survey = form.survey(path)
+            column, guessed = choose_text(survey, request.column)
+            chosen, left_out = choose_labels(survey, column)
+            table = read_table(path, column, chosen)
+            texts, columns = table.texts, table.labels
+            notes = (*survey.notes, *guessed, *left_out)
         if request.split:
             texts, columns, cut = _split(texts, columns)
             notes = (*notes, cut)

@@ -14,7 +14,7 @@ from obce_core.tasks import DATASET, TASKS, Task
 from obce_core.texts.hub import network_errors, open_datasets
 from obce_core.texts.intake import check_length
 from obce_core.texts.lines import numbered_lines
-from obce_core.texts.table import LINE_LIMIT
+from obce_core.texts.separated import LINE_LIMIT
 
 HINT = "Give --glue-dir with the official TSV files, or use --texts demo."
 

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from obce_core import settings
 from obce_core.errors import TextsError
+from obce_core.texts.budget import Budget
 from obce_core.texts.intake import check_is_text, display, open_file, too_long
 
 _CHUNK = 1 << 20
+_LABEL_END = re.compile(r"([,;|])-?\d{1,2}$", re.ASCII)
+_LOOKED_AT = 200
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -46,8 +49,39 @@ def numbered_lines(path: Path, *, limit: int | None = None) -> Iterator[tuple[in
 
 
 def read_txt(path: Path) -> list[str]:
-    """Read a text a line, as it is; blank lines stay (and are counted when they are dropped)."""
-    return [line for _, line in numbered_lines(path)]
+    """Read a text a line, freed of surrounding whitespace; blank lines stay (and are counted when they are dropped).
+
+    Raises:
+        TextsError: see `numbered_lines`; texts beyond the limit of memory; lines that are rows of a table.
+    """
+    budget = Budget(display(path))
+    texts: list[str] = []
+    for number, line in numbered_lines(path):
+        text = line.strip()
+        budget.take_text(text, f"line {number}")
+        texts.append(text)
+        if len(texts) == _LOOKED_AT:
+            _check_is_no_table(path, texts)
+    if len(texts) < _LOOKED_AT:
+        _check_is_no_table(path, texts)
+    return texts
+
+
+def _check_is_no_table(path: Path, lines: list[str]) -> None:
+    """Refuse lines that all have equally many tabs, or all end with a number behind one separator: labels would join the texts."""
+    rows = [line for line in lines if line]
+    tabs = {line.count("\t") for line in rows}
+    if len(rows) > 1 and len(tabs) == 1 and tabs != {0}:
+        raise TextsError(
+            f"{display(path)} is a table: every line has {tabs.pop() + 1} fields, separated by tabs.",
+            hint="Name it .tsv, with the names of the columns in the first line, or remove the tabs.",
+        )
+    ends = {match[1] for match in map(_LABEL_END.search, rows) if match} if all(map(_LABEL_END.search, rows)) else set()
+    if len(rows) > 2 and len(ends) == 1:
+        raise TextsError(
+            f"{display(path)} is a table: every line ends with {ends.pop()!r} and a number.",
+            hint="Name it .csv, with the names of the columns in the first line, or remove the numbers.",
+        )
 
 
 def _decoded(path: Path) -> Iterator[str]:

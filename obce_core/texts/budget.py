@@ -1,0 +1,51 @@
+"""How much memory the texts of one file may take: counted while they are read, so that a small file cannot fill the machine."""
+
+from __future__ import annotations
+
+import sys
+
+from obce_core import settings
+from obce_core.errors import TextsError
+
+_TEXT = 128
+"""Bytes that a text takes beside its characters: its places in the list, among the line numbers and among the different ones."""
+
+_CELL = 8
+_MEMO = 10_000
+
+
+class Budget:
+    """The memory left for one file; every text and label kept is taken from it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._limit = self._left = settings.text_memory()
+        self._labels: dict[str, str] = {"": ""}
+
+    def take_text(self, text: str, place: str) -> None:
+        """Count a text; raise `TextsError` naming the place where the limit is passed."""
+        self._take((_TEXT + sys.getsizeof(text)) if text else _CELL, place)
+
+    def keep_label(self, label: str, place: str) -> str:
+        """Return one object for equal labels, and count it."""
+        known = self._labels.get(label)
+        self._take(_CELL if known is not None else _CELL + sys.getsizeof(label), place)
+        if known is None and len(self._labels) < _MEMO:
+            self._labels[label] = label
+        return label if known is None else known
+
+    def check_claim(self, size: int) -> None:
+        """Refuse a file that says itself that its texts are larger than the limit."""
+        if size > self._limit:
+            raise self._error("")
+
+    def _take(self, size: int, place: str) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise self._error(f" (the limit is reached at {place})")
+
+    def _error(self, where: str) -> TextsError:
+        return TextsError(
+            f"{self._name} needs more than {self._limit / 1e6:,.0f} MB of memory to read{where}.",
+            hint="Give a part of it, or a larger OBCE_TEXT_MEMORY.",
+        )
