@@ -7,10 +7,9 @@ is removed for good. An entry that another one refers to stays, unless those go 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
-import time
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +24,8 @@ from obce_core.jobs import FINAL, Run
 from obce_core.jobs.runs import note_removed
 from obce_core.private import private_folder
 from obce_core.saved import read_name
-from obce_core.store import check_name, read_json, write_json
+from obce_core.store import check_name, read_json
+from obce_core.trash import MOVED, move, new_step, put_back, step_content, step_path
 
 KINDS = ("analyses", "evaluations", "models", "plans", "runs", "texts", "trash")
 _WORDS = {
@@ -37,9 +37,8 @@ _WORDS = {
     "texts": "texts",
     "trash": "trash",
 }
-_MOVED = "moved.json"
 _PLAN = "pruning_plan.json"
-_FACTS = {"analyses": META, "evaluations": "unit.json", "models": _PLAN, "runs": "spec.json", "trash": _MOVED}
+_FACTS = {"analyses": META, "evaluations": "unit.json", "models": _PLAN, "runs": "spec.json", "trash": MOVED}
 """The file that says what an entry is."""
 
 
@@ -135,27 +134,32 @@ def remove(entries: Sequence[Entry], *, along: bool = False) -> str:
             raise BadInput(f"{entry.ref} is in the trash already.", hint="Remove it for good by its own.")
         if _is_live(entry):
             raise BadInput(f"{entry.told()} is at work.", hint="Cancel it first.")
-    step = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:6]}"
-    home = settings.cache_dir() / "trash" / step
-    private_folder(home)
-    write_json(home / _MOVED, {"refs": [entry.ref for entry in chosen]})
+    home = new_step({"refs": [entry.ref for entry in chosen]})
     note_removed(entry.id for entry in chosen if entry.kind in ("runs", "evaluations"))
     for entry in chosen:
         private_folder(home / entry.kind)
-        entry.path.rename(home / entry.kind / entry.id)
-    return step
+        move(entry.path, home / entry.kind / entry.id)
+    return home.name
 
 
 def restore(step: str) -> list[str]:
-    """Move what one removal took back to where it was; return the refs.
+    """Move what one removal or --overwrite took back to where it was; return the refs, or the path.
 
     Raises:
         BadInput: there is no such removal, or something of the same name is there again (nothing is moved then).
     """
     refuse_if_read_only("Bringing back what was deleted")
     home = settings.cache_dir() / "trash" / check_name(step)
+    path, content = step_path(home), step_content(home)
+    if path is not None and content is not None:
+        if os.path.lexists(path):
+            raise PathError(f"{path} is there again.", hint="Move it away first.")
+        if not Path(path).parent.is_dir():
+            raise PathError(f"The folder of {path} is not there any more.", hint="Make it first.")
+        put_back(content, Path(path))
+        return [path]
     try:
-        refs = [(check_name(kind), check_name(name)) for kind, name in (str(ref).split("/", 1) for ref in read_json(home / _MOVED)["refs"])]
+        refs = [(check_name(kind), check_name(name)) for kind, name in (str(ref).split("/", 1) for ref in read_json(home / MOVED)["refs"])]
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(f"The trash holds no {shorten(step)!r}.", hint="See obce cache list trash.") from None
     taken = [f"{kind}/{name}" for kind, name in refs if (settings.cache_dir() / kind / name).exists()]
@@ -165,7 +169,7 @@ def restore(step: str) -> list[str]:
         target = settings.cache_dir() / kind / name
         private_folder(target.parent)
         if (home / kind / name).exists():
-            (home / kind / name).rename(target)
+            move(home / kind / name, target)
     shutil.rmtree(home)
     return [f"{kind}/{name}" for kind, name in refs]
 
@@ -208,6 +212,8 @@ def _label(kind: str, path: Path) -> str:
         return f"of {_part(told, 'model', 'name')}"
     if kind == "runs" and told:
         return f"{shorten(Run(path).kind, 30)}, {Run(path).status().state}"
+    if kind == "trash" and (path_before := step_path(path)) is not None:
+        return shorten(path_before, 90)
     if kind == "trash" and isinstance(told.get("refs"), list):
         return shorten(", ".join(map(str, told["refs"])), 90)
     return ""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from obce_core.figures.leaderboard import leaderboard, leaderboard_html
@@ -15,6 +16,7 @@ from obce_core.glue.board import Row
 from obce_core.glue.controls import find_control
 from obce_core.glue.majority import MARK_WORDS, WORDS
 from obce_core.glue.tiers import Recipe, tier_name
+from obce_core.store import open_regular
 from obce_core.tasks import TASKS
 
 _STYLE = """
@@ -64,6 +66,16 @@ def report(rows: Sequence[Row], tasks: Sequence[str], *, recipe: str, title: str
         f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title><style>{css}{_STYLE}</style>"
     )
     return f"<!doctype html>\n<html lang=en><head>{head}</head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
+
+
+def is_report(path: Path) -> bool:
+    """Return True for a file that `report` wrote."""
+    try:
+        with open_regular(path) as stream:
+            text = stream.read()
+    except OSError:
+        return False
+    return text.startswith(b"<!doctype html>\n<html lang=en>") and "· written by obce</p>".encode() in text
 
 
 def commands(rows: Sequence[Row]) -> str:

@@ -25,6 +25,7 @@ from typing import IO, Any, BinaryIO
 from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import PathError, shorten
 from obce_core.private import FOLDER, file_mode, foreign_owner, private_folder
+from obce_core.trash import discard, put_back
 
 MANIFEST = "MANIFEST.json"
 FORMAT = "obce-manifest/1"
@@ -32,6 +33,9 @@ FORMAT = "obce-manifest/1"
 _CHUNK = 1 << 20
 _SETTLED_SECONDS, _KNOWN_MOST = 2.0, 256
 _KNOWN_SHA256: dict[tuple[str, int, int, int, int, int], str] = {}
+_MANIFEST_BYTES = 50_000_000
+_BESIDE = {"name.json", ".DS_Store"}
+"""What may lie in a folder of ours beside what its manifest lists: the name that somebody gave an analysis, a file manager's notes."""
 
 
 def canonical_json(value: Any) -> str:
@@ -94,6 +98,22 @@ def atomic_write(path: Path, data: bytes | str, *, guard: Callable[[], None] | N
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def replace_file(path: Path, data: str) -> None:
+    """Write a file that a person named; one that is there goes to the trash first, unless it holds the same."""
+    raw = data.encode("utf-8")
+    old: Path | None = None
+    if os.path.lexists(path):
+        if path.is_file() and not path.is_symlink() and path.read_bytes() == raw:
+            return
+        old = discard(Path(os.path.abspath(path)))
+    try:
+        atomic_write(path, raw)
+    except BaseException:
+        if old is not None and not os.path.lexists(path):
+            put_back(old, path)
+        raise
 
 
 def write_json(path: Path, value: Any, *, guard: Callable[[], None] | None = None) -> None:
@@ -166,7 +186,7 @@ def staged_folder(target: Path, *, overwrite: bool = False, keep_existing: bool 
 
     Args:
         target: the final folder.
-        overwrite: replace a folder that this tool wrote before (one with a manifest); anything else is refused.
+        overwrite: replace a folder that this tool wrote (see `foreign_content`), which goes to the trash; anything else is refused.
         keep_existing: for content-addressed entries: when somebody else was first, discard our copy silently.
 
     Raises:
@@ -197,11 +217,30 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise PathError(f"{target} already exists.", hint="Choose another --out, or give --overwrite.")
-    if not (target / MANIFEST).is_file():
-        raise PathError(
-            f"{target} was not written by obce (it has no {MANIFEST}), so --overwrite leaves it alone.",
-            hint="Choose another --out, or move that folder away.",
-        )
+    why = foreign_content(target)
+    if why:
+        raise PathError(f"{target} {why}, so --overwrite leaves it alone.", hint="Choose another --out, or move that folder away.")
+
+
+def foreign_content(folder: Path) -> str:
+    """Return why a folder is not, or not only, what this tool wrote, in words that follow its name; "" if it is.
+
+    Ours is a folder whose manifest names our format and lists every file that lies in it.
+    """
+    if not folder.is_dir():
+        return "was not written by obce (it is not a folder)"
+    if not is_complete(folder):
+        return f"was not written by obce (it has no {MANIFEST})"
+    try:
+        told = read_json(folder / MANIFEST, limit=_MANIFEST_BYTES)
+        listed = set(told["files"]) if told["format"] == FORMAT else None
+    except (OSError, ValueError, KeyError, TypeError):
+        listed = None
+    if listed is None:
+        return f"was not written by obce (its {MANIFEST} is not of the format {FORMAT})"
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
+    strangers = sorted(present - listed - {MANIFEST} - _BESIDE)
+    return f"holds {shorten(strangers[0])}, which obce did not write" if strangers else ""
 
 
 def manifest(folder: Path) -> dict[str, dict[str, Any]]:
@@ -270,22 +309,18 @@ def _commit(stage: Path, target: Path, *, overwrite: bool, keep_existing: bool) 
     if keep_existing and is_complete(target):
         return
     old: Path | None = None
-    if target.exists():
+    if os.path.lexists(target):
         if not keep_existing:
             check_target(target, overwrite=overwrite)
-        old = target.with_name(f"{target.name}.tmp-{uuid.uuid4().hex[:12]}-old")
-        os.rename(target, old)
+        if target.is_symlink() or not target.is_dir() or any(target.iterdir()):
+            old = discard(target)
     try:
         os.rename(stage, target)
     except OSError:
-        if old is not None:
-            os.rename(old, target)
+        if old is not None and not os.path.lexists(target):
+            put_back(old, target)
         if not (keep_existing and is_complete(target)):
             raise
-    if old is not None and old.is_symlink():
-        old.unlink()
-    elif old is not None:
-        shutil.rmtree(old, ignore_errors=True)
     sync_folder(target.parent)
 
 

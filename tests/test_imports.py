@@ -24,6 +24,7 @@ ORDER = [
     ["private"],
     ["access"],
     ["roots"],
+    ["trash"],
     ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
     ["architectures", "criteria", "texts", "checkpoints"],
     ["models", "hf"],

@@ -14,7 +14,7 @@ from obce_core.cli.analyze import analyze, info
 from obce_core.cli.app import app as open_app
 from obce_core.cli.cache import app as cache
 from obce_core.cli.compress import compress
-from obce_core.cli.console import fail, say
+from obce_core.cli.console import fail, outlets, say
 from obce_core.cli.evaluate import evaluate, sweep
 from obce_core.cli.export import export
 from obce_core.cli.fsck import fsck
@@ -60,7 +60,11 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; every failure that a user can cause is one line and exit code 2."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    with outlets():
+        return _main(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _main(given: list[str]) -> int:
     as_json = "--json" in given
     if sys.platform == "win32":
         return fail(BadInput("obce runs on Linux and macOS; on Windows use WSL."), as_json=as_json)
@@ -75,8 +79,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(BadInput(_message(error, given), hint="Try --help."), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return fail(Cancelled("Cancelled."), as_json=as_json)
-    except BrokenPipeError:
-        return 0
     except OSError as error:
         return fail(BadInput(f"{error.strerror or error}: {shorten(error.filename or '', 200)}"), as_json=as_json)
     except Exception as error:  # a bug of ours: say so in a line, keep the traceback in a file

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from obce_core import settings
 from obce_core.cli import options as opt
-from obce_core.cli.console import absolute, show, work
+from obce_core.cli.console import absolute, free_name, replacing, say, show, work
 from obce_core.cli.ledger import show_ledger
 from obce_core.components import COMPONENTS, CUTTABLE, TITLES
 
 if TYPE_CHECKING:
+    from obce_core.analysis import Analysis
     from obce_core.models import ModelReport
     from obce_core.plan import Ledger
 
 
 def analyze(
-    model: Annotated[str, typer.Option(help="demo, a model folder, or a hub id (owner/name).")] = "demo",
+    model: Annotated[str, typer.Option(callback=opt.expand, help="demo, a model folder, or a hub id (owner/name).")] = "demo",
     revision: opt.Revision = None,
-    texts: Annotated[str, typer.Option(help="demo, wikipedia, glue:TASK, or a file (.txt .csv .tsv .jsonl .parquet).")] = "demo",
+    texts: Annotated[
+        str, typer.Option(callback=opt.expand, help="demo, wikipedia, glue:TASK, or a file (.txt .csv .tsv .jsonl .parquet).")
+    ] = "demo",
     n_texts: Annotated[int, typer.Option(help="How many texts to draw.")] = 150,
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
     max_length: Annotated[int, typer.Option(help="Cut texts after this many tokens.")] = 128,
@@ -29,9 +33,9 @@ def analyze(
     tap: Annotated[str, typer.Option(help="neuron, linear (before the activation) or block (after LayerNorm).")] = "neuron",
     column: Annotated[str | None, typer.Option(help="Column that holds the text.")] = None,
     split: Annotated[str | None, typer.Option(help="periods: cut longer texts into sentences.")] = None,
-    glue_dir: Annotated[str | None, typer.Option(help="Folder of GLUE tasks in the official TSV layout.")] = None,
-    heldout: Annotated[str | None, typer.Option(help="File of texts used only to measure fidelity.")] = None,
-    out: Annotated[str | None, typer.Option(help="Folder of its own instead of the cache.")] = None,
+    glue_dir: Annotated[str | None, typer.Option(callback=opt.expand, help="Folder of GLUE tasks in the official TSV layout.")] = None,
+    heldout: Annotated[str | None, typer.Option(callback=opt.expand, help="File of texts used only to measure fidelity.")] = None,
+    out: Annotated[str | None, typer.Option(callback=opt.expand, help="Folder of its own instead of the cache.")] = None,
     overwrite: opt.Overwrite = False,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "float32",
@@ -50,11 +54,13 @@ def analyze(
     chosen = {
         "model": absolute(model), "revision": revision, "texts": absolute(texts), "n_texts": n_texts, "seed": seed,
         "max_length": max_length, "tokens": tokens, "tap": tap, "column": column, "split": split,
-        "glue_dir": absolute(glue_dir) if glue_dir else None, "heldout": absolute(heldout) if heldout else None, "out": out,
+        "glue_dir": absolute(glue_dir) if glue_dir else None, "heldout": absolute(heldout) if heldout else None,
+        "out": str(Path(out).absolute()) if out is not None else None,
         "overwrite": overwrite, "device": device, "dtype": dtype, "batch_size": batch_size, "threads": threads,
         "offline": offline,
     }  # fmt: skip
-    done = work("analyze", chosen, quiet=quiet or json)
+    with replacing(out, overwrite=overwrite):
+        done = work("analyze", chosen, quiet=quiet or json)
     from obce_core.analysis import read_analysis
 
     analysis = read_analysis(done["folder"])
@@ -75,13 +81,26 @@ def analyze(
     show(answer, as_json=json)
     if not json and not quiet:
         for note in told["notes"]:
-            typer.echo(note)
-        made = shlex.quote(str(out)) if out is not None else analysis.id
-        typer.echo(f"Next: obce plan --analysis {made} --percentile 50 --out plan.json")
+            say(note)
+        command = _next(analysis, analysis.id if out is None else out)
+        if command:
+            say(f"Next: {command}")
+
+
+def _next(analysis: Analysis, name: str) -> str:
+    """Return the command that plans a cut of this analysis; "" where a percentile can cut none of its layers."""
+    from obce_core.plan import Intent
+
+    first = min(Intent().first_layer, analysis.shape.layers)
+    if any(analysis.degenerate(first, component) for component in CUTTABLE):
+        return ""
+    words = ["obce", "plan", "--analysis", name, "--percentile", "50"]
+    words += ["--first-layer", str(first)] if first < Intent().first_layer else []
+    return shlex.join([*words, "--out", free_name("plan.json")])
 
 
 def info(
-    model: Annotated[str, typer.Argument(help="demo, a model folder, or a hub id.")],
+    model: Annotated[str, typer.Argument(callback=opt.expand, help="demo, a model folder, or a hub id.")],
     revision: opt.Revision = None,
     offline: opt.Offline = False,
     table: opt.Table = False,

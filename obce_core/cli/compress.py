@@ -9,7 +9,7 @@ import typer
 
 from obce_core import settings
 from obce_core.cli import options as opt
-from obce_core.cli.console import absolute, say, show, work
+from obce_core.cli.console import absolute, load_line, replacing, say, show, work
 from obce_core.numbers import amount, share
 
 _SIZES = ("parameters", "encoder")
@@ -17,9 +17,11 @@ _SIZES = ("parameters", "encoder")
 
 def compress(
     analysis: opt.AnalysisRef,
-    plan: Annotated[str, typer.Option(help="A plan file.")],
-    out: Annotated[str, typer.Option(help="The new model folder.")],
-    model: Annotated[str | None, typer.Option(help="Where the original lies now, if it moved since the analysis.")] = None,
+    plan: Annotated[str, typer.Option(callback=opt.expand, help="A plan file.")],
+    out: Annotated[str, typer.Option(callback=opt.expand, help="The new model folder.")],
+    model: Annotated[
+        str | None, typer.Option(callback=opt.expand, help="Where the original lies now, if it moved since the analysis.")
+    ] = None,
     overwrite: opt.Overwrite = False,
     device: opt.Device = "auto",
     threads: opt.Threads = None,
@@ -38,7 +40,8 @@ def compress(
         "model": absolute(model) if model else None, "overwrite": overwrite, "device": device, "threads": threads,
         "offline": offline,
     }  # fmt: skip
-    done = work("compress", chosen, quiet=quiet or json)
+    with replacing(out, overwrite=overwrite):
+        done = work("compress", chosen, quiet=quiet or json)
     if json:
         show(done, as_json=True)
         return
@@ -58,4 +61,4 @@ def compress(
         as_json=False,
     )
     if not quiet:
-        say(f"Next: python -c \"import obce_core; model, tokenizer = obce_core.load('{out}')\"")
+        say(f"Next: {load_line('model, tokenizer = obce_core.load({path})', out)}")

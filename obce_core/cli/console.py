@@ -2,13 +2,71 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from obce_core.errors import Cancelled, ObceError
+
+
+class _Outlet:
+    """An output stream that loses what cannot be delivered: the work behind a closed pipe goes on and ends as it would."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._close_off()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._close_off()
+
+    def _close_off(self) -> None:
+        """Lead what is still to come, and what the interpreter flushes at its end, to nowhere."""
+        with suppress(OSError, ValueError):  # a stream without a file descriptor
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def outlets() -> Iterator[None]:
+    """Within the block no print fails: characters that the terminal's encoding lacks are replaced, a closed pipe is ignored.
+
+    An answer comes after the work, so that a failure to print it must not turn work that is done into a failure.
+    """
+    streams = sys.stdout, sys.stderr
+    errors = [getattr(stream, "errors", None) for stream in streams]
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    sys.stdout, sys.stderr = (cast(TextIO, _Outlet(stream)) if stream is not None else stream for stream in streams)
+    try:
+        yield
+    finally:
+        for outlet in (sys.stdout, sys.stderr):
+            if outlet is not None:
+                outlet.flush()
+        sys.stdout, sys.stderr = streams
+        for stream, before in zip(streams, errors, strict=True):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors=before)
 
 
 def say(text: str) -> None:
@@ -28,11 +86,51 @@ def fail(error: ObceError, *, as_json: bool = False) -> int:
 def show(answer: Mapping[str, Any], *, as_json: bool) -> None:
     """Print an answer: JSON for machines, else a line a fact."""
     if as_json:
-        say(json.dumps(answer, ensure_ascii=False, allow_nan=False))
+        say(json.dumps(answer, ensure_ascii=not _takes_all(sys.stdout.encoding), allow_nan=False))
         return
     width = max(len(name) for name in answer)
     for name, value in answer.items():
         say(f"{name.replace('_', ' '):<{width}}  {value}")
+
+
+def _takes_all(encoding: str | None) -> bool:
+    """Return True for an encoding that has every character."""
+    return (encoding or "").lower().replace("-", "").replace("_", "").startswith("utf")
+
+
+def free_name(name: str) -> str:
+    """Return a name that nothing has here, for a command that is printed: my-model, else my-model-2, my-model-3, ….
+
+    >>> free_name("a-name-that-is-free.json")
+    'a-name-that-is-free.json'
+    """
+    path = Path(name)
+    for number in itertools.count(2):
+        if not os.path.lexists(path):
+            return str(path)
+        path = path.with_name(f"{Path(name).stem}-{number}{Path(name).suffix}")
+    raise AssertionError("numbers do not end")
+
+
+def load_line(call: str, path: str) -> str:
+    """Return the shell command that runs one Python call on a path: `{path}` in `call` is its place."""
+    module = call.split(".", 1)[0].split()[-1]
+    return f"python -c {shlex.quote(f'import {module}; ' + call.replace('{path}', json.dumps(path, ensure_ascii=False)))}"
+
+
+@contextmanager
+def replacing(out: str | Path | None, *, overwrite: bool) -> Iterator[None]:
+    """After the block, say on the error stream where to find what an --overwrite replaced."""
+    from obce_core.trash import replaced
+
+    if out is None or not overwrite:
+        yield
+        return
+    before = replaced(out)
+    yield
+    step = replaced(out)
+    if step != before:
+        print(f"obce: the earlier {out} is in the trash; obce cache restore {step} brings it back.", file=sys.stderr)
 
 
 def work(kind: str, options: Mapping[str, Any], *, quiet: bool) -> dict[str, Any]:

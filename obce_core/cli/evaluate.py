@@ -14,7 +14,7 @@ import typer
 from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.cluster import confirm_cluster
-from obce_core.cli.console import absolute, say, show, work
+from obce_core.cli.console import absolute, replacing, say, show, work
 from obce_core.errors import BadInput
 from obce_core.glue.rates import rate_words, rule_words
 from obce_core.glue.tiers import TIER_WORDS
@@ -22,14 +22,20 @@ from obce_core.glue.tiers import TIER_WORDS
 _TIERS = "; ".join(f"{name}: {words}" for name, words in TIER_WORDS.items())
 
 GlueDir = Annotated[
-    str | None, typer.Option("--glue-dir", help="Folder of tasks as the official TSV files (default: OBCE_GLUE_DIR, else the hub).")
+    str | None,
+    typer.Option(
+        "--glue-dir", callback=opt.expand, help="Folder of tasks as the official TSV files (default: OBCE_GLUE_DIR, else the hub)."
+    ),
 ]
 Launcher = Annotated[str, typer.Option(help="shell: here, with a bar; local or ray: as a job that outlives this shell.")]
 Address = Annotated[str | None, typer.Option(help="Address of the Ray cluster's dashboard, for --launcher ray.")]
 Cpus = Annotated[float, typer.Option(min=0, help="Processors that a job reserves on a cluster.")]
 Gpus = Annotated[float, typer.Option(min=0, help="GPUs that a job reserves on a cluster.")]
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Jobs that share the work, for --launcher local or ray.")]
-Out = Annotated[str | None, typer.Option(help="A new folder for the table and the evaluations (they are in the cache in any case).")]
+Out = Annotated[
+    str | None,
+    typer.Option(callback=opt.expand, help="A new folder for the table and the evaluations (they are in the cache in any case)."),
+]
 
 
 class _Starter(NamedTuple):
@@ -43,12 +49,16 @@ class _Starter(NamedTuple):
 
 
 def evaluate(
-    model: Annotated[str, typer.Option("--model", "--model_name_or_path", help="demo, a hub id, a model folder, cut or not.")] = "demo",
+    model: Annotated[
+        str, typer.Option("--model", "--model_name_or_path", callback=opt.expand, help="demo, a hub id, a model folder, cut or not.")
+    ] = "demo",
     task: Annotated[
         list[str] | None, typer.Option("--task", "--task_name", help="A GLUE task; may be repeated; all: the paper's eight.")
     ] = None,
-    analysis: Annotated[str | None, typer.Option(help="The analysis of --plan: its folder or its id.")] = None,
-    plan: Annotated[list[str] | None, typer.Option(help="A plan file to carry out before the training; may be repeated.")] = None,
+    analysis: Annotated[str | None, typer.Option(callback=opt.expand, help="The analysis of --plan: its folder or its id.")] = None,
+    plan: Annotated[
+        list[str] | None, typer.Option(callback=opt.expand, help="A plan file to carry out before the training; may be repeated.")
+    ] = None,
     control: Annotated[list[str] | None, typer.Option(help="random, magnitude or std: also a control of each plan's stored shape.")] = None,
     draws: Annotated[int, typer.Option(min=1, max=100, help="Draws of --control random.")] = 1,
     order: Annotated[str, typer.Option(help="cut-first (the paper), or finetune-first: cut the fine-tuned model.")] = "cut-first",
@@ -131,7 +141,9 @@ def evaluate(
 
 
 def sweep(
-    spec: Annotated[str, typer.Argument(help="A YAML or JSON file: models, plans and controls, tasks, tier, seeds (README).")],
+    spec: Annotated[
+        str, typer.Argument(callback=opt.expand, help="A YAML or JSON file: models, plans and controls, tasks, tier, seeds (README).")
+    ],
     glue_dir: GlueDir = None,
     save_model: Annotated[bool, typer.Option(help="Keep the fine-tuned models.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Only say what would be done, and what is there already.")] = False,
@@ -247,7 +259,8 @@ def _perform(
     leaderboard = board(made)
     table, floors = markdown(leaderboard, tasks), unlearned(leaderboard)
     if out is not None:
-        _write(Path(out), made, table, overwrite=overwrite)
+        with replacing(out, overwrite=overwrite):
+            _write(Path(out), made, table, overwrite=overwrite)
     if json:
         rows = [
             {

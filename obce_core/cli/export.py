@@ -9,15 +9,17 @@ import typer
 
 from obce_core import settings
 from obce_core.cli import options as opt
-from obce_core.cli.console import absolute, say, show, work
+from obce_core.cli.console import absolute, load_line, replacing, say, show, work
 from obce_core.errors import BadInput
 from obce_core.numbers import amount, megabytes
 
 
 def export(
-    model: Annotated[str, typer.Argument(help="A folder of obce compress, or demo, a model folder, or a hub id.")],
-    onnx: Annotated[str | None, typer.Option(help="Write ONNX into this new folder, checked against torch.")] = None,
-    dense: Annotated[str | None, typer.Option(help="Write the same function in stock BERT shapes into this new folder.")] = None,
+    model: Annotated[str, typer.Argument(callback=opt.expand, help="A folder of obce compress, or demo, a model folder, or a hub id.")],
+    onnx: Annotated[str | None, typer.Option(callback=opt.expand, help="Write ONNX into this new folder, checked against torch.")] = None,
+    dense: Annotated[
+        str | None, typer.Option(callback=opt.expand, help="Write the same function in stock BERT shapes into this new folder.")
+    ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="With --onnx: a dynamically quantised file too, its loss measured.")] = False,
     revision: opt.Revision = None,
     overwrite: opt.Overwrite = False,
@@ -45,7 +47,8 @@ def export(
         "model": absolute(model), "out": str(Path(onnx).absolute()), "revision": revision, "int8": int8, "overwrite": overwrite,
         "threads": threads, "offline": offline,
     }  # fmt: skip
-    done = work("export-onnx", chosen, quiet=quiet or json)
+    with replacing(onnx, overwrite=overwrite):
+        done = work("export-onnx", chosen, quiet=quiet or json)
     if json:
         show(done, as_json=True)
         return
@@ -66,14 +69,15 @@ def export(
         )
     show(answer, as_json=False)
     if not quiet:
-        say(f"Next: onnxruntime.InferenceSession('{onnx}/model.onnx')")
+        say(f"Next: {load_line('onnxruntime.InferenceSession({path})', str(Path(onnx) / 'model.onnx'))}")
 
 
 def _dense(model: str, out: str, *, overwrite: bool, threads: int | None, offline: bool, quiet: bool, json: bool) -> None:
     chosen = {
         "model": absolute(model), "out": str(Path(out).absolute()), "overwrite": overwrite, "threads": threads, "offline": offline
     }  # fmt: skip
-    done = work("export-dense", chosen, quiet=quiet or json)
+    with replacing(out, overwrite=overwrite):
+        done = work("export-dense", chosen, quiet=quiet or json)
     if json:
         show(done, as_json=True)
         return
@@ -86,4 +90,4 @@ def _dense(model: str, out: str, *, overwrite: bool, threads: int | None, offlin
         as_json=False,
     )
     if not quiet:
-        say(f"Next: python -c \"import transformers; transformers.AutoModel.from_pretrained('{out}')\"")
+        say(f"Next: {load_line('transformers.AutoModel.from_pretrained({path})', out)}")

@@ -14,7 +14,9 @@ from obce_core.errors import BadInput
 
 def fsck(
     mend: Annotated[bool, typer.Option("--repair", help="Sweep what has no owner; strike out damaged checkpoints.")] = False,
-    since: Annotated[Path | None, typer.Option(help="What an earlier --json printed: is all of it still there?")] = None,
+    since: Annotated[
+        Path | None, typer.Option(callback=opt.expand, help="What an earlier --json printed: is all of it still there?")
+    ] = None,
     json: opt.Json = False,
 ) -> int:
     """Check that nothing in the cache was lost, is half there, or says what is not so. Exit code 1 when something is wrong.

@@ -13,8 +13,8 @@ from obce_core.latency import STEADY
 
 
 def latency(
-    model: Annotated[str, typer.Argument(help="A folder that obce compress wrote.")],
-    against: Annotated[str, typer.Option(help="The original: demo, a model folder, or a hub id.")],
+    model: Annotated[str, typer.Argument(callback=opt.expand, help="A folder that obce compress wrote.")],
+    against: Annotated[str, typer.Option(callback=opt.expand, help="The original: demo, a model folder, or a hub id.")],
     batch: Annotated[list[int], typer.Option(min=1, max=4096, help="Texts in a batch; may be given several times.")] = [1, 32],  # noqa: B006
     length: opt.Length = 128,
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="Batches of each model.")] = 15,

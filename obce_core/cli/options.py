@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+
+from obce_core.errors import BadInput, shorten
+
+
+def expand(value: Any) -> Any:
+    """Expand a leading ~ of an option that may name a path (the shell expands none in --out=~/x); lists entry by entry.
+
+    Raises:
+        BadInput: ~NAME, and there is no such user.
+    """
+    if isinstance(value, list | tuple):
+        return [expand(entry) for entry in value]
+    text = str(value) if isinstance(value, str | Path) else ""
+    if not text.startswith("~"):
+        return value
+    try:
+        expanded = Path(text).expanduser()
+    except RuntimeError:
+        raise BadInput(
+            f"{shorten(text)} names the home folder of a user who does not exist.", hint="Write ./~… for a file of this name."
+        ) from None
+    return expanded if isinstance(value, Path) else str(expanded)
+
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar, no remarks.")]
@@ -17,4 +41,4 @@ Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads 
 Revision = Annotated[str | None, typer.Option(help="Commit, branch or tag of a hub model.")]
 Table = Annotated[bool, typer.Option("--table", help="Print the table of what is stored, by layer and component.")]
 Length = Annotated[int, typer.Option(min=1, max=1_000_000, help="Tokens of the text that FLOPs are counted for.")]
-AnalysisRef = Annotated[str, typer.Option("--analysis", help="An analysis: its folder or its id.")]
+AnalysisRef = Annotated[str, typer.Option("--analysis", callback=expand, help="An analysis: its folder or its id.")]

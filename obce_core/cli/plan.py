@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from obce_core.cli import options as opt
-from obce_core.cli.console import say, show
+from obce_core.cli.console import free_name, replacing, say, show
 from obce_core.cli.ledger import show_ledger
 from obce_core.components import CUTTABLE
 from obce_core.models.identity import OLDER
@@ -24,10 +25,12 @@ app = typer.Typer(invoke_without_command=True, no_args_is_help=False, add_comple
 @app.callback()
 def plan(
     context: typer.Context,
-    analysis: Annotated[str | None, typer.Option(help="An analysis: its folder or its id.")] = None,
+    analysis: Annotated[str | None, typer.Option(callback=opt.expand, help="An analysis: its folder or its id.")] = None,
     percentile: Annotated[float | None, typer.Option(help="One percentile for all components from the first layer on.")] = None,
     preset: Annotated[str | None, typer.Option(help="paper-bert-base, paper-bert-large or paper-scaled.")] = None,
-    from_: Annotated[str | None, typer.Option("--from", help="File with an intent (or a plan, whose intent is read).")] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", callback=opt.expand, help="File with an intent (or a plan, whose intent is read).")
+    ] = None,
     target_encoder: Annotated[float | None, typer.Option(help="Leave at most this share of the encoder's parameters.")] = None,
     target_params: Annotated[float | None, typer.Option(help="Leave at most this share of all parameters.")] = None,
     first_layer: Annotated[int | None, typer.Option(help="First layer to cut (default 3; not with --preset).")] = None,
@@ -37,7 +40,9 @@ def plan(
     compensation_tokens: Annotated[str | None, typer.Option(help="cls (the paper) or all; least-squares: all.")] = None,
     round_to: Annotated[int, typer.Option(help="Add neurons back until stored widths are multiples of 8 or 16.")] = 0,
     per_head: Annotated[bool, typer.Option("--per-head", help="Add neurons back until a layer's heads are equally wide.")] = False,
-    out: Annotated[str | None, typer.Option(help="plan.json or plan.yaml; without it the plan is only counted.")] = None,
+    out: Annotated[
+        str | None, typer.Option(callback=opt.expand, help="plan.json or plan.yaml; without it the plan is only counted.")
+    ] = None,
     overwrite: opt.Overwrite = False,
     quiet: opt.Quiet = False,
     json: opt.Json = False,
@@ -61,19 +66,20 @@ def plan(
         compensation_tokens=compensation_tokens, round_to=round_to, per_head=per_head,
     )  # fmt: skip
     if out is not None:
-        write_plan(made, out, overwrite=overwrite)
+        with replacing(out, overwrite=overwrite):
+            write_plan(made, out, overwrite=overwrite)
     _report(made, source, json=json)
     if not json and not quiet:
         for note in (*made.notes, *_older(source)):
             say(note)
         if out is not None:
-            say(f"Next: obce compress --analysis {source.id} --plan {out} --out my-model")
+            say("Next: " + shlex.join(["obce", "compress", "--analysis", analysis, "--plan", out, "--out", free_name("my-model")]))
 
 
 @app.command("show")
 def show_plan(
-    file: Annotated[str, typer.Argument(help="A plan file.")],
-    analysis: Annotated[str | None, typer.Option(help="Its analysis, when it is not in the cache.")] = None,
+    file: Annotated[str, typer.Argument(callback=opt.expand, help="A plan file.")],
+    analysis: Annotated[str | None, typer.Option(callback=opt.expand, help="Its analysis, when it is not in the cache.")] = None,
     table: opt.Table = False,
     length: opt.Length = 128,
     json: opt.Json = False,
@@ -94,9 +100,9 @@ def show_plan(
 
 @app.command("diff")
 def diff(
-    first: Annotated[str, typer.Argument(help="A plan file.")],
-    second: Annotated[str, typer.Argument(help="Another plan file of the same model.")],
-    analysis: Annotated[str | None, typer.Option(help="Their analysis, when it is not in the cache.")] = None,
+    first: Annotated[str, typer.Argument(callback=opt.expand, help="A plan file.")],
+    second: Annotated[str, typer.Argument(callback=opt.expand, help="Another plan file of the same model.")],
+    analysis: Annotated[str | None, typer.Option(callback=opt.expand, help="Their analysis, when it is not in the cache.")] = None,
     json: opt.Json = False,
 ) -> None:
     """Compare two plans: neurons that only one of them cuts, cell by cell, and the sizes."""

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from obce_core.cli import options as opt
-from obce_core.cli.console import say, show
+from obce_core.cli.console import replacing, say, show
 from obce_core.errors import BadInput, PathError, UnknownName
 
 
 def report(
-    out: Annotated[str, typer.Option(help="The HTML file to write.")],
+    out: Annotated[str, typer.Option(callback=opt.expand, help="The HTML file to write.")],
     recipe: Annotated[
         str | None, typer.Option(help="smoke, quick, paper, or a recipe's key (default: paper, else quick, else another).")
     ] = None,
@@ -28,13 +28,16 @@ def report(
     from obce_core.glue.board import board
     from obce_core.glue.evaluation import list_evaluations
     from obce_core.glue.recipes import by_recipe
+    from obce_core.report import is_report
     from obce_core.report import report as write
-    from obce_core.store import atomic_write
+    from obce_core.store import replace_file
     from obce_core.tasks import TASKS, task_of
 
     target = Path(out)
     if target.is_dir() or (target.exists() and not overwrite):
         raise PathError(f"{target} already exists.", hint="Choose another --out" + ("." if target.is_dir() else ", or give --overwrite."))
+    if target.exists() and not is_report(target):
+        raise PathError(f"{target} is not a report that obce wrote, so --overwrite leaves it alone.", hint="Choose another --out.")
     groups = by_recipe(list_evaluations())
     if not groups:
         raise BadInput("There is no evaluation to report on.", hint="obce evaluate makes one.")
@@ -47,7 +50,8 @@ def report(
     wanted = [name for name in made if not task or name in {task_of(one).name for one in task}]
     if not wanted:
         raise BadInput(f"Nothing was evaluated on {', '.join(task or [])} with this recipe.", hint=f"There are: {', '.join(made)}.")
-    atomic_write(target, write(rows, wanted, recipe=group.words))
+    with replacing(out, overwrite=overwrite):
+        replace_file(target, write(rows, wanted, recipe=group.words))
     told = {"out": str(target), "recipe": group.title, "rows": len(rows), "tasks": wanted}
     if json:
         show(told, as_json=True)

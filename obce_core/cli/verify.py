@@ -15,9 +15,11 @@ _KINDS = {"random": "random tokens", "real": "real texts"}
 
 
 def verify(
-    model: Annotated[str, typer.Argument(help="A folder that obce compress wrote.")],
-    against: Annotated[str, typer.Option(help="The original: demo, a model folder, or a hub id.")],
-    plan: Annotated[str | None, typer.Option(help="The plan that it must have been cut by (default: the folder's own).")] = None,
+    model: Annotated[str, typer.Argument(callback=opt.expand, help="A folder that obce compress wrote.")],
+    against: Annotated[str, typer.Option(callback=opt.expand, help="The original: demo, a model folder, or a hub id.")],
+    plan: Annotated[
+        str | None, typer.Option(callback=opt.expand, help="The plan that it must have been cut by (default: the folder's own).")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the random texts.")] = 0,
     device: opt.Device = "auto",
     threads: opt.Threads = None,

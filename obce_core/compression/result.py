@@ -79,8 +79,9 @@ def list_models() -> list[Compressed]:
     """List the complete compressed models of the cache, the newest first; unreadable ones are left out."""
     found = []
     home = models_home()
-    for folder in sorted(home.iterdir(), key=lambda path: -path.stat().st_mtime) if home.is_dir() else []:
-        if is_complete(folder):
+    folders = [folder for folder in home.iterdir() if is_complete(folder)] if home.is_dir() else []
+    for folder in sorted(folders, key=lambda path: -path.lstat().st_mtime):
+        if ".tmp-" not in folder.name:
             try:
                 found.append(read_compressed(folder))
             except ModelError:

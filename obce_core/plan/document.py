@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from obce_core.plan.fields import layer_number, mapping, only, pretty
 from obce_core.plan.intent import check_cuttable
 from obce_core.plan.plan import Kept, Plan, resolve, to_ranges
 from obce_core.settings import MAX_PLAN_JSON_BYTES, MAX_PLAN_YAML_BYTES
-from obce_core.store import atomic_write
+from obce_core.store import replace_file
 
 FORMAT = "obce-plan/1"
 _PLAN_KEYS = ("format", "model", "analysis", "intent", "fact", "earlier")
@@ -66,15 +67,23 @@ def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None
     if target.exists():
         if not overwrite:
             raise PathError(f"{target} already exists.", hint="Choose another --out, or give --overwrite.")
-        if not target.is_file() or FORMAT.encode() not in target.read_bytes()[:4096]:
-            raise PathError(f"{target} is no plan that obce wrote, so --overwrite leaves it alone.")
+        if not _is_plan(target):
+            raise PathError(f"{target} is not a plan that obce wrote, so --overwrite leaves it alone.", hint="Choose another --out.")
     text = render(plan, yaml=_is_yaml(target))
     if _is_yaml(target) and len(text.encode()) > MAX_PLAN_YAML_BYTES:
         raise PlanError(f"{target.name} would be larger than the {MAX_PLAN_YAML_BYTES // 1000} kB of a YAML plan.", hint="Write .json.")
     try:
-        atomic_write(target, text)
+        replace_file(target, text)
     except OSError as error:
         raise PathError(f"Cannot write {target}: {error.strerror or error}.") from None
+
+
+def _is_plan(path: Path) -> bool:
+    """Return True for a regular file that parses as a plan of this tool."""
+    try:
+        return load_document(path).get("format") == FORMAT
+    except (OSError, PlanError):
+        return False
 
 
 def read_plan(path: str | Path, analysis: Analysis | None = None) -> Plan:
@@ -187,7 +196,7 @@ def _compare(plan: Plan, told: Kept, shape: EncoderShape, name: str) -> None:
             if not np.array_equal(told.get(layer, {}).get(component, full), plan.mask(layer, component, shape)):
                 raise PlanError(
                     f"{name}: the kept neurons of layer {layer} {component} do not follow from the intent.",
-                    hint=f"Resolve it again: obce plan --analysis {plan.analysis} --from {name} --out NEW.json.",
+                    hint=f"Resolve it again: obce plan --analysis {plan.analysis} --from {shlex.quote(name)} --out NEW.json.",
                 )
 
 

@@ -63,7 +63,7 @@ def saved() -> list[Saved]:
     home = settings.cache_dir() / "analyses"
     try:
         with os.scandir(home) as entries:
-            stamp = tuple(sorted((entry.name, entry.stat().st_mtime_ns) for entry in entries))
+            stamp = tuple(sorted((entry.name, entry.stat(follow_symlinks=False).st_mtime_ns) for entry in entries))
     except OSError:
         stamp = ()
     return _saved(str(home), stamp)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Callable
@@ -122,7 +121,7 @@ def survive(capsys: pytest.CaptureFixture[str]) -> set[str]:
     assert {"good-done", "good-waiting"} <= {row.run.id for row in rows} and sum(tally(rows).values()) == len(rows)
     for row in rows:  # what the table and the panel of the Runs page read
         assert isinstance(kind_title(row.run.kind) + about(row.run.spec), str)
-        assert row.run.progress().share >= 0 or math.isnan(row.run.progress().share)
+        assert row.run.progress().share >= 0
         _ = (row.run.result(), row.run.log(), row.run.cancel_asked(), row.run.fault())
     watch.look([row.run for row in rows])
     find_live("odd-form")

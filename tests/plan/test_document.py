@@ -311,7 +311,7 @@ def test_only_a_plan_of_this_tool_is_replaced(plan: Plan, tmp_path: Path) -> Non
     write_plan(resolve(ANALYSIS, Intent()), mine, overwrite=True)
     assert read_plan(mine, ANALYSIS).kept == {}
     for path in (theirs, tmp_path):
-        with pytest.raises(PathError, match="is no plan that obce wrote, so --overwrite leaves it alone"):
+        with pytest.raises(PathError, match="is not a plan that obce wrote, so --overwrite leaves it alone"):
             write_plan(plan, path, overwrite=True)
     assert theirs.read_text() == "{}"
 
