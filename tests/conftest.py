@@ -16,6 +16,8 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models; the cores are shared, and threads that wait spin
 
+os.environ["OBCE_ROOTS"] = os.pathsep.join([tempfile.gettempdir(), str(Path.cwd())])  # pages are given folders of tests
+
 from hypothesis import HealthCheck, configuration, settings
 
 settings.register_profile(
@@ -28,7 +30,7 @@ configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "obce-hypoth
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test an empty cache and no settings of whoever runs it; nothing is written into the checkout."""
-    for name in [name for name in os.environ if name.startswith("OBCE_") and name != "OBCE_REQUIRE_BROWSER"]:
+    for name in [name for name in os.environ if name.startswith("OBCE_") and name not in ("OBCE_REQUIRE_BROWSER", "OBCE_ROOTS")]:
         monkeypatch.delenv(name)
     home = tmp_path / "obce-cache"
     monkeypatch.setenv("OBCE_CACHE", str(home))

@@ -69,8 +69,9 @@ def kruskal(cloud: np.ndarray) -> list[float]:
 
 def gudhi_deaths(cloud: np.ndarray) -> list[float]:
     """Return gudhi's finite deaths in dimension 0 as radii, ascending; gudhi itself reports edge lengths."""
-    import gudhi
+    import pytest
 
+    gudhi = pytest.importorskip("gudhi")
     tree = gudhi.RipsComplex(points=as_points(cloud)).create_simplex_tree(max_dimension=1)
     tree.compute_persistence(min_persistence=-1.0, persistence_dim_max=True)
     deaths = sorted(float(death) for _, death in tree.persistence_intervals_in_dimension(0))

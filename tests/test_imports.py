@@ -151,6 +151,11 @@ def test_streamlit_is_for_pages_and_plotly_for_figures() -> None:
     assert [path.name for path in [*PAGES, ROOT / "app.py"] if tops(path) & {"plotly", "torch", "transformers"}] == []
 
 
+def test_nothing_in_the_product_imports_gudhi() -> None:
+    """Its wheel carries GPL code (README, Licences), so the product must not be linked with it."""
+    assert [path.name for path in EVERY if "gudhi" in tops(path)] == []
+
+
 HUGGING_FACE = (
     "encoder.layer",
     "attention.self",

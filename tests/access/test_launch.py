@@ -173,6 +173,7 @@ def test_the_roots_of_the_server_are_those_of_the_shell(monkeypatch: pytest.Monk
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("OBCE_ROOTS")
     assert server_environment()["OBCE_ROOTS"] == os.pathsep.join([str(tmp_path / "home"), str(tmp_path)])
     monkeypatch.setenv("OBCE_ROOTS", f"data{os.pathsep}~/models")
     assert server_environment()["OBCE_ROOTS"] == os.pathsep.join([str(tmp_path / "data"), str(tmp_path / "home" / "models")])

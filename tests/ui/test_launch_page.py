@@ -98,7 +98,7 @@ def test_other_choices_change_the_bill_and_outlive_the_page(page: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "message"), [("launch-seeds", "a lot", "Seeds are"), ("launch-folder", "/no/such", "There is no folder")]
+    ("key", "value", "message"), [("launch-seeds", "a lot", "Seeds are"), ("launch-folder", "no/such", "There is no folder")]
 )
 def test_a_choice_that_cannot_be_is_a_line_and_no_start(page: Any, key: str, value: str, message: str) -> None:
     page.text_input(key=key).set_value(value).run()
@@ -171,3 +171,55 @@ def test_a_fresh_form_proposes_the_plan_that_was_made(glue: Path, tiny_analysis:
     app.switch_page("pages/evaluate/runs.py").run()
     app.switch_page("pages/evaluate/launch.py").run()
     assert proposed() == ([], []) and not app.exception
+
+
+@pytest.fixture
+def on_ray(page: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Choose the Ray launcher, with a token and a configured cluster."""
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "made-up-token")
+    monkeypatch.setenv("OBCE_RAY_ADDRESS", "https://user:pw@ray.example:8265")
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    page.session_state["obce"].launch["launcher"] = "ray"
+    return page.run()
+
+
+def test_the_form_shows_no_credentials_of_the_configured_cluster(on_ray: Any) -> None:
+    assert on_ray.text_input(key="launch-address").value == "https://ray.example:8265"
+    assert faults(on_ray) == [] and "pw" not in words(on_ray)
+
+
+def test_another_cluster_needs_a_confirmation_that_names_it(on_ray: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, bool]] = []
+
+    class Stub:
+        def __init__(self, address: str, confirmed: bool) -> None:
+            sent.append((address, confirmed))
+
+        def submit(self, *_: Any, **__: Any) -> Any:
+            from obce_core.jobs import create_run
+
+            return create_run("drill", {})[0]
+
+    monkeypatch.setattr("pages._ui.launch_bill.launcher_named", lambda name, *, address, confirmed, **_: Stub(address, confirmed))
+    on_ray.text_input(key="launch-address").set_value("https://evil.example:8265").run()
+    assert ["is not the configured Ray cluster" in fault for fault in faults(on_ray)] == [True]
+    toggle = on_ray.toggle(key="launch-confirmed-https://evil.example:8265")
+    assert toggle.label == "Send the token to this address: https://evil.example:8265" and toggle.value is False
+    toggle.set_value(True).run()
+    assert faults(on_ray) == []
+    press(on_ray, "launch-start")
+    assert sent == [("https://evil.example:8265", True)]
+
+
+@pytest.mark.parametrize("address", ["https://user:pw@evil.example:8265", "http://evil.example:8265", "https://[x](y)"])
+def test_an_address_that_cannot_be_used_is_said_and_its_password_is_not_shown(on_ray: Any, address: str) -> None:
+    on_ray.text_input(key="launch-address").set_value(address).run()
+    assert not on_ray.exception and len(faults(on_ray)) == 1
+    assert "user:pw" not in words(on_ray) and on_ray.button(key="launch-start").disabled
+
+
+def test_a_folder_outside_the_roots_is_not_read(page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBCE_ROOTS", str(tmp_path / "mine"))
+    page.text_input(key="launch-folder").set_value(str(tmp_path / "elsewhere")).run()
+    assert [("is outside the folders" in fault, "OBCE_ROOTS" in fault) for fault in faults(page)] == [(True, True)]
+    assert page.button(key="launch-start").disabled
