@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from obce_core.forms import keep_form
 
 from obce_core.access import ReadOnly
 from obce_core.compression.result import Fidelity
-from obce_core.forms import keep_form
 from obce_core.jobs import LocalLauncher, create_run, launcher_named, list_runs, move_queue, watch
 from obce_core.library import destroy, list_entries, remove, restore
 from obce_core.plan import Intent, resolve, write_plan
