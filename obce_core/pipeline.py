@@ -36,7 +36,7 @@ from obce_core.models.load import LoadedModel, choose_device, load_model
 from obce_core.original import remember_place
 from obce_core.rows import read_matrix
 from obce_core.store import check_target, digest, is_complete, staged_folder, write_json
-from obce_core.texts import Texts, load_texts
+from obce_core.texts import Texts, heldout_of, load_texts
 from obce_core.version import ALGORITHMS, versions
 
 

@@ -14,7 +14,7 @@ from obce_core.figures.film import film_data
 from obce_core.figures.numbers import duration, share
 from obce_core.glue.evaluation import count_evaluations
 from obce_core.saved import list_analyses
-from pages._ui import cached, components, drafts, frame, guards, job_panel, nav, state
+from pages._ui import cached, components, drafts, frame, guards, job_panel, naming, nav, state
 
 _DEMO = {"model": "demo", "texts": "demo", "n_texts": 150, "seed": 0}
 
@@ -55,6 +55,7 @@ def _shown(analyses: list[Analysis]) -> Analysis | None:
     selected = next((entry for entry in analyses if entry.id.startswith(chosen.analysis)), None)
     if selected is not None:
         chosen.analysis = selected.id
+        chosen.analysis_names[selected.id] = naming.label(selected)
     return selected
 
 
