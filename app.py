@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # makes `pages` import
 
 from pages._ui import frame, guards, heap, nav, sidebar, state
 
-st.set_page_config(page_title="OBCE", page_icon="◎", layout="wide", initial_sidebar_state="expanded")
+st.set_page_config(page_title="OBCE", page_icon="◎", layout="wide", initial_sidebar_state="auto")
 page = nav.navigation()
 state.enter(nav.name_of(page))
 frame.begin()

@@ -36,7 +36,7 @@ from obce_core.models.load import LoadedModel, choose_device, load_model
 from obce_core.original import remember_place
 from obce_core.rows import read_matrix
 from obce_core.store import check_target, digest, is_complete, staged_folder, write_json
-from obce_core.texts import Texts, load_texts
+from obce_core.texts import Texts, heldout_of, load_texts
 from obce_core.version import ALGORITHMS, versions
 
 
@@ -73,6 +73,8 @@ def analyze(
             source's options are not used).
         tokens: `cls` (one number a text: the paper), `mean` (over the text's tokens), `all` (every token).
         tap: `neuron` (what is handed on), `linear` (before the activation), `block` (after residual and LayerNorm).
+        heldout: a file of texts that measure fidelity, a share such as `25%` of the texts, or `none`; not given: the texts
+            that are not drawn, and 25% where all texts of a file are asked for (see `load_texts`).
         out: a folder of its own instead of an entry of the cache.
         progress: called with (texts done, texts in all).
         cancelled: asked between two batches.
@@ -97,7 +99,9 @@ def analyze(
     sample = (
         texts
         if isinstance(texts, Texts)
-        else load_texts(texts, n=n_texts, seed=seed, column=column, split=split, glue_dir=glue_dir, heldout=heldout, progress=reading)
+        else load_texts(
+            texts, n=n_texts, seed=seed, column=column, split=split, glue_dir=glue_dir, heldout=heldout_of(heldout), progress=reading
+        )
     )
     if len(set(sample.texts)) < 2:
         raise TextsError(f"An analysis needs at least 2 different texts; got {len(set(sample.texts))}.")

@@ -34,7 +34,13 @@ def analyze(
     column: Annotated[str | None, typer.Option(help="Column that holds the text.")] = None,
     split: Annotated[str | None, typer.Option(help="periods: cut longer texts into sentences.")] = None,
     glue_dir: Annotated[str | None, typer.Option(callback=opt.expand, help="Folder of GLUE tasks in the official TSV layout.")] = None,
-    heldout: Annotated[str | None, typer.Option(callback=opt.expand, help="File of texts used only to measure fidelity.")] = None,
+    heldout: Annotated[
+        str | None,
+        typer.Option(
+            callback=opt.expand,
+            help="Texts that only measure fidelity: a file, a share (25%), or none. Default: those not drawn; 25% of a file taken whole.",
+        ),
+    ] = None,
     out: Annotated[str | None, typer.Option(callback=opt.expand, help="Folder of its own instead of the cache.")] = None,
     overwrite: opt.Overwrite = False,
     device: opt.Device = "auto",

@@ -55,7 +55,7 @@ def compress(
             "fidelity": (
                 f"cosine [CLS] {close['cls']:.4f}, mean-pooled {close['pooled']:.4f} ({close['texts']} held-out texts)"
                 if close
-                else "not measured: no text was left out of the analysis (give obce analyze --heldout FILE)"
+                else "not measured: no text was left out of the analysis (give obce analyze --heldout FILE or 25%)"
             ),
         },
         as_json=False,

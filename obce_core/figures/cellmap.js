@@ -27,7 +27,7 @@ function draw(root, data) {
   const grid = make("div", "map" + (tall ? "" : " low"));
   grid.setAttribute("role", "grid");
   grid.setAttribute("aria-label", data.heading || "Layers by components");
-  grid.style.gridTemplateColumns = `36px repeat(${data.columns.length}, minmax(0, 1fr))`;
+  grid.style.gridTemplateColumns = `36px repeat(${data.columns.length}, minmax(var(--least, 0), 1fr))`;
   grid.append(make("div", "corner", "layer"));
   for (const column of data.columns) {
     const head = make("div", "head");

@@ -83,10 +83,11 @@ class Film {
     this.relayout = false;
     this.clock();
     this.scrub.disabled = this.total === 0;
-    const fits = this.measure();
+    this.measure();
     if (this.mate) {
-      // One scale for both lines lets their disks be compared; where one would be tiny, each has its own.
-      this.same = Math.max(...fits) / Math.min(...fits) <= 3;
+      // One origin and scale for both lines lets their outputs and disks be compared; where one would be tiny, each has its own.
+      const [, common] = this.common();
+      this.same = Math.max(...this.shown.map((reel) => reel.fit)) / common <= 3;
       this.sameBox.checked = this.same;
       this.measure();
     }
@@ -219,7 +220,16 @@ class Film {
 
   zoom(reel, by, x) {
     reel.zoom(by, x);
-    if (this.mate && this.same) for (const other of this.reels) if (other !== reel) other.zoom(by);
+    if (this.mate && this.same) for (const other of this.reels) if (other !== reel) other.zoom(by, x);
+  }
+
+  /** Move along the line; with one scale for both, both move. */
+  pan(reel, shift) {
+    for (const other of this.mate && this.same ? this.reels : [reel]) {
+      other.camera.shift = shift;
+      other.place();
+    }
+    this.paint();
   }
 
   nameBetween() {
@@ -384,24 +394,28 @@ class Film {
 
   /* -------- drawing */
 
-  /** Lay out every reel; returns the pixels a unit at which each one's final disks fit. */
+  /** The part of the line that all reels cover, and the pixels a unit at which it fits with all their final disks. */
+  common() {
+    const extents = this.shown.map((reel) => reel.extent), radius = Math.max(...this.shown.map((reel) => reel.r_f));
+    const extent = [Math.min(...extents.map(([low]) => low)), Math.max(...extents.map(([, high]) => high))];
+    return [extent, Math.min(...this.shown.map((reel) => reel.fitting(extent, radius)))];
+  }
+
+  /** Lay out every reel. */
   measure() {
     this.type = (parseFloat(getComputedStyle(this.root).fontSize) || 15) / 15;
     this.stroke = this.presentation ? 1.4 : this.type;
     this.font = getComputedStyle(this.root).fontFamily;
     this.fit_canvases = true;
-    if (!this.signature) return [];
+    if (!this.signature) return;
     const high = Math.max(...this.shown.map((reel) => reel.r_f)) * 1.12 || 1.12;
-    const fits = this.shown.map((reel) => {
-      reel.width = Math.max(reel.line.clientWidth, 60);
-      return reel.fitting();
-    });
-    this.shown.forEach((reel, i) => {
-      reel.fit = this.mate && this.same ? Math.min(...fits) : fits[i];
-      reel.place();
+    for (const reel of this.shown) reel.width = Math.max(reel.line.clientWidth, 60);
+    const [extent, fit] = this.common();
+    for (const reel of this.shown) {
+      if (this.mate && this.same) reel.frame(extent, fit);
+      else reel.frame(reel.extent, reel.fitting());
       reel.measure(high);
-    });
-    return fits;
+    }
   }
 
   letters(pen, size = 12, weight = 400) { pen.font = `${weight} ${(size * this.type).toFixed(1)}px ${this.font}`; }

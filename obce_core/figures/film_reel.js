@@ -230,7 +230,7 @@ class Reel {
     on(line, "pointermove", (event) => {
       if (drag && event.buttons && this.camera.zoom > 1) {
         if (Math.abs(event.clientX - drag.x) > 3) { drag.moved = true; line.setPointerCapture(event.pointerId); }
-        if (drag.moved) { this.camera.shift = drag.shift - (event.clientX - drag.x) / this.scale; this.place(); this.paint(); return; }
+        if (drag.moved) { this.film.pan(this, drag.shift - (event.clientX - drag.x) / this.scale); return; }
       }
       const near = this.dotAt(event.offsetX, event.offsetY);
       this.hovered = near;
@@ -323,11 +323,20 @@ class Reel {
 
   /* -------- geometry */
 
-  /** Pixels a unit at which the final disks fit. */
-  fitting() {
-    const low = this.values[0], high = this.values[this.n - 1], span = high - low + 2 * this.r_f;
+  /** The part of the line that the final disks cover. */
+  get extent() { return [this.values[0] - this.r_f, this.values[this.n - 1] + this.r_f]; }
+
+  /** Pixels a unit at which disks of a radius and a part of the line fit. */
+  fitting([low, high] = this.extent, radius = this.r_f) {
+    return high > low ? Math.min((this.width - 28) / (high - low), radius > 0 ? REACH / radius : Infinity) : 1;
+  }
+
+  /** Show a part of the line: its middle stands in the middle of the figure. */
+  frame([low, high], fit) {
     this.middle = (low + high) / 2;
-    return span > 0 ? Math.min((this.width - 28) / span, this.r_f > 0 ? REACH / this.r_f : Infinity) : 1;
+    this.half = (high - low) / 2;
+    this.fit = fit;
+    this.place();
   }
 
   /** Lay out the figures; `high` is the largest radius of all diagrams, which share their axes. */
@@ -352,8 +361,7 @@ class Reel {
   place() {
     const { camera } = this;
     this.scale = this.fit * camera.zoom;
-    const half = (this.values[this.n - 1] - this.values[0]) / 2 + this.r_f;
-    camera.shift = clamp(camera.shift, -half, half);
+    camera.shift = clamp(camera.shift, -this.half, this.half);
     const center = this.middle + camera.shift;
     this.xs = Float64Array.from(this.values, (value) => this.width / 2 + (value - center) * this.scale);
     this.line.classList.toggle("zoomed", camera.zoom > 1);

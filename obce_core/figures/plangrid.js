@@ -99,7 +99,7 @@ function grid(root, data) {
   box.setAttribute("role", "grid");
   box.setAttribute("aria-multiselectable", "true");
   box.setAttribute("aria-label", "Percentile by layer and component");
-  box.style.gridTemplateColumns = `44px repeat(${data.columns.length}, minmax(0, 1fr)) repeat(${data.locked.length}, minmax(20px, 42px))`;
+  box.style.gridTemplateColumns = `44px repeat(${data.columns.length}, minmax(var(--least, 0), 1fr)) repeat(${data.locked.length}, minmax(20px, 42px))`;
   const heads = line(box);
   const corner = make("div", "corner", "layer");
   corner.setAttribute("role", "columnheader");

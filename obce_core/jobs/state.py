@@ -48,4 +48,9 @@ class Progress:
 
     @property
     def share(self) -> float:
-        return self.done / self.total if self.total else 0.0
+        return min(self.done / self.total, 1.0) if self.total else 0.0
+
+    @property
+    def percent(self) -> int:
+        """Whole percents, rounded down: 100 only when everything is done."""
+        return 100 * min(self.done, self.total) // self.total if self.total else 0

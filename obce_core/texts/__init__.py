@@ -5,7 +5,7 @@ from __future__ import annotations
 from obce_core.texts.catalog import SOURCES, parse_source
 from obce_core.texts.clean import clean
 from obce_core.texts.columns import text_columns
-from obce_core.texts.load import load_texts
+from obce_core.texts.load import heldout_file, heldout_of, load_texts
 from obce_core.texts.sample import HELDOUT_LIMIT, Texts
 from obce_core.texts.sentences import split_periods
 from obce_core.texts.source import TextSource
@@ -16,6 +16,8 @@ __all__ = [
     "TextSource",
     "Texts",
     "clean",
+    "heldout_file",
+    "heldout_of",
     "load_texts",
     "parse_source",
     "split_periods",

@@ -43,11 +43,12 @@ def distinct(raw: RawTexts) -> Distinct:
     return Distinct(rows=rows, empty=empty, repeated=repeated)
 
 
-def draw(raw: RawTexts, *, n: int | None, seed: int, minimum: int = 2) -> Texts:
+def draw(raw: RawTexts, *, n: int | None, seed: int, minimum: int = 2, share: float = 0.0) -> Texts:
     """Draw `n` different texts without replacement; keep them in source order.
 
     The indices are `numpy.random.default_rng(seed).choice(available, n, replace=False)`, sorted: a sample is a set of
-    texts, and its order says nothing about the draw. `n=None` and `n == available` take all.
+    texts, and its order says nothing about the draw. `n=None` and `n == available` take all. `share` of all texts,
+    rounded down, is held out in any case: where `n` leaves fewer, fewer are drawn, and a note says so.
 
     Raises:
         TextsError: a bad `n` or `seed`, fewer than `minimum` or fewer than `n` different texts.
@@ -68,9 +69,20 @@ def draw(raw: RawTexts, *, n: int | None, seed: int, minimum: int = 2) -> Texts:
             hint=f"Give --n-texts {available}.",
             available=available,
         )
+    notes = [*raw.notes, *found.notes]
+    size = available if n is None else n
+    held = int(share * available + 1e-9)  # 29 % of 100 is 29
+    if available - size < held:
+        asked, size = size, max(available - held, minimum)
+        notes.append(
+            f"{available - size:,} of the {available:,} texts are held out to measure fidelity ({100 * share:g} %), so {size:,} of the "
+            f"{asked:,} asked for are measured."
+        )
+    elif share and size == available:
+        notes.append(f"{100 * share:g} % of {available:,} texts is less than one: no text is held out.")
     chosen = list(range(available))
-    if n is not None and n < available:
-        chosen = sorted(np.random.default_rng(seed).choice(available, n, replace=False).tolist())
+    if size < available:
+        chosen = sorted(np.random.default_rng(seed).choice(available, size, replace=False).tolist())
     texts, rows = list(found.rows), list(found.rows.values())
     drawn = set(chosen)
     rest = (text for index, text in enumerate(texts) if index not in drawn)
@@ -80,7 +92,7 @@ def draw(raw: RawTexts, *, n: int | None, seed: int, minimum: int = 2) -> Texts:
         source=raw.source,
         seed=seed,
         available=available,
-        notes=(*raw.notes, *found.notes),
+        notes=tuple(notes),
         heldout=tuple(text for text, _ in zip(rest, range(HELDOUT_LIMIT), strict=False)),
     )
 

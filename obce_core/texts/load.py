@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from obce_core.texts.catalog import SOURCES, parse_source
 from obce_core.texts.draw import check_n, counted, distinct, draw
 from obce_core.texts.sample import HELDOUT_LIMIT, Texts, check_seed
 from obce_core.texts.source import Progress, Request, TextSource
+
+DEFAULT_SHARE = 0.25
+"""Of one's own texts, where all of them are asked for; otherwise those that are not drawn are held out."""
 
 
 def load_texts(
@@ -40,7 +44,10 @@ def load_texts(
         column: the column with the texts, for tables.
         split: `periods` cuts a file's texts into sentences; None takes them as they are.
         glue_dir: folder of GLUE tasks (default: `OBCE_GLUE_DIR`, else the hub).
-        heldout: path of a file whose texts replace those that were not drawn (`column` and `split` hold for it too).
+        heldout: what measures fidelity later. None: the texts that were not drawn. The path of a file: its texts in their
+            place (`column` and `split` hold for it too). A share such as `25%`: at least so many of the texts are held
+            out; fewer than `n` are drawn where that is needed. `auto`: 25% where all texts of a file are asked for,
+            else None.
         minimum: the smallest number of different texts that will do.
         progress: called with (done, total) while a stream is read; may raise `Cancelled`.
         sources: the table of sources; tests hand in one with streams in memory.
@@ -55,6 +62,7 @@ def load_texts(
     check_seed(seed)
     check_n(n, minimum)
     source, argument = parse_source(spec, sources)
+    share, heldout = _share(heldout)
     # Both files are checked before the long work begins.
     other = None if heldout is None else sources["file"].check(os.fspath(heldout))
     for option, value in (("column", column), ("split", split)):
@@ -69,11 +77,32 @@ def load_texts(
         glue_dir=None if glue_dir is None else Path(glue_dir),
         progress=progress,
     )
-    sample = draw(source.load(request), n=n, seed=seed, minimum=minimum)
+    raw = source.load(request)
+    if share is None:
+        share = DEFAULT_SHARE if source is sources["file"] and n in (None, len(distinct(raw).rows)) else 0.0
+    sample = draw(raw, n=n, seed=seed, minimum=minimum, share=share)
     if other is None:
         return sample
     its_column = column if _fits_file("column", other) else None
     return _with_heldout(sample, Request(argument=other, column=its_column, split=split), sources["file"])
+
+
+def heldout_of(option: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
+    """Return what `load_texts` takes for an analysis's option --heldout: nothing given is `auto`, `none` is None."""
+    return "auto" if option is None else None if option == "none" else option
+
+
+def heldout_file(option: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
+    """Return the file that an analysis's option --heldout names; None where it names a share, `none`, or nothing."""
+    return _share(heldout_of(option))[1]
+
+
+def _share(heldout: str | os.PathLike[str] | None) -> tuple[float | None, str | os.PathLike[str] | None]:
+    """Return the share to hold out (None: the default of the source) and the file; one of them is empty."""
+    if heldout == "auto":
+        return None, None
+    given = re.fullmatch(r"([0-9]{1,2}(?:\.[0-9]{1,3})?) ?%", os.fspath(heldout)) if heldout is not None else None
+    return (0.0, heldout) if given is None else (float(given[1]) / 100, None)
 
 
 def _fits_file(option: str, path: str | None) -> bool:

@@ -16,6 +16,7 @@ from obce_core.compression.result import Fidelity
 from obce_core.errors import ObceError
 from obce_core.failures import Failures
 from obce_core.figures.cellmap import cell_map
+from obce_core.jobs.starts import start_seconds
 from obce_core.models import Preview, preview_model
 from obce_core.plan import Budget, Intent, Plan, count, preset, resolve
 from obce_core.plan.drafts import plans_home
@@ -24,7 +25,7 @@ from obce_core.plan.parts import of_layer
 from obce_core.plan.versions import Version, list_versions
 from obce_core.preview import read_preview
 from obce_core.saved import Saved, list_saved
-from obce_core.texts import Texts, load_texts, text_columns
+from obce_core.texts import Texts, heldout_of, load_texts, text_columns
 from obce_core.topology import Interval, Principal, barcode, bootstrap_r_f, most_isolated, principal, r_f_without
 
 
@@ -74,6 +75,16 @@ def _saved(_home: str, stamp: tuple[tuple[str, int], ...]) -> list[Saved]:
     return list_saved()
 
 
+def starts() -> dict[str, float]:
+    """Return the seconds of a start by the id of a saved analysis; the runs are read again after ten seconds."""
+    return _starts(tuple(entry.id for entry in saved()))
+
+
+@st.cache_data(max_entries=2, ttl=10, show_spinner=False)
+def _starts(_ids: tuple[str, ...]) -> dict[str, float]:
+    return start_seconds(saved())
+
+
 def stamp(path: str) -> tuple[int, int]:
     """Tell one state of a file or folder from another; (0, 0) for what is not there."""
     try:
@@ -104,7 +115,7 @@ def texts(spec: str, n: int, seed: int, changed: tuple[int, ...], **options: Any
 
 @st.cache_resource(max_entries=16, ttl=3600, show_spinner=False)
 def _texts(spec: str, n: int, seed: int, changed: tuple[int, ...], **options: Any) -> Texts:
-    return load_texts(spec, n=n, seed=seed, **options)
+    return load_texts(spec, n=n, seed=seed, **options | {"heldout": heldout_of(options.get("heldout"))})
 
 
 @st.cache_resource(show_spinner=False)

@@ -31,8 +31,8 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
   border-top: 1px solid light-dark(#DDE2E8, #2C3642); border-bottom: 1px solid light-dark(#DDE2E8, #2C3642);
   padding: 12px 0 14px; margin: .2rem 0 .2rem; }
 .facts .name { font-size: 12.5px; color: light-dark(#5A6675, #A3AEBB); }
-.facts .value { font-size: 21px; font-weight: 620; font-variant-numeric: tabular-nums; line-height: 1.35; white-space: nowrap;
-  overflow: hidden; text-overflow: ellipsis; }
+.facts .value { font-size: 21px; font-weight: 620; font-variant-numeric: tabular-nums; line-height: 1.35; overflow-wrap: anywhere; }
+.facts > div { min-width: 0; }
 .facts .value small { font-size: 13.5px; font-weight: 400; color: light-dark(#5A6675, #A3AEBB); }
 .facts .more { font-size: 12.5px; color: light-dark(#5A6675, #A3AEBB); font-variant-numeric: tabular-nums; }
 .note { color: light-dark(#5A6675, #A3AEBB); font-size: 13px; line-height: 1.45; max-width: 75ch; }
@@ -61,6 +61,16 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
   border-color: light-dark(#1B2430, #E4E9EF) !important; }
 [data-testid="stButtonGroup"] [role="radio"]:not([data-variant="pills"]) { min-height: 2.5rem; }
 .stApp { font-variant-numeric: tabular-nums; }
+[data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+[data-testid="stColumn"] { min-width: min(100%, 6.5rem); }
+[data-testid="stColumn"]:has(.lead, [data-testid="stPlotlyChart"], [data-testid="stDataFrame"], [data-testid^="stBidiComponent"],
+  [data-testid="stTextArea"], .facts, .line) { min-width: min(100%, 21rem); }
+[data-testid="stColumn"]:has([data-testid="stSelectbox"], [data-testid="stTextInput"], [data-testid="stNumberInput"]) {
+  min-width: min(100%, 8rem); }
+[data-testid="stColumn"]:has([data-testid="stButtonGroup"]) { min-width: min(100%, 13rem); }
+[data-testid="stButtonGroup"] > div { flex-wrap: wrap; }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 3.6rem 1rem 3rem; } .line { flex-wrap: wrap; gap: 14px 0; }
+  .line > div { flex: 1 0 33%; } }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 </style>
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -21,14 +21,16 @@ def keep(field: str, key: str) -> None:
         setattr(state.get(), field, value)
 
 
-def choice(field: str, label: str, options: Mapping[str, str], *, segmented: bool = False) -> None:
-    """Draw a choice whose value lives in the state."""
+def choice(
+    field: str, label: str, options: Mapping[str, str], *, segmented: bool = False, width: int | Literal["stretch"] = "stretch"
+) -> None:
+    """Draw a choice whose value lives in the state; a segmented one is as wide as its words."""
     key, names = state.key(f"importance-{field}"), list(options)
     given: dict[str, Any] = {"format_func": lambda name: options.get(name, name), "key": key, "on_change": keep, "args": (field, key)}
     if segmented:
-        st.segmented_control(label, names, default=getattr(state.get(), field), **given)
+        st.segmented_control(label, names, default=getattr(state.get(), field), width="content", **given)
     else:
-        st.selectbox(label, names, names.index(getattr(state.get(), field)), **given)
+        st.selectbox(label, names, names.index(getattr(state.get(), field)), width=width, **given)
 
 
 def map_of(analysis: Analysis, limits: tuple[float, float] | None = None) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _progress(run: Run) -> None:
     if status.state in FINAL:
         st.rerun()
     progress = run.progress()
-    st.progress(min(progress.share, 1.0), text=_words(run, status.state, status.reason, progress))
+    st.progress(progress.share, text=_words(run, status.state, status.reason, progress))
     st.button(
         "Cancel",
         key=f"cancel-{run.id}",

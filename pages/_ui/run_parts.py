@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -32,28 +33,54 @@ _SHORT = 34
 """Letters of a reason that stand beside the state; a longer one stands below."""
 
 
-def table(rows: Sequence[Listed]) -> None:
-    """Show some runs, again every two seconds while one of them is alive; a tick opens one."""
-    live = any(row.status.state not in FINAL for row in rows)
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A run's state and progress at one moment: the table and the open run show the same."""
+
+    run: Run
+    status: Status
+    progress: Progress
+
+
+def show(rows: Sequence[Listed], opened: Run | None) -> None:
+    """Show the table and the run that is open, again every two seconds while one of them is alive; a tick opens one."""
     runs = [row.run for row in rows]
+    states = {row.run.id: row.status.state for row in rows}
+    if opened is not None and opened.id not in states:
+        states[opened.id] = watch.told(opened).state
     with guards.caught():
-        _live_table(runs, [row.status.state for row in rows], len(list_runs())) if live else _table(runs)
+        if any(one not in FINAL for one in states.values()):
+            _live(runs, opened, states, len(list_runs()))
+        else:
+            _once(runs, opened)
 
 
 @st.fragment(run_every=2.0)
-def _live_table(runs: list[Run], drawn: list[str], known: int) -> None:
+def _live(runs: list[Run], opened: Run | None, drawn: dict[str, str], known: int) -> None:
     """Show runs that change; where a state is another one than the page's head counts, or a run is new, all of the page is."""
     with guards.caught():
-        _table(runs)
-        if [watch.told(run).state for run in runs] != drawn or len(list_runs()) != known:
+        now = _once(runs, opened)
+        if {one.run.id: one.status.state for one in now} != drawn or len(list_runs()) != known:
             st.rerun()
 
 
-def _table(runs: list[Run]) -> None:
+def _once(runs: list[Run], opened: Run | None) -> list[Reading]:
+    """Read every run once, and show the table and the open run from that."""
+    if opened is not None and watch.told(opened).state not in FINAL:
+        watch.probe(opened)  # a look moves the queue, and takes up again what lost its node
+    every = [*runs, *([opened] if opened is not None and opened.id not in {run.id for run in runs} else [])]
+    now = [Reading(run=run, status=told, progress=run.progress()) for run, told in zip(every, watch.look(every), strict=True)]
+    _table(now[: len(runs)])
+    if opened is not None:
+        _open(next(one for one in now if one.run.id == opened.id))
+    return now
+
+
+def _table(rows: Sequence[Reading]) -> None:
     chosen = state.get()
-    signature = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:12]
+    signature = hashlib.sha256("".join(row.run.id for row in rows).encode()).hexdigest()[:12]
     shown = st.dataframe(
-        [_line(run, told) for run, told in zip(runs, watch.look(runs), strict=True)],
+        [_line(row) for row in rows],
         hide_index=True, width="stretch", key=f"runs-{chosen.runs_closed}-{signature}", on_select="rerun", selection_mode="single-row",
         column_config={
             "": st.column_config.TextColumn(width=28, help="The open run"),
@@ -69,61 +96,53 @@ def _table(runs: list[Run]) -> None:
         },
     )  # fmt: skip
     picked = shown["selection"]["rows"]
-    if picked and picked[0] < len(runs) and runs[picked[0]].id != chosen.run:
-        chosen.run = runs[picked[0]].id
+    if picked and picked[0] < len(rows) and rows[picked[0]].run.id != chosen.run:
+        chosen.run = rows[picked[0]].run.id
         st.rerun()
 
 
-def _line(run: Run, told: Status) -> dict[str, Any]:
-    kind, what, made = cached_results.run_about(run.id, str(runs_home()))
-    progress = Progress() if told.state == "queued" else run.progress()
-    left = duration(progress.seconds_left) if watch.works(told) and progress.seconds_left is not None else ""
+def _percent(one: Reading) -> int:
+    return 100 if one.status.state == "done" else 0 if one.status.state == "queued" else one.progress.percent
+
+
+def _line(one: Reading) -> dict[str, Any]:
+    told, left = one.status, one.progress.seconds_left
+    kind, what, made = cached_results.run_about(one.run.id, str(runs_home()))
     return {
-        "": "●" if run.id == state.get().run else "",
+        "": "●" if one.run.id == state.get().run else "",
         "state": state_words(told.state),
         "kind": kind,
         "what": what,
-        "done": 100 if told.state == "done" else int(100 * min(progress.share, 1.0)),
-        "left": left,
+        "done": _percent(one),
+        "left": duration(left) if watch.works(told) and left is not None else "",
         "took": _took(told),
         "started (UTC)": _day(told.started or made),
         "by": told.launcher or "shell",
-        "run": run.id[:8],
+        "run": one.run.id[:8],
     }
 
 
-def opened(run: Run) -> None:
-    """Show one run: live while it works, still when it ended."""
-    kind, what, _ = cached_results.run_about(run.id, str(runs_home()))
+def _open(one: Reading) -> None:
+    """Show one run."""
+    kind, what, _ = cached_results.run_about(one.run.id, str(runs_home()))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(kind, anchor=False)
-        st.button("Close", key=f"close-{run.id}", type="tertiary", icon=":material/close:", on_click=_close)
+        if st.button("Close", key=f"close-{one.run.id}", type="tertiary", icon=":material/close:"):
+            _close()
     st.html(f'<p class="note plain">{escape(what)}</p>')
-    (_still if watch.told(run).state in FINAL else _live)(run)
-    _evaluations(run)
+    _show(one)
+    _evaluations(one.run)
 
 
 def _close() -> None:
     chosen = state.get()
     chosen.run = ""
     chosen.runs_closed += 1  # its row is not ticked any more
+    st.rerun()
 
 
-@st.fragment(run_every=2.0)
-def _live(run: Run) -> None:
-    with guards.caught():
-        told = watch.probe(run)  # a look moves the queue, and takes up again what lost its node
-        if told.state in FINAL:
-            st.rerun()
-        _show(run, told)
-
-
-def _still(run: Run) -> None:
-    _show(run, watch.told(run))
-
-
-def _show(run: Run, told: Status) -> None:
-    progress = run.progress()
+def _show(one: Reading) -> None:
+    run, told, progress = one.run, one.status, one.progress
     asked = run.cancel_asked() and told.state not in FINAL
     count = f"{progress.done:,} of {progress.total:,} {progress.what}" if progress.total else ""
     rate = f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and watch.works(told) else ""
@@ -135,7 +154,7 @@ def _show(run: Run, told: Status) -> None:
                 "",
                 told.reason if told.state != "failed" and len(told.reason) <= _SHORT else "",
             ),
-            ("progress", f"{100 * min(progress.share, 1.0):.0f} %" if progress.total else "–", "", count),
+            ("progress", f"{_percent(one)} %" if progress.total or told.state == "done" else "–", "", count),
             ("time left", _left(told, progress), "", rate),
             ("took", _took(told) or "–", "", f"begun {_clock(told.started)} UTC" if told.started else "not begun"),
             ("attempt", str(told.attempt), "", f"batch halved {told.halvings} times" if told.halvings else ""),
@@ -143,7 +162,7 @@ def _show(run: Run, told: Status) -> None:
         ]
     )
     if told.state not in FINAL:
-        st.progress(min(progress.share, 1.0))
+        st.progress(_percent(one) / 100)
     if told.state == "failed":
         guards.show_error(ObceError(told.reason or "The log has the details."))
     elif len(told.reason) > _SHORT:

@@ -65,7 +65,7 @@ def _pasted(name: str) -> str:
 
 
 def preview(job: dict[str, Any]) -> bool:
-    """Show the texts that will be used; return whether there are enough."""
+    """Show the texts that will be used, name in `job` what is held out by default; return whether there are enough."""
     form, spec = values(), job["texts"]
     away = spec == "wikipedia" or (spec.startswith("glue:") and not job.get("glue_dir"))
     if away and settings.offline():
@@ -95,6 +95,8 @@ def preview(job: dict[str, Any]) -> bool:
         guards.show_error(ObceError(message, hint=hint))
         st.button("Try again", key="texts-again", on_click=cached.try_again, icon=":material/refresh:")
         return False
+    if not job.get("heldout") and len(sample) < job["n_texts"]:
+        job["heldout"] = "25%"  # the default, named in the command
     _show(sample)
     return True
 
@@ -157,7 +159,7 @@ def _show(sample: Texts) -> None:
         [
             ("texts", count(len(sample)), "", f"of {count(sample.available)} different ones"),
             ("words a text", count(words[len(words) // 2]), "", f"median; {count(words[0])} to {count(words[-1])}"),
-            ("held out", count(len(sample.heldout)), "", "to measure fidelity"),
+            ("held out", count(len(sample.heldout)), "", "to measure fidelity" if sample.heldout else "fidelity is not measured"),
         ]
     )
     st.dataframe(

@@ -37,7 +37,7 @@ from pages._ui import (
 
 # The sentence has room for two lines from the start: it grows when the cosine arrives.
 _STYLE = (
-    "<style>.st-key-plan-facts .facts{grid-template-columns:repeat(7,minmax(0,auto));gap:10px 14px}"
+    "<style>.st-key-plan-facts .facts{grid-template-columns:repeat(auto-fit,minmax(COLUMNpx,1fr));gap:10px 14px}"
     ".st-key-plan-head .lead{min-height:2.9em} .st-key-plan-head b{white-space:nowrap}</style>"
 )
 chosen = state.get()
@@ -96,7 +96,7 @@ def _numbers(budget: Budget | None, paper: Budget | None, close: str, paper_clos
 
     known = budget or paper
     with st.container(key="plan-facts"):
-        st.html(_STYLE.replace("repeat(7", "repeat(4") if chosen.presentation else _STYLE)
+        st.html(_STYLE.replace("COLUMN", "190" if chosen.presentation else "98"))
         frame.facts(
             [
                 row(

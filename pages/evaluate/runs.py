@@ -6,7 +6,7 @@ import streamlit as st
 
 from obce_core.errors import ObceError
 from obce_core.figures.numbers import count
-from obce_core.jobs import STATES, find_run, move_queue
+from obce_core.jobs import STATES, Run, find_run, move_queue
 from obce_core.jobs.listing import Listed, listing, state_words, tally
 from pages._ui import frame, guards, nav, run_parts, state
 
@@ -73,15 +73,15 @@ def _turner(total: int) -> None:
     row[2].caption(f"{first + 1:,} to {min(first + _PAGE, total):,} of {total:,}")
 
 
-def _open() -> None:
-    """Show the run that the address or the table names."""
+def _opened() -> Run | None:
+    """Return the run that the address or the table names; say so where it is not there."""
+    if not chosen.run:
+        return None
     try:
-        run = find_run(chosen.run)
+        return find_run(chosen.run)
     except ObceError as error:
-        guards.show_error(error)
-        chosen.run = ""
-        return
-    run_parts.opened(run)
+        guards.show_gone("run", str(error))
+        return None
 
 
 def _body() -> None:
@@ -94,11 +94,11 @@ def _body() -> None:
         nav.link("analysis", "Measure a model", icon=":material/play_circle:")
         return
     shown = _filter(rows)
-    run_parts.table(_pages(shown))
+    opened = _opened()
+    page = _pages(shown)
     _turner(len(shown))
-    if chosen.run:
-        _open()
-    else:
+    run_parts.show(page, opened)
+    if not chosen.run:
         frame.note("Tick a row to open it: curves, log, cancel, resume.")
     with st.expander("How to read this"):
         st.markdown(_HELP)

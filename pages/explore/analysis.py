@@ -14,6 +14,7 @@ from obce_core.errors import ObceError
 from obce_core.figures.numbers import amount, count, duration, megabytes, millions
 from obce_core.models import Preview
 from obce_core.roots import typed_model, typed_path
+from obce_core.texts import heldout_file
 from pages._ui import cached, frame, guards, job_panel, nav, saved_analyses, state, text_form
 from pages._ui.forms import given, select, values
 
@@ -103,17 +104,22 @@ def _numbers() -> dict[str, Any]:
         more["threads"] = int(row[3].number_input("Threads (0: all)", 0, 1024, **kept)) or None
         kept = given("heldout", "")
         more["heldout"] = (
-            st.text_input("File of texts held out to measure fidelity", placeholder="empty: those not drawn", **kept).strip() or None
-        )
-        if more["heldout"]:
-            typed_path(more["heldout"], what="file of held-out texts")
+            st.text_input(
+                "Held out to measure fidelity: a file, a share, or none", placeholder="empty: those not drawn; 25% of a file taken whole",
+                **kept,
+            ).strip()
+            or None
+        )  # fmt: skip
+        if (named := heldout_file(more["heldout"])) is not None:
+            typed_path(str(named), what="file of held-out texts")
     return {"n_texts": n_texts, "seed": seed, "tokens": tokens, "tap": tap, "max_length": length} | more
 
 
 def _bill(told: Bill, found: Preview) -> None:
     report = found.report
+    begun = "the start not measured" if told.start is None else f"{duration(told.start)} of it to start"
     time_ = ("not measured", "", "no earlier analysis of this model") if told.seconds is None or told.rate is None else (
-        duration(told.seconds), "", f"{amount(told.rate, 2)} texts a second, measured on {count(told.measured_on)}"
+        duration(told.seconds), "", f"{begun}; {amount(told.rate, 2)} texts a second, measured on {count(told.measured_on)}"
     )  # fmt: skip
     free = "" if told.memory_free is None else f"{megabytes(told.memory_free)} free"
     frame.facts(
@@ -153,7 +159,17 @@ def _start(found: Preview | ObceError | None, job: dict[str, Any], ready: bool) 
     if not isinstance(found, Preview):
         frame.note("Known once the model can be read.")
     elif "n_texts" in job:
-        _bill(bill(found.report, n_texts=job["n_texts"], max_length=job["max_length"], tokens=job["tokens"], saved=cached.saved()), found)
+        _bill(
+            bill(
+                found.report,
+                n_texts=job["n_texts"],
+                max_length=job["max_length"],
+                tokens=job["tokens"],
+                saved=cached.saved(),
+                starts=cached.starts(),
+            ),
+            found,
+        )
     if job_panel.panel("analyze", _done):
         return
     if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=not (ready and fits), width="stretch"):
@@ -200,6 +216,7 @@ with st.expander("How to read this"):
         "mean over the text's tokens, or at every token. **Tap** says where: what the neuron hands on, the linear map before its "
         "activation, or the block's output after LayerNorm.\n\n**Same inputs, same id**: model, texts, seed and the choices above give "
         "the id, and an analysis that is there already is opened, not computed again.\n\n**Limits.** The time is that of an earlier "
-        "analysis of the same model on this machine, scaled by the number of texts; where there is none it is not guessed. Memory is an "
-        "estimate: the weights in float32 and the worker's own. More texts do not make r_f's ranks stable: a widest gap is set by extremes."
+        "analysis of the same model on this machine, scaled by the number of texts, and the start of its job; where there is none it "
+        "is not guessed. Memory is an estimate: the weights in float32 and the worker's own. More texts do not make r_f's ranks stable: a "
+        "widest gap is set by extremes."
     )

@@ -22,29 +22,21 @@ source = guards.need_analysis()
 
 
 def _controls(others: list[Saved]) -> None:
-    """Draw the row above the figure."""
-    short = chosen.aggregate == "share under"
-    columns = st.columns([1.15, 1.2, 1.0, 1.3, 1.15, 1.9] if short else [1.15, 1.3, 1.4, 1.15, 2.0], vertical_alignment="bottom")
-    place = iter(columns)
-    with next(place):
+    """Draw the row above the figure; it wraps where the page is narrow."""
+    named = {"": "nothing"} | {entry.id: naming.name_of(entry) for entry in others}
+    gone = chosen.compare not in named
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         importance_figure.choice("figure", "Figure", {"map": "Map", "lines": "Lines"}, segmented=True)
-    with next(place):
-        importance_figure.choice("aggregate", "Number in a cell", {name: name for name in AGGREGATES})
-    if short:
-        key = state.key("importance-below")
-        with next(place):
+        importance_figure.choice("aggregate", "Number in a cell", {name: name for name in AGGREGATES}, width=150)
+        if chosen.aggregate == "share under":
+            key = state.key("importance-below")
             st.number_input(
-                "Value", 0.0, None, chosen.below, step=chosen.below / 10 or 0.001, format="%.3g", key=key,
+                "Value", 0.0, None, chosen.below, step=chosen.below / 10 or 0.001, format="%.3g", key=key, width=150,
                 on_change=importance_figure.keep, args=("below", key),
             )  # fmt: skip
-    with next(place):
-        importance_figure.choice("criterion", "Criterion", {name: row.title for name, row in CRITERIA.items()})
-    with next(place):
+        importance_figure.choice("criterion", "Criterion", {name: row.title for name, row in CRITERIA.items()}, width=190)
         importance_figure.choice("scale", "Colours" if chosen.figure == "map" else "Scale", {name: name for name in SCALES}, segmented=True)
-    with next(place):
-        named = {"": "nothing"} | {entry.id: naming.name_of(entry) for entry in others}
-        gone = chosen.compare not in named
-        importance_figure.choice("compare", "Compare with", ({chosen.compare: "deleted"} if gone else {}) | named)
+        importance_figure.choice("compare", "Compare with", ({chosen.compare: "deleted"} if gone else {}) | named, width=230)
     if gone:
         guards.show_gone("compare", f"Analysis {chosen.compare} was deleted, or is in another cache: nothing is compared.")
 

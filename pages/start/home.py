@@ -11,10 +11,10 @@ from obce_core.analysis import Analysis
 from obce_core.components import TITLES
 from obce_core.compression.result import Compressed, list_models
 from obce_core.figures.film import film_data
-from obce_core.figures.numbers import share
+from obce_core.figures.numbers import duration, share
 from obce_core.glue.evaluation import count_evaluations
 from obce_core.saved import list_analyses
-from pages._ui import cached, components, drafts, frame, guards, job_panel, nav, state
+from pages._ui import cached, components, drafts, frame, guards, job_panel, naming, nav, state
 
 _DEMO = {"model": "demo", "texts": "demo", "n_texts": 150, "seed": 0}
 
@@ -55,6 +55,7 @@ def _shown(analyses: list[Analysis]) -> Analysis | None:
     selected = next((entry for entry in analyses if entry.id.startswith(chosen.analysis)), None)
     if selected is not None:
         chosen.analysis = selected.id
+        chosen.analysis_names[selected.id] = naming.label(selected)
     return selected
 
 
@@ -90,8 +91,14 @@ with left:
                 st.rerun()
             if buttons[1].button("Use my own model", width="stretch"):
                 nav.go("analysis")
-    took = next((entry.meta["seconds"] for entry in analyses if _is_demo(entry)), None)
-    told = f"its last run took {took:.1f} s of computing, and some seconds to start" if took else "its time was not measured here yet"
+    made = next((entry for entry in analyses if _is_demo(entry)), None)
+    begun = cached.starts().get(made.id) if made is not None else None
+    start = f"{duration(begun)} to start and " if begun is not None else ""
+    told = (
+        f"its last run took {start}{duration(made.meta['seconds'])} of computing"
+        if made is not None
+        else "its time was not measured here yet"
+    )
     frame.note(f"The demo: all-MiniLM-L6-v2, 22.7 M parameters, 150 sentences, no network once it is installed; {told}.")
 with right:
     if source is not None:

@@ -305,6 +305,37 @@ def test_disks_of_both_touch_when_their_diagrams_say_so(show, zooms, same):
     assert touched == {0, 1}
 
 
+def origins(page) -> list[float]:
+    """Return where zero stands in each film, in pixels."""
+    films = (PAIR, PAIR["mate"])
+    return [reel["xs"][0] - film["values"][0] * reel["scale"] for reel, film in zip(page.evaluate(REELS), films, strict=True)]
+
+
+@pytest.mark.parametrize("zooms", ["", "+++"])
+def test_one_scale_has_one_origin_also_when_the_line_is_dragged(show, zooms):
+    page = show(PAIR)
+    page.set_checked(".same input", True)
+    press(page, *zooms, "Home")
+    first, second = origins(page)
+    assert first == pytest.approx(second, abs=1e-6)
+    reels, width = page.evaluate(REELS), page.locator(".line").first.bounding_box()["width"]
+    if not zooms:  # the final disks of both are within the figure
+        for reel, film in zip(reels, (PAIR, PAIR["mate"]), strict=True):
+            reach = film["r_f"] * reel["scale"]
+            assert reel["xs"][0] - reach >= 0 and reel["xs"][-1] + reach <= width
+        return
+    box = page.locator(".line canvas").first.bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 240, box["y"] + 20, steps=4)
+    page.mouse.up()
+    moved = origins(page)
+    assert moved[0] == pytest.approx(moved[1], abs=1e-6) and moved[0] < first - 30
+    page.set_checked(".same input", False)
+    apart = origins(page)
+    assert abs(apart[0] - apart[1]) > 1  # each has its own again
+
+
 def test_a_click_in_the_second_film_moves_both(show):
     page = show(PAIR)
     page.locator(".last").nth(1).locator("tbody tr").nth(2).click()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from obce_core.errors import TextsError
-from obce_core.texts import HELDOUT_LIMIT, load_texts
+from obce_core.texts import HELDOUT_LIMIT, heldout_of, load_texts
 from obce_core.texts.draw import draw
 from obce_core.texts.source import RawTexts
 
@@ -125,3 +126,50 @@ def test_column_and_split_may_be_meant_for_the_heldout_file(tmp_path: Path) -> N
     (tmp_path / "b.csv").write_text("body,other text\nThis here has five words. no,a b\n", "utf-8")
     sample = load_texts("demo", n=600, heldout=tmp_path / "b.csv", column="body", split="periods")
     assert sample.heldout == ("This here has five words. no",)
+
+
+def lines(folder: Path, count: int) -> Path:
+    path = folder / "own.txt"
+    path.write_text("".join(f"text {i}\n" for i in range(count)), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("count", "n", "heldout", "measured", "held"),
+    [
+        (8, 8, "auto", 6, 2),
+        (8, None, "auto", 6, 2),
+        (9, 9, "auto", 7, 2),
+        (4, 4, "auto", 3, 1),
+        (3, 3, "auto", 3, 0),
+        (8, 7, "auto", 7, 1),  # not all: the rest is held out
+        (8, 8, None, 8, 0),
+        (8, 7, "25%", 6, 2),
+        (8, 2, "25%", 2, 6),
+        (100, 100, "29%", 71, 29),
+        (8, 8, "0%", 8, 0),
+        (4, 4, "99%", 2, 2),  # an analysis needs two
+    ],
+)
+def test_a_quarter_of_ones_own_texts_is_held_out(tmp_path: Path, count: int, n: int | None, heldout: Any, measured: int, held: int) -> None:
+    path = lines(tmp_path, count)
+    sample = load_texts(path, n=n, heldout=heldout)
+    assert (len(sample), len(sample.heldout), sample.available) == (measured, held, count)
+    assert not set(sample.texts) & set(sample.heldout)
+    assert sample == load_texts(path, n=n, heldout=heldout)
+    asked = count if n is None else n
+    assert any("are held out" in note for note in sample.notes) == (measured < asked)
+
+
+def test_what_is_held_out_follows_the_seed(tmp_path: Path) -> None:
+    path = lines(tmp_path, 40)
+    assert load_texts(path, n=40, seed=1, heldout="auto").heldout != load_texts(path, n=40, seed=2, heldout="auto").heldout
+
+
+def test_the_default_share_is_of_files_only() -> None:
+    assert load_texts("demo", n=600, heldout="auto").heldout == ()
+    assert len(load_texts("demo", n=600, heldout="25%").heldout) == 150
+
+
+def test_the_option_of_an_analysis_is_read_in_one_place(tmp_path: Path) -> None:
+    assert [heldout_of(option) for option in (None, "none", "25%", tmp_path)] == ["auto", None, "25%", tmp_path]

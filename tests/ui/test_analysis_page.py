@@ -177,6 +177,17 @@ def test_pasted_texts_are_counted_and_never_markup(page: Any, cache: Path) -> No
     assert len(list((cache / "texts").iterdir())) == 1
 
 
+def test_a_quarter_of_ones_own_texts_is_held_out_on_the_page_and_in_the_command(page: Any) -> None:
+    page.segmented_control(key="analysis-source").set_value("paste").run()
+    page.text_area(key="analysis-pasted").set_value("\n".join(f"able cake {at}" for at in range(8))).run()
+    page.button(key="texts-all").click().run()
+    shown = words(page)
+    assert "2 of the 8 texts are held out to measure fidelity (25 %), so 6 of the 8 asked for are measured." in shown
+    assert "--n-texts 8" in shown and "--heldout 25%" in shown.replace("'", "")
+    page.text_input(key="analysis-heldout").set_value("none").run()
+    assert "are held out to measure" not in words(page) and "--heldout none" in words(page)
+
+
 def test_a_table_offers_its_columns(page: Any, tmp_path: Path, cache: Path) -> None:
     from obce_core.texts.uploads import store_upload
 

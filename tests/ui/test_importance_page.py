@@ -171,7 +171,9 @@ def test_another_shape_is_refused_with_the_reason(tiny_analysis: Any, cache: Pat
     assert "One model has 4 layers and the other 6" in words(app) and "Neurons of this cell" in words(app)
 
 
-def test_a_compared_analysis_that_is_gone_is_forgotten(tiny_analysis: Any, cache: Path) -> None:
-    app = open_page("importance", analysis=adopt(tiny_analysis, cache), compare="0123456789abcdef")
+def test_a_compared_analysis_that_is_gone_is_said_until_dismissed(tiny_analysis: Any, cache: Path) -> None:
+    app = open_page("importance", analysis=adopt(tiny_analysis, cache), compare="0123456789abcdef").run()
     assert not app.exception and not faults(app)
-    assert "compare" not in app.query_params
+    assert "Analysis 0123456789abcdef was deleted" in words(app)
+    app.button(key="dismiss-gone-compare").click().run()
+    assert "was deleted" not in words(app) and "compare" not in app.query_params

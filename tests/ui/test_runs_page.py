@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from made import make_evaluation
 from pages_app import faults, open_page, words
 
-from obce_core.jobs import Run, Status, create_run
+from obce_core.jobs import Progress, Run, Status, create_run
 
 EVIL = "<b onclick=x>evil</b>"
 
@@ -83,6 +84,33 @@ def test_a_run_at_work_shows_progress_and_can_be_cancelled() -> None:
         next(button for button in app.button if button.label == "Cancel").click().run()
         assert run.cancel_asked()
         assert "‖ stopping" in words(app)
+
+
+@pytest.mark.parametrize(("done", "percent"), [(66, 6), (67, 6), (999, 99), (1000, 100)])
+def test_the_table_and_the_open_run_show_one_progress(done: int, percent: int) -> None:
+    run = make_run("running")
+    run.add_progress(done, 1000, "steps")
+    with run.hold():
+        app = open_page("runs", run=run.id)
+        assert app.dataframe[0].value["done"].to_list() == [percent]
+        assert f'<div class="value">{percent} % ' in words(app)
+
+
+def test_both_are_drawn_from_one_reading(monkeypatch: Any) -> None:
+    """Let the run go on at every look: a second look would show another number."""
+    run, looks = make_run("running"), iter(range(100, 1000, 100))
+    monkeypatch.setattr("obce_core.jobs.folder.Run.progress", lambda _: Progress(done=next(looks), total=1000, what="steps"))
+    with run.hold():
+        app = open_page("runs", run=run.id)
+        shown = app.dataframe[0].value["done"].to_list()[0]
+        assert f'<div class="value">{shown} % ' in words(app)
+
+
+def test_the_page_of_the_list_is_in_the_address() -> None:
+    for number in range(60):
+        make_run("done", number)
+    app = open_page("runs", runs_page="2")
+    assert "26 to 50 of 60" in words(app) and app.query_params["runs_page"] in ("2", ["2"])
 
 
 def test_a_run_links_to_the_evaluations_that_it_made(cache: Path) -> None:
