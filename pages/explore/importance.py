@@ -21,6 +21,11 @@ chosen = state.get()
 source = guards.need_analysis()
 
 
+def _below(by: float) -> None:
+    """Keep the value of `share under` as a radius."""
+    chosen.below = st.session_state["importance-below"] / by
+
+
 def _controls(others: list[Saved]) -> None:
     """Draw the row above the figure."""
     short = chosen.aggregate == "share under"
@@ -32,10 +37,9 @@ def _controls(others: list[Saved]) -> None:
         importance_figure.choice("aggregate", "Number in a cell", {name: name for name in AGGREGATES})
     if short:
         with next(place):
-            st.number_input(
-                "Value", 0.0, None, chosen.below, step=chosen.below / 10 or 0.001, format="%.3g", key="importance-below",
-                on_change=importance_figure.keep, args=("below", "importance-below"),
-            )  # fmt: skip
+            by, key = importance_figure.unit_factor(), "importance-below"
+            st.session_state[key] = chosen.below * by  # a radius is kept, and shown in the unit of the page
+            st.number_input("Value", 0.0, None, step=chosen.below * by / 10 or 0.001, format="%.3g", key=key, on_change=_below, args=(by,))
     with next(place):
         importance_figure.choice("criterion", "Criterion", {name: row.title for name, row in CRITERIA.items()})
     with next(place):
@@ -53,12 +57,15 @@ def _lead(data: Mapping[str, Any]) -> str:
     if found is None:
         return "Every text gives the same value everywhere: this criterion has nothing to tell here."
     low, high = found
-    told = title(chosen.criterion, edge_length=chosen.edge_length).replace("r_f", "r<sub>f</sub>")
+    told = (title(chosen.criterion, edge_length=True) if chosen.edge_length else criterion(chosen.criterion).title).replace(
+        "r_f", "r<sub>f</sub>"
+    )
     what = criterion(chosen.criterion).definition.split(":")[0].split(" (")[0]
     if chosen.edge_length and chosen.criterion == "r_f":
         what = "the widest gap between the neuron's outputs"
     named = [f"layer {cell['layer']} {TITLES[cell['component']].lower()}" for cell in (high, low)]
-    of = f"{chosen.aggregate} {amount(chosen.below)}" if chosen.aggregate == "share under" else chosen.aggregate
+    under = f"{chosen.aggregate} {amount(chosen.below * importance_figure.unit_factor())}"
+    of = under if chosen.aggregate == "share under" else chosen.aggregate
     return (
         f"{told} is {what}. Of the cells that can be cut, {named[0]} has the largest {of} (<b>{high['text']}</b>), "
         f"{named[1]} the smallest (<b>{low['text']}</b>)."
@@ -71,7 +78,7 @@ def _banner(data: Mapping[str, Any]) -> None:
     if near:
         named = [f"layer {cell['layer']} {TITLES[cell['component']].lower()} ({share(cell['near_share'], 0)})" for cell in near]
         more = f" and {len(named) - 6} more" if len(named) > 6 else ""
-        told = title(chosen.criterion, edge_length=False)
+        told = criterion(chosen.criterion).title
         st.info(
             f"Share of {told} near zero ({NEAR_RULE}): {', '.join(named[:6])}{more}. It compares sizes within one sample; whether ranks "
             "hold is Spearman between two sets of texts.",
