@@ -44,6 +44,8 @@ BASE_COLUMNS = (
 """Columns of a neuron beside layer, component, neuron, head, n_tokens and one for each other stored criterion."""
 
 STORED_CRITERIA = tuple(name for name, row in CRITERIA.items() if row.reads != "seed")
+UNITS = {name: row.unit for name, row in CRITERIA.items() if row.unit.startswith("radius")}
+"""The stored numbers that are lengths of the filtration: radii, in every file, whatever a page shows."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -21,6 +21,7 @@ from obce_core.analysis import (
     META,
     STORED_CRITERIA,
     TEXTS,
+    UNITS,
     Analysis,
     read_analysis,
 )
@@ -145,7 +146,7 @@ def analyze(
                 "n_tokens": collected.n_tokens,
                 "rows": collected.rows,
                 "criteria": list(STORED_CRITERIA),
-                "conventions": {"r_f": "radius", "std": "population (ddof 0)", "layers": "from 1", "neurons": "from 0"},
+                "conventions": {**UNITS, "std": "population (ddof 0)", "layers": "from 1", "neurons": "from 0"},
                 "seconds": round(time.monotonic() - started, 3),
                 "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "versions": versions(),
@@ -212,7 +213,7 @@ def _write_importance(
                 blocks.append(_table(data, cell, n_tokens, neurons, shape.head_size if component in HEADED else 0))
             table = pa.concat_tables(blocks)
             if writer is None:
-                writer = stack.enter_context(pq.ParquetWriter(stage / IMPORTANCE, table.schema))
+                writer = stack.enter_context(pq.ParquetWriter(stage / IMPORTANCE, table.schema.with_metadata(UNITS)))
             writer.write_table(table)  # a layer at a time: the whole table is never in memory
 
 

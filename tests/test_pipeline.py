@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from naive import sweep_r_f, two_pass
 from safetensors.numpy import load_file
@@ -53,7 +54,11 @@ def test_the_facts_say_what_was_measured_on_what(tiny_analysis: Analysis, tiny_f
     assert model["weights_sha256"] == report.source.weights_sha256
     assert model["shape"] == {"layers": 4, "hidden": 24, "heads": 3, "head_size": 8, "intermediate": 40}
     assert {name: tuple(size) for name, size in model["tensors"].items()} == {name: info.shape for name, info in report.tensors.items()}
-    assert meta["conventions"] == {"r_f": "radius", "std": "population (ddof 0)", "layers": "from 1", "neurons": "from 0"}
+    assert meta["conventions"] == {
+        "r_f": "radius", "total_persistence": "radius squared", "std": "population (ddof 0)", "layers": "from 1", "neurons": "from 0"
+    }  # fmt: skip
+    units = pq.read_schema(tiny_analysis.folder / "importance.parquet").metadata
+    assert units[b"r_f"] == b"radius" and units[b"total_persistence"] == b"radius squared"
     assert meta["criteria"] == list(STORED_CRITERIA)
     assert set(meta["versions"]) == {"obce", "python", "torch", "transformers", "tokenizers", "numpy"}
     assert meta["model"]["config"]["hidden_size"] == SIZES["hidden_size"]

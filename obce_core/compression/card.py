@@ -40,6 +40,8 @@ def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str,
             else "Fidelity on held-out texts: not measured (no text was left for it).\n"
         ),
         '```python\nimport obce_core\n\nmodel, tokenizer = obce_core.load("path/to/this/folder")\n```\n',
+        f"`model.num_parameters()` counts the {size['parameters_left']:,} stored parameters. "
+        "`sum(p.numel() for p in model.parameters())` may count more: in memory a cut layer runs on matrices padded to its widest head.\n",
         "Without that package, by the modelling file in this folder (torch and transformers only):\n",
         "```python\nimport transformers\n\n"
         'model = transformers.AutoModel.from_pretrained("path/to/this/folder", trust_remote_code=True)\n```\n',

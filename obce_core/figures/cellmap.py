@@ -49,7 +49,7 @@ def cell_map(
     numbers = {cell: summarize(values, aggregate, below=below) for cell, values in scores.items()}
     low, high = limits or spread(numbers.values(), scale)
     edges = _hill_edges([values[values > 0] for values in scores.values()])
-    told = f"{aggregate} {amount(below)}" if aggregate == "share under" else aggregate
+    told = what(name, aggregate, below=below, edge_length=edge_length)
     cells = []
     for layer in layers:
         for component in COMPONENTS:
@@ -63,7 +63,7 @@ def cell_map(
                 close = near >= MANY
                 entry |= _coloured(numbers[cell], low, high, scale) | {"text": written(numbers[cell], aggregate), "near": close}
                 entry |= {"value": numbers[cell], "near_share": near}
-                entry["label"] = f"{_place(*cell)}: {told} {title(name, edge_length=edge_length)} {entry['text']}" + (
+                entry["label"] = f"{_place(*cell)}: {told} {entry['text']}" + (
                     f", {share(near, 0)} of its values near zero" if close else ""
                 )
                 if analysis.shape.layers <= _HILLS:
@@ -78,13 +78,24 @@ def cell_map(
         "legend": {
             "low": written(low, aggregate),
             "high": written(high, aggregate),
-            "text": f"{told} {title(name, edge_length=edge_length)}, {scale} colours{hills}",
+            "what": told,
+            "text": f"{told}, {scale} colours{hills}",
             "near": f"at least {share(MANY, 0)} of its values near zero: {NEAR_RULE}" if any(c.get("near") for c in cells) else "",
             "light": list(LIGHT.sequence),
             "dark": list(DARK.sequence),
         },
     }
     return data | {"signature": digest(data)[:16]}
+
+
+def what(name: str, aggregate: str, *, below: float = 0.0, edge_length: bool = False) -> str:
+    """Name the number of a cell, with its unit.
+
+    >>> what("r_f", "median"), what("r_f", "share under", below=0.002, edge_length=True)
+    ('median r_f (radius)', 'share of r_f (edge length) under 0.00200')
+    """
+    of = title(name, edge_length=edge_length)
+    return f"share of {of} under {amount(below)}" if aggregate == "share under" else f"{aggregate} {of}"
 
 
 def extremes(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:

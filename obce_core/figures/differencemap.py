@@ -23,9 +23,16 @@ _TINT = 0.38
 
 
 def difference_map(
-    rows: Sequence[CellComparison], *, number: str = "difference", aggregate: str = "median", scale: str = "log", by: float = 1.0
+    rows: Sequence[CellComparison],
+    *,
+    number: str = "difference",
+    aggregate: str = "median",
+    scale: str = "log",
+    by: float = 1.0,
+    what: str = "",
 ) -> dict[str, Any]:
-    """Make the data of the map of a comparison; every number is second minus first, times `by` (2 for edge lengths).
+    """Make the data of the map of a comparison; every number is second minus first, times `by` (2 for edge lengths); `what` names
+    it.
 
     The tint of a difference follows the ratio of the two numbers (`log`) or the difference (`linear`); that of Spearman and
     Jaccard their value from 0 to 1. A cell that cannot be compared is marked with its reason.
@@ -57,7 +64,7 @@ def difference_map(
         "columns": columns(),
         "cells": cells,
         "flat": number == "difference",
-        "legend": _legend(number, scale, strongest, known),
+        "legend": _legend(number, scale, strongest, known, what),
     }
     return data | {"signature": digest(data)[:16]}
 
@@ -91,7 +98,7 @@ def _ramped(value: float | None) -> dict[str, Any]:
     return {**inked(ramp(LIGHT.sequence, at), ramp(DARK.sequence, at), at), "text": text}
 
 
-def _legend(number: str, scale: str, strongest: float, known: Sequence[CellComparison]) -> dict[str, Any]:
+def _legend(number: str, scale: str, strongest: float, known: Sequence[CellComparison], what: str) -> dict[str, Any]:
     if number != "difference":
         chance = next((f", chance {row.chance:.2f}" for row in known if row.chance is not None), "") if number == "jaccard" else ""
         told = "rank correlation of the neurons" if number == "spearman" else f"share of the removed sets that is in both{chance}"
@@ -99,6 +106,6 @@ def _legend(number: str, scale: str, strongest: float, known: Sequence[CellCompa
     ends = [[ramp((mode.background, pair[i]), _TINT) for pair in (LESS, MORE)] for i, mode in enumerate((LIGHT, DARK))]
     strength = f"strongest × {math.exp(strongest):.2f}" if scale == "log" else "tint by difference"
     return {
-        "low": "less in B", "high": "more", "text": f"B − A; {strength}", "near": "",
+        "low": "less in B", "high": "more", "text": f"B − A{f' of the {what}' if what else ''}; {strength}", "near": "",
         "light": [ends[0][0], LIGHT.background, ends[0][1]], "dark": [ends[1][0], DARK.background, ends[1][1]],
     }  # fmt: skip

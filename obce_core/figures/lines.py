@@ -81,7 +81,7 @@ def lines(
         ticks = [float(tick) for tick in np.linspace(ends[0], ends[1], 5)]
         figure.update_yaxes(tickvals=ticks, ticktext=[written(tick, aggregate) for tick in ticks])
     every = 1 if len(data["layers"]) <= 12 else 2
-    figure.update_yaxes(range=[bottom, top], title_text=data["legend"]["text"].split(",")[0] + f", {scale} scale")
+    figure.update_yaxes(range=[bottom, top], title_text=f"{data['legend']['what']}, {scale} scale")
     figure.update_xaxes(
         tickvals=data["layers"][::every], ticktext=[str(layer) for layer in data["layers"][::every]], title_text="layer",
         range=[0.7, len(data["layers"]) + 0.3], nticks=0,

@@ -31,7 +31,7 @@ def neuron_table(
     table |= {title(name, edge_length=edge_length): by * scores} | ({"percentile in cell": percentiles(scores)} if len(scores) > 1 else {})
     table |= {told: cell[column] for column, told in {"std": "std", "mean": "mean", "std_all": "std, all tokens"}.items() if column != name}
     if criterion(name).unit != "radius":
-        table["r_f"] = factor("r_f", edge_length=edge_length) * cell["r_f"]
+        table[title("r_f", edge_length=edge_length)] = factor("r_f", edge_length=edge_length) * cell["r_f"]
     table = {told: values[order] for told, values in table.items()}
     if component not in LOCKED:
         table["plan"] = np.full(len(order), "–") if kept is None else np.where(kept[order], "kept", "cut")

@@ -7,12 +7,13 @@ import plotly.graph_objects as go
 
 from obce_core.figures.distribution import distribution
 from obce_core.figures.theme import palette
+from obce_core.figures.units import title
 
 
 def threshold_figure(scores: np.ndarray, kept: np.ndarray, component: str, percentile: float, *, mode: str = "light") -> go.Figure:
     """Draw the histogram of a cell's scores, hollow is cut, with a line at `percentile` (0 to 100) in place of the usual ones."""
     colours = palette(mode)
-    figure = distribution(scores, kept, component, marks=(), mode=mode).update_layout(height=340)
+    figure = distribution(scores, kept, component, title=title("r_f"), marks=(), mode=mode).update_layout(height=340)
     value = float(np.percentile(scores, percentile))
     if value > 0:
         figure.add_vline(x=float(np.log10(value)), line={"color": colours.ink, "width": 2})

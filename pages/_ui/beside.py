@@ -8,17 +8,17 @@ import streamlit as st
 
 from obce_core.analysis import Analysis
 from obce_core.comparison import CellComparison
+from obce_core.figures.cellmap import what
 from obce_core.figures.differencemap import NUMBERS, difference_map
 from obce_core.figures.mapfigure import map_figure
-from obce_core.figures.units import factor
+from obce_core.figures.units import file_units
 from pages._ui import cached, cell_panel, components, downloads, frame, importance_figure, naming, state
 
 
 def compared(source: Analysis, other: Analysis) -> list[CellComparison]:
     """Compare the two as the page's choices want it; raises AnalysisError where they cannot be."""
     chosen = state.get()
-    below = importance_figure.below() / factor(chosen.criterion, edge_length=chosen.edge_length)
-    return cached.compared(source.id, other.id, chosen.criterion, chosen.aggregate, below)
+    return cached.compared(source.id, other.id, chosen.criterion, chosen.aggregate, importance_figure.below())
 
 
 def beside(source: Analysis, other: Analysis) -> None:
@@ -40,16 +40,19 @@ def beside(source: Analysis, other: Analysis) -> None:
         top[0].subheader("B against A", anchor=False)
         with top[1]:
             importance_figure.choice("number", "Number", NUMBERS, segmented=True)
-        by = factor(chosen.criterion, edge_length=chosen.edge_length) if chosen.aggregate != "share under" else 1.0
-        data = difference_map(rows, number=chosen.number, aggregate=chosen.aggregate, scale=chosen.scale, by=by)
+        by = importance_figure.unit_factor() if chosen.aggregate != "share under" else 1.0
+        below = importance_figure.below() * importance_figure.unit_factor()
+        shown = what(chosen.criterion, chosen.aggregate, below=below, edge_length=chosen.edge_length)
+        data = difference_map(rows, number=chosen.number, aggregate=chosen.aggregate, scale=chosen.scale, by=by, what=shown)
         components.cell_map(
             {**data, "heading": "B against A"}, key="map-difference", selected=(chosen.layer, chosen.component), on_select=state.select_cell
         )
-        header = ["layer", "component", "A", "B", "spearman", "jaccard_p50", "jaccard_chance", "note"]
+        number = what(chosen.criterion, chosen.aggregate, below=importance_figure.below())
+        header = ["layer", "component", f"A, {number}", f"B, {number}", "spearman", "jaccard_p50", "jaccard_chance", "note"]
         listed = [[r.layer, r.component, r.first, r.second, r.spearman, r.jaccard, r.chance, r.reason] for r in rows]
         downloads.row(
             f"difference-{chosen.criterion}", figure=lambda: map_figure(data, heading="B against A", mode=mode),
-            csv_text=lambda: downloads.to_csv(header, listed),
+            csv_text=lambda: downloads.to_csv(header, listed), units=file_units(chosen.criterion, edge_length=chosen.edge_length),
         )  # fmt: skip
         frame.note(
             "<b>Difference</b>: B minus A; brown is less, teal is more, the stronger the larger the ratio (or, with linear colours, the "

@@ -12,13 +12,14 @@ import streamlit as st
 from obce_core.analysis import Analysis
 from obce_core.comparison import CellComparison, find_sibling
 from obce_core.components import HEADED, LOCKED, TITLES
+from obce_core.criteria import CRITERIA, criterion
 from obce_core.errors import ObceError, PlanError
 from obce_core.figures.cellmap import written
 from obce_core.figures.cellview import cell_view
 from obce_core.figures.distribution import both, distribution, rank_curve, strip
 from obce_core.figures.neurontable import neuron_table
 from obce_core.figures.numbers import count, share
-from obce_core.figures.units import factor, title
+from obce_core.figures.units import factor, file_units, header, title
 from obce_core.plan import Intent
 from obce_core.ranking import MANY, NEAR_RULE, near_zero
 from obce_core.store import digest
@@ -73,10 +74,12 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
         return both(above, lower)
 
     def table() -> str:
-        columns = neuron_table(source, layer, component, planned, name=name, edge_length=chosen.edge_length)
+        columns = neuron_table(source, layer, component, planned, name=name)
         return downloads.to_csv(list(columns), zip(*(values.tolist() for values in columns.values()), strict=True))
 
-    downloads.row(f"layer{layer}-{component}-{name}", figure=picture, csv_text=table)
+    picture_unit, _ = file_units(name, edge_length=chosen.edge_length)
+    _, table_unit = file_units(edge_length=chosen.edge_length)  # whatever the criterion is, the table has r_f too
+    downloads.row(f"layer{layer}-{component}-{name}", figure=picture, csv_text=table, units=(picture_unit, table_unit))
 
 
 def neurons(source: Analysis) -> None:
@@ -90,7 +93,7 @@ def neurons(source: Analysis) -> None:
         source, layer, component, _kept(source, drafts.current(source.id), layer, component), name=name, edge_length=chosen.edge_length
     )
     number = st.column_config.NumberColumn
-    told = {header: number(format="%.3g") for header, values in columns.items() if getattr(values, "dtype", None) == np.float64}
+    told = {named: number(format="%.3g") for named, values in columns.items() if getattr(values, "dtype", None) == np.float64}
     table = st.dataframe(
         columns,
         hide_index=True,
@@ -109,7 +112,8 @@ def neurons(source: Analysis) -> None:
     with left:
         frame.note("Click a row to open its neuron. Click a column's title to sort; the table's own search finds a number.")
     right.download_button(
-        "All neurons (CSV)", lambda: source.importance.to_csv(index=False), f"importance-{source.id[:8]}.csv", "text/csv",
+        "All neurons (CSV)", lambda: source.importance.rename(columns={name: header(name) for name in CRITERIA}).to_csv(index=False),
+        f"importance-{source.id[:8]}-radius.csv", "text/csv",
         key="csv-all-neurons", type="tertiary", on_click="ignore",
     )  # fmt: skip
 
@@ -140,7 +144,7 @@ def _against(source: Analysis, other: Analysis | None, layer: int, component: st
         missing = "How far another set of texts would rank them alike: not measured (analyse other texts or another seed)."
         return missing if other is None else ""
     try:
-        row, spread = (cached.compared_cell(source.id, found.id, criterion, layer, component) for criterion in (name, "std"))
+        row, spread = (cached.compared_cell(source.id, found.id, by, layer, component) for by in (name, "std"))
     except ObceError:  # the other one is damaged: its own page says so
         return ""
     if row.spearman is None:
@@ -148,7 +152,7 @@ def _against(source: Analysis, other: Analysis | None, layer: int, component: st
     here, there = source.meta["texts"], found.meta["texts"]
     sets = f"two sets of {here['n']:,} texts" if here["n"] == there["n"] else f"sets of {here['n']:,} and {there['n']:,} texts"
     also = f", {spread.spearman:.2f} for std" if name != "std" and spread.spearman is not None else ""
-    told = title(name, edge_length=False).replace("r_f", "r<sub>f</sub>")
+    told = criterion(name).title.replace("r_f", "r<sub>f</sub>")
     return f"Ranks by {told}: Spearman {row.spearman:.2f} between {sets} (seeds {here['seed']} and {there['seed']}){also}."
 
 

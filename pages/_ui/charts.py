@@ -12,12 +12,12 @@ from pages._ui import downloads, state
 from pages._ui.downloads import Data
 
 
-def show(figure: Any, *, key: str, name: str = "", csv_text: Data | None = None) -> None:
-    """Draw a figure, larger in presentation; with a `name`, offer it for download."""
+def show(figure: Any, *, key: str, name: str = "", csv_text: Data | None = None, units: tuple[str, str] = ("", "")) -> None:
+    """Draw a figure, larger in presentation; with a `name`, offer it for download (`units` as in `downloads.row`)."""
     shown = enlarge(figure) if state.get().presentation else figure
     st.plotly_chart(shown, theme=None, config={"displayModeBar": False}, key=key)
     if name:
-        downloads.row(name, figure=figure, csv_text=csv_text)
+        downloads.row(name, figure=figure, csv_text=csv_text, units=units)
 
 
 def choose(figure: Any, *, key: str, on_pick: Callable[[list[Any]], None]) -> None:

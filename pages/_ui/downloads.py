@@ -29,11 +29,15 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return stream.getvalue()
 
 
-def row(name: str, *, csv_text: Data | None = None, figure: Any = None, html: Data | None = None, label: str = "") -> None:
+def row(
+    name: str, *, csv_text: Data | None = None, figure: Any = None, html: Data | None = None, label: str = "",
+    units: tuple[str, str] = ("", ""),
+) -> None:  # fmt: skip
     """Offer what there is of a figure for download; a callable is called at the click.
 
     `figure` is a Plotly figure, or what makes one: it gives PNG, SVG and HTML. `html` is a whole page, for figures of our own.
-    `label` names the figure where several rows stand together.
+    `label` names the figure where several rows stand together. `units` end the names of the picture's and of the data's files
+    (see `figures.units.file_units`).
     """
     make = figure if callable(figure) else lambda: figure
     offers: list[tuple[str, Data, str, str]] = []
@@ -50,7 +54,9 @@ def row(name: str, *, csv_text: Data | None = None, figure: Any = None, html: Da
         if label:
             st.caption(label, width="content")
         for form, data, suffix, media in offers:
-            st.download_button(form, data, f"{name}.{suffix}", media, key=f"{suffix}-{name}", type="tertiary", on_click="ignore")
+            end = units[suffix == "csv"]
+            file = f"{name}-{end}.{suffix}" if end else f"{name}.{suffix}"
+            st.download_button(form, data, file, media, key=f"{suffix}-{name}", type="tertiary", on_click="ignore")
         if lack:
             st.caption(lack)
 

@@ -8,8 +8,10 @@ from typing import Any, Literal
 import streamlit as st
 
 from obce_core.analysis import Analysis
+from obce_core.figures.cellmap import what
 from obce_core.figures.lines import lines
 from obce_core.figures.mapfigure import map_figure
+from obce_core.figures.units import factor, file_units
 from obce_core.ranking import NEAR_RULE
 from pages._ui import cached, charts, components, downloads, frame, state
 
@@ -37,14 +39,21 @@ def map_of(analysis: Analysis, limits: tuple[float, float] | None = None) -> dic
     """Make the data of an analysis's map, as the page's choices want it."""
     chosen = state.get()
     return cached.importance_map(
-        analysis.id, chosen.criterion, chosen.aggregate, below=below(), scale=chosen.scale, edge_length=chosen.edge_length, limits=limits
-    )
+        analysis.id, chosen.criterion, chosen.aggregate, below=below() * unit_factor(), scale=chosen.scale,
+        edge_length=chosen.edge_length, limits=limits,
+    )  # fmt: skip
 
 
 def below() -> float:
-    """Return the value of the aggregate `share under`; it must not make a new map where it plays no part."""
+    """Return the value of the aggregate `share under`, a radius; it must not make a new map where it plays no part."""
     chosen = state.get()
     return chosen.below if chosen.aggregate == "share under" else 0.0
+
+
+def unit_factor() -> float:
+    """Return what the criterion's stored numbers are multiplied by where they are shown."""
+    chosen = state.get()
+    return factor(chosen.criterion, edge_length=chosen.edge_length)
 
 
 def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float, float] | None = None) -> None:
@@ -61,6 +70,16 @@ def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float,
     else:
         components.cell_map({**data, "heading": heading}, key=f"map-{which}", selected=cell, on_select=state.select_cell)
         make = lambda: map_figure(data, heading=heading, mode=mode)  # noqa: E731
-    header = ["layer", "component", chosen.aggregate, f"share near zero ({NEAR_RULE})", "note"]
-    rows = [[c["layer"], c["component"], c.get("value", ""), c.get("near_share", ""), c.get("equal", "")] for c in data["cells"]]
-    downloads.row(name, figure=make, csv_text=lambda: downloads.to_csv(header, rows))
+    scale = 1.0 if chosen.aggregate == "share under" else unit_factor()
+    column = what(chosen.criterion, chosen.aggregate, below=below())
+    header = ["layer", "component", column, f"share near zero ({NEAR_RULE})", "note"]
+    rows = [
+        [c["layer"], c["component"], c["value"] / scale if "value" in c else "", c.get("near_share", ""), c.get("equal", "")]
+        for c in data["cells"]
+    ]
+    downloads.row(
+        name,
+        figure=make,
+        csv_text=lambda: downloads.to_csv(header, rows),
+        units=file_units(chosen.criterion, edge_length=chosen.edge_length),
+    )

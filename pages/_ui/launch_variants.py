@@ -14,7 +14,7 @@ from obce_core.figures.numbers import share
 from obce_core.glue.sweep import CONTROLS
 from obce_core.glue.unit import ORDERS
 from obce_core.plan import Intent, write_plan
-from obce_core.plan.drafts import plans_home
+from obce_core.plan.drafts import plans_home, read_draft
 from obce_core.plan.versions import list_versions
 from pages._ui import cached, drafts, frame
 from pages._ui import launch_fields as fields
@@ -63,17 +63,20 @@ def _plans(source: Analysis) -> tuple[dict[str, Intent], Intent]:
     return ({_CURRENT: intent, **versions} if intent.cells or intent.drop else versions), intent
 
 
-def _proposed(versions: Mapping[str, Intent], intent: Intent) -> list[str]:
-    """Name the plan that is chosen at first: the version that the draft equals, or the newest, or the draft."""
-    saved = [name for name in versions if name != _CURRENT]
-    return ([name for name in saved if versions[name] == intent] or saved or list(versions))[:1]
+def _proposed(source: Analysis, versions: Mapping[str, Intent], intent: Intent) -> list[str]:
+    """Name the plan that is chosen at first: the version that the draft equals, else the newer of draft and newest version."""
+    same = [name for name, version in versions.items() if name != _CURRENT and version == intent]
+    newest = max((version.written for version in list_versions(source.id)), default="")
+    draft_is_newer = read_draft(source.id).written >= newest  # to the second: a draft of the same second was edited after saving
+    by_age = sorted(versions, key=lambda name: (name == _CURRENT) != draft_is_newer)  # stable: versions stay newest first
+    return (same or by_age)[:1]
 
 
 def _cuts(source: Analysis) -> dict[str, Any]:
     form = fields.values()
     whole = not _was_cut(source)
     versions, intent = _plans(source)
-    proposed = _proposed(versions, intent)
+    proposed = _proposed(source, versions, intent)
     kept = fields.kept("percentiles", [30, 50] if whole and not proposed else [])
     st.pills("Uniform percentiles, by r_f from layer 3", [10, 20, 30, 40, 50, 60, 70, 80, 90], selection_mode="multi",
              default=form["percentiles"], format_func=lambda value: f"P{value}", **kept)  # fmt: skip

@@ -11,6 +11,7 @@ import streamlit as st
 
 from obce_core.compression.result import Compressed
 from obce_core.export import ONNX_COMMAND, absent_for_onnx
+from obce_core.figures.numbers import count
 from obce_core.store import is_complete
 from pages._ui import frame, model_proof
 
@@ -54,6 +55,10 @@ def take(built: Compressed, original: str) -> None:
     else:
         frame.note("Too large for a download from a page: take the folder.")
     st.code('import obce_core\n\nmodel, tokenizer = obce_core.load("obce-model")', language="python", wrap_lines=True)
+    frame.note(
+        f"<code>model.num_parameters()</code> gives the {count(built.budget.parameters_left)} parameters counted here. "
+        "<code>sum(p.numel() for p in model.parameters())</code> may give more: in memory a cut layer is padded to its widest head."
+    )
     frame.note(
         'Without this package: <code>AutoModel.from_pretrained("obce-model", trust_remote_code=True)</code>. On this machine it lies in'
     )

@@ -12,6 +12,7 @@ from obce_core.analysis import Analysis
 from obce_core.components import TITLES
 from obce_core.figures.cloud import bars, cloud_scatter
 from obce_core.figures.numbers import amount, share
+from obce_core.figures.units import file_units
 from obce_core.topology import Barcode
 from pages._ui import cached, charts, downloads, frame, state, warm
 
@@ -59,14 +60,14 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
             frame.note(f"The two axes hold {share(sum(pca.explained))} of the variance; two texts may look close and be far apart.")
     with right:
         figure = bars(deaths, edge_length=chosen.edge_length, mode=frame.mode())
-        charts.show(figure, key="cloud-bars", name=f"{name}-barcode", csv_text=lambda: diagram_csv(deaths, chosen.edge_length))
+        units = file_units(edge_length=chosen.edge_length)
+        charts.show(figure, key="cloud-bars", name=f"{name}-barcode", csv_text=lambda: diagram_csv(deaths), units=units)
         frame.note(f"One bar a text, in all {dims:,} dimensions; it ends when its part is absorbed. The top one never ends.")
 
 
-def diagram_csv(deaths: np.ndarray, edge_length: bool) -> str:
-    """Write a diagram, the infinite bar last; the first line's last column names the unit."""
-    rows = Barcode(deaths=deaths).diagram(edge_length=edge_length).tolist()
-    return downloads.to_csv(["dim", "birth", "death", "unit"], [[0, *row, "edge length" if edge_length else "radius"] for row in rows])
+def diagram_csv(deaths: np.ndarray) -> str:
+    """Write a diagram in radii, the infinite bar last."""
+    return downloads.to_csv(["dim", "birth (radius)", "death (radius)"], [[0, *row] for row in Barcode(deaths=deaths).diagram().tolist()])
 
 
 def _scatter(points: np.ndarray, texts: tuple[str, ...], axes: tuple[str, str], colour: Mapping[str, Any] | None, name: str) -> None:

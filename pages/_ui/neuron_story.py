@@ -13,6 +13,7 @@ from obce_core.errors import shorten
 from obce_core.figures.dots import dot_colours
 from obce_core.figures.film import film_html
 from obce_core.figures.sides import Side, shares, sides
+from obce_core.figures.units import file_units
 from obce_core.topology import ThinLine, barcode
 from pages._ui import downloads, frame, state
 
@@ -51,24 +52,20 @@ def _side(source: Analysis, side: Side, name: str) -> None:
             st.text(shorten(source.texts.texts[at], 300))
 
 
-def _merges_csv(source: Analysis, films: dict[str, ThinLine], edge: bool) -> str:
-    """Write the merges of the neurons that are shown, the last one first."""
-    unit, scale = ("edge_length", 2) if edge else ("radius", 1)
+def _merges_csv(source: Analysis, films: dict[str, ThinLine]) -> str:
+    """Write the merges of the neurons that are shown, the last one first, at the radii of the touches."""
     texts, rows = source.texts.texts, []
     for name, line in films.items():
         for merge in (merge for merge in reversed(line.merges) if merge.radius > line.start or not line.start):
             words = [f"token {at + 1}" if noun(source) == "token" else texts[at] for at in (merge.left, merge.right)]
-            rows.append([name, scale * merge.radius, line.size(merge.first, merge.gap), line.size(merge.gap + 1, merge.last), *words])
-    return downloads.to_csv(["neuron", unit, "left_size", "right_size", "left_text", "right_text"], rows)
+            rows.append([name, merge.radius, line.size(merge.first, merge.gap), line.size(merge.gap + 1, merge.last), *words])
+    return downloads.to_csv(["neuron", "radius", "left_size", "right_size", "left_text", "right_text"], rows)
 
 
-def _diagram_csv(clouds: Mapping[str, np.ndarray], edge: bool) -> str:
-    """Write the diagrams of the neurons that are shown, one after the other."""
-    unit = "edge length" if edge else "radius"
-    rows = [
-        [name, 0, *point, unit] for name, values in clouds.items() for point in barcode(values).diagram(edge_length=edge).tolist()
-    ]  # fmt: skip
-    return downloads.to_csv(["neuron", "dim", "birth", "death", "unit"], rows)
+def _diagram_csv(clouds: Mapping[str, np.ndarray]) -> str:
+    """Write the diagrams of the neurons that are shown, one after the other, in radii."""
+    rows = [[name, 0, *point] for name, values in clouds.items() for point in barcode(values).diagram().tolist()]
+    return downloads.to_csv(["neuron", "dim", "birth (radius)", "death (radius)"], rows)
 
 
 def _values_csv(source: Analysis, clouds: Mapping[str, np.ndarray]) -> str:
@@ -84,11 +81,11 @@ def _values_csv(source: Analysis, clouds: Mapping[str, np.ndarray]) -> str:
 
 def offer(source: Analysis, name: str, clouds: Mapping[str, np.ndarray], films: dict[str, ThinLine], data: dict[str, Any]) -> None:
     """Offer the film, its merges, its diagram and its points; `clouds` are the outputs by the neuron's title."""
-    edge = state.get().edge_length  # read here: the thread of a click has no session
+    picture, unit = file_units(edge_length=state.get().edge_length)
     files = (
-        ("Film (HTML)", lambda: film_html(data, " and ".join(films)), f"film-{name}.html", "text/html"),
-        ("Merges (CSV)", lambda: _merges_csv(source, films, edge), f"merges-{name}.csv", "text/csv"),
-        ("Diagram (CSV)", lambda: _diagram_csv(clouds, edge), f"diagram-{name}.csv", "text/csv"),
+        ("Film (HTML)", lambda: film_html(data, " and ".join(films)), f"film-{name}-{picture}.html", "text/html"),
+        ("Merges (CSV)", lambda: _merges_csv(source, films), f"merges-{name}-{unit}.csv", "text/csv"),
+        ("Diagram (CSV)", lambda: _diagram_csv(clouds), f"diagram-{name}-{unit}.csv", "text/csv"),
         ("Points (CSV)", lambda: _values_csv(source, clouds), f"points-{name}.csv", "text/csv"),
     )
     with st.container(horizontal=True, gap="small"):

@@ -50,7 +50,9 @@ def _presets(source: Analysis) -> None:
             args=(source, value, first),
             width="stretch",
         )
-    st.button("Leave all whole", key="all-0", on_click=_uniform, args=(source, 0, 1), width="stretch")
+    st.button(
+        "Leave all whole", key="all-0", on_click=_whole, args=(source,), width="stretch", help="No percentile, and no neuron chosen by hand"
+    )
     st.divider()
     of = st.radio(
         "Leave at most this share of", ["encoder", "model"], format_func={"encoder": "the encoder", "model": "the whole model"}.get,
@@ -78,7 +80,12 @@ def _uniform(source: Analysis, value: float, first: int) -> None:
         for c in CUTTABLE
         if source.width(layer, c) and not source.degenerate(layer, c, base.criterion)
     }
-    drafts.edit(source.id, replace(base, cells={}, first_layer=first if value else base.first_layer).with_cells(cells))
+    drafts.edit(source.id, replace(base, cells={}, first_layer=first).with_cells(cells))
+
+
+def _whole(source: Analysis) -> None:
+    """Cut nothing, in one step that can be undone: neither by percentile nor by hand."""
+    drafts.edit(source.id, replace(drafts.current(source.id), cells={}, keep=(), drop=()))
 
 
 def _target(source: Analysis, of: str, left: float, first: int) -> None:

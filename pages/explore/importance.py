@@ -21,6 +21,11 @@ chosen = state.get()
 source = guards.need_analysis()
 
 
+def _below(by: float, key: str) -> None:
+    """Keep the value of `share under` as a radius."""
+    chosen.below = st.session_state[key] / by
+
+
 def _controls(others: list[Saved]) -> None:
     """Draw the row above the figure; it wraps where the page is narrow."""
     named = {"": "nothing"} | {entry.id: naming.name_of(entry) for entry in others}
@@ -29,10 +34,11 @@ def _controls(others: list[Saved]) -> None:
         importance_figure.choice("figure", "Figure", {"map": "Map", "lines": "Lines"}, segmented=True)
         importance_figure.choice("aggregate", "Number in a cell", {name: name for name in AGGREGATES}, width=150)
         if chosen.aggregate == "share under":
-            key = state.key("importance-below")
+            by, key = importance_figure.unit_factor(), state.key("importance-below")
+            st.session_state[key] = chosen.below * by  # a radius is kept, and shown in the unit of the page
             st.number_input(
-                "Value", 0.0, None, chosen.below, step=chosen.below / 10 or 0.001, format="%.3g", key=key, width=150,
-                on_change=importance_figure.keep, args=("below", key),
+                "Value", 0.0, None, step=chosen.below * by / 10 or 0.001, format="%.3g", key=key, width=150, on_change=_below,
+                args=(by, key),
             )  # fmt: skip
         importance_figure.choice("criterion", "Criterion", {name: row.title for name, row in CRITERIA.items()}, width=190)
         importance_figure.choice("scale", "Colours" if chosen.figure == "map" else "Scale", {name: name for name in SCALES}, segmented=True)
@@ -47,12 +53,15 @@ def _lead(data: Mapping[str, Any]) -> str:
     if found is None:
         return "Every text gives the same value everywhere: this criterion has nothing to tell here."
     low, high = found
-    told = title(chosen.criterion, edge_length=chosen.edge_length).replace("r_f", "r<sub>f</sub>")
+    told = (title(chosen.criterion, edge_length=True) if chosen.edge_length else criterion(chosen.criterion).title).replace(
+        "r_f", "r<sub>f</sub>"
+    )
     what = criterion(chosen.criterion).definition.split(":")[0].split(" (")[0]
     if chosen.edge_length and chosen.criterion == "r_f":
         what = "the widest gap between the neuron's outputs"
     named = [f"layer {cell['layer']} {TITLES[cell['component']].lower()}" for cell in (high, low)]
-    of = f"{chosen.aggregate} {amount(chosen.below)}" if chosen.aggregate == "share under" else chosen.aggregate
+    under = f"{chosen.aggregate} {amount(chosen.below * importance_figure.unit_factor())}"
+    of = under if chosen.aggregate == "share under" else chosen.aggregate
     return (
         f"{told} is {what}. Of the cells that can be cut, {named[0]} has the largest {of} (<b>{high['text']}</b>), "
         f"{named[1]} the smallest (<b>{low['text']}</b>)."
@@ -65,7 +74,7 @@ def _banner(data: Mapping[str, Any]) -> None:
     if near:
         named = [f"layer {cell['layer']} {TITLES[cell['component']].lower()} ({share(cell['near_share'], 0)})" for cell in near]
         more = f" and {len(named) - 6} more" if len(named) > 6 else ""
-        told = title(chosen.criterion, edge_length=False)
+        told = criterion(chosen.criterion).title
         st.info(
             f"Share of {told} near zero ({NEAR_RULE}): {', '.join(named[:6])}{more}. It compares sizes within one sample; whether ranks "
             "hold is Spearman between two sets of texts.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,7 @@ from obce_core.figures.field import field_data
 from obce_core.figures.fieldfigure import field_figure
 from obce_core.figures.matrixfigure import matrix_figure
 from obce_core.figures.numbers import amount
+from obce_core.figures.units import file_units
 from obce_core.lessons import barcodes as lesson_3
 from obce_core.lessons import complexes as lesson_1
 from obce_core.lessons import rips as lesson_2
@@ -271,11 +273,14 @@ def _take_bars(scene: Scene, panel: str, *, edge_length: bool) -> None:
 
     def table() -> str:
         found = scene.bars
-        rows = [[0, 0, amount(float(death), 6)] for death in found.h0] + ([[0, 0, "inf"]] if found.points else [])
-        rows += [[1, amount(float(birth), 6), amount(float(death), 6)] for birth, death in found.h1]
+        rows = [[0, 0.0, float(death)] for death in found.h0] + ([[0, 0.0, math.inf]] if found.points else [])
+        rows += [[1, float(birth), float(death)] for birth, death in found.h1]
         return downloads.to_csv(["dimension", "birth (radius)", "death (radius)"], rows)
 
-    downloads.row("lesson-bars", label=label, figure=lambda: draw(scene.bars, scene.r, edge_length=edge_length, mode=mode), csv_text=table)
+    downloads.row(
+        "lesson-bars", label=label, figure=lambda: draw(scene.bars, scene.r, edge_length=edge_length, mode=mode), csv_text=table,
+        units=file_units(edge_length=edge_length),
+    )  # fmt: skip
 
 
 def _take_matrix(found: Complex, panel: str) -> None:

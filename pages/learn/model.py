@@ -14,6 +14,7 @@ from obce_core.figures.gapline import gap_line
 from obce_core.figures.numbers import amount, count, millions, share
 from obce_core.figures.threshold import threshold_data
 from obce_core.figures.thresholdfigure import threshold_figure
+from obce_core.figures.units import file_units
 from obce_core.lessons import cut as lesson_5
 from obce_core.lessons import neuron as lesson_4
 from pages._ui import cached, components, downloads, frame, guards, lesson_parts, nav, neuron_story, state
@@ -116,12 +117,12 @@ def neuron() -> None:
         lesson_parts.your_turn(questions, empty="")
     lesson_parts.steps()
     mode = frame.mode()
-    rows = [
-        [gap.letter, amount(gap.left, 6), amount(gap.right, 6), amount(gap.merge.radius, 6), *(texts[at][:400] for at in gap.texts)]
-        for gap in line.gaps
-    ]
-    header = ["gap", "left", "right", "closes at radius", f"left {noun}", f"right {noun}"]
-    downloads.row("lesson-gaps", figure=lambda: gap_figure(data, mode=mode), csv_text=lambda: downloads.to_csv(header, rows))
+    rows = [[gap.letter, gap.left, gap.right, gap.merge.radius, *(texts[at][:400] for at in gap.texts)] for gap in line.gaps]
+    header = ["gap", "left", "right", "closes at (radius)", f"left {noun}", f"right {noun}"]
+    downloads.row(
+        "lesson-gaps", figure=lambda: gap_figure(data, mode=mode), csv_text=lambda: downloads.to_csv(header, rows),
+        units=file_units(edge_length=chosen.edge_length),
+    )  # fmt: skip
 
 
 def cut() -> None:
@@ -188,10 +189,10 @@ def cut() -> None:
             lesson_parts.your_turn(questions, empty="")
     lesson_parts.steps()
     mode, own = frame.mode(), seen
-    rows = [[int(n), amount(float(s), 6), "kept" if k else "cut"] for n, s, k in zip(own.neurons, own.scores, own.kept, strict=True)]
+    rows = [[int(n), float(s), "kept" if k else "cut"] for n, s, k in zip(own.neurons, own.scores, own.kept, strict=True)]
     downloads.row(
         "lesson-cut", label="Scores", figure=lambda: threshold_figure(own.scores, own.kept, component, percentile, mode=mode),
-        csv_text=lambda: downloads.to_csv(["neuron", "r_f (radius)", f"P{percentile}"], rows),
+        csv_text=lambda: downloads.to_csv(["neuron", "r_f (radius)", f"P{percentile}"], rows), units=file_units(edge_length=False),
     )  # fmt: skip
     header = ["tensor", "shape before", "shape after"]
     tensors = [[name, *("x".join(map(str, shape)) for shape in shapes)] for name, *shapes in own.tensors]

@@ -216,7 +216,7 @@ def test_a_cells_picture_names_its_numbers_as_it_is_told(tiny_analysis: Any) -> 
     scores, kept = 2 * tiny_analysis.scores(3, "value"), np.ones(24, dtype=bool)
     told = title("r_f", edge_length=True)
     above = distribution(scores, kept, "value", title=told)
-    assert above.layout.xaxis.title.text == "r_f as edge length, log scale"
+    assert above.layout.xaxis.title.text == "r_f (edge length), log scale"
     for below in (strip(scores, kept, "value", 8, title=told), rank_curve(scores, kept, "value", title=told)):
         assert below.layout.yaxis.title.text == told
         assert all(told in trace.hovertemplate for trace in below.data)
@@ -228,8 +228,8 @@ def test_the_table_is_sorted_and_says_head_and_offset(tiny_analysis: Any) -> Non
     kept = np.ones(24, dtype=bool)
     kept[3] = False
     table = neuron_table(tiny_analysis, 3, "value", kept)
-    assert list(table) == ["neuron", "head", "offset", "r_f", "percentile in cell", "std", "mean", "std, all tokens", "plan"]
-    assert (np.diff(table["r_f"]) <= 0).all() and table["percentile in cell"][0] == 100
+    assert list(table) == ["neuron", "head", "offset", "r_f (radius)", "percentile in cell", "std", "mean", "std, all tokens", "plan"]
+    assert (np.diff(table["r_f (radius)"]) <= 0).all() and table["percentile in cell"][0] == 100
     scores = tiny_analysis.scores(3, "value")
     places = {int(neuron): at for at, neuron in enumerate(tiny_analysis.neurons(3, "value"))}
     wanted = [standing(scores, places[int(neuron)]).percentile for neuron in table["neuron"]]
@@ -238,7 +238,7 @@ def test_the_table_is_sorted_and_says_head_and_offset(tiny_analysis: Any) -> Non
     assert table["neuron"][table["plan"] == "cut"].tolist() == [3]
     assert set(neuron_table(tiny_analysis, 3, "value", None)["plan"]) == {"–"}
     assert list(neuron_table(tiny_analysis, 3, "output", np.ones(24, dtype=bool), name="std", edge_length=True)) == [
-        "neuron", "std", "percentile in cell", "mean", "std, all tokens", "r_f"
+        "neuron", "std", "percentile in cell", "mean", "std, all tokens", "r_f (edge length)"
     ]  # fmt: skip
 
 

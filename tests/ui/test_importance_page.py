@@ -41,7 +41,7 @@ def test_the_lead_and_the_table_follow_the_criterion(tiny_analysis: Any, cache: 
     app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value")
     assert not app.exception and not faults(app)
     assert "has the largest median" in words(app) and "half of the widest gap" in words(app)
-    assert list(app.dataframe[0].value.columns)[:4] == ["neuron", "head", "offset", "r_f"]
+    assert list(app.dataframe[0].value.columns)[:4] == ["neuron", "head", "offset", "r_f (radius)"]
     app.selectbox(key="importance-criterion").select("std").run()
     assert not app.exception
     assert "standard deviation of the cloud" in words(app)
@@ -90,11 +90,11 @@ def test_lines_come_from_the_address(tiny_analysis: Any, cache: Path) -> None:
 def test_edge_lengths_are_named_everywhere(tiny_analysis: Any, cache: Path) -> None:
     app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value", edge_length="1")
     assert not app.exception
-    assert "as edge length is the widest gap" in words(app)
-    assert "r_f as edge length" in app.dataframe[0].value.columns
+    assert "(edge length) is the widest gap" in words(app)
+    assert "r_f (edge length)" in app.dataframe[0].value.columns
 
 
-@pytest.mark.parametrize(("edge_length", "told"), [("", "r_f"), ("1", "r_f as edge length")])
+@pytest.mark.parametrize(("edge_length", "told"), [("", "r_f (radius)"), ("1", "r_f (edge length)")])
 def test_a_picture_of_a_cell_names_the_unit_of_its_numbers(
     edge_length: str, told: str, tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,42 @@ def test_saved_plans_and_the_draft_can_be_launched(glue: Path, tiny_analysis: An
     assert "label: thin" in words(app) and f"label: plan {drawn}" in words(app)
 
 
+def test_the_newer_of_draft_and_saved_version_is_chosen_at_first(
+    glue: Path, tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from obce_core.plan import drafts, make_plan, versions
+
+    key = adopt(tiny_analysis, cache)
+    plans = {share: make_plan(tiny_analysis, percentile=share).intent for share in (20, 50, 70)}
+
+    def at(minute: int) -> str:
+        return f"2026-05-04T10:{minute:02}:00Z"
+
+    def save(name: str, share: int, minute: int) -> None:
+        monkeypatch.setattr(versions, "_now", lambda: at(minute))
+        versions.save_version(key, name, plans[share])
+
+    def draft(share: int, minute: int) -> None:
+        monkeypatch.setattr(drafts.time, "strftime", lambda *_: at(minute))
+        drafts.write_draft(key, plans[share], seen=drafts.read_draft(key).stamp)
+
+    def chosen() -> list[str]:
+        app = open_page("launch", analysis=key)
+        assert not app.exception
+        return list(app.multiselect(key="launch-plans").value)
+
+    save("first", 70, 1)
+    assert chosen() == ["first"]  # there is no draft
+    draft(20, 2)
+    assert chosen() == ["current plan"]  # the draft was edited after the version was saved
+    save("second", 50, 3)
+    assert chosen() == ["second"]  # somebody saved a version since
+    draft(20, 3)
+    assert chosen() == ["current plan"]
+    draft(70, 5)
+    assert chosen() == ["first"]  # the draft equals this version, whose name the results will carry
+
+
 def test_without_an_analysis_the_model_itself_can_be_evaluated(glue: Path, tiny_folder: Path) -> None:
     app = open_page("launch")
     app.text_input(key="launch-model").set_value(str(tiny_folder)).run()
@@ -166,7 +202,7 @@ def test_a_fresh_form_proposes_the_plan_that_was_made(glue: Path, tiny_analysis:
     assert proposed() == (["thin"], [])
     write_draft(key, thick, seen=read_draft(key).stamp)
     app = open_page("launch", analysis=key)
-    assert proposed() == (["thin"], [])
+    assert proposed() == (["current plan"], [])  # the draft is newer
     app.multiselect(key="launch-plans").set_value([]).run()
     app.switch_page("pages/evaluate/runs.py").run()
     app.switch_page("pages/evaluate/launch.py").run()

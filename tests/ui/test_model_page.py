@@ -170,3 +170,18 @@ def test_an_export_that_failed_says_why_and_is_dismissed(key: str, built: Any, w
     assert "Failed" in words(app)
     app.button(key=f"dismiss-{run.id}").click().run()
     assert not faults(app) and not app.button(key=f"start-export-dense-{built.folder.name}").disabled
+
+
+def test_the_page_and_the_card_say_which_call_gives_their_count(key: str, built: Any) -> None:
+    import obce_core
+
+    model, _ = obce_core.load(built.folder, device="cpu")
+    stored, held = model.num_parameters(), sum(tensor.numel() for tensor in model.parameters())
+    assert stored == built.budget.parameters_left < held
+    card = (built.folder / "README.md").read_text()
+    assert f"`model.num_parameters()` counts the {stored:,} stored parameters" in card and f"{held:,}" not in card
+    shown = words(open_page("model", analysis=key))
+    assert (
+        f"<code>model.num_parameters()</code> gives the {stored:,} parameters counted here" in shown
+        and "padded to its widest head" in shown
+    )

@@ -208,9 +208,8 @@ def test_files_of_a_pair_hold_both_neurons(tiny_analysis: Any) -> None:
     assert (
         float(points[23]["output"]) == pytest.approx(float(clouds["neuron 7"][3])) and points[23]["words"] == tiny_analysis.texts.texts[3]
     )
-    for edge in (False, True):
-        rows = list(csv.DictReader(io.StringIO(neuron_story._diagram_csv(clouds, edge))))
-        assert [row["neuron"] for row in rows] == ["neuron 5"] * 20 + ["neuron 7"] * 20
-        assert [row["death"] for row in rows].count("inf") == 2
-        wanted = barcode(clouds["neuron 7"]).deaths[-1] * (2 if edge else 1)
-        assert max(float(row["death"]) for row in rows[20:] if row["death"] != "inf") == pytest.approx(wanted)
+    rows = list(csv.DictReader(io.StringIO(neuron_story._diagram_csv(clouds))))
+    assert [row["neuron"] for row in rows] == ["neuron 5"] * 20 + ["neuron 7"] * 20
+    deaths = [row["death (radius)"] for row in rows]
+    assert deaths.count("inf") == 2
+    assert max(float(death) for death in deaths[20:] if death != "inf") == pytest.approx(barcode(clouds["neuron 7"]).deaths[-1])

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from obce_core.compression.result import Fidelity
 from obce_core.errors import PlanError
-from obce_core.plan import Hand, Intent, intent_document, make_plan, parse_intent
+from obce_core.plan import Hand, Intent, intent_document, make_plan, parse_intent, resolve
 from obce_core.plan.drafts import read_draft, write_draft
 from obce_core.plan.versions import list_versions, save_version
 from obce_core.warm import Answer
@@ -52,6 +52,24 @@ def answers(cosine: Callable[[str, Mapping[str, Any]], float]) -> Ask:
         return Answer(state="done", value={"texts": 6, "cls": value, "pooled": value, "cls_lowest": value, "pooled_lowest": value})
 
     return ask
+
+
+def test_leave_all_whole_leaves_everything_whole_in_one_step(key: str, tiny_analysis: Any, asked: list[Any]) -> None:
+    hand = {
+        "keep": (Hand(layer=3, component="value", neurons=(7,), reason="mine"),),
+        "drop": (Hand(layer=4, component="intermediate", neurons=(1, 2)),),
+    }
+    before = Intent(first_layer=2, cells={3: {"value": 50.0, "query": 30.0}}, **hand)
+    write_draft(key, before, seen="")
+    app = opened(key)
+    app.button(key="all-0").click().run()
+    whole = read_draft(key).intent
+    assert not whole.cells and not whole.keep and not whole.drop
+    assert resolve(tiny_analysis, whole).neurons_cut == 0
+    app.button(key="undo").click().run()
+    assert read_draft(key).intent == before
+    app.button(key="redo").click().run()
+    assert read_draft(key).intent == whole
 
 
 def test_sizes_do_not_wait_for_what_is_measured(key: str, asked: list[Any]) -> None:
