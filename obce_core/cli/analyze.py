@@ -74,7 +74,7 @@ def analyze(
         answer = {**answer, "texts": dict(told), "all_equal": equal, "cut_at_max_length": told["truncated"]}
     show(answer, as_json=json)
     if not json and not quiet:
-        for note in told["notes"]:
+        for note in (*analysis.meta["model"].get("notes", ()), *told["notes"]):
             typer.echo(note)
         made = shlex.quote(str(out)) if out is not None else analysis.id
         typer.echo(f"Next: obce plan --analysis {made} --percentile 50 --out plan.json")
@@ -116,11 +116,13 @@ def info(
         answer |= {
             "heads": shape.heads, "head_size": shape.head_size, "parameters": report.parameters, "can_be_cut": True,
             "encoder_parameters": report.encoder_parameters, "memory_needed": report.memory_bytes,
-            "ignored_config_keys": list(report.ignored),
+            "ignored_config_keys": list(report.ignored), "notes": list(report.notes),
         }  # fmt: skip
         if ledger is not None:
             answer["table"] = ledger.plain()
     show(answer, as_json=json)
+    for note in () if json else report.notes:
+        typer.echo(note)
     if ledger is not None and not json:
         show_ledger(ledger)
 
