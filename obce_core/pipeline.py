@@ -168,7 +168,8 @@ def describe_model(report: ModelReport) -> dict[str, Any]:
         "architecture": report.architecture,
         "shape": {name: getattr(report.shape, name) for name in ("layers", "hidden", "heads", "head_size", "intermediate")},
         "tensors": {name: list(info.shape) for name, info in report.tensors.items() if info.dtype.startswith(("F", "BF"))},
-        "bytes": report.source.weights.stat().st_size,
+        "bytes": report.bytes,
+        "notes": list(report.notes),
         "widths": [layer and to_entry(layer, report.shape) for layer in report.layers] or None,
     }
 

@@ -138,6 +138,12 @@ class Family(ABC):
                 return part
         return "head"
 
+    def layer_number(self, name: str) -> int | None:
+        """Return the layer that a tensor of a file belongs to, from 1, or None for a tensor outside the layers."""
+        base, path = self.strip_root(name), self.layers + "."
+        number = base.removeprefix(path).split(".")[0] if base.startswith(path) else ""
+        return int(number) + 1 if number.isascii() and number.isdigit() and len(number) < 10 else None
+
     def file_names(self, originals: Iterable[str]) -> dict[str, str]:
         """Map names relative to the base model to those of a file with these tensors, extra key rows included."""
         found = {self.strip_root(name): self.canonical(name) for name in originals}

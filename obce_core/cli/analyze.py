@@ -86,7 +86,7 @@ def analyze(
         answer = {**answer, "texts": dict(told), "all_equal": equal, "cut_at_max_length": told["truncated"]}
     show(answer, as_json=json)
     if not json and not quiet:
-        for note in told["notes"]:
+        for note in (*analysis.meta["model"].get("notes", ()), *told["notes"]):
             say(note)
         command = _next(analysis, analysis.id if out is None else out)
         if command:
@@ -141,11 +141,13 @@ def info(
         answer |= {
             "heads": shape.heads, "head_size": shape.head_size, "parameters": report.parameters, "can_be_cut": True,
             "encoder_parameters": report.encoder_parameters, "memory_needed": report.memory_bytes,
-            "ignored_config_keys": list(report.ignored),
+            "ignored_config_keys": list(report.ignored), "notes": list(report.notes),
         }  # fmt: skip
         if ledger is not None:
             answer["table"] = ledger.plain()
     show(answer, as_json=json)
+    for note in () if json else report.notes:
+        typer.echo(note)
     if ledger is not None and not json:
         show_ledger(ledger)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from obce_core.architectures.stored import StoredLayer
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.compressed import check_compressed, is_compressed
 from obce_core.models.locate import CONFIG, ModelSource, locate
-from obce_core.models.weights import TensorInfo, check_tensors, read_header
+from obce_core.models.weights import FLOATS, TensorInfo, check_tensors, read_header
 
 _OVERHEAD_BYTES = 700_000_000
 """Resident memory of a worker with torch and transformers imported, plus one batch (measured on BERT Base)."""
@@ -25,7 +25,9 @@ _OVERHEAD_BYTES = 700_000_000
 class ModelReport:
     """What was found in a model's folder.
 
-    `config` holds the allowed fields only; `ignored` names the others. Parameter counts are of stored tensors. `layers`
+    `config` holds the allowed fields only; `ignored` names the others. `tensors` are those of the model, heads included;
+    `unused` are tensors of the file that transformers would ignore (layers beyond num_hidden_layers, unknown names in the
+    encoder): they are counted nowhere and never loaded. Parameter counts are of stored tensors. `layers`
     has an entry a layer for a model that obce cut (None: that layer is whole) and is empty for a stock one; `shape` and
     `config` are always those of the uncut model.
     """
@@ -38,6 +40,7 @@ class ModelReport:
     ignored: tuple[str, ...]
     tensors: Mapping[str, TensorInfo]
     extra: tuple[str, ...]
+    unused: Mapping[str, TensorInfo] = field(default_factory=dict)
     layers: tuple[StoredLayer | None, ...] = ()
 
     @property
@@ -55,6 +58,26 @@ class ModelReport:
         """Return the original indices of a cell's neurons, shape (neurons,): all of them in a stock model."""
         stored = self.layers[layer - 1] if self.layers else None
         return np.arange(self.shape.width(component)) if stored is None else stored.stored(component, self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Size of the weights file without the data of its unused tensors."""
+        return self.source.weights.stat().st_size - sum(info.bytes for info in self.unused.values())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the file, in sentences; empty for most models."""
+        floats = [name for name, info in self.unused.items() if info.dtype in FLOATS]  # index tables are usual there
+        if not floats:
+            return ()
+        numbers = {number for name in floats if (number := self.family.layer_number(name)) and number > self.shape.layers}
+        rest = sum(self.family.layer_number(name) not in numbers for name in floats)
+        layers = f"{len(numbers)} layers beyond the {self.shape.layers} of num_hidden_layers" if numbers else ""
+        if len(numbers) == 1:
+            layers = f"1 layer beyond the {self.shape.layers} of num_hidden_layers"
+        others = f"{rest} {'tensor' if rest == 1 else 'tensors'} that {self.family.title} does not have" if rest else ""
+        what = " and ".join(part for part in (layers, others) if part)
+        return (f"{self.source.weights.name} holds {what}; left out, as transformers does.",)
 
     @property
     def memory_bytes(self) -> int:
@@ -83,7 +106,7 @@ def check_model(spec: str | Path | ModelSource, *, revision: str | None = None) 
         raise ConfigError(f"config.json: {reason}")
     config = {**read_fields(raw, family.fields), **read_labels(raw)}
     tensors = read_header(source.weights)
-    extra = check_tensors(source, tensors, family, config)
+    extra, unused = check_tensors(source, tensors, family, config)
     known = {field.name for field in family.fields} | {"id2label", "label2id", "architectures", "model_type"}
     return ModelReport(
         source=source,
@@ -92,8 +115,9 @@ def check_model(spec: str | Path | ModelSource, *, revision: str | None = None) 
         shape=family.shape(config),
         config=config,
         ignored=tuple(sorted(shorten(name) for name in raw if name not in known)),
-        tensors=tensors,
+        tensors={name: info for name, info in tensors.items() if name not in unused},
         extra=tuple(extra),
+        unused={name: tensors[name] for name in unused},
     )
 
 

@@ -10,7 +10,7 @@ from obce_core.architectures.stored import compact_tensors, read_entries, widths
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.locate import CONFIG, WEIGHTS, ModelSource
 from obce_core.models.prefix import find_prefixes, wrong_prefix
-from obce_core.models.weights import FLOATS, read_header
+from obce_core.models.weights import FLOATS, by_base_name, read_header
 
 if TYPE_CHECKING:
     from obce_core.models.check import ModelReport
@@ -49,7 +49,7 @@ def check_compressed(source: ModelSource) -> ModelReport:
         raise ConfigError(f"config.json: architectures is {shorten(named)}; expected a list of one name.")
     tensors = read_header(source.weights)
     wanted = compact_tensors(family, config, widths_of(layers))
-    have = {family.strip_root(name): info for name, info in tensors.items()}
+    have = by_base_name(tensors, family)
     for name, size in wanted.items():
         if name not in have:
             prefixes = find_prefixes(tensors, wanted, family)

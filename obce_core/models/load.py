@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
 from transformers import AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.initialization import no_init_weights
 from transformers.utils import logging as hf_logging
 
 from obce_core.architectures.config import read_config
-from obce_core.errors import BadInput, ModelError, NotFinite
+from obce_core.errors import BadInput, ModelError, NotFinite, ObceError
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.dense import dense_state
-from obce_core.models.locate import TOKENIZER_FILES, ModelSource
+from obce_core.models.locate import TOKENIZER_FILES, WEIGHTS, ModelSource
 
 hf_logging.disable_progress_bar()
 
@@ -93,10 +93,14 @@ def load_model(
 
 
 def read_state(report: ModelReport) -> dict[str, torch.Tensor]:
-    """Read every tensor by its name relative to the base model, float32, and check that all are finite."""
+    """Read every tensor of the model by its name relative to the base model, float32, and check that all are finite."""
     path = report.source.weights
     try:
-        raw = load_file(path, device="cpu")
+        # The open file itself is read: a link that takes its place after the check leads nowhere.
+        with _weights(report.source) as stream, safe_open(_reopened(stream), framework="pt", device="cpu") as file:
+            raw = {name: file.get_tensor(name) for name in report.tensors}
+    except ObceError:
+        raise
     except Exception as error:  # safetensors raises its own type and several of Rust's
         raise ModelError(f"{path.name} cannot be read: {str(error)[:120]}.", hint="Download it again.") from None
     floats = {name: tensor for name, tensor in raw.items() if tensor.is_floating_point()}
@@ -105,6 +109,18 @@ def read_state(report: ModelReport) -> dict[str, torch.Tensor]:
         noun = "tensor contains" if len(bad) == 1 else "tensors contain"
         raise NotFinite(f"{path.name}: {len(bad)} {noun} NaN or inf (first: {bad[0]}).", hint="The weights are damaged.")
     return {report.family.strip_root(name): tensor.float() for name, tensor in floats.items()}
+
+
+def _weights(source: ModelSource) -> BinaryIO:
+    stream = source.open(WEIGHTS)
+    if stream is None:
+        raise ModelError(f"{source.folder} has no {WEIGHTS} any more.")
+    return stream
+
+
+def _reopened(stream: BinaryIO) -> str:
+    """Return a path of an open file, for libraries that take paths only."""
+    return f"/dev/fd/{stream.fileno()}"
 
 
 def stock_state(report: ModelReport) -> dict[str, torch.Tensor]:

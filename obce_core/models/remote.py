@@ -159,6 +159,7 @@ def _lines(report: ModelReport) -> tuple[tuple[bool, str], ...]:
     parts = list(dict.fromkeys(shorten(name.split(".")[0], 30) for name in report.extra if name in floats))
     if parts:
         lines.append((False, f"Also in the file, kept as it is and never cut: {', '.join(parts[:6])}."))
+    lines += [(False, note) for note in report.notes]
     if report.ignored:
         lines.append((False, f"Fields of config.json that change nothing here: {', '.join(report.ignored[:8])}."))
     return tuple(lines)

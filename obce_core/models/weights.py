@@ -10,7 +10,7 @@ from typing import Any
 
 from obce_core.architectures import Family
 from obce_core.errors import ModelError, shorten
-from obce_core.models.locate import ModelSource
+from obce_core.models.locate import WEIGHTS, ModelSource
 from obce_core.models.prefix import find_prefixes, wrong_prefix
 from obce_core.outside import Excess, load_json
 
@@ -78,14 +78,17 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
     return found
 
 
-def check_tensors(source: ModelSource, found: Mapping[str, TensorInfo], family: Family, config: Mapping[str, Any]) -> list[str]:
+def check_tensors(
+    source: ModelSource, found: Mapping[str, TensorInfo], family: Family, config: Mapping[str, Any]
+) -> tuple[list[str], list[str]]:
     """Compare a file's tensors with what the config says the encoder has.
 
     Returns:
-        The names found relative to the base model that the encoder does not need (heads, poolers).
+        The names relative to the base model of what stands beside the encoder (heads, poolers), and the names in the file
+        of what lies in the encoder's own tree but belongs to nothing there: layers beyond the last one, unknown tensors.
 
     Raises:
-        ModelError: the file cannot hold such a model; a tensor is missing, of another shape, or no float.
+        ModelError: the file cannot hold such a model; a tensor is missing, twice there, of another shape, or not a float.
     """
     path = source.weights
     wanted = family.tensors(config)
@@ -96,7 +99,7 @@ def check_tensors(source: ModelSource, found: Mapping[str, TensorInfo], family: 
             f"config.json describes about {2 * promised / 1e9:.1f} GB of weights but {path.name} is {size / 1e6:.1f} MB.",
             hint="The folder does not belong together.",
         )
-    have = {family.strip_root(name): info for name, info in found.items()}
+    have = by_base_name(found, family)
     missing = [name for name in wanted if name not in have]
     if missing:
         prefixes = find_prefixes(found, wanted, family)
@@ -115,7 +118,22 @@ def check_tensors(source: ModelSource, found: Mapping[str, TensorInfo], family: 
             )
         if info.dtype not in FLOATS:
             raise ModelError(f"{path.name}: {name} has dtype {info.dtype}; expected one of {', '.join(FLOATS)}.")
-    return [name for name in have if name not in wanted]
+    parts = {name.split(".")[0] for name in wanted}
+    strange = [name for name in found if family.strip_root(name) not in wanted]
+    unused = [name for name in strange if family.strip_root(name).split(".")[0] in parts]
+    return [family.strip_root(name) for name in strange if name not in unused], unused
+
+
+def by_base_name(found: Mapping[str, TensorInfo], family: Family) -> dict[str, TensorInfo]:
+    """Return tensors by their names relative to the base model; raise ModelError where two have the same."""
+    names: dict[str, str] = {}
+    for name in found:
+        other = names.setdefault(family.strip_root(name), name)
+        if other != name:
+            raise ModelError(
+                f"{WEIGHTS}: {shorten(other)} and {shorten(name)} are the same tensor of the model.", hint="Save the model again with one."
+            )
+    return {base: found[name] for base, name in names.items()}
 
 
 def _check_layout(path: Path, found: Mapping[str, TensorInfo], ends: list[tuple[int, int, str]], data: int) -> None:
