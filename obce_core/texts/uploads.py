@@ -1,42 +1,62 @@
-"""Texts that came through the browser: kept in the cache by content, so that a job can read them as a file."""
+"""Texts that came through the browser: kept in the cache by content and name, so that a job can read them as a file."""
 
 from __future__ import annotations
 
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from obce_core import settings
 from obce_core.access.readonly import refuse_if_read_only
-from obce_core.errors import TextsError
+from obce_core.errors import TextsError, shorten
 from obce_core.store import atomic_write, check_name
 from obce_core.texts.file import ENDINGS
 
-MAX_LINES, MAX_CHARS = 10_000, 10_000
-"""Of a .txt upload; larger ones go through the command line."""
+_NAME_BYTES = 120
 
 
-def store_upload(raw: bytes, suffix: str) -> str:
-    """Write an upload into `cache/texts` under its digest and return the path; equal bytes are one file.
+def store_upload(raw: bytes, name: str) -> str:
+    """Write an upload as `cache/texts/DIGEST/NAME` and return the path; equal bytes of one name are one file.
+
+    `name` is the file's name as it was given: errors, previews and the source of an analysis then show it. Nothing of the
+    contents is read here.
 
     Raises:
-        TextsError: an unknown ending, or a .txt with too many or too long lines (its number is named).
+        TextsError: an unknown ending.
     """
     refuse_if_read_only("Uploading texts")
-    if suffix not in ENDINGS:
-        raise TextsError(f"The upload has none of the endings {', '.join(ENDINGS)}.")
-    if suffix == ".txt":
-        lines = raw.decode("utf-8", "replace").splitlines()
-        if len(lines) > MAX_LINES:
-            raise TextsError(f"The upload has {len(lines):,} lines; limit {MAX_LINES:,}.", hint="Use obce analyze --texts FILE.")
-        long = next((i for i, line in enumerate(lines, 1) if len(line) > MAX_CHARS), None)
-        if long:
-            raise TextsError(f"Line {long} has {len(lines[long - 1]):,} characters; uploads allow {MAX_CHARS:,}.")
-    path = upload_path(f"{sha256(raw).hexdigest()[:16]}{suffix}")
+    clean = file_name(name)
+    if Path(clean).suffix not in ENDINGS:
+        raise TextsError(f"{shorten(name)} has none of the endings {', '.join(ENDINGS)}.", hint="Rename it, or export it as .txt.")
+    path = upload_path(f"{sha256(clean.encode() + bytes(1) + raw).hexdigest()[:16]}/{clean}")
     if not path.exists():
         atomic_write(path, raw)
     return str(path)
 
 
-def upload_path(name: str) -> Path:
-    """Return where an upload of this name lies, or would; a name that leaves the folder is refused (PathError)."""
-    return settings.cache_dir() / "texts" / check_name(name)
+def file_name(name: str) -> str:
+    """Return a name that a file can have: no folders, no control characters, at most 120 bytes, its ending in lower case."""
+    base = name.replace("\\", "/").rsplit("/", 1)[-1]
+    base = "".join(char if char.isprintable() else "_" for char in base).strip().lstrip(".-~") or "texts"
+    stem, suffix = (base[: -len(end)], end.lower()) if (end := Path(base).suffix) else (base, "")
+    while len((stem + suffix).encode("utf-8", "replace")) > _NAME_BYTES and stem:
+        stem = stem[:-1]
+    return f"{stem or 'texts'}{suffix}".encode("utf-8", "replace").decode("utf-8")
+
+
+def upload_path(ref: str) -> Path:
+    """Return where an upload lies, or would: `DIGEST/NAME`, or `DIGEST.csv` of an earlier version.
+
+    Raises:
+        PathError: a reference that leaves the folder.
+    """
+    home = settings.cache_dir() / "texts"
+    return home.joinpath(*map(check_name, PurePosixPath(ref).parts[:3] or (ref,)))
+
+
+def upload_ref(path: str) -> str:
+    """Return the reference of a stored upload, for `upload_path`.
+
+    >>> upload_ref("/cache/texts/0123456789abcdef/survey.csv")
+    '0123456789abcdef/survey.csv'
+    """
+    return "/".join(Path(path).parts[-2:])

@@ -25,8 +25,9 @@ from obce_core.plan.parts import of_layer
 from obce_core.plan.versions import Version, list_versions
 from obce_core.preview import read_preview
 from obce_core.saved import Saved, list_saved
-from obce_core.texts import Texts, heldout_of, load_texts, text_columns
+from obce_core.texts import Texts, heldout_of, load_texts
 from obce_core.topology import Interval, Principal, barcode, bootstrap_r_f, most_isolated, principal, r_f_without
+from obce_core.warm.reading import read_columns, read_texts
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -115,7 +116,10 @@ def texts(spec: str, n: int, seed: int, changed: tuple[int, ...], **options: Any
 
 @st.cache_resource(max_entries=16, ttl=3600, show_spinner=False)
 def _texts(spec: str, n: int, seed: int, changed: tuple[int, ...], **options: Any) -> Texts:
-    return load_texts(spec, n=n, seed=seed, **options | {"heldout": heldout_of(options.get("heldout"))})
+    options |= {"heldout": heldout_of(options.get("heldout"))}
+    if spec == "demo" and options["heldout"] in (None, "auto"):
+        return load_texts(spec, n=n, seed=seed, **options)
+    return read_texts(spec, n=n, seed=seed, **options)
 
 
 @st.cache_resource(show_spinner=False)
@@ -129,10 +133,14 @@ def try_again() -> None:
     _model.clear()
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
 def columns(path: str, changed: tuple[int, int]) -> tuple[tuple[str, ...], str | None]:
-    """Read which columns a table has."""
-    return text_columns(path)
+    """Read which columns a table has, in a process of its own; raises TextsError, which is remembered for a moment."""
+    return _failures().run(("columns", path, changed), lambda: _columns(path, changed))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _columns(path: str, changed: tuple[int, int]) -> tuple[tuple[str, ...], str | None]:
+    return read_columns(path)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

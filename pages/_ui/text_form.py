@@ -15,7 +15,7 @@ from obce_core.roots import typed_path
 from obce_core.tasks import TASKS
 from obce_core.texts import Texts
 from obce_core.texts.glue_rows import task_files
-from obce_core.texts.uploads import store_upload, upload_path
+from obce_core.texts.uploads import store_upload, upload_path, upload_ref
 from pages._ui import cached, frame, guards
 from pages._ui.forms import given, put, select, values
 
@@ -51,8 +51,8 @@ def texts() -> dict[str, Any]:
     if not pasted.strip():
         frame.note("Paste at least two different texts to go on.")
         return {}
-    path = store_upload(pasted.encode(), ".txt")
-    form["pasted_at"] = Path(path).name
+    path = store_upload(pasted.encode("utf-8", "replace"), "pasted.txt")
+    form["pasted_at"] = upload_ref(path)
     return {"texts": path, "split": _split()}
 
 
@@ -130,8 +130,8 @@ def _file() -> dict[str, Any]:
         "A .txt (a line is a text), .csv, .tsv, .jsonl or .parquet file, at most 25 MB", _ENDINGS, key="analysis-upload"
     )
     if upload is not None and form.get("file_id") != upload.file_id:
-        stored = store_upload(upload.getvalue(), Path(upload.name).suffix.lower())
-        form["file"], form["file_name"], form["file_id"] = Path(stored).name, upload.name, upload.file_id
+        stored = store_upload(upload.getvalue(), upload.name)
+        form["file"], form["file_name"], form["file_id"] = upload_ref(stored), upload.name, upload.file_id
     name = form.get("file", "")
     path = str(upload_path(name)) if name else ""
     if not name or not Path(path).is_file():
@@ -140,7 +140,8 @@ def _file() -> dict[str, Any]:
     if upload is None:
         st.text(f"Using {form['file_name']}, given before.")
     options: dict[str, Any] = {"texts": path}
-    names, guess = cached.columns(path, cached.stamp(path))
+    with st.spinner("Reading the file", show_time=True):
+        names, guess = cached.columns(path, cached.stamp(path))
     if names:
         options["column"] = select("Column with the texts", f"column-{name}", names, default=guess)
     options["split"] = _split()

@@ -189,10 +189,10 @@ def test_a_quarter_of_ones_own_texts_is_held_out_on_the_page_and_in_the_command(
 
 
 def test_a_table_offers_its_columns(page: Any, tmp_path: Path, cache: Path) -> None:
-    from obce_core.texts.uploads import store_upload
+    from obce_core.texts.uploads import store_upload, upload_ref
 
-    path = store_upload(b"id,review,label\n1,a good film,pos\n2,a bad film,neg\n3,one more film,pos\n", ".csv")
-    page.session_state["obce"].form |= {"file": Path(path).name, "file_name": "films.csv"}
+    path = store_upload(b"id,review,label\n1,a good film,pos\n2,a bad film,neg\n3,one more film,pos\n", "films.csv")
+    page.session_state["obce"].form |= {"file": upload_ref(path), "file_name": "films.csv"}
     fill(page, source="file", size=0, n_texts=2)
     column = next(box for box in page.selectbox if box.label == "Column with the texts")
     assert (column.value, column.options) == ("review", ["id", "review", "label"])
@@ -238,10 +238,10 @@ def test_the_form_outlives_a_reload(page: Any, tiny_folder: Path) -> None:
 
 
 def test_an_upload_outlives_a_reload(page: Any, cache: Path) -> None:
-    from obce_core.texts.uploads import store_upload
+    from obce_core.texts.uploads import store_upload, upload_ref
 
-    path = store_upload(b"id,review,label\n1,a good film,pos\n2,a bad film,neg\n3,one more film,pos\n", ".csv")
-    page.session_state["obce"].form |= {"file": Path(path).name, "file_name": "films.csv"}
+    path = store_upload(b"id,review,label\n1,a good film,pos\n2,a bad film,neg\n3,one more film,pos\n", "films.csv")
+    page.session_state["obce"].form |= {"file": upload_ref(path), "file_name": "films.csv"}
     fill(page, source="file", size=0, n_texts=2)
     next(box for box in page.selectbox if box.label == "Column with the texts").select("id").run()
     again = reloaded(page)
@@ -333,3 +333,29 @@ def test_open_and_compare_want_the_right_number_of_rows(saved: Any) -> None:
     assert not buttons["Open"].disabled and buttons["Compare two"].disabled
     press(saved, "Open")
     assert not saved.exception and "Importance" in [title.value for title in saved.title]
+
+
+def test_the_page_reads_no_file_in_its_own_process(page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from obce_core.texts import file, table
+    from obce_core.texts.uploads import store_upload, upload_ref
+
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("a file was read in the process of the dashboard")
+
+    for one, name in ((file, "read_txt"), (file, "read_table"), (table, "read_table")):
+        monkeypatch.setattr(one, name, refuse)
+    for name, source in (("survey.csv", "file"), ("notes.txt", "file")):
+        path = store_upload(b"text\na good film\na bad film\none more film\n", name)
+        page.session_state["obce"].form |= {"file": upload_ref(path), "file_name": name, "source": source, "size": 0, "n_texts": 2}
+        page.run()
+        assert not page.exception and not start(page).disabled and faults(page) == []
+
+
+def test_an_upload_that_cannot_be_read_has_the_name_that_was_given(page: Any, cache: Path) -> None:
+    from obce_core.texts.uploads import store_upload, upload_ref
+
+    path = store_upload("text,label\nable acid,0\n".encode("utf-16"), "survey.csv")
+    page.session_state["obce"].form |= {"file": upload_ref(path), "file_name": "survey.csv", "source": "file"}
+    page.run()
+    assert any("survey.csv is UTF-16; expected UTF-8." in fault for fault in faults(page))
+    assert Path(path).parent.name not in "".join(faults(page))
