@@ -33,6 +33,7 @@ from pathlib import Path
 
 from obce_core.errors import BadInput, PathError
 from obce_core.private import FOLDER, file_mode, private_folder
+from obce_core.space import writing
 from obce_core.store import MANIFEST, manifest, manifest_faults, read_json, sync_folder, write_json
 from obce_core.version import __version__
 
@@ -78,21 +79,24 @@ def commit(
         guard: called last before the rename; raises when this attempt is no longer the run's.
 
     Raises:
+        DiskFull: there is no space for it; the checkpoints before it stay.
         PathError: the stage was swept away meanwhile: a newer attempt has begun.
         whatever `write` or `guard` raises; then nothing has changed.
     """
     if step < 0 or keep < 1:
         raise BadInput(f"A checkpoint of step {step}, keeping {keep}: both must be positive.")
     target = home / f"step-{step:08d}"
-    private_folder(home)
     stage = _aside(target)
     mode = file_mode(stage)
-    stage.mkdir(mode=0o777 if mode is None else FOLDER)
+    with writing(home):
+        private_folder(home)
+        stage.mkdir(mode=0o777 if mode is None else FOLDER)
     try:
-        write(stage)
-        told = {"format": FORMAT, "step": step, "attempt": attempt, "versions": _versions(), "files": manifest(stage)}
-        _sync_below(stage, mode)
-        write_json(stage / MANIFEST, told)
+        with writing(stage):
+            write(stage)
+            told = {"format": FORMAT, "step": step, "attempt": attempt, "versions": _versions(), "files": manifest(stage)}
+            _sync_below(stage, mode)
+            write_json(stage / MANIFEST, told)
         guard()
         if target.exists():
             if not checkpoint_faults(target):

@@ -11,6 +11,7 @@
     │   ├── PlanError        a plan, an intent, a percentile
     │   ├── AnalysisError    an analysis folder or id
     │   ├── PathError        a path that is refused, exists, or cannot be written
+    │   │   └── DiskFull     there is no space for what is to be written
     │   ├── UnknownName      a name outside its table
     │   └── Offline          the network is needed and not there
     ├── NotFinite            NaN or inf where numbers were expected
@@ -76,6 +77,10 @@ class AnalysisError(BadInput):
 
 class PathError(BadInput):
     """A path that is refused, already taken, or cannot be written."""
+
+
+class DiskFull(PathError):
+    """There is no space for what is to be written; says how much is needed, where, and what is free."""
 
 
 class UnknownName(BadInput):

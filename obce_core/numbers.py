@@ -63,6 +63,17 @@ def megabytes(value: float) -> str:
     return f"{value / 1e9:.2f} GB" if value >= 1e9 else f"{value / 1e6:.1f} MB"
 
 
+def size(value: int) -> str:
+    """Write a number of bytes in the unit that fits, so that what is there is never "0.0": 412 is "412 bytes", 31200 is "31.2 kB".
+
+    >>> size(0), size(1), size(300_000), size(13_000_000_000)
+    ('0 bytes', '1 byte', '0.3 MB', '13.00 GB')
+    """
+    if value < 1_000:
+        return f"{value} byte{'' if value == 1 else 's'}"
+    return f"{value / 1e3:.1f} kB" if value < 1e5 else megabytes(value)
+
+
 def duration(seconds: float) -> str:
     """Write a time: 4.2 is "4 s", 95 is "1 min 35 s", 5400 is "1 h 30 min".
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +12,7 @@ from types import TracebackType
 
 import numpy as np
 
-from obce_core.errors import PathError
+from obce_core.space import require_space
 
 _HELD_BYTES = 1 << 24
 """Rows wait in memory up to this size: a scattered row alone costs the file system far more than its bytes."""
@@ -27,7 +26,7 @@ class RowWriter:
         shapes: (rows, width) of each tensor, by name.
 
     Raises:
-        PathError: the disk has not enough room for the whole file.
+        DiskFull: the disk has not enough room for the whole file.
     """
 
     def __init__(self, path: Path, shapes: Mapping[str, tuple[int, int]]) -> None:
@@ -42,12 +41,8 @@ class RowWriter:
             at += size
         raw = json.dumps(header, separators=(",", ":")).encode()
         raw += b" " * (-len(raw) % 8)
-        need, free = 8 + len(raw) + at, shutil.disk_usage(path.parent).free
-        if need > free:
-            raise PathError(
-                f"The activations need {need / 1e9:.1f} GB, {path.parent} has {free / 1e9:.1f} GB free.",
-                hint="Choose fewer texts, --tokens cls, or another OBCE_CACHE.",
-            )
+        need = 8 + len(raw) + at
+        require_space(path.parent, need)
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         os.truncate(self._handle, need)
         os.pwrite(self._handle, len(raw).to_bytes(8, "little") + raw, 0)

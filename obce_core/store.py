@@ -25,6 +25,7 @@ from typing import IO, Any, BinaryIO
 from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import PathError, shorten
 from obce_core.private import FOLDER, file_mode, foreign_owner, private_folder
+from obce_core.space import disk_full, is_full, writing
 from obce_core.trash import discard, put_back
 
 MANIFEST = "MANIFEST.json"
@@ -81,12 +82,21 @@ def atomic_write(path: Path, data: bytes | str, *, guard: Callable[[], None] | N
     """Replace `path` by `data` in one step: a reader sees the old bytes or the new, never a part.
 
     `guard` is called last before the rename; when it raises, nothing has changed.
+
+    Raises:
+        DiskFull: there is no space for it.
     """
     refuse_if_read_only("Writing a file")
     raw = data.encode("utf-8") if isinstance(data, str) else data
-    private_folder(path.parent)
-    temporary = path.with_name(f"{path.name}.tmp-{uuid.uuid4().hex[:12]}")
     mode = file_mode(path)
+    with writing(path.parent, len(raw)):
+        private_folder(path.parent)
+        _write_aside(path, raw, mode, guard)
+    sync_folder(path.parent)
+
+
+def _write_aside(path: Path, raw: bytes, mode: int | None, guard: Callable[[], None] | None) -> None:
+    temporary = path.with_name(f"{path.name}.tmp-{uuid.uuid4().hex[:12]}")
     try:
         with open(temporary, "wb", opener=None if mode is None else lambda name, flags: os.open(name, flags, mode)) as stream:
             stream.write(raw)
@@ -97,7 +107,6 @@ def atomic_write(path: Path, data: bytes | str, *, guard: Callable[[], None] | N
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def replace_file(path: Path, data: str) -> None:
@@ -191,6 +200,7 @@ def staged_folder(target: Path, *, overwrite: bool = False, keep_existing: bool 
 
     Raises:
         PathError: the target exists (and may not be replaced), or its parent cannot be written.
+        DiskFull: there is no space for it; nothing of it is left.
     """
     refuse_if_read_only("Writing a folder")
     target = Path(os.path.abspath(target))  # "." and ".." have no name to stand beside
@@ -201,10 +211,13 @@ def staged_folder(target: Path, *, overwrite: bool = False, keep_existing: bool 
         stage = target.with_name(f"{target.name}.tmp-{uuid.uuid4().hex[:12]}")
         stage.mkdir(mode=0o777 if file_mode(target) is None else FOLDER)
     except OSError as error:
+        if is_full(error):
+            raise disk_full(target.parent) from None
         raise PathError(f"Cannot write in {target.parent}: {error.strerror or error}.", hint="Choose another --out.") from None
     try:
-        yield stage
-        _commit(stage, target, overwrite=overwrite, keep_existing=keep_existing)
+        with writing(stage):
+            yield stage
+            _commit(stage, target, overwrite=overwrite, keep_existing=keep_existing)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 

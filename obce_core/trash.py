@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from obce_core import settings
-from obce_core.errors import PathError
+from obce_core.errors import DiskFull, PathError
 from obce_core.private import foreign_owner, private_folder
+from obce_core.space import disk_full, is_full, tree_size, writing
 
 MOVED = "moved.json"
 _REPLACED = "replaced"
@@ -31,10 +32,14 @@ def trash_home() -> Path:
 def new_step(told: dict[str, Any]) -> Path:
     """Make the folder of a step, with what it holds written down before anything is moved in."""
     step = private_folder(trash_home() / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:6]}")
-    with (step / MOVED).open("w", encoding="utf-8") as stream:
-        json.dump(told, stream, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        with writing(step.parent, 4096), (step / MOVED).open("w", encoding="utf-8") as stream:
+            json.dump(told, stream, indent=1)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except DiskFull:
+        shutil.rmtree(step, ignore_errors=True)
+        raise
     return step
 
 
@@ -52,8 +57,8 @@ def discard(path: Path) -> Path:
         move(path, target)
     except OSError as error:
         shutil.rmtree(step, ignore_errors=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
+        if is_full(error):
+            raise disk_full(step.parent, tree_size(path)) from None
         raise PathError(
             f"{path} cannot be moved to the trash ({error.strerror or error}), so it is not replaced.", hint="Choose another --out."
         ) from None

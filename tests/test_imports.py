@@ -21,7 +21,7 @@ EVERY = [*ENGINE, *PAGES, ROOT / "app.py"]
 ORDER = [
     ["errors", "version", "numbers"],
     ["settings", "components", "tasks", "failures"],
-    ["private"],
+    ["private", "space"],
     ["access"],
     ["roots"],
     ["trash"],

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from obce_core import store
-from obce_core.errors import PathError
+from obce_core.errors import DiskFull, PathError
 from obce_core.store import (
     MANIFEST,
     atomic_write,
@@ -90,7 +90,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_debris(home: Path, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(DiskFull, match="Disk full: needs 3 bytes in "):
             atomic_write(home / "a", "new")
     assert (home / "a").read_text() == "old"
     assert names(home) == ["a"]

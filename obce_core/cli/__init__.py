@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
@@ -24,6 +25,8 @@ from obce_core.cli.report import report
 from obce_core.cli.runs import app as runs
 from obce_core.cli.verify import verify
 from obce_core.errors import BadInput, Cancelled, ObceError, shorten
+from obce_core.settings import cache_dir
+from obce_core.space import disk_full, fullest, is_full
 from obce_core.version import __version__
 
 app = typer.Typer(
@@ -80,6 +83,8 @@ def _main(given: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return fail(Cancelled("Cancelled."), as_json=as_json)
     except OSError as error:
+        if is_full(error):
+            return fail(fullest((Path.cwd(), cache_dir())) or disk_full(cache_dir()), as_json=as_json)
         return fail(BadInput(f"{error.strerror or error}: {shorten(error.filename or '', 200)}"), as_json=as_json)
     except Exception as error:  # a bug of ours: say so in a line, keep the traceback in a file
         return fail(_bug(error), as_json=as_json)
@@ -101,7 +106,6 @@ def _message(error: Exception, given: Sequence[str]) -> str:
 def _bug(error: Exception) -> ObceError:
     import traceback
 
-    from obce_core.settings import cache_dir
     from obce_core.store import atomic_write
 
     path = cache_dir() / "last-error.txt"

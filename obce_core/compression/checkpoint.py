@@ -20,6 +20,7 @@ from obce_core.compression.removed import COMPENSATION
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.load import build, choose_device, choose_dtype, load_model, load_tokenizer, read_state
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, WEIGHTS
+from obce_core.space import require_space, tensor_bytes, writing
 from obce_core.store import atomic_write, write_json
 
 CARD = "README.md"
@@ -47,8 +48,11 @@ def write_checkpoint(
     lacked (a pooler) is not made up, and what this class does not read (another head) goes along.
     """
     names = report.family.file_names(report.tensors)
-    save_file({names[name]: tensor.contiguous() for name, tensor in state.items()}, stage / WEIGHTS, metadata={"format": "pt"})
-    save_file(dict(constants), stage / COMPENSATION, metadata={"format": "pt"})
+    need = tensor_bytes([*state.values(), *constants.values()])
+    require_space(stage, need)
+    with writing(stage, need):
+        save_file({names[name]: tensor.contiguous() for name, tensor in state.items()}, stage / WEIGHTS, metadata={"format": "pt"})
+        save_file(dict(constants), stage / COMPENSATION, metadata={"format": "pt"})
     atomic_write(stage / CONFIG, json.dumps(model.config.to_diff_dict() | _class_names(model), indent=1, sort_keys=True) + "\n")
     if getattr(model.config, "auto_map", None):
         code = Path(inspect.getfile(type(model)))

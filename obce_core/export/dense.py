@@ -17,6 +17,7 @@ from obce_core.models.check import check_model
 from obce_core.models.identity import identity_of
 from obce_core.models.load import load_model, stock_state
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, WEIGHTS
+from obce_core.space import require_space, tensor_bytes, writing
 from obce_core.steps import Report, Steps
 from obce_core.store import atomic_write, check_target, staged_folder, write_json
 from obce_core.texts import load_texts
@@ -73,7 +74,10 @@ def export_dense(
     names = report.family.file_names(report.tensors)
     with staged_folder(target, overwrite=overwrite) as stage:
         state = {names[name]: tensor.contiguous() for name, tensor in stock_state(report).items()}
-        save_file(state, stage / WEIGHTS, metadata={"format": "pt"})
+        need = tensor_bytes(state.values())
+        require_space(stage, need)
+        with writing(stage, need):
+            save_file(state, stage / WEIGHTS, metadata={"format": "pt"})
         config = stock.model.config.to_diff_dict() | {"architectures": [report.architecture]}
         atomic_write(stage / CONFIG, json.dumps(config, indent=1, sort_keys=True) + "\n")
         report.source.copy((*TOKENIZER_FILES, *SIDE_FILES), stage)

@@ -14,6 +14,7 @@ from obce_core.export import ONNX_COMMAND, ONNX_PACKAGES, absent_for_onnx
 from obce_core.models.check import check_model
 from obce_core.models.identity import identity_of
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, ModelSource, locate
+from obce_core.space import require_space, writing
 from obce_core.steps import Report, Steps
 from obce_core.store import check_target, staged_folder, write_json
 from obce_core.version import ALGORITHMS, versions
@@ -81,7 +82,10 @@ def export_onnx(
     steps.begin()
     proto = trace(loaded.model)
     with staged_folder(target, overwrite=overwrite) as stage:
-        onnx.save_model(proto, str(stage / FLOAT))
+        need = proto.ByteSize()
+        require_space(stage, need)
+        with writing(stage, need):
+            onnx.save_model(proto, str(stage / FLOAT))
         steps.begin()
         checked = check(loaded.model, stage / FLOAT, cancelled=cancelled)
         facts: dict[str, Any] = {

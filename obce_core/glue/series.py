@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from obce_core.errors import Cancelled, ObceError
+from obce_core.errors import Cancelled, DiskFull, ObceError
 from obce_core.glue.evaluation import MODEL, Evaluation, evaluations_home, read_evaluation
 from obce_core.glue.perform import perform
 from obce_core.glue.trainer import Guard
@@ -100,7 +100,7 @@ def perform_all(
                 )
             except Taken:
                 continue  # looked at again once the others are through
-            except Cancelled:
+            except (Cancelled, DiskFull):  # on a full disk every unit would fail; the run goes on from here once there is space
                 raise
             except ObceError as error:
                 failed.append(f"{_name(one.unit)}: {error}")

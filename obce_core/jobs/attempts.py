@@ -15,7 +15,7 @@ from typing import Any
 
 from obce_core.access.readonly import refuse_if_read_only
 from obce_core.checkpoints import sweep_stale
-from obce_core.errors import BadInput, Superseded
+from obce_core.errors import BadInput, DiskFull, Superseded
 from obce_core.jobs.folder import Run
 from obce_core.jobs.slots import queue_lock
 from obce_core.jobs.state import FINAL, RESUMABLE, Status
@@ -57,6 +57,10 @@ class Attempt:
         except FileNotFoundError:
             self.guard()
             raise
+        except DiskFull:
+            if not self.run.release_reserve():
+                raise
+            write()  # into the space that was kept for it
 
 
 def sweep(run: Run) -> None:
@@ -94,6 +98,7 @@ def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = Non
             os.rename(run.folder / "worker.lock", run.folder / f"worker.lock.tmp-{told.attempt}")
         made = replace(told, state="queued", attempt=told.attempt + 1, queued=time.time(), started=None, ended=None, starts=0, process={})
         made = replace(made, **{"reason": "", **changes})
+        run.reserve()
         for name in ("CANCEL", "STOPPING"):
             (run.folder / name).unlink(missing_ok=True)
         while True:  # an earlier worker that woke up between the two may have written once more
@@ -101,7 +106,7 @@ def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = Non
             sweep(run)
             if run.stored() == made:
                 break
-    run.add_log(f"attempt {made.attempt}" + (f": {made.reason}" if made.reason else ""))
+    run.log_or_ignore(f"attempt {made.attempt}" + (f": {made.reason}" if made.reason else ""))
     return made.attempt
 
 
@@ -119,7 +124,7 @@ def next_try(attempt: Attempt, reason: str) -> Attempt | None:
     made = Attempt(run, attempt.number + 1)
     attempt.write(attempt=made.number, halvings=told.halvings + 1, reason=said, process={})
     sweep(run)
-    run.add_log(f"attempt {made.number}: {said}")
+    run.log_or_ignore(f"attempt {made.number}: {said}")
     return made
 
 

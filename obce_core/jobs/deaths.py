@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import signal
 from dataclasses import dataclass
 
@@ -57,10 +55,6 @@ def reason(error: BaseException) -> str:
         peak, limit = peak_memory()
         said = f"; {shorten(error, 160)}" if str(error) else ""
         return f"out of memory: choose a smaller --batch-size or a smaller model (it held {_told(peak)} of {_told(limit)}{said})"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"disk full: {os.strerror(error.errno or 0)}; free some space and start again"
-    if "no space left" in str(error).lower():  # libraries that write for us pass the words on, not the number
-        return f"disk full: {os.strerror(errno.ENOSPC)}; free some space and start again"
     return f"internal error ({type(error).__name__}); the log has the details"
 
 

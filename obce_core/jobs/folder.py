@@ -9,6 +9,7 @@
 | `worker.lock` | locked by the worker while it lives, touched as a heartbeat | nothing |
 | `checkpoints/` | by the worker | see `checkpoints.py` |
 | `result.json` | by the worker, last but the final state | what came out |
+| `reserve` | with the run, until it ended | bytes that are given back when a full disk cannot take the last state |
 | `CANCEL` | by anybody | the wish that it ends |
 | `STOPPING` | by the worker | it has heard and is putting its things in order |
 """
@@ -29,10 +30,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from obce_core.access.readonly import refuse_if_read_only
-from obce_core.errors import BadInput, shorten
+from obce_core.errors import BadInput, DiskFull, shorten
 from obce_core.jobs.shapes import Damaged, check_result, check_spec, check_status, check_step
 from obce_core.jobs.state import FINAL, Progress, Status
 from obce_core.private import foreign_owner
+from obce_core.space import fullest, writing
 from obce_core.store import is_locked, open_append, open_regular, read_json, write_json
 
 T = TypeVar("T")
@@ -45,6 +47,9 @@ HEARTBEAT = 5.0
 
 _JUMP = 5.0
 """Progress so many times as quick as is usual in a run is none."""
+
+RESERVE = "reserve"
+_RESERVE_BYTES = 16_384
 
 FINISHING = "finishing: its process has not exited yet"
 
@@ -140,7 +145,9 @@ class Run:
             return self._settled(again)
         if again.state == "queued" and self._may_wait(again):
             return again
-        return Status(**again.__dict__ | {"state": "lost", "reason": "its process is gone (killed, or the machine stopped)"})
+        full = fullest([self.folder])
+        why = f"its process ended and could not say why. {full}" if full else "its process is gone (killed, or the machine stopped)"
+        return Status(**again.__dict__ | {"state": "lost", "reason": why})
 
     def is_alive(self, told: Status) -> bool:
         """Say whether a worker is at it: its lock is held, or, where locks may not reach, its heart was heard."""
@@ -241,6 +248,30 @@ class Run:
     def write_status(self, status: Status, *, guard: Callable[[], None] | None = None) -> None:
         """Replace the state (for who has charge of the run)."""
         write_json(self.folder / "status.json", dict(status.__dict__), guard=guard)
+
+    def reserve(self) -> None:
+        """Keep some bytes of the disk, so that on a full one the last state can still be written.
+
+        Raises:
+            DiskFull: there are not even these.
+        """
+        path = self.folder / RESERVE
+        if path.exists():
+            return
+        try:
+            with writing(self.folder, _RESERVE_BYTES), open_append(path) as stream:
+                stream.write(os.urandom(_RESERVE_BYTES))  # a file system that compresses would keep no space for zeros
+        except DiskFull:
+            self.release_reserve()
+            raise
+
+    def release_reserve(self) -> bool:
+        """Give the reserve back to the disk; return True if there was one."""
+        try:
+            (self.folder / RESERVE).unlink()
+        except OSError:
+            return False
+        return True
 
     def add_progress(self, done: int, total: int, what: str, *, attempt: int = 1) -> None:
         """Append a line of progress (the worker's part)."""

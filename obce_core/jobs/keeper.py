@@ -14,10 +14,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from obce_core.errors import Superseded
+from obce_core.errors import DiskFull, Superseded
 from obce_core.jobs.attempts import Attempt, next_try
 from obce_core.jobs.child import command, environment
 from obce_core.jobs.deaths import Death, name_death
@@ -26,6 +27,8 @@ from obce_core.jobs.launcher import gigabytes
 from obce_core.jobs.local import move_queue
 from obce_core.jobs.processes import end_group, free_memory, identify, memory_kills
 from obce_core.jobs.state import FINAL
+from obce_core.jobs.worker import places
+from obce_core.space import fullest
 from obce_core.store import open_regular
 
 GRACE = 2.5
@@ -42,6 +45,9 @@ AFTER_END = 10.0
 
 _DEAF = 3
 """A worker that tells so often of progress after SIGTERM is not ending: one long step would tell once."""
+
+_BY_A_FULL_DISK = (1, -signal.SIGBUS)
+"""How a process ends that cannot write a page that it mapped, or its last state."""
 
 _LOOK = 0.2
 
@@ -132,8 +138,12 @@ class Keeper:
         again = next_try(attempt, reason) if starved else None
         if again is not None:
             return again
-        self.run.add_log(f"attempt {attempt.number}: {state}: {reason}")
+        full = fullest(places(self.run)) if death.code in _BY_A_FULL_DISK and not death.forced else None
+        if full is not None:
+            state, reason = "failed", f"its process ended and could not say why. {full}"
+        self.run.log_or_ignore(f"attempt {attempt.number}: {state}: {reason}")
         attempt.write(state=state, reason=reason, ended=time.time())
+        self.run.release_reserve()
         return None
 
     def _lines(self) -> int:
@@ -162,8 +172,9 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: keeper.signalled.append(time.monotonic()))
     try:
         keeper.keep(given.attempt)
-    except Superseded as error:
-        print(error, file=sys.stderr)
+    except (Superseded, DiskFull) as error:
+        with suppress(OSError):
+            print(error, file=sys.stderr)
     finally:
         os.close(given.slot)
         os.close(given.lock)

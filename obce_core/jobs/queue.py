@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from obce_core.errors import BadInput
+from obce_core.errors import BadInput, DiskFull
 from obce_core.jobs.folder import Run
 from obce_core.jobs.kinds import KINDS
 from obce_core.jobs.runs import list_runs
@@ -35,7 +35,7 @@ def dispatch(launcher: str, start: Start, *, seconds: float = 20.0) -> list[Run]
             try:
                 if _step(run, status, start, full):
                     begun.append(run)
-            except OSError as error:  # its folder cannot be written: the runs behind it must not wait for that
+            except (OSError, DiskFull) as error:  # its folder cannot be written: the runs behind it must not wait for that
                 run.log_or_ignore(f"could not be started: {error}")
     return begun
 

@@ -61,6 +61,7 @@ def create_run(
         sha256 = file_sha256(stage / "spec.json")
         told = Status(state="queued", launcher=launcher, launch=dict(launch or {}), queued=now, spec_sha256=sha256)
         Run(stage).write_status(told)
+        Run(stage).reserve()
         os.rename(stage, target)  # fails when a twin was first: a non-empty folder is never replaced
     except OSError:
         if not target.exists():

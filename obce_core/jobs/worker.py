@@ -20,13 +20,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from obce_core.errors import BadInput, Cancelled, ObceError, Superseded
+from obce_core.errors import BadInput, Cancelled, DiskFull, ObceError, Superseded
 from obce_core.jobs.attempts import Attempt, batch_size, next_try, sweep
 from obce_core.jobs.deaths import ASKED, EXIT_MEMORY, PAUSED, is_memory, reason
 from obce_core.jobs.folder import HEARTBEAT, Run
 from obce_core.jobs.kinds import Context, kind_of
 from obce_core.jobs.processes import identify
 from obce_core.settings import job_memory
+from obce_core.space import disk_full, fullest, is_full
 
 Listener = Callable[[int, int, str], None]
 _EVERY = 0.2
@@ -63,6 +64,8 @@ def execute(
         (run.folder / "STOPPING").unlink(missing_ok=True)
         started = time.time()
         process = {**(told.process if told else {}), "worker": identify(os.getpid())}
+        with suppress(OSError, DiskFull):  # one from a version without it
+            run.reserve()
         halvings = mine.write(state="running", started=started, ended=None, starts=0, process=process).halvings
         last = [0.0]
 
@@ -70,18 +73,21 @@ def execute(
             now = time.monotonic()
             if done == total or now - last[0] >= _EVERY:
                 last[0] = now
-                run.add_progress(done, total, what, attempt=mine.number)
+                with suppress(OSError):  # a full disk: the work says so where its result cannot be written
+                    run.add_progress(done, total, what, attempt=mine.number)
             if listener is not None:
                 listener(done, total, what)
 
         def cancelled() -> bool:
             asked = run.cancel_asked() or stopped()
             if asked:
-                (run.folder / "STOPPING").touch()  # heard: whoever waits for us may wait a little longer
+                with suppress(OSError):
+                    (run.folder / "STOPPING").touch()  # heard: whoever waits for us may wait a little longer
             return asked
 
         def end(state: str, why: str = "") -> None:
             mine.write(state=state, reason=why, ended=time.time())
+            run.release_reserve()
 
         try:
             why = run.fault()
@@ -107,6 +113,10 @@ def execute(
             raise
         except BaseException as error:
             traceback.clear_frames(error.__traceback__)  # what filled the memory hangs on these
+            if is_full(error):
+                full = fullest(places(run)) or disk_full(run.folder)
+                end("failed", str(full))
+                raise full from error
             if kept() and is_memory(error):
                 mine.write(reason=reason(error))
             else:
@@ -143,10 +153,12 @@ def main(arguments: list[str] | None = None) -> int:
     except Cancelled:
         return 130
     except ObceError as error:
-        print(error, file=sys.stderr)
+        with suppress(OSError):
+            print(error, file=sys.stderr)
         return error.exit_code
     except BaseException as error:
-        traceback.print_exc()
+        with suppress(OSError):  # the log is on the disk that may be full
+            traceback.print_exc()
         if not is_memory(error) or not kept():
             return 1
         if given.kept:
@@ -157,6 +169,12 @@ def main(arguments: list[str] | None = None) -> int:
         if given.kept and not kept():
             _succeed(given.slot)
     return 0
+
+
+def places(run: Run) -> list[Path]:
+    """Return the folders that a run writes in: its own, and the one that its output goes to."""
+    out = run.spec["options"].get("out")
+    return [run.folder, *([Path(out).parent] if isinstance(out, str) else [])]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from obce_core.errors import PathError
+from obce_core.errors import DiskFull
 from obce_core.rows import RowWriter, read_matrix
 
 Usage = namedtuple("Usage", "total used free")
@@ -62,9 +62,7 @@ def test_an_existing_file_is_never_written_into(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told_before_the_first_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**12, 10**12, 2_000_000_000))
-    with pytest.raises(PathError) as caught:
+    with pytest.raises(DiskFull) as caught:
         RowWriter(tmp_path / "a", {"x": (10_000_000, 100)})
-    assert str(caught.value) == (
-        f"The activations need 4.0 GB, {tmp_path} has 2.0 GB free. Choose fewer texts, --tokens cls, or another OBCE_CACHE."
-    )
+    assert caught.value.message == f"Disk full: needs 4.00 GB in {tmp_path}, which has 2.00 GB free."
     assert list(tmp_path.glob("a*")) == []

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from tiny import sentences
 
-from obce_core.errors import BadInput, Cancelled, ObceError, UnknownName
+from obce_core.errors import BadInput, Cancelled, DiskFull, ObceError, UnknownName
 from obce_core.jobs import FINAL, KINDS, STATES, Context, Kind, Progress, Run, Status, create_run, find_live, find_run, kind_of, list_runs
 from obce_core.jobs.folder import FINISHING
 from obce_core.jobs.worker import execute, main
@@ -74,7 +74,7 @@ def test_a_new_run_is_queued_and_its_spec_says_what_was_asked(run: Run, cache: P
     assert abs(run.spec["created"] - time.time()) < 60
     assert run.status() == Status(state="queued")
     assert (run.progress(), run.result(), run.log()) == (Progress(), None, "")
-    assert sorted(path.name for path in run.folder.iterdir()) == ["spec.json", "status.json"]
+    assert sorted(path.name for path in run.folder.iterdir()) == ["reserve", "spec.json", "status.json"]
     assert [path.name for path in run.folder.parent.iterdir()] == [run.id]
 
 
@@ -164,7 +164,7 @@ FAILURES = [
     ("memory", MemoryError, "out of memory: choose a smaller --batch-size or a smaller model"),
     ("torch memory", RuntimeError, "out of memory: choose a smaller --batch-size or a smaller model"),
     ("cuda memory", RuntimeError, "out of memory: choose a smaller --batch-size or a smaller model"),
-    ("disk", OSError, f"disk full: {os.strerror(errno.ENOSPC)}; free some space and start again"),
+    ("disk", DiskFull, "Disk full: "),
 ]
 
 
