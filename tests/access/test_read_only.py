@@ -63,7 +63,6 @@ def calls(analysis: Any) -> dict[str, Callable[[], Any]]:
         "delete a version": lambda: delete_version(analysis.id, version.id),
         "restore a version": lambda: restore_version(analysis.id, "0" * 12),
         "draft": lambda: write_draft(analysis.id, Intent(), seen=""),
-        "form": lambda: keep_form({"seed": 7}),
         "plan": lambda: write_plan(plan, Path("plan.json").absolute()),
         "file": lambda: atomic_write(Path("x").absolute(), b""),
         "folder": lambda: staged_folder(Path("x").absolute()).__enter__(),
