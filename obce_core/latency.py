@@ -122,7 +122,8 @@ def measure_latency(
     """
     import torch
 
-    from obce_core.compression.checkpoint import load
+    from obce_core.compression.checkpoint import load_checked
+    from obce_core.models.check import check_model
     from obce_core.models.load import choose_device, load_model
 
     if not batches or min(batches) < 1 or length < 1 or rounds < 1:
@@ -130,7 +131,7 @@ def measure_latency(
     steps = Steps("The measurement", 1 + len(batches), progress, cancelled)
     steps.begin()
     where = choose_device(device)
-    original, smaller = load_model(against, device=str(where)), load(model, device=str(where)).model
+    original, smaller = load_model(against, device=str(where)), load_checked(check_model(model), device=str(where)).model
     smaller = getattr(smaller, original.report.family.root, smaller)
     words = int(original.report.config["vocab_size"])
     if words != int(smaller.config.vocab_size):

@@ -23,9 +23,10 @@ class Task:
 
     `sentences` and `label` name columns of the train and dev files (positions where these have no header); `test` names the
     sentences of the test files, where they differ. `hub` names the sentences on the hub. `words` are the labels that the hub
-    numbers 0, 1, 2 and the files write out. `classes` is 1 for a regression, whose labels lie in `bounds`. `files` maps a
-    split to its file, `counts` to its official number of examples, `submission` names what the GLUE server expects of a test
-    split. `usual` is False for a task that is only run when it is named.
+    numbers 0, 1, 2 and the files write out; `spoken` are names of the classes that models use, where there are no words.
+    `classes` is 1 for a regression, whose labels lie in `bounds`. `files` maps a split to its file, `counts` to its official
+    number of examples, `submission` names what the GLUE server expects of a test split. `usual` is False for a task that is only
+    run when it is named.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Task:
     label: str | int = "label"
     test: Columns = ()
     words: tuple[str, ...] = ()
+    spoken: tuple[tuple[str, ...], ...] = ()
     classes: int = 2
     bounds: tuple[float, float] | None = None
     files: Mapping[str, str] = field(default_factory=lambda: {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"})
@@ -48,6 +50,14 @@ class Task:
     def metric(self) -> str:
         """The metric that stands for the task when one number is asked for."""
         return self.metrics[0]
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """Names of each class, the one to show first, its number last; none for a regression."""
+        if self.regression:
+            return ()
+        spoken = self.spoken or tuple((word,) for word in self.words)
+        return tuple((*names, str(at)) for at, names in enumerate(spoken))
 
     @property
     def validation(self) -> tuple[str, ...]:
@@ -93,7 +103,7 @@ TASKS: dict[str, Task] = {
         Task(
             name="qqp", title="QQP", folder="QQP", sentences=("question1", "question2"), label="is_duplicate",
             hub=("question1", "question2"), metrics=("f1", "accuracy"), counts=_counts(363_846, 40_430, 390_965),
-            submission={"test": "QQP.tsv"},
+            submission={"test": "QQP.tsv"}, spoken=(("not_duplicate", "different", "not_paraphrase"), ("duplicate", "paraphrase")),
         ),
         Task(
             name="qnli", title="QNLI", folder="QNLI", sentences=("question", "sentence"), hub=("question", "sentence"), words=_ENTAILS,
@@ -101,11 +111,12 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             name="sst2", title="SST-2", folder="SST-2", sentences=_ONE, hub=_ONE, metrics=("accuracy",),
-            counts=_counts(67_349, 872, 1_821), submission={"test": "SST-2.tsv"},
+            counts=_counts(67_349, 872, 1_821), submission={"test": "SST-2.tsv"}, spoken=(("negative", "neg"), ("positive", "pos")),
         ),
         Task(
             name="cola", title="CoLA", folder="CoLA", sentences=(3,), label=1, test=_ONE, hub=_ONE, metrics=("matthews",),
             counts=_counts(8_551, 1_043, 1_063), submission={"test": "CoLA.tsv"},
+            spoken=(("unacceptable", "ungrammatical"), ("acceptable", "grammatical")),
         ),
         Task(
             name="stsb", title="STS-B", folder="STS-B", sentences=_TWO, label="score", hub=_TWO, classes=1, bounds=(0.0, 5.0),
@@ -114,6 +125,7 @@ TASKS: dict[str, Task] = {
         Task(
             name="mrpc", title="MRPC", folder="MRPC", sentences=("#1 String", "#2 String"), label="Quality", hub=_TWO,
             metrics=("f1", "accuracy"), counts=_counts(3_668, 408, 1_725), submission={"test": "MRPC.tsv"},
+            spoken=(("not_equivalent", "not_paraphrase"), ("equivalent", "paraphrase")),
         ),
         Task(
             name="rte", title="RTE", folder="RTE", sentences=_TWO, hub=_TWO, words=_ENTAILS, metrics=("accuracy",),
@@ -121,7 +133,7 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             name="wnli", title="WNLI", folder="WNLI", sentences=_TWO, hub=_TWO, metrics=("accuracy",), counts=_counts(635, 71, 146),
-            submission={"test": "WNLI.tsv"}, usual=False,
+            submission={"test": "WNLI.tsv"}, usual=False, spoken=(("not_entailment",), ("entailment",)),
         ),
     )
 }  # fmt: skip

@@ -79,6 +79,8 @@ class Family(ABC):
     """Path of the pooler, where the base model has one."""
     classifier: str
     """Name of the architecture that classifies whole texts, or scores them."""
+    outputs: str = "classifier"
+    """Path of that architecture's last linear map: a row a class."""
     fields: tuple[Field, ...]
     """The allow-list of config.json; everything else there is ignored."""
 
@@ -113,6 +115,13 @@ class Family(ABC):
     @abstractmethod
     def architectures(self) -> tuple[str, ...]:
         """List the class names that this family can load, the base model first."""
+
+    def head_tensors(self, architecture: str, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """List the tensors outside the encoder that the outputs of an architecture need, poolers included, relative to the base model.
+
+        A weight that is tied to one of the encoder is not among them. A family that does not list its heads has none to miss.
+        """
+        return ()
 
     def refuse(self, config: Mapping[str, Any]) -> str | None:
         """Say in one sentence why a config of this family cannot be handled, or return None."""

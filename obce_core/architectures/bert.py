@@ -18,15 +18,18 @@ _LINEAR = {
     "output": "output.dense",
 }
 _BLOCK = {"attention_output": "attention.output", "output": "output"}
-_HEADS = (
-    "BertForPreTraining",
-    "BertForMaskedLM",
-    "BertForNextSentencePrediction",
-    "BertForSequenceClassification",
-    "BertForTokenClassification",
-    "BertForMultipleChoice",
-    "BertForQuestionAnswering",
-)
+_POOLER, _PREDICTIONS = "pooler.dense", ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm")
+_HEADS = {
+    "BertModel": (_POOLER,),
+    "BertForPreTraining": (_POOLER, *_PREDICTIONS, "cls.seq_relationship"),
+    "BertForMaskedLM": _PREDICTIONS,
+    "BertForNextSentencePrediction": (_POOLER, "cls.seq_relationship"),
+    "BertForSequenceClassification": (_POOLER, "classifier"),
+    "BertForTokenClassification": ("classifier",),
+    "BertForMultipleChoice": (_POOLER, "classifier"),
+    "BertForQuestionAnswering": ("qa_outputs",),
+}
+"""The modules outside the encoder that each architecture's outputs need; a decoder and the bias of the predictions are added."""
 
 
 class Bert(Family):
@@ -122,11 +125,18 @@ class Bert(Family):
                 found[f"{self.layers}.{layer - 1}.{block}.LayerNorm.bias"] = (hidden,)
         return found
 
+    def head_tensors(self, architecture: str, config: Mapping[str, Any]) -> tuple[str, ...]:
+        modules = list(_HEADS[architecture])
+        if "cls.predictions.transform.dense" in modules and not config.get("tie_word_embeddings", True):
+            modules.append("cls.predictions.decoder")
+        single = ("cls.predictions.bias",) if "cls.predictions.transform.dense" in modules else ()
+        return (*(f"{module}.{part}" for module in modules for part in ("weight", "bias")), *single)
+
     def canonical(self, name: str) -> str:
         return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 
     def architectures(self) -> tuple[str, ...]:
-        return ("BertModel", *_HEADS)
+        return tuple(_HEADS)
 
     def model_class(self, architecture: str) -> type:
         import transformers

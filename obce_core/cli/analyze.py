@@ -127,6 +127,7 @@ def info(
         "weights_sha256": source.weights_sha256,
         "family": report.family.title,
         "architecture": report.architecture,
+        "head": report.head.words,
         "layers": shape.layers,
         "hidden": shape.hidden,
         "heads": f"{shape.heads} of {shape.head_size}",
@@ -142,6 +143,7 @@ def info(
             "heads": shape.heads, "head_size": shape.head_size, "parameters": report.parameters, "can_be_cut": True,
             "encoder_parameters": report.encoder_parameters, "memory_needed": report.memory_bytes,
             "ignored_config_keys": list(report.ignored), "notes": list(report.notes),
+            "head": {"present": list(report.head.present), "absent": list(report.head.absent)},
         }  # fmt: skip
         if ledger is not None:
             answer["table"] = ledger.plain()

@@ -68,6 +68,8 @@ def export(
             f"{short['cosine_lowest']:.4f}, {short['texts']} packaged texts)"
         )
     show(answer, as_json=False)
+    for note in done["notes"]:
+        say(f"Note: {note}")
     if not quiet:
         say(f"Next: {load_line('onnxruntime.InferenceSession({path})', str(Path(onnx) / 'model.onnx'))}")
 
@@ -89,5 +91,7 @@ def _dense(model: str, out: str, *, overwrite: bool, threads: int | None, offlin
         },
         as_json=False,
     )
+    for note in done["notes"]:
+        say(f"Note: {note}")
     if not quiet:
         say(f"Next: {load_line('transformers.AutoModel.from_pretrained({path})', out)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,14 +69,23 @@ def load(where: str | Path, *, device: str = "auto", dtype: str = "float32") -> 
     Args:
         where: a folder written by `compress`, or anything `analyze` takes as a model.
 
+    A head or pooler that is not in the file starts at random, with a warning.
+
     Raises:
         ModelError: see `check_compressed` and `check_model`.
 
     >>> model, tokenizer = load("demo")                                                # doctest: +SKIP
     """
+    report = check_model(where)
+    if not report.head.is_complete:
+        warnings.warn(f"{report.source.name}: the file lacks {report.head.absent_words}, which starts at random.", stacklevel=2)
+    return load_checked(report, device=device, dtype=dtype)
+
+
+def load_checked(report: ModelReport, *, device: str = "auto", dtype: str = "float32") -> Loaded:
+    """Load a model that was checked; what of its head is not in the file starts at random, without a warning (see `ModelReport.head`)."""
     import obce_core.hf  # noqa: F401  (so that pipelines and Auto classes know what is handed out)
 
-    report = check_model(where)
     if not report.layers:
         stock = load_model(report, device=device, dtype=dtype)
         return Loaded(stock.model, stock.tokenizer)

@@ -10,7 +10,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from obce_core.batching import encode
-from obce_core.compression.checkpoint import load
+from obce_core.compression.checkpoint import load_checked
 from obce_core.errors import BadInput, Mismatch
 from obce_core.fidelity import largest_difference
 from obce_core.models.check import check_model
@@ -63,13 +63,16 @@ def export_dense(
     stock = load_model(report, device="cpu")
     steps.begin()
     texts = encode(stock.tokenizer, load_texts("demo", n=_TEXTS, seed=0).texts, positions=report.config["max_position_embeddings"])
-    difference = largest_difference(load(model, device="cpu").model, stock.model, texts)
+    difference = largest_difference(load_checked(report, device="cpu").model, stock.model, texts)
     if not difference <= TOLERANCE:
         raise Mismatch(f"The stock shapes give other outputs, by {difference:.1e} of the largest; nothing was written.")
     steps.begin()
+    head = report.head
+    absent = f"{report.source.weights.name} lacks {head.absent_words}, and so does the export: random in both, unless it is trained."
     facts = {
         "format": FORMAT, "model": report.source.name, "identity": identity_of(report).plain(), "algorithm": ALGORITHMS["export"],
         "difference": difference, "texts": len(texts.ids), "versions": versions(),
+        "notes": [] if head.is_complete else [absent],
     }  # fmt: skip
     names = report.family.file_names(report.tensors)
     with staged_folder(target, overwrite=overwrite) as stage:

@@ -8,10 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from obce_core.compression.checkpoint import load
+from obce_core.compression.checkpoint import load_checked
 from obce_core.errors import BadInput, PathError
 from obce_core.export import ONNX_COMMAND, ONNX_PACKAGES, absent_for_onnx
 from obce_core.models.check import check_model
+from obce_core.models.head import require_head
 from obce_core.models.identity import identity_of
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, ModelSource, locate
 from obce_core.space import require_space, writing
@@ -69,7 +70,12 @@ def export_onnx(
     source = locate(model, revision=revision)
     steps = Steps("The export", 5 if int8 else 3, progress, cancelled)
     steps.begin()
-    loaded = load(source.folder, device="cpu")
+    report, notes = check_model(source), []
+    require_head(report)
+    loaded = load_checked(report, device="cpu")
+    if not report.head.is_complete:  # a base model without a pooler has its states and nothing else
+        loaded.model.pooler = None
+        notes.append(f"{source.weights.name} lacks {report.head.absent_words}: the export has no pooler_output.")
     weight = sum(tensor.numel() * tensor.element_size() for tensor in loaded.model.parameters())
     if weight > _LARGEST:
         raise BadInput(f"{source.name} has {weight / 1e9:.1f} GB of weights; one ONNX file holds 2 GB.")
@@ -99,6 +105,7 @@ def export_onnx(
             **describe(proto),
             "bytes": (stage / FLOAT).stat().st_size,
             **asdict(checked),
+            "notes": notes,
             "int8": None,
         }
         if int8:

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from obce_core.analysis import read_analysis
 from obce_core.errors import PlanError
-from obce_core.glue.classifier import classifier, cut_state
+from obce_core.glue.classifier import classifier, cut_state, head_note
 from obce_core.glue.evaluation import MODEL, Evaluation
 from obce_core.glue.unit import Prepared, intent_of, whole
 from obce_core.models import ModelReport, check_model
@@ -46,11 +46,12 @@ def build_unit(prepared: Prepared, evaluate: Callable[[Prepared], Evaluation], *
     if unit.variant.order == "finetune-first":
         return _cut_afterwards(prepared, evaluate(whole(prepared)), device, cancelled)
     keep_head = not unit.recipe.epochs
+    notes = tuple(filter(None, [head_note(prepared.report, task, keep_head=keep_head)]))
     if unit.variant.plan is None or prepared.fact is None:
-        return Built(model=classifier(prepared.report, task, unit.seed, keep_head=keep_head), report=prepared.report)
+        return Built(model=classifier(prepared.report, task, unit.seed, keep_head=keep_head), report=prepared.report, notes=notes)
     analysis = read_analysis(prepared.fact.analysis)
     cut = cut_state(analysis, from_document(unit.variant.plan, analysis), prepared.report)
-    return Built(model=classifier(prepared.report, task, unit.seed, cut=cut, keep_head=keep_head), report=prepared.report)
+    return Built(model=classifier(prepared.report, task, unit.seed, cut=cut, keep_head=keep_head), report=prepared.report, notes=notes)
 
 
 def _cut_afterwards(prepared: Prepared, original: Evaluation, device: str, cancelled: Callable[[], bool]) -> Built:

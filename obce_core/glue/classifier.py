@@ -15,8 +15,9 @@ from obce_core.compression.fit import fit_maps
 from obce_core.compression.origin import read_origin
 from obce_core.compression.removed import removed_neurons
 from obce_core.compression.state import fold_state
-from obce_core.errors import ModelError
+from obce_core.glue.head import kept_head
 from obce_core.models import ModelReport
+from obce_core.models.head import head_of
 from obce_core.models.load import build, load_model, read_state, stock_state
 from obce_core.plan.plan import Plan
 from obce_core.tasks import Task
@@ -38,7 +39,7 @@ def classifier(
         report: a checked model, stock or cut; its encoder and pooler are read, a missing pooler is drawn from `seed`.
         seed: draws the head too, unless it is kept.
         cut: stored layers and compact tensors that stand in for the model's own (see `cut_state`).
-        keep_head: take the model's own head, which must have the task's number of outputs.
+        keep_head: take the model's own head, its outputs put into the task's order (see `kept_head`).
 
     Raises:
         ModelError: `keep_head`, and the model has no head for this task.
@@ -47,16 +48,27 @@ def classifier(
     if report.layers and cut is None:
         read_origin(report)
     layers, state = cut if cut is not None else (list(report.layers), read_state(report))
-    heads = sorted(name for name in state if family.part(name) == "head")
-    if not keep_head:
-        state = {name: tensor for name, tensor in state.items() if name not in heads}
-    elif not heads:
-        raise ModelError(f"{report.source.name} has no classifier to keep.", hint="Fine-tune it on the task first.")
+    if keep_head:
+        order = list(kept_head(report, task).order)
+        rows = (f"{family.outputs}.weight", f"{family.outputs}.bias")
+        state = {name: tensor[order].contiguous() if name in rows else tensor for name, tensor in state.items()}
+    else:
+        state = {name: tensor for name, tensor in state.items() if family.part(name) != "head"}
     cls: Any = family.compact_class(family.classifier) if any(layers) else family.model_class(family.classifier)
     config = cls.config_class(**_config(report, task, layers), architectures=[family.classifier])
     model = build(cls, config, report, state, seed=seed)
     pad_layers(model)
     return model
+
+
+def head_note(report: ModelReport, task: Task, *, keep_head: bool) -> str:
+    """Say which classifier a model was given: its own, or a fresh one that is then trained."""
+    if keep_head:
+        return kept_head(report, task).note
+    family = report.family
+    head = head_of(family, family.classifier, report.config, report.tensors)
+    pooler = [name for name in head.absent if family.part(name) == "pooler"]
+    return "The classifier" + (" and the pooler, which is not in the file," if pooler else "") + " started at random, drawn from the seed."
 
 
 def cut_state(analysis: Analysis, plan: Plan, report: ModelReport) -> tuple[list[StoredLayer | None], State]:

@@ -14,6 +14,7 @@ from obce_core.analysis import read_analysis
 from obce_core.errors import BadInput, UnknownName, shorten
 from obce_core.glue.evaluation import FORMAT, RATE_BY
 from obce_core.glue.examples import Examples, read_examples
+from obce_core.glue.head import kept_head
 from obce_core.glue.tiers import Recipe, tier_name
 from obce_core.models import ModelReport, check_model
 from obce_core.models.identity import identity_of
@@ -167,6 +168,7 @@ def prepare(
             from_document(unit.variant.plan, analysis)
             check_original(analysis, report)
             kept["plan", checked] = True
+    head = None if unit.recipe.epochs else kept_head(report, task)
     train = None
     if unit.recipe.epochs:
         drawn = (task.name, str(glue_dir), unit.recipe.examples, unit.seed)
@@ -194,6 +196,7 @@ def prepare(
         **rate_entries(unit.recipe, report.shape.hidden),
         "tier": tier_name(unit.recipe),
         "seed": unit.seed,
+        **({"outputs": list(head.order)} if head else {}),
     }
     return Prepared(unit=unit, report=report, fact=fact, train=train, others=tuple(others), document=document)
 

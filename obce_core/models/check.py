@@ -14,6 +14,7 @@ from obce_core.architectures.config import read_config, read_fields, read_labels
 from obce_core.architectures.stored import StoredLayer
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.compressed import check_compressed, is_compressed
+from obce_core.models.head import Head, head_of
 from obce_core.models.locate import CONFIG, ModelSource, locate
 from obce_core.models.weights import FLOATS, TensorInfo, check_tensors, read_header
 
@@ -78,6 +79,11 @@ class ModelReport:
         others = f"{rest} {'tensor' if rest == 1 else 'tensors'} that {self.family.title} does not have" if rest else ""
         what = " and ".join(part for part in (layers, others) if part)
         return (f"{self.source.weights.name} holds {what}; left out, as transformers does.",)
+
+    @property
+    def head(self) -> Head:
+        """The head (or pooler) that the architecture's outputs need, and what of it is in the file."""
+        return head_of(self.family, self.architecture, self.config, self.tensors)
 
     @property
     def memory_bytes(self) -> int:

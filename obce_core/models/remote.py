@@ -160,6 +160,9 @@ def _lines(report: ModelReport) -> tuple[tuple[bool, str], ...]:
     if parts:
         lines.append((False, f"Also in the file, kept as it is and never cut: {', '.join(parts[:6])}."))
     lines += [(False, note) for note in report.notes]
+    if not report.head.is_complete:
+        absent = report.head.absent_words
+        lines.append((False, f"The file lacks {absent}, which the outputs of {report.architecture} need; the encoder is complete."))
     if report.ignored:
         lines.append((False, f"Fields of config.json that change nothing here: {', '.join(report.ignored[:8])}."))
     return tuple(lines)

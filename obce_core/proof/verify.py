@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from obce_core.architectures.stored import StoredLayer
-from obce_core.compression.checkpoint import build_compact, load
+from obce_core.compression.checkpoint import build_compact, load_checked
 from obce_core.compression.mask import masked
 from obce_core.compression.origin import PLAN, Origin, read_origin
 from obce_core.compression.removed import Removed
@@ -93,7 +93,7 @@ def verify(
     measured: list[Measured] = []
     for dtype in ("float32", "float64"):
         if dtype == "float32":
-            cut = load(source.folder, device=str(where)).model
+            cut = load_checked(report, device=str(where)).model
         else:
             where = torch.device("cpu") if where.type == "mps" else where  # mps has no float64
             twin.model.to(device=where, dtype=torch.float64)  # from float32 weights, so nothing is lost

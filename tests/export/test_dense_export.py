@@ -9,16 +9,17 @@ import pytest
 import torch
 import transformers
 from shell import run
-from tiny import sentences
+from tiny import copy_folder, edit_tensors, sentences
 
 from obce_core import compress
 from obce_core.analysis import Analysis
 from obce_core.batching import encode
-from obce_core.compression.checkpoint import Loaded, load
+from obce_core.compression.checkpoint import Loaded, load, load_checked
 from obce_core.errors import BadInput, Mismatch
 from obce_core.export import dense
 from obce_core.export.dense import export_dense
 from obce_core.fidelity import largest_difference
+from obce_core.models import ModelReport
 from obce_core.plan import make_plan
 
 
@@ -43,16 +44,24 @@ def test_stock_transformers_give_the_same_function(method: str, tiny_analysis: A
 
 
 def test_another_function_is_not_written(tiny_cut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(where: Path, device: str) -> Loaded:
-        model = load(where, device=device)
+    def wrong(report: ModelReport, device: str) -> Loaded:
+        model = load_checked(report, device=device)
         with torch.no_grad():
             model.model.encoder.layer[1].output.dense.bias[0] += 0.5  # not all alike: LayerNorm would not see that
         return model
 
-    monkeypatch.setattr(dense, "load", wrong)
+    monkeypatch.setattr(dense, "load_checked", wrong)
     with pytest.raises(Mismatch, match=r"^The stock shapes give other outputs"):
         export_dense(tiny_cut, tmp_path / "dense")
     assert not (tmp_path / "dense").exists()
+
+
+def test_a_head_that_is_missing_is_said(tiny_cut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = copy_folder(tiny_cut, tmp_path / "cut")
+    edit_tensors(folder, lambda state: [state.pop(f"pooler.dense.{part}") for part in ("weight", "bias")])
+    assert "model.safetensors lacks pooler.*, and so does the export" in run(capsys, "export", folder, "--dense", tmp_path / "out").out
+    assert "lacks pooler.*" in json.loads((tmp_path / "out" / "export.json").read_text())["notes"][0]
+    assert export_dense(tiny_cut, tmp_path / "whole")["notes"] == []
 
 
 def test_a_model_that_was_never_cut_is_refused(tiny_folder: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 import transformers
 from shell import run
-from tiny import copy_folder, sample, save_tiny
+from tiny import copy_folder, edit_tensors, sample, save_tiny
 
 from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import load
@@ -315,3 +315,30 @@ def test_no_code_of_the_folder_is_run(exported: Path, cut: Path, tmp_path: Path,
     monkeypatch.setattr("obce_core.export.trace.trace", lambda model: onnx.load(exported / "model.onnx"))
     export.export_onnx(folder, tmp_path / "out")
     assert not mark.exists() and not (tmp_path / "out" / "modeling_obce.py").exists()
+
+
+@pytest.mark.parametrize("name", ["BertForMaskedLM", "BertForSequenceClassification", "BertForQuestionAnswering"])
+def test_a_head_that_is_not_in_the_file_is_not_exported(name: str, tiny_folder: Path, tmp_path: Path, capsys: Any) -> None:
+    folder = copy_folder(tiny_folder, tmp_path / "m", architectures=[name])
+    answer = run(capsys, "export", folder, "--onnx", tmp_path / "out", "--quiet")
+    assert answer.code == 2 and f"the outputs of {name} would be random" in answer.err and '["BertModel"]' in answer.err
+    assert len(answer.err.strip().splitlines()) == 1 and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("was_cut", [False, True])
+def test_a_pooler_that_is_not_in_the_file_is_no_output(was_cut: bool, tiny_folder: Path, cut: Path, tmp_path: Path, capsys: Any) -> None:
+    folder = copy_folder(cut if was_cut else tiny_folder, tmp_path / "m")
+    edit_tensors(folder, lambda state: [state.pop(f"pooler.dense.{part}") for part in ("weight", "bias")])
+    answer = run(capsys, "export", folder, "--onnx", tmp_path / "out")
+    assert answer.code == 0 and "Note: model.safetensors lacks pooler.*: the export has no pooler_output." in answer.out
+    facts = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert list(facts["outputs"]) == ["last_hidden_state"] and "lacks pooler.*" in facts["notes"][0]
+    assert [entry.name for entry in session(tmp_path / "out" / "model.onnx").get_outputs()] == ["last_hidden_state"]
+
+
+def test_the_labels_of_a_classifier_go_along_as_they_stand(tmp_path: Path) -> None:
+    names = {0: "contradiction", 1: "entailment", 2: "neutral"}
+    folder = save_tiny(tmp_path / "m", transformers.BertForSequenceClassification, num_hidden_layers=1, id2label=names)
+    assert export.export_onnx(folder, tmp_path / "out")["notes"] == []
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["id2label"] == {str(at): name for at, name in names.items()}

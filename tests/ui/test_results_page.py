@@ -71,6 +71,14 @@ def test_the_best_cut_is_not_called_the_nearest(cache: Path) -> None:
     assert "the cut that does best against its original is <b>far above</b>: <b>+" in shown and "nearest" not in shown
 
 
+def test_a_task_that_was_not_learned_is_named_before_its_differences(cache: Path) -> None:
+    for label, plan in (("original", None), ("P50 by r_f", "c" * 64)):
+        make_evaluation(cache / "evaluations", label=label, plan=plan, wrong=0.5)
+    shown = words(open_page("results", task="cola"))
+    assert "On CoLA <b>original</b> is <b>not learned</b>" in shown and "does best against its original" not in shown
+    assert "dashed: the majority class" in shown and "learning rate 2e-4, by the model&#x27;s width (24)" in shown
+
+
 def test_what_counts_as_right_is_said_of_scores(cache: Path) -> None:
     for label, plan in (("original", None), ("P50 by r_f", "c" * 64)):
         make_evaluation(cache / "evaluations", "stsb", label=label, plan=plan)
