@@ -112,7 +112,7 @@ function draw(root) {
   if (data.radius !== null) {
     if (document.activeElement !== root.slider) root.slider.value = root.radius;
     const [name, value] = data.edgeLength ? ["edge length 2r", 2 * root.radius] : ["radius r", root.radius];
-    const bold = make("b", "", (value / 1000).toFixed(2));
+    const bold = make("b", "", (value / 1000).toFixed(value % 10 ? 3 : 2)); // a link may hold three decimals
     root.reading.replaceChildren(`${name} `, bold);
     root.slider.setAttribute("aria-label", name);
     root.slider.setAttribute("aria-valuetext", bold.textContent);

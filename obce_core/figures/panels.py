@@ -52,7 +52,7 @@ def barcode_panel(found: Bars, radius: float, *, edge_length: bool = False, heig
     bottom = height - 24
     names = '<div class="names" style="top:-4px">H₀</div>' if found.points else ""
     names += f'<div class="names" style="top:{below - 5:.1f}px">H₁</div>' if loops else ""
-    told = f"{found.points} bars of parts, one of them infinite, and {len(loops)} of loops"
+    told = f"{found.points} bars of parts, one of them infinite, and {len(loops)} of loops" if found.points else "no points yet"
     return (
         f'<div class="lbars" role="img" aria-label="Barcode: {told}" style="height:{height}px">{names}<div class="plot">{"".join(parts)}'
         f'<i class="axis" style="top:{bottom}px"></i>{_ticks(end, factor, bottom + 3)}'

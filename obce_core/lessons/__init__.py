@@ -29,7 +29,7 @@ LESSONS = (
         "boundary matrices ∂₁ and ∂₂ hold this as ones. **b₀** = points − rank ∂₁ counts pieces, **b₁** = edges − rank ∂₁ − "
         "rank ∂₂ counts loops that no triangles fill. The **Euler characteristic** is points − edges + triangles, and also "
         "pieces − loops + closed hollows.\n\n**Limits.** Positions do not matter here, only what is joined; triangles that "
-        "overlap in the picture do not meet in the complex. There are no simplices above triangles.",
+        "overlap in the picture meet in the complex only where they share points or edges. There are no simplices above triangles.",
     ),
     Lesson(
         name="Growing disks",
@@ -59,9 +59,9 @@ LESSONS = (
         title="What does a neuron hold apart?",
         lead="A neuron gives every text one number: a cloud on a line. Its disks become one piece when the widest gap closes, and "
         "that radius is <b>r_f</b>, half of the gap.",
-        read="Each dot is the neuron's output for one text, as the selected analysis stored it. On a line only neighbours can "
-        "touch, so the merges are the gaps, from narrow to wide; the widest gap closes last, and half of it is "
-        "**r_f**.\n\n**Limits.** One extreme text can set r_f alone, and another sample of texts may give another r_f: the "
+        read="Each dot is the neuron's output for one text, as the selected analysis stored it. On a line two parts merge "
+        "when the gap between them closes, so the merges are the gaps, from narrow to wide; the widest gap closes last, and half of it "
+        "is **r_f**.\n\n**Limits.** One extreme text can set r_f alone, and another sample of texts may give another r_f: the "
         "Neuron page shows what it would be without its most isolated text.",
     ),
     Lesson(
@@ -71,10 +71,11 @@ LESSONS = (
         "which folds into its neighbours: its parameters leave the model.",
         read="**Pxx** removes the neurons whose r_f is at or below the xx-th percentile of their own layer and component (numpy's "
         "linear quantile) and keeps those strictly above. A removed neuron is replaced by a constant, its mean plus one "
-        "standard deviation; folding moves that constant into a bias that is there already, so rows and columns leave and the "
-        "function stays that of the model with the constant. Parameters are counted from the tensors that would be "
-        "stored.\n\n**Limits.** This cuts one cell alone; query and key are linked on the Plan page. A small r_f says that "
-        "outputs lie without a wide gap, not that nothing depends on them: measure the model after the cut.",
+        "standard deviation at [CLS]. The constant of a value or an intermediate neuron moves into a bias that is there already; "
+        "a constant key changes no attention; the constant queries of a head leave one extra key row. All other rows and columns of "
+        "the removed neurons leave, and the function stays that of the model with the constants. Parameters are counted from the "
+        "tensors that would be stored.\n\n**Limits.** This cuts one cell alone; query and key are linked on the Plan page. A small r_f "
+        "says that outputs lie without a wide gap, not that nothing depends on them: measure the model after the cut.",
     ),
 )
 """The lessons in their order; people count them from 1."""

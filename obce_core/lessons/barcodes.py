@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from obce_core.figures.numbers import amount
-from obce_core.lessons.question import Question, Slip, counted, plural
-from obce_core.lessons.scene import Scene
+from obce_core.lessons.question import Question, Slip, apart, counted, plural
+from obce_core.lessons.scene import Scene, written_radius
 
 _STEP = 0.0105
 """The slider moves by 0.01: what is read off it is right."""
@@ -18,26 +18,28 @@ def questions(scene: Scene, *, edge_length: bool = False) -> tuple[Question, ...
     count = len(scene.points)
     if count < 2:
         return ()
-    found = [_alive(scene), _last(scene, 2 if edge_length else 1), _gudhi(scene, edge_length)]
+    found = [_alive(scene, 2 if edge_length else 1), _last(scene, 2 if edge_length else 1), _gudhi(scene, edge_length)]
     if len(scene.bars.h1):
         found.append(_loop(scene, 2 if edge_length else 1))
     return tuple(found)
 
 
-def _alive(scene: Scene) -> Question:
+def _alive(scene: Scene, scale: int) -> Question:
     count, (b0, _) = len(scene.points), scene.bars.alive(scene.r)
     ended = count - b0
+    at = f"edge length {written_radius(2 * scene.radius)}" if scale == 2 else f"r = {written_radius(scene.radius)}"
     choices, slips = counted(
         b0,
         [
             (b0 - 1, "That leaves out the bar that never ends."),
             (ended, "That counts the bars that have ended."),
-            (count, "That counts all bars; those that ended before this radius are dead."),
+            (count, f"That counts all bars; {ended} of them have ended."),
         ],
     )
+    where = "edge length" if scale == 2 else "radius"
     return Question(
-        text="At this radius, how many bars of the parts are alive?", choices=choices, slips=slips, answer=f"{b0:,}",
-        why=f"{plural(count, 'point')} give {plural(count, 'bar')}, one of which never ends. At r = {scene.r:.2f} {ended} have ended, so "
+        text=f"At this {where}, how many bars of the parts are alive?", choices=choices, slips=slips, answer=f"{b0:,}",
+        why=f"{plural(count, 'point')} give {plural(count, 'bar')}, one of which never ends. At {at} {ended} have ended, so "
         f"{count} − {ended} = {b0} are alive: as many as there are parts, the infinite one included.",
         asks=("b0",),
     )  # fmt: skip
@@ -88,13 +90,14 @@ def _loop(scene: Scene, scale: int) -> Question:
     born, dead = max(scene.bars.h1.tolist(), key=lambda bar: bar[1] - bar[0])
     born, dead = born * scale, dead * scale
     life = dead - born
+    start, end = apart(born, dead)
     return Question(
         kind="number",
-        text=f"The most lasting loop is born at {amount(born)} and dies at {amount(dead)}. How long does it live?",
+        text=f"The most lasting loop is born at {start} and dies at {end}. How long does it live?",
         answer=life,
         tolerance=0.02 * life + 0.0101 * scale,
         why=f"It lives from the {'edge length' if scale == 2 else 'radius'} at which it closes to the one at which triangles fill it: "
-        f"{amount(dead)} − {amount(born)} = {amount(life)}.",
+        f"{end} − {start} = {amount(life)}.",
         slips=(
             Slip(answer=dead, why="That is when it dies; it was not born at 0. Parts are, loops are not."),
             Slip(answer=born, why="That is when it is born."),

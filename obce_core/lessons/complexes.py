@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from obce_core.lessons.drawing import Drawing
 from obce_core.lessons.question import Question, Slip, counted, plural
 from obce_core.lessons.scene import named
@@ -48,8 +50,8 @@ def _how_many(drawing: Drawing) -> Question:
         missing,
         [
             (triangles, "That counts the triangles; a triangle may lack several faces, and two may lack the same."),
-            (3 * triangles, "A triangle has three edges, but some of them are there."),
-            (0, "A triangle on its own is no complex: its edges and corners belong to it."),
+            (3 * triangles, _not_three_each(drawing)),
+            (0, "A complex holds the edges of each of its triangles."),
         ],
     )
     faces = "This is missing" if missing == 1 else "These are missing"
@@ -57,6 +59,17 @@ def _how_many(drawing: Drawing) -> Question:
         text="How many faces are missing in all?", choices=choices, slips=slips, answer=f"{missing:,}",
         why=f"{faces}: {_listed(drawing.missing)}. Once they are added, every face of every simplex is there.", asks=("missing",),
     )  # fmt: skip
+
+
+def _not_three_each(drawing: Drawing) -> str:
+    """Say why three times the triangles is not what is missing: edges that are there, or that two triangles share."""
+    sides = [edge for triangle in drawing.of(3) for edge in combinations(triangle, 2)]
+    reasons = []
+    if set(sides) & set(drawing.of(2)):
+        reasons.append("some of them are there")
+    if len(set(sides)) < len(sides):
+        reasons.append("triangles share some of them")
+    return f"A triangle has three edges, but {' and '.join(reasons)}."
 
 
 def _euler(found: Complex) -> Question:
@@ -73,14 +86,14 @@ def _euler(found: Complex) -> Question:
     for extra in (1, -1, 2):
         if len(values) < 4 and found.euler + extra not in values:
             values = sorted([*values, found.euler + extra])
-    cavities = f" + {found.cavities}" if found.cavities else ""
+    hollows = f" + {plural(found.cavities, 'closed hollow')}" if found.cavities else ""
     return Question(
         text="What is the Euler characteristic: points minus edges plus triangles?",
         choices=tuple(_signed(value) for value in values),
         answer=_signed(found.euler),
         why=f"{v} − {e} + {f} = {_signed(found.euler)}. The holes give the same: {plural(b0, 'piece')} − {plural(b1, 'loop')}"
-        f"{f'{cavities} closed hollow' if cavities else ''} = {_signed(found.euler)}.",
-        slips=tuple(Slip(answer=_signed(value), why=why) for value, why in wrong.items() if why),
+        f"{hollows} = {_signed(found.euler)}.",
+        slips=tuple(Slip(answer=_signed(value), why=why) for value, why in wrong.items() if why and value in values),
         asks=("euler",),
     )
 
@@ -91,7 +104,7 @@ def _loops(found: Complex) -> Question:
     choices, slips = counted(
         b1,
         [
-            (b1 + filled, f"That counts every closed way round; triangles fill {filled} of them."),
+            (b1 + filled, f"That counts the independent closed ways round; triangles fill {filled} of them."),
             (len(found.triangles), "That counts the triangles, which fill loops; a loop is what they leave open."),
             (b0, "That counts the pieces."),
         ],
@@ -99,8 +112,8 @@ def _loops(found: Complex) -> Question:
     v, e = len(found.vertices), len(found.edges)
     return Question(
         text="How many loops are left that no triangles fill?", choices=choices, slips=slips, answer=f"{b1:,}",
-        why=f"{plural(e, 'edge')}, of which {v - b0} join the {plural(v, 'point')} to {plural(b0, 'piece')}: {e - v + b0} close a way "
-        f"round. Triangles fill {filled}, so b₁ = {b1}.",
+        why=f"There are {plural(e, 'edge')}: {v - b0} join the {plural(v, 'point')} to {plural(b0, 'piece')}, and {e - v + b0} more close "
+        f"ways round. Triangles fill {filled}, so b₁ = {b1}.",
         asks=("b1", "euler"),
     )  # fmt: skip
 
@@ -118,7 +131,7 @@ def _pieces(found: Complex) -> Question:
     )
     return Question(
         text="How many pieces is it?", choices=choices, slips=slips, answer=f"{b0:,}",
-        why=f"{plural(v, 'point')}; the boundary matrix of the edges has rank {v - b0}: that many edges join something new, so "
+        why=f"{plural(v, 'point')}; the boundary matrix of the edges has rank {v - b0}, the number of edges that join something new: "
         f"b₀ = {v} − {v - b0} = {b0}.",
         asks=("b0", "euler"),
     )  # fmt: skip

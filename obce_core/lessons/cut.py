@@ -10,7 +10,7 @@ from obce_core.analysis import Analysis
 from obce_core.architectures.stored import stored_shapes
 from obce_core.components import TITLES
 from obce_core.figures.numbers import amount
-from obce_core.lessons.question import Question, Slip, apart, counted
+from obce_core.lessons.question import Question, Slip, apart, counted, plural
 from obce_core.plan import Budget, Intent, Plan, count, plan_widths, resolve, stored_widths
 
 
@@ -80,9 +80,9 @@ def _count(cut: Cut) -> Question:
     choices, slips = counted(
         gone,
         [
-            (total - gone, "That many stay: a percentile counts from the smallest."),
+            (total - gone, "That many stay: the smallest r_f go."),
             (round(cut.percentile), f"{cut.percentile:g} is the share in percent; the cell has {total:,} neurons."),
-            (gone - 1, "The neuron that lies at the percentile goes too."),
+            _at_the_percentile(cut),
         ],
     )
     return Question(
@@ -91,6 +91,14 @@ def _count(cut: Cut) -> Question:
         f"and the {total - gone:,} strictly above stay.",
         asks=("cut",),
     )  # fmt: skip
+
+
+def _at_the_percentile(cut: Cut) -> tuple[int, str]:
+    """Return the slip at the percentile itself: neurons that lie there go; where none does, the next one above stays."""
+    there = int((cut.scores == cut.threshold).sum())
+    if not there:
+        return cut.gone + 1, "The neurons strictly above the percentile stay."
+    return cut.gone - there, f"{plural(there, 'neuron')} at the percentile itself must go too."
 
 
 def place(cut: Cut, neuron: int | None) -> int:
@@ -105,11 +113,7 @@ def _fate(cut: Cut, neuron: int | None) -> Question:
     score, kept = float(cut.scores[at]), bool(cut.kept[at])
     sign, fate = (">", "stays") if kept else ("≤", "goes")
     told, limit = apart(score, cut.threshold)
-    mistake = (
-        "A wide gap is what is kept: the neurons with the smallest r_f go."
-        if kept
-        else "It separates its texts less than the percentile asks for, so it goes."
-    )
+    mistake = "Only neurons at or below the percentile go." if kept else "Only neurons strictly above the percentile stay."
     return Question(
         text=f"Neuron {int(cut.neurons[at])} has r_f {told}. Does P{cut.percentile:g} keep it?",
         choices=("Kept", "Cut"),
@@ -133,16 +137,12 @@ def _saved(cut: Cut) -> Question:
         slips = [
             (one_side, f"That leaves out the columns of {reader} that read these neurons: they go too."),
             (gone * (row + cut.hidden - 1), "Each neuron's bias goes with it."),
-            (gone, "That counts neurons; each has a row of weights."),
         ]
     else:
         right = 2 * one_side - cut.extra * cut.hidden
         twin = "key" if cut.component == "query" else "query"
-        added = (
-            f" The constant queries leave a bias on every key: one extra row in {cut.extra:,} heads, {cut.extra * cut.hidden:,} back."
-            if cut.extra
-            else ""
-        )
+        added = f" The constant queries leave a bias on every key: one extra row in {plural(cut.extra, 'head')}, "
+        added = f"{added}{cut.extra * cut.hidden:,} back." if cut.extra else ""
         why = (
             f"A {cut.component} meets its {twin} in a product, so the pair drops out: {gone:,} × 2 rows of {row:,} = {2 * one_side:,}."
             f"{added} {right:,} in all."
@@ -150,12 +150,13 @@ def _saved(cut: Cut) -> Question:
         slips = [
             (one_side, f"That counts one side; the {twin} that it is multiplied with goes too."),
             (2 * one_side, "That leaves out the extra key rows."),
-            (gone, "That counts neurons; each has a row of weights."),
         ]
     if right != cut.saved:  # an earlier cut took some of the partners already
         why = f"Counted from the tensors that are left: {cut.saved:,} fewer, because an earlier cut had taken part of it."
-    choices, found = counted(cut.saved, slips)
+        slips = []
+    choices, found = counted(cut.saved, [*slips, (gone, "That counts neurons; each has a row of weights.")])
+    which = "does this neuron" if gone == 1 else f"do these {gone:,} neurons"
     return Question(
-        text=f"{TITLES[cut.component]}: how many parameters do these {gone:,} neurons take with them?", choices=choices, slips=found,
-        answer=f"{cut.saved:,}", why=why, asks=("saved",),
+        text=f"{TITLES[cut.component]}: how many parameters {which} take along?", choices=choices, slips=found, answer=f"{cut.saved:,}",
+        why=why, asks=("saved",),
     )  # fmt: skip

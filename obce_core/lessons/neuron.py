@@ -49,6 +49,11 @@ class Line:
         return self.merges[-1].radius if self.merges else 0.0
 
     @property
+    def tied(self) -> bool:
+        """True when another gap is as wide as the widest: the texts on its sides then merge at the same radius."""
+        return len(self.merges) > 1 and self.merges[-2].radius == self.r_f
+
+    @property
     def widest(self) -> Gap | None:
         """The gap that closes last; None where all texts give the same value."""
         return max(self.gaps, key=lambda gap: gap.width, default=None)
@@ -84,21 +89,27 @@ def questions(line: Line, *, edge_length: bool = False, noun: str = "text") -> t
 
 
 def _which(line: Line, widest: Gap, noun: str) -> Question:
-    balanced = max(line.gaps, key=lambda gap: min(gap.merge.gap + 1, len(line.values) - gap.merge.gap - 1))
+    smaller = {gap.letter: min(gap.merge.gap + 1, len(line.values) - gap.merge.gap - 1) for gap in line.gaps}
+    most = max(smaller.values())
+    balanced = [letter for letter, size in smaller.items() if size == most]
     slips = []
     for gap in line.gaps:
         if gap is widest:
             continue
-        more = f" It divides the {noun}s most evenly, but only the width counts." if gap is balanced else ""
+        even = f" Of the marked gaps it divides the {noun}s most evenly, but only the width counts."
+        more = even if balanced == [gap.letter] else ""
         slips.append(
-            Slip(answer=gap.letter, why=f"Gap {gap.letter} is {amount(gap.width)} wide and closes at {amount(gap.merge.radius)}.{more}")
+            Slip(
+                answer=gap.letter,
+                why=f"Gap {gap.letter} is {amount(gap.width)} wide and closes at radius {amount(gap.merge.radius)}.{more}",
+            )
         )
+    left, right = apart(widest.left, widest.right)
     return Question(
         text="The disks keep growing. Which of the marked gaps closes last?",
         choices=tuple(gap.letter for gap in line.gaps),
         answer=widest.letter,
-        why=f"Gap {widest.letter} is the widest, {amount(widest.width)} from {amount(widest.left)} to {amount(widest.right)}: "
-        f"its two {noun}s merge last.",
+        why=f"Of the marked gaps {widest.letter} is the widest, {amount(widest.width)} from {left} to {right}: its two sides merge last.",
         slips=tuple(slips),
         asks=("r_f", "widths"),
     )  # fmt: skip
@@ -111,7 +122,7 @@ def _r_f(line: Line, widest: Gap, edge_length: bool, noun: str) -> Question:
     left, right = apart(widest.left, widest.right)
     return Question(
         kind="number",
-        text=f"The widest gap runs from {left} to {right}. "
+        text=f"{'One of the widest gaps' if line.tied else 'The widest gap'} runs from {left} to {right}. "
         + ("What is r_f as an edge length?" if edge_length else "What is r_f?"),
         answer=answer,
         tolerance=0.02 * answer,
@@ -137,13 +148,15 @@ def _apart(line: Line, widest: Gap, noun: str) -> Question:
         sides[0],
         [
             (sides[1], "That is the larger side of the gap."),
-            (2, f"Two {noun}s touch, but each brings the whole part that it belongs to."),
-            (len(line.values) - 1, f"Each merge joins two parts; by the last one most {noun}s have merged."),
+            (2, f"The {noun}s at the two ends touch, but each brings the whole part that it belongs to."),
+            (len(line.values) - 1, f"That is how many gaps lie between {len(line.values):,} {noun}s."),
         ],
     )
+    where = f"gap {widest.letter}, one of the widest" if line.tied else "the widest gap"
+    last = "" if line.tied else f": the last merge joins parts of {sides[0]:,} and {sides[1]:,}"
     return Question(
-        text=f"How many {noun}s lie on the smaller side of the widest gap?", choices=choices, slips=slips, answer=f"{sides[0]:,}",
-        why=f"Gap {widest.letter} has {plural(widest.merge.left_size, noun)} on its left and {widest.merge.right_size:,} on its right: "
-        f"the last merge joins parts of {sides[0]:,} and {sides[1]:,}.",
+        text=f"How many {noun}s lie on the smaller side of {where}?", choices=choices, slips=slips, answer=f"{sides[0]:,}",
+        why=f"Gap {widest.letter} has {plural(widest.merge.left_size, noun)} on its left "
+        f"and {widest.merge.right_size:,} on its right{last}.",
         asks=("apart",),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from obce_core.lessons.question import Question, counted, plural
-from obce_core.lessons.scene import Scene
+from obce_core.lessons.scene import Scene, written_radius
 
 
 def questions(scene: Scene) -> tuple[Question, ...]:
@@ -17,7 +17,7 @@ def questions(scene: Scene) -> tuple[Question, ...]:
     loops, loop_slips = counted(
         b1,
         [
-            (b1 + filled, f"That counts every closed way round; triangles fill {filled} of them."),
+            (b1 + filled, f"That counts the independent closed ways round; triangles fill {filled} of them."),
             (f, "That counts the triangles, which fill loops."),
             (b0, "That counts the parts."),
         ],
@@ -38,25 +38,25 @@ def questions(scene: Scene) -> tuple[Question, ...]:
             (b0, "That is b₀, what is left of the points once the rank is taken off."),
         ],
     )
-    at = f"r = {scene.r:.2f}"
+    at = f"r = {written_radius(scene.radius)}"
     return (
         Question(
             text="At this radius, how many loops are not filled by triangles?", choices=loops, slips=loop_slips, answer=f"{b1:,}",
-            why=f"At {at} there are {plural(e, 'edge')}; {rank} of them join points to {plural(b0, 'part')}, so {e - rank} close a way "
-            f"round, and {plural(f, 'triangle')} of rank {filled} fill {filled}: b₁ = {e} − {rank} − {filled} = {b1}.",
+            why=f"At {at} there are {plural(e, 'edge')}: {rank} join the points to {plural(b0, 'part')}, and {e - rank} more close ways "
+            f"round. ∂₂ of {plural(f, 'triangle')} has rank {filled}, so it fills {filled}: b₁ = {e} − {rank} − {filled} = {b1}.",
             asks=("b1", "rank2"),
         ),
         Question(
             text="At this radius, how many parts are there?", choices=parts, slips=part_slips, answer=f"{b0:,}",
-            why=f"At {at} the {plural(v, 'point')} have {plural(e, 'edge')} between them, {rank} of which join something new: "
-            f"b₀ = {v} − {rank} = {b0}.",
+            why=f"At {at} {plural(v, 'point')} and {plural(e, 'edge')} are there. ∂₁ has rank {rank}, the number of edges that join "
+            f"something new: b₀ = {v} − {rank} = {b0}.",
             asks=("b0", "rank1"),
         ),
         Question(
             text="The first boundary matrix ∂₁ has a row a point and a column an edge. What is its rank over Z/2?", choices=ranks,
             slips=rank_slips, answer=f"{rank:,}",
-            why=f"Its rank is points minus parts: {v} − {b0} = {rank}. Each of these edges joins two parts; the other {e - rank} close "
-            "a way round.",
+            why=f"Its rank is points minus parts: {v} − {b0} = {rank}, the number of edges that join something new; "
+            f"{e - rank} more close ways round.",
             asks=("rank1",),
         ),
     )  # fmt: skip

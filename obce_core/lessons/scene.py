@@ -124,6 +124,15 @@ def write_radius(radius: int) -> str:
     return _short(radius)
 
 
+def written_radius(radius: int) -> str:
+    """Write a radius for people: two decimals, or all three of a link's.
+
+    >>> written_radius(1200), written_radius(1234)
+    ('1.20', '1.234')
+    """
+    return f"{radius / UNIT:.3f}" if radius % 10 else f"{radius / UNIT:.2f}"
+
+
 def read_radius(text: str, default: int) -> int:
     """Read a radius of a link; anything odd is the default."""
     if not re.fullmatch(r"[0-9](\.[0-9]{1,3})?", text, re.ASCII):

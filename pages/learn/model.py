@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from obce_core.analysis import Analysis
-from obce_core.components import COMPONENTS, CUTTABLE, TITLES
+from obce_core.components import COMPONENTS, CUTTABLE, HEADED, TITLES
 from obce_core.errors import PlanError
 from obce_core.figures import panels
 from obce_core.figures.gapfigure import gap_figure
@@ -84,8 +84,12 @@ def neuron() -> None:
     questions = lesson_4.questions(line, edge_length=chosen.edge_length, noun=noun)
     question = lesson_parts.asked(questions)
     if not questions:
-        why = " (on [CLS], layer 1 sees the same token at the same place in every text)" if source.meta["tokens"] == "cls" else ""
-        frame.note(f"Every {noun} gives the same value in this cell{why}: there is no gap. Choose another cell.")
+        if source.degenerate(chosen.layer, chosen.component):
+            first = source.meta["tokens"] == "cls" and chosen.layer == 1 and chosen.component in HEADED
+            why = " (on [CLS], layer 1 sees the same token at the same place in every text)" if first else ""
+            frame.note(f"Every {noun} gives the same value in this cell{why}: there is no gap. Choose another cell.")
+        else:
+            frame.note(f"This neuron gives every {noun} the same value: there is no gap. Choose another neuron.")
         lesson_parts.steps()
         return
     known = not lesson_parts.covers(question, "widths")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from pages_app import FILES, adopt, faults, open_page, words
@@ -290,3 +291,12 @@ def test_a_percentile_that_keeps_nothing_is_a_line_and_the_lesson_goes_on(tiny_a
     assert "Key · P95" in shown and "would keep 0" not in shown and "parameters cut" in shown
     app = open_learn(lesson="5", analysis=key, layer="3", component="value", lesson_percentile="30")
     assert "would keep 0" not in words(app) and "parameters cut" in words(app)
+
+
+def test_a_constant_neuron_is_told_from_a_cell_where_all_is_equal(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = words(open_page("learn", analysis=key, lesson="4", layer="1", component="query"))
+    assert "Every text gives the same value in this cell (on [CLS], layer 1" in shown
+    monkeypatch.setattr("pages._ui.cached.neuron", lambda *_: np.zeros(20))
+    shown = words(open_page("learn", analysis=key, lesson="4", layer="3", component="intermediate", neuron="7"))
+    assert "This neuron gives every text the same value: there is no gap. Choose another neuron." in shown
+    assert "in this cell" not in shown
