@@ -25,12 +25,27 @@ _BATCH_PRICE = 48
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
-    """Token ids of each text, special tokens included, cut at `max_length`; `truncated` counts the texts cut."""
+    """Token ids of each text, special tokens included, cut at `max_length`; `truncated` counts the texts cut.
+
+    `special` is the number of tokens that the tokenizer adds to every text ([CLS] and [SEP]: 2), `unknown` counts [UNK].
+    """
 
     ids: tuple[tuple[int, ...], ...]
     max_length: int
     truncated: int
     pad_id: int
+    special: int = 0
+    unknown: int = 0
+
+    @property
+    def pieces(self) -> int:
+        """Word pieces of all texts, without the tokens that the tokenizer adds."""
+        return int(np.maximum(self.lengths - self.special, 0).sum())
+
+    @property
+    def empty(self) -> np.ndarray:
+        """Which texts have no word piece, shape (texts,), bool."""
+        return self.lengths <= self.special
 
     @property
     def lengths(self) -> np.ndarray:
@@ -51,7 +66,8 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, max_leng
     """Tokenize texts, each on its own, cut at `max_length` tokens.
 
     Raises:
-        BadInput: `max_length` is below 3 (one token beside the special ones) or above what the model has positions for.
+        BadInput: no text has a token; `max_length` is below 3 (one token beside the special ones) or above what the model has
+            positions for.
     """
     if not 3 <= max_length <= positions:
         raise BadInput(f"--max-length is {max_length}; this model allows 3–{positions}.")
@@ -63,12 +79,19 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, max_leng
         nested = bool(row) and isinstance(row[0], list)
         truncated += nested and len(row) > 1
         ids.append(tuple(row[0] if nested else row))
-    return Encoded(ids=tuple(ids), max_length=max_length, truncated=truncated, pad_id=tokenizer.pad_token_id or 0)
+    if ids and not any(ids):
+        raise BadInput(f"None of {len(ids):,} texts has a token with this tokenizer.", hint="Give other texts, or another tokenizer.")
+    unknown = tokenizer.unk_token_id
+    return Encoded(
+        ids=tuple(ids), max_length=max_length, truncated=truncated, pad_id=tokenizer.pad_token_id or 0,
+        special=len(tokenizer("")["input_ids"]), unknown=0 if unknown is None else sum(row.count(unknown) for row in ids),
+    )  # fmt: skip
 
 
 def batches(encoded: Encoded, batch_size: int = 32, device: torch.device | None = None) -> Iterator[Batch]:
     """Yield batches of texts of similar length, the longest first (so that memory peaks at once).
 
+    Texts without any token are left out.
     A batch has at most `batch_size` texts and 32 times as many tokens, padding included, but at least one text. Within
     these bounds the texts, sorted by length, are divided where that leaves the least padding and the fewest batches.
     """
@@ -76,6 +99,7 @@ def batches(encoded: Encoded, batch_size: int = 32, device: torch.device | None 
         raise BadInput(f"--batch-size is {batch_size}; it must be at least 1.")
     lengths = encoded.lengths
     order = np.argsort(-lengths, kind="stable")
+    order = order[lengths[order] > 0]  # of a text without a token only padding could be computed
     for start, stop in _divide(lengths[order], batch_size):
         yield padded(encoded, order[start:stop], device)
 

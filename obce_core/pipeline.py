@@ -27,13 +27,14 @@ from obce_core.analysis import (
 )
 from obce_core.architectures import TAPS, Tap
 from obce_core.architectures.stored import to_entry
-from obce_core.batching import encode
 from obce_core.components import COMPONENTS, HEADED
+from obce_core.coverage import read_sample
 from obce_core.criteria import CRITERIA, CellData
 from obce_core.errors import Cancelled, TextsError, UnknownName
 from obce_core.models import ModelReport, ModelSource, check_model
 from obce_core.models.identity import identity_of
 from obce_core.models.load import LoadedModel, choose_device, load_model
+from obce_core.models.tokenizer import special_tokens
 from obce_core.original import remember_place
 from obce_core.rows import read_matrix
 from obce_core.store import check_target, digest, is_complete, staged_folder, write_json
@@ -93,7 +94,7 @@ def analyze(
     report = check_model(model, revision=revision)
     choose_device(device)
 
-    def reading(_: int, __: int) -> None:
+    def look(_: int, __: int) -> None:
         if cancelled is not None and cancelled():
             raise Cancelled("Reading the texts was cancelled.")
 
@@ -101,7 +102,7 @@ def analyze(
         texts
         if isinstance(texts, Texts)
         else load_texts(
-            texts, n=n_texts, seed=seed, column=column, split=split, glue_dir=glue_dir, heldout=heldout_of(heldout), progress=reading
+            texts, n=n_texts, seed=seed, column=column, split=split, glue_dir=glue_dir, heldout=heldout_of(heldout), progress=look
         )
     )
     if len(set(sample.texts)) < 2:
@@ -113,10 +114,14 @@ def analyze(
         remember_place(target, report)
         return read_analysis(target)
     loaded = load_model(report, device=device, dtype=dtype)
+    special = special_tokens(loaded.tokenizer)
+    if tokens == "cls":
+        special.require_cls("--tokens cls", "Use --tokens mean.")
     with staged_folder(target, overwrite=overwrite, keep_existing=out is None) as stage:
         started = time.monotonic()
         positions = report.config.get("max_position_embeddings", 512)
-        encoded = encode(loaded.tokenizer, sample.texts, max_length=max_length, positions=positions)
+        reading = read_sample(loaded.tokenizer, sample, max_length=max_length, positions=positions)
+        sample, encoded = reading.sample, reading.encoded
         collected = collect(
             loaded, encoded, stage / ACTIVATIONS, tokens=tokens, tap=tap, batch_size=batch_size, progress=progress,
             cancelled=cancelled,
@@ -138,7 +143,8 @@ def analyze(
                     "digest": sample.digest,
                     "heldout": len(sample.heldout),
                     "truncated": encoded.truncated,
-                    "notes": list(sample.notes),
+                    **reading.coverage.plain(),
+                    "notes": [*sample.notes, *special.notes],
                 },
                 "tokens": tokens,
                 "tap": tap,

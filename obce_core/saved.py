@@ -38,6 +38,18 @@ class Saved:
         return read_identity(self.meta["model"].get("identity")) is None
 
     @property
+    def unknown_share(self) -> float | None:
+        """Share of [UNK] among the word pieces of the texts; None for an analysis that did not count them."""
+        texts = self.meta["texts"]
+        pieces, unknown = texts.get("word_pieces"), texts.get("unknown")
+        return unknown / pieces if isinstance(pieces, int) and isinstance(unknown, int) and pieces > 0 else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the analysis says of its model and its texts, in sentences."""
+        return (*self.meta["model"].get("notes", ()), *self.meta["texts"].get("notes", ()))
+
+    @property
     def bytes(self) -> int:
         return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
 

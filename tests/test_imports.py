@@ -28,7 +28,7 @@ ORDER = [
     ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
     ["architectures", "criteria", "texts", "checkpoints"],
     ["models", "hf"],
-    ["activations", "analysis"],
+    ["activations", "analysis", "coverage"],
     ["saved", "original"],
     ["pipeline", "plan", "comparison", "bill"],
     ["compression.result"],

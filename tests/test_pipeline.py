@@ -40,7 +40,8 @@ def test_the_facts_say_what_was_measured_on_what(tiny_analysis: Analysis, tiny_f
     meta, texts = tiny_analysis.meta, sample(20, heldout=6)
     assert (meta["format"], meta["tokens"], meta["tap"], meta["max_length"], meta["rows"]) == ("obce-analysis/1", "cls", "neuron", 128, 20)
     assert meta["texts"] == {
-        "source": "test", "n": 20, "seed": 0, "available": 26, "digest": texts.digest, "heldout": 6, "truncated": 0, "notes": [],
+        "source": "test", "n": 20, "seed": 0, "available": 26, "digest": texts.digest, "heldout": 6, "truncated": 0,
+        "word_pieces": sum(len(text.replace(" ", "")) for text in texts.texts), "unknown": 0, "empty": 0, "heldout_empty": 0, "notes": [],
     }  # fmt: skip
     model = meta["model"]
     report = load_model(tiny_folder).report

@@ -80,10 +80,13 @@ def analyze(
         "neurons": len(analysis.columns["r_f"]),
         "texts": f"{told['n']} of {told['available']} from {told['source']}, seed {told['seed']}",
         "cut_at_max_length": f"{told['truncated']} texts (--max-length {analysis.meta['max_length']})",
+        "unknown": f"{told['unknown']:,} of {told['word_pieces']:,} word pieces are [UNK]" if "unknown" in told else "not counted",
+        "empty": f"{told.get('empty', 0):,} texts without a word piece, dropped",
         "all_equal": ", ".join(equal) or "no cell",
     }
     if json:
         answer = {**answer, "texts": dict(told), "all_equal": equal, "cut_at_max_length": told["truncated"]}
+        answer |= {name: told.get(name) for name in ("unknown", "word_pieces", "empty")}
     show(answer, as_json=json)
     if not json and not quiet:
         for note in (*analysis.meta["model"].get("notes", ()), *told["notes"]):

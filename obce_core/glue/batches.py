@@ -11,18 +11,19 @@ from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
-from obce_core.errors import BadInput
+from obce_core.errors import BadInput, ModelError
 from obce_core.glue.examples import Examples
+from obce_core.models.tokenizer import special_tokens
 from obce_core.tasks import TASKS
 
 Row = dict[str, Any]
 
 
 class Rows(Dataset[Row]):
-    """Tokenized examples with their labels."""
+    """Tokenized examples with their labels; `pieces` counts the word pieces, `unknown` the [UNK] among them."""
 
-    def __init__(self, rows: list[Row]) -> None:
-        self.rows = rows
+    def __init__(self, rows: list[Row], *, pieces: int = 0, unknown: int = 0) -> None:
+        self.rows, self.pieces, self.unknown = rows, pieces, unknown
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -36,22 +37,48 @@ class Rows(Dataset[Row]):
         return np.array([len(row["input_ids"]) for row in self.rows], dtype=np.int64)
 
 
-def tokenized(examples: Examples, tokenizer: PreTrainedTokenizerBase, max_length: int, positions: int) -> Rows:
+def tokenized(examples: Examples, tokenizer: PreTrainedTokenizerBase, max_length: int, positions: int, segments: int = 2) -> Rows:
     """Tokenize examples, pairs with their segments, cut at `max_length` tokens (of a pair the longer sentence loses first).
+
+    Args:
+        segments: how many the model has embeddings for (its type_vocab_size).
 
     Raises:
         BadInput: `max_length` is more than the model has positions for.
+        ModelError: the tokenizer numbers segments that the model does not have.
     """
     if not 3 <= max_length <= positions:
         raise BadInput(f"--max-length is {max_length}; this model allows 3–{positions}.")
     task = TASKS[examples.task]
     columns = [list(column) for column in zip(*examples.sentences, strict=True)]
     found = tokenizer(*columns, truncation=True, max_length=max_length)
+    highest = max((max(row, default=0) for row in found.get("token_type_ids", ())), default=0)
+    if highest >= segments:
+        raise ModelError(
+            f"The tokenizer gives second sentences segment {highest}, the model has {segments} (type_vocab_size); {task.name} has pairs.",
+            hint="Choose a task of single sentences, or a model with 2 segments.",
+        )
     rows = [{name: found[name][at] for name in found} for at in range(len(examples))]
     if not examples.split.startswith("test"):
         for row, label in zip(rows, examples.labels, strict=True):
             row["labels"] = float(label) if task.regression else int(label)
-    return Rows(rows)
+    added = {tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id}
+    pieces = sum(token not in added for row in found["input_ids"] for token in row)
+    return Rows(rows, pieces=pieces, unknown=sum(row.count(tokenizer.unk_token_id) for row in found["input_ids"]))
+
+
+def check_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Refuse a tokenizer that a classifier cannot work with.
+
+    Raises:
+        ModelError: it puts no [CLS] first, whose output is classified, or has no padding token.
+    """
+    special_tokens(tokenizer).require_cls("the classifier")
+    if tokenizer.pad_token_id is None:
+        raise ModelError(
+            "The tokenizer has no padding token, so texts of different lengths cannot be trained together.",
+            hint='Put "pad_token": "[PAD]" into tokenizer_config.json.',
+        )
 
 
 class ByLength(Sampler[int]):

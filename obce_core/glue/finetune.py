@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTok
 from transformers.utils import logging as hf_logging
 
 from obce_core import checkpoints
+from obce_core.coverage import check_unknown
 from obce_core.errors import BadInput, Cancelled, NotFinite
-from obce_core.glue.batches import Rows, tokenized
+from obce_core.glue.batches import Rows, check_tokenizer, tokenized
 from obce_core.glue.evaluation import BASELINE_SUFFIX
 from obce_core.glue.examples import Examples
 from obce_core.glue.metrics import answers, baseline, score
@@ -40,7 +41,8 @@ class Finetuned:
 
     `logits` by split, float32 of shape (examples, classes), of the epoch that counts; `curve` has a row an event: `step`, `epoch`
     and `loss` or the scores of each split; `epoch` is the one that counts; `rate` is training examples a second, of the steps of
-    this process; `resumed` is the step that it went on from (0: from the start); `precision` is that of the products.
+    this process; `resumed` is the step that it went on from (0: from the start); `precision` is that of the products; `notes` are
+    sentences for people.
     """
 
     logits: Mapping[str, Logits]
@@ -50,6 +52,7 @@ class Finetuned:
     rate: float | None
     resumed: int
     precision: str
+    notes: tuple[str, ...] = ()
 
 
 def finetune(
@@ -78,14 +81,19 @@ def finetune(
 
     Raises:
         Cancelled: asked to stop; a checkpoint of this step was written.
+        ModelError, TextsError: the tokenizer does not fit the model or the examples (see `check_tokenizer`, `check_unknown`).
         NotFinite: the loss or an output became NaN or inf.
     """
     task = TASKS[(train or others[0]).task]
     recipe = recipe.at_width(int(model.config.hidden_size))
     keep = saving or Saving()
     positions = int(model.config.max_position_embeddings)
-    rows = {part.split: tokenized(part, tokenizer, recipe.max_length, positions) for part in others}
-    fit = tokenized(train, tokenizer, recipe.max_length, positions) if train is not None and recipe.epochs else Rows([])
+    segments = int(model.config.type_vocab_size)
+    check_tokenizer(tokenizer)
+    rows = {part.split: tokenized(part, tokenizer, recipe.max_length, positions, segments) for part in others}
+    fit = tokenized(train, tokenizer, recipe.max_length, positions, segments) if train is not None and recipe.epochs else Rows([])
+    every = [fit, *rows.values()]
+    notes = check_unknown(sum(part.unknown for part in every), sum(part.pieces for part in every), tokenizer)
     where = choose_device(device)
     with tempfile.TemporaryDirectory(prefix="obce-") as aside:
         trainer = WholeTrainer(
@@ -99,7 +107,7 @@ def finetune(
         judge = _Judge(trainer, task.name, others, rows, recipe, heard)
         if not len(fit):
             judge.look(0.0)
-            return judge.outcome(steps=0, rate=None, resumed=0)
+            return replace(judge.outcome(steps=0, rate=None, resumed=0), notes=notes)
         each = max(1, math.ceil(len(fit) / recipe.batch_size))
         watch = Watch(
             keep,
@@ -126,7 +134,8 @@ def finetune(
         if watch.stopped:
             raise Cancelled("The fine-tuning was cancelled; it goes on from this step when it is resumed.")
         rate = watch.steps * recipe.batch_size / watch.seconds if watch.steps else None
-        return judge.outcome(steps=trainer.state.global_step, rate=rate, resumed=found.step if found else 0)
+        outcome = judge.outcome(steps=trainer.state.global_step, rate=rate, resumed=found.step if found else 0)
+        return replace(outcome, notes=notes)
 
 
 class _Judge:

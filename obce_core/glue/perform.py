@@ -24,7 +24,8 @@ from obce_core.glue.trainer import Guard, Saving
 from obce_core.glue.unit import Prepared
 from obce_core.glue.workshop import checkpoints_of, first_process, only_one
 from obce_core.models import ModelReport
-from obce_core.models.load import choose_device, load_tokenizer
+from obce_core.models.load import choose_device
+from obce_core.models.tokenizer import load_tokenizer
 from obce_core.store import is_complete, staged_folder, write_json
 from obce_core.tasks import task_of
 from obce_core.version import versions
@@ -175,7 +176,7 @@ def _told(prepared: Prepared, built: Built, done: Finetuned, notes: tuple[str, .
         "resumed": done.resumed,
         "precision": done.precision,
         "weights_sha256": _weights_sha256(built.model),
-        "notes": [*notes, *built.notes, *(note for part in parts for note in part.notes)],
+        "notes": [*notes, *built.notes, *done.notes, *(note for part in parts for note in part.notes)],
     }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from obce_core.errors import Cancelled, DiskFull, ObceError
+from obce_core.errors import Cancelled, DiskFull, ObceError, Superseded, shorten
 from obce_core.glue.evaluation import MODEL, Evaluation, evaluations_home, read_evaluation
 from obce_core.glue.perform import perform
 from obce_core.glue.trainer import Guard
@@ -37,8 +39,9 @@ def perform_all(
 ) -> tuple[list[Evaluation], list[str]]:
     """Make every evaluation of a list that is not there yet; return all of them in its order, and in words what failed.
 
-    A unit that cannot be made (a task whose file is missing, a loss that became NaN) does not stop the others. Of a unit that
-    another process works on the result is taken, after all that nobody is at; was it let go, this process goes on with it.
+    A unit that cannot be made (a task whose file is missing, a tokenizer that does not fit, an internal error) does not stop the
+    others. Of a unit that another process works on the result is taken, after all that nobody is at; was it let go, this
+    process goes on with it.
 
     Args:
         progress: hears (steps done, steps in all, "steps"), counting the units that are not there yet.
@@ -47,6 +50,7 @@ def perform_all(
 
     Raises:
         Cancelled: asked to stop; what was finished stays, what was begun is gone on with next time.
+        Superseded, MemoryError, OSError: a newer attempt has begun, memory ran out, or the disk is full.
     """
     cache: dict[Any, Any] = {}
     ready: list[Prepared] = []
@@ -56,8 +60,8 @@ def perform_all(
             raise Cancelled("Cancelled before the first evaluation began.")
         try:
             ready.append(prepare(unit, glue_dir=glue_dir, cache=cache))
-        except ObceError as error:
-            failed.append(f"{_name(unit)}: {error}")
+        except Exception as error:
+            failed.append(_not_made(unit, error))
     wanted = {one.id: one for one in ready}
     done: dict[str, int] = {}
     made: dict[str, Evaluation] = {}
@@ -100,10 +104,8 @@ def perform_all(
                 )
             except Taken:
                 continue  # looked at again once the others are through
-            except (Cancelled, DiskFull):  # on a full disk every unit would fail; the run goes on from here once there is space
-                raise
-            except ObceError as error:
-                failed.append(f"{_name(one.unit)}: {error}")
+            except Exception as error:
+                failed.append(_not_made(one.unit, error))
             del missing[name]
             tell(name, steps[name])
             _free()
@@ -111,6 +113,29 @@ def perform_all(
             time.sleep(_LOOK_SECONDS)
     progress(total, total, "steps")
     return [made[one.id] for one in ready if one.id in made], failed
+
+
+def _not_made(unit: Unit, error: Exception) -> str:
+    """Say in a line why a unit cannot be made; raise the error again where it ends the whole run.
+
+    What other units would meet as well ends it: a cancellation, a newer attempt, no memory (the launcher tries again with
+    less) and a full disk. Anything else, an error in our own code too, concerns this unit alone.
+    """
+    if isinstance(error, (Cancelled, DiskFull, Superseded)) or _is_shortage(error):
+        raise error
+    if isinstance(error, ObceError):
+        return f"{_name(unit)}: {error}"
+    traceback.print_exception(error)
+    return f"{_name(unit)}: internal error ({type(error).__name__}: {shorten(error, 120)}); the log has the details"
+
+
+def _is_shortage(error: Exception) -> bool:
+    said = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
+        or any(words in said for words in ("out of memory", "allocate memory", "cannot allocate", "no space left"))
+    )
 
 
 def _about(one: Prepared) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.compressed import check_compressed, is_compressed
 from obce_core.models.head import Head, head_of
 from obce_core.models.locate import CONFIG, ModelSource, locate
+from obce_core.models.vocabulary import check_vocabulary
 from obce_core.models.weights import FLOATS, TensorInfo, check_tensors, read_header
 
 _OVERHEAD_BYTES = 700_000_000
@@ -95,7 +96,8 @@ def check_model(spec: str | Path | ModelSource, *, revision: str | None = None) 
     """Check a model before anything is built from it.
 
     Raises:
-        ModelError: what is wrong, in which file, and what to do (see `locate`, `read_header`, `check_tensors`).
+        ModelError: what is wrong, in which file, and what to do (see `locate`, `read_header`, `check_tensors`,
+            `check_vocabulary`).
     """
     source = spec if isinstance(spec, ModelSource) else locate(spec, revision=revision)
     if is_compressed(source):
@@ -113,6 +115,7 @@ def check_model(spec: str | Path | ModelSource, *, revision: str | None = None) 
     config = {**read_fields(raw, family.fields), **read_labels(raw)}
     tensors = read_header(source.weights)
     extra, unused = check_tensors(source, tensors, family, config)
+    check_vocabulary(source, config)
     known = {field.name for field in family.fields} | {"id2label", "label2id", "architectures", "model_type"}
     return ModelReport(
         source=source,

@@ -10,6 +10,7 @@ from obce_core.architectures.stored import compact_tensors, read_entries, widths
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.locate import CONFIG, WEIGHTS, ModelSource
 from obce_core.models.prefix import find_prefixes, wrong_prefix
+from obce_core.models.vocabulary import check_vocabulary
 from obce_core.models.weights import FLOATS, by_base_name, read_header
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def check_compressed(source: ModelSource) -> ModelReport:
     strange = [name for name in extra if name.split(".")[0] in parts and have[name].dtype in FLOATS]
     if strange:
         raise ModelError(f"{WEIGHTS}: tensor {shorten(strange[0])} belongs to no part of this model.")
+    check_vocabulary(source, config)
     return ModelReport(
         source=source, family=family, architecture=family.architecture(named[0].removeprefix("Obce")), shape=shape,
         config=config, ignored=(), tensors=tensors, extra=tuple(extra), layers=tuple(layers),

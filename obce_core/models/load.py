@@ -8,15 +8,15 @@ from typing import Any, BinaryIO
 
 import torch
 from safetensors import safe_open
-from transformers import AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.initialization import no_init_weights
 from transformers.utils import logging as hf_logging
 
-from obce_core.architectures.config import read_config
 from obce_core.errors import BadInput, ModelError, NotFinite, ObceError
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.dense import dense_state
-from obce_core.models.locate import TOKENIZER_FILES, WEIGHTS, ModelSource
+from obce_core.models.locate import WEIGHTS, ModelSource
+from obce_core.models.tokenizer import load_tokenizer
 
 hf_logging.disable_progress_bar()
 
@@ -181,20 +181,3 @@ def _start_absent(model: PreTrainedModel, absent: list[str], config: PretrainedC
                 tensor.copy_(torch.empty(tensor.shape).normal_(0.0, config.initializer_range, generator=generator))
             else:
                 tensor.fill_(1.0 if name in norms else 0.0)
-
-
-def load_tokenizer(report: ModelReport) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a checked folder; no code of the folder runs."""
-    source = report.source
-    there = [name for name in TOKENIZER_FILES if source.file(name)]  # each is a regular file within the folder
-    if not {"tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model"} & set(there):
-        raise ModelError(f"{source.folder} has no tokenizer (tokenizer.json, vocab.txt, …).", hint="Save the tokenizer there too.")
-    settings = source.file("tokenizer_config.json")
-    if settings is not None and read_config(settings).get("auto_map"):
-        raise ModelError("tokenizer_config.json asks for custom code (auto_map); custom code is never run.")
-    stock: Any = report.family.model_class("")
-    config = stock.config_class(**report.config)
-    try:
-        return AutoTokenizer.from_pretrained(source.folder, config=config, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # tokenizers raises bare Exception on damaged files
-        raise ModelError(f"The tokenizer in {source.folder} cannot be read: {str(error)[:160]}.") from None

@@ -32,6 +32,9 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
     "spiece.model",
 )
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model")
+"""A tokenizer has at least one of these."""
+
 SIDE_FILES = (
     "modules.json",
     "config_sentence_transformers.json",

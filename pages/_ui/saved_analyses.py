@@ -34,6 +34,7 @@ def table() -> None:
             key=f"saved-{len(saved)}-{saved[0].id}",
             column_config={
                 "": st.column_config.TextColumn(width=30, help="The selected analysis"),
+                "[UNK]": st.column_config.NumberColumn(format="percent", help="Share of the word pieces that the tokenizer does not know"),
                 "MB": st.column_config.NumberColumn(format="%.1f"),
                 "seconds": st.column_config.NumberColumn(format="%.1f"),
             },
@@ -52,6 +53,7 @@ def _row(entry: Saved) -> dict[str, Any]:
         "model": frame.short_name(told["model"]["name"]),
         "texts": told["texts"]["n"],
         "source": told["texts"]["source"][:40],
+        "[UNK]": entry.unknown_share,
         "tokens": _TOKENS.get(told["tokens"], told["tokens"]),
         "tap": told["tap"],
         "seed": told["texts"]["seed"],
@@ -85,6 +87,8 @@ def _actions(picked: list[Saved]) -> None:
     if columns[3].button("Delete", disabled=not picked or not writable, width="stretch", icon=":material/delete:"):
         _delete(picked, along=False)
     frame.note("Tick one row to open, rename or delete it, two to compare them. Deleted analyses can be brought back.")
+    for note in one.notes if one is not None else ():
+        frame.note(escape(note))
     blocked = [entry for entry in picked if entry.id in chosen.blocked]
     if blocked:
         _explain(blocked, picked)

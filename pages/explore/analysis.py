@@ -12,7 +12,7 @@ from obce_core.bill import Bill, bill
 from obce_core.components import COMPONENTS
 from obce_core.errors import ObceError
 from obce_core.figures.numbers import amount, count, duration, megabytes, millions
-from obce_core.models import Preview
+from obce_core.models import DOWNLOADS, Preview
 from obce_core.roots import typed_model, typed_path
 from obce_core.texts import heldout_file
 from pages._ui import cached, frame, guards, job_panel, nav, saved_analyses, state, text_form
@@ -44,7 +44,7 @@ def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
     found: Preview | ObceError
     try:
         typed_model(named)
-        changed = (*cached.stamp(f"{named}/model.safetensors"), *cached.stamp(f"{named}/config.json"))
+        changed = tuple(part for name in DOWNLOADS for part in cached.stamp(f"{named}/{name}"))
         with st.spinner("Looking at the model", show_time=True):
             found = cached.model(named, revision.strip() or None, changed)
     except ObceError as error:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from obce_core.forms import keep_form
 
 from obce_core.access import ReadOnly
 from obce_core.compression.result import Fidelity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +20,20 @@ class Words:
     """A tokenizer in memory: a token a character, 2 and 3 around them."""
 
     pad_token_id = 9
+    unk_token_id = ord("?")
+    added = True
 
-    def __call__(self, text: str, *, truncation: bool, max_length: int, return_overflowing_tokens: bool) -> dict[str, object]:
+    def __call__(self, text: str, *, max_length: int = 100, truncation: bool = False, return_overflowing_tokens: bool = False) -> Any:
         room = max_length - 2
         parts = [text[i : i + room] for i in range(0, len(text), room)] or [""]
-        return {"input_ids": [[2, *(ord(c) for c in part), 3] for part in parts]}
+        rows = [[2, *(ord(c) for c in part), 3] if self.added else [ord(c) for c in part] for part in parts]
+        return {"input_ids": rows if return_overflowing_tokens else rows[0]}
+
+
+class Bare(Words):
+    """The same without the tokens around."""
+
+    added = False
 
 
 def encoded(*lengths: int) -> Encoded:
@@ -35,6 +45,23 @@ def test_texts_are_cut_at_the_limit_and_counted() -> None:
     assert found.ids == ((2, 97, 98, 3), (2, *b"abcdef", 3), (2, *b"abcdef", 3), (2, 3))
     assert (found.truncated, found.pad_id, found.max_length) == (1, 9, 8)
     assert found.lengths.tolist() == [4, 8, 8, 2]
+
+
+def test_word_pieces_unknown_ones_and_texts_without_any_are_counted() -> None:
+    found = encode(Words(), ["a?b", "", "??"], max_length=8)
+    assert (found.special, found.pieces, found.unknown, found.empty.tolist()) == (2, 5, 3, [False, True, False])
+    bare = encode(Bare(), ["a?b", "", "??"], max_length=8)
+    assert (bare.special, bare.pieces, bare.unknown, bare.empty.tolist()) == (0, 5, 3, [False, True, False])
+
+
+def test_a_text_without_a_token_is_in_no_batch() -> None:
+    rows = [batch.rows.tolist() for batch in batches(encode(Bare(), ["", "abc", "", "ab"], max_length=8), 2)]
+    assert rows == [[1, 3]]
+
+
+def test_texts_of_which_none_has_a_token_are_refused() -> None:
+    with pytest.raises(BadInput, match="None of 2 texts has a token with this tokenizer"):
+        encode(Bare(), ["", ""], max_length=8)
 
 
 @pytest.mark.parametrize(("length", "positions", "allowed"), [(2, 512, "3–512"), (513, 512, "3–512"), (49, 48, "3–48"), (-1, 64, "3–64")])

@@ -21,7 +21,7 @@ from obce_core.glue.finetune import _arguments, finetune, share_of_batch
 from obce_core.glue.tiers import Recipe, recipe_of, tier_name
 from obce_core.glue.trainer import Saving
 from obce_core.models import check_model
-from obce_core.models.load import load_tokenizer
+from obce_core.models.tokenizer import load_tokenizer
 from obce_core.tasks import TASKS
 
 RECIPE = Recipe(epochs=3, batch_size=8, learning_rate=1e-3, max_length=32)

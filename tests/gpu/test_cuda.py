@@ -23,7 +23,7 @@ from obce_core.glue.trainer import Saving
 from obce_core.glue.unit import Unit, Variant
 from obce_core.jobs import FINAL, LocalLauncher
 from obce_core.models import check_model
-from obce_core.models.load import load_tokenizer
+from obce_core.models.tokenizer import load_tokenizer
 from obce_core.pipeline import analyze
 from obce_core.plan import make_plan
 from obce_core.proof.verify import verify
