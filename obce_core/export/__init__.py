@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
+from obce_core.errors import ObceError
+from obce_core.models.check import check_model
+from obce_core.models.identity import identity_of
+from obce_core.store import is_complete, read_json
+from obce_core.version import ALGORITHMS
+
+FACTS = "export.json"
 ONNX_COMMAND = "pip install 'obce[onnx]'"
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+
+
+def is_export_of(folder: Path, model: Path) -> bool:
+    """Return True if a complete export was made from the model that lies in `model` now, by the algorithm of this version.
+
+    An export of the older kind, which records no identity, is not one.
+    """
+    try:
+        facts = read_json(folder / FACTS) if is_complete(folder) else {}
+        return (facts.get("identity"), facts.get("algorithm")) == (identity_of(check_model(model)).plain(), ALGORITHMS["export"])
+    except (ObceError, OSError, ValueError, AttributeError):
+        return False
 
 
 def absent_for_onnx() -> tuple[str, ...]:

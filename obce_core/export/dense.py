@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from obce_core.batching import encode
 from obce_core.compression.checkpoint import load_checked
 from obce_core.errors import BadInput, Mismatch
+from obce_core.export import FACTS
 from obce_core.fidelity import largest_difference
 from obce_core.models.check import check_model
 from obce_core.models.identity import identity_of
@@ -23,7 +24,7 @@ from obce_core.store import atomic_write, check_target, staged_folder, write_jso
 from obce_core.texts import load_texts
 from obce_core.version import ALGORITHMS, versions
 
-FORMAT, FACTS = "obce-dense/1", "export.json"
+FORMAT = "obce-dense/1"
 TOLERANCE = 1e-5
 _TEXTS, _STEPS = 64, 3
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from obce_core.compression.checkpoint import load_checked
 from obce_core.errors import BadInput, PathError
-from obce_core.export import ONNX_COMMAND, ONNX_PACKAGES, absent_for_onnx
+from obce_core.export import FACTS, ONNX_COMMAND, ONNX_PACKAGES, absent_for_onnx
 from obce_core.models.check import check_model
 from obce_core.models.head import require_head
 from obce_core.models.identity import identity_of
@@ -20,7 +20,7 @@ from obce_core.steps import Report, Steps
 from obce_core.store import check_target, staged_folder, write_json
 from obce_core.version import ALGORITHMS, versions
 
-FORMAT, FACTS = "obce-onnx/1", "export.json"
+FORMAT = "obce-onnx/1"
 FLOAT, INT8 = "model.onnx", "model_int8.onnx"
 _LARGEST = 1_900_000_000
 """Bytes of weights that fit into one ONNX file, whose limit is 2 GB."""

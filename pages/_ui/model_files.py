@@ -10,9 +10,8 @@ from pathlib import Path
 import streamlit as st
 
 from obce_core.compression.result import Compressed
-from obce_core.export import ONNX_COMMAND, absent_for_onnx
+from obce_core.export import ONNX_COMMAND, absent_for_onnx, is_export_of
 from obce_core.figures.numbers import count
-from obce_core.store import is_complete
 from pages._ui import frame, model_proof
 
 _ZIP_LIMIT = 1_000_000_000
@@ -69,13 +68,13 @@ def take(built: Compressed, original: str) -> None:
         for form, (title, kind, told) in _FORMS.items():
             target = built.folder.with_name(f"{built.folder.name}-{form}")
             frame.note(f"<b>{title}</b>. {told}")
-            if is_complete(target):
+            if is_export_of(target, built.folder):
                 st.download_button(
                     f"{title} (zip)", lambda target=target: packed(target), f"obce-{form}.zip", "application/zip", key=f"zip-{form}",
                     on_click="ignore",
                 )  # fmt: skip
             else:
-                options = {"model": str(built.folder), "out": str(target)}
+                options = {"model": str(built.folder), "out": str(target), "overwrite": target.exists()}
                 absent = absent_for_onnx() if form == "onnx" else ()
                 why = f"Not installed: {', '.join(absent)}" if absent else ""
                 model_proof.job(f"Make {title}", f"{kind}-{built.folder.name}", kind, options, ":material/output:", why)

@@ -22,6 +22,8 @@ from tiny import copy_folder, edit_config, sample, save_tiny
 from obce_core.analysis import META, Analysis, read_analysis
 from obce_core.compression.build import compress
 from obce_core.errors import ModelError, PlanError
+from obce_core.export import is_export_of
+from obce_core.export.dense import export_dense
 from obce_core.glue.tiers import recipe_of
 from obce_core.glue.unit import Prepared, Unit, Variant, prepare
 from obce_core.glue.workshop import checkpoints_of
@@ -250,6 +252,20 @@ def test_a_latency_is_not_shown_for_another_model_that_lies_in_its_place(model: 
     assert read_latency(model) == made and made.identity == identity(model).plain() == made.original
     CHANGES["hidden_act"][0](model)
     assert read_latency(model) is None
+
+
+def test_an_export_is_not_offered_for_another_model_that_lies_in_its_place(
+    tiny_cut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut, out = copy_folder(tiny_cut, tmp_path / "cut"), tmp_path / "cut-dense"
+    assert not is_export_of(out, cut)
+    export_dense(cut, out)
+    assert is_export_of(out, cut)
+    with monkeypatch.context() as patch:
+        patch.setitem(ALGORITHMS, "export", ALGORITHMS["export"] + 1)
+        assert not is_export_of(out, cut)
+    _append("tokenizer_config.json")(cut)
+    assert not is_export_of(out, cut)
 
 
 # --- results of the older kind
