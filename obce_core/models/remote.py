@@ -14,6 +14,7 @@ from obce_core.components import COMPONENTS, CUTTABLE
 from obce_core.errors import ModelError, Offline, shorten
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.locate import CONFIG, DOWNLOADS, PICKLES, TOKENIZER_FILES, WEIGHTS, ModelSource, downloaded, hub_name
+from obce_core.models.vocabulary import adds_special_tokens
 from obce_core.models.weights import FLOATS, MAX_HEADER_BYTES
 
 _SECONDS = 6.0
@@ -74,7 +75,7 @@ def _ask(spec: str, name: str, revision: str | None) -> Preview:
     with tempfile.TemporaryDirectory(prefix="obce-") as made:
         folder = Path(made)
         for file in sizes.keys() & {*TOKENIZER_FILES, *PICKLES, WEIGHTS + ".index.json"}:
-            (folder / file).touch()  # that they are there is all that is asked
+            (folder / file).write_text("[UNK]\n")  # that they are there is all that is asked; an empty vocabulary is refused
         if CONFIG not in sizes:
             _lay_out_subfolders(folder, sizes)
         if CONFIG in sizes:
@@ -155,6 +156,8 @@ def _lines(report: ModelReport) -> tuple[tuple[bool, str], ...]:
         lines.append((True, f"A tokenizer is there; texts of up to {report.config.get('max_position_embeddings', 512):,} tokens fit."))
     else:
         lines.append((False, "No tokenizer file is there: texts cannot be read with this model."))
+    if not adds_special_tokens(report.source):
+        lines.append((False, "The tokenizer puts no [CLS] first (tokenizer.json has no post-processor): measure the mean or all tokens."))
     floats = {report.family.strip_root(name) for name, info in report.tensors.items() if info.dtype in FLOATS}  # no index tables
     parts = list(dict.fromkeys(shorten(name.split(".")[0], 30) for name in report.extra if name in floats))
     if parts:

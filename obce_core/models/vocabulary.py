@@ -1,4 +1,4 @@
-"""Read from a tokenizer's files, without transformers, how many ids it has, and hold them against the model's embeddings."""
+"""Read from a tokenizer's files, without transformers, how many ids it has and whether it puts [CLS] before a text."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ def check_vocabulary(source: ModelSource, config: Mapping[str, Any]) -> None:
     highest = _highest_id(source)
     if highest is not None:
         check_ids(highest, config)
+
+
+def adds_special_tokens(source: ModelSource) -> bool:
+    """Return False for a tokenizer.json without a post-processor, which puts no [CLS] and no [SEP] around a text."""
+    tokenizer = _json(source, "tokenizer.json")
+    return tokenizer is None or "model" not in tokenizer or tokenizer.get("post_processor") is not None
 
 
 def check_ids(highest: int, config: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tiny import copy_folder, edit_tensors
+from tiny import VOCABULARY, copy_folder, edit_tensors
 
 from obce_core.errors import ModelError, ObceError, Offline, PathError
 from obce_core.models import check_model, preview_model
@@ -81,6 +81,14 @@ def test_what_a_hub_model_lacks_is_said_with_its_name(hide: tuple[str, ...], mes
     serve(tiny_folder, hide=hide)
     with pytest.raises(ModelError, match=message):
         preview_model("owner/tiny")
+
+
+def test_the_tokenizer_of_a_hub_model_is_checked_once_it_is_downloaded(serve: Any, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = copy_folder(tiny_folder, tmp_path / "model")
+    (folder / "vocab.txt").write_text("\n".join(VOCABULARY * 2))
+    for hide in ((), ("tokenizer.json",)):  # what lies on the hub was not fetched
+        serve(folder, hide=hide)
+        assert (True, "A tokenizer is there; texts of up to 130 tokens fit.") in preview_model("owner/tiny").lines
 
 
 def test_a_hub_model_in_a_sub_folder_is_named_before_it_is_downloaded(serve: Any, tiny_folder: Path, tmp_path: Path) -> None:

@@ -145,6 +145,8 @@ def test_a_tokenizer_of_another_class_with_other_names_is_recognised(model: Path
 
 def test_without_cls_the_first_token_is_not_read_as_cls(model: Path, tmp_path: Path) -> None:
     without_specials(model)
+    (line,) = [line for fits, line in preview_model(str(model)).lines if "[CLS]" in line and not fits]
+    assert line.startswith("The tokenizer puts no [CLS] first")
     with pytest.raises(ModelError, match=r"puts no \[CLS\] first .*and --tokens cls reads the first token\. Use --tokens mean\."):
         analyze(model, sample(8), out=tmp_path / "cls")
     assert not (tmp_path / "cls").exists()
@@ -219,7 +221,7 @@ def test_many_unknown_word_pieces_are_a_note_and_a_count(model: Path, tmp_path: 
 def test_the_answer_of_the_command_line_has_the_counts(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "texts.txt"
     file.write_text("\n".join([*sentences(6), "Ω able", SILENT[0]]))
-    words = ("analyze", "--model", model, "--texts", file, "--n-texts", 8)
+    words = ("analyze", "--model", model, "--texts", file, "--n-texts", 8, "--heldout", "none")
     done = run(capsys, *words)
     assert done.code == 0, done.err
     assert "1 of " in done.out and "word pieces are [UNK]" in done.out and "1 texts without a word piece, dropped" in done.out

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from hubcache import lay_out
 from pages_app import adopt, faults, open_page, words
+from tiny import copy_folder, sentences
 
 from obce_core import models
 from obce_core.errors import ModelError, TextsError
 from obce_core.library import list_entries
+from obce_core.pipeline import analyze
 from obce_core.saved import list_saved
+from obce_core.texts import Texts
 
 
 @pytest.fixture
@@ -90,6 +93,30 @@ def test_a_hub_model_in_the_store_that_repositories_share_can_be_started(
     assert not start(app).disabled and not faults(app)
 
 
+def test_the_share_of_unknown_word_pieces_and_the_notes_of_an_analysis_are_shown(tiny_folder: Path, tmp_path: Path, cache: Path) -> None:
+    every = (*sentences(8), "Ω Ж ш Ω Ж ш Ω Ж ш Ω Ж ш Ω Ж ш Ω Ж ш", "\u200b")
+    analysis = analyze(tiny_folder, Texts(texts=every, source="test", available=10))
+    told = analysis.meta["texts"]
+    app = open_page("analysis")
+    table = next(frame.value for frame in app.dataframe if "id" in frame.value.columns)
+    assert table["[UNK]"].tolist() == [told["unknown"] / told["word_pieces"]] and told["unknown"] == 18
+    shown = words(tick(app, 0))
+    assert f"Of {told['word_pieces']} word pieces 18 are [UNK]" in shown
+    assert "1 text has no word piece and was dropped." in shown
+
+
+def test_a_tokenizer_that_does_not_fit_is_a_line_and_no_start_until_it_is_repaired(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = copy_folder(tiny_folder, tmp_path / "model")
+    good = (folder / "tokenizer.json").read_text()
+    (folder / "tokenizer.json").write_text(json.dumps(json.loads(good) | {"added_tokens": [{"id": 99, "content": "<new>"}]}))
+    app = open_page("analysis")
+    app.text_input(key="analysis-model").set_value(str(folder)).run()
+    assert "The tokenizer has ids up to 99" in words(app) and start(app).disabled
+    (folder / "tokenizer.json").write_text(good)
+    app.run()
+    assert "ids up to" not in words(app) and not start(app).disabled
+
+
 def test_a_model_is_looked_at_once_and_not_at_each_rerun(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     preview = models.preview_model
@@ -142,10 +169,10 @@ def test_files_of_a_glue_folder_are_read_anew_when_they_change(page: Any, tmp_pa
     path.parent.mkdir()
     fill(page, source="glue", task="sst2", glue_dir=str(tmp_path), size=0, n_texts=2)
     assert "has no SST-2/train.tsv" in words(page) and start(page).disabled
-    for sentences in (("a good film", "a bad film"), ("a good film", "a bad film", "one more film")):
-        path.write_text("sentence\tlabel\n" + "".join(f"{sentence} \t1\n" for sentence in sentences))
+    for films in (("a good film", "a bad film"), ("a good film", "a bad film", "one more film")):
+        path.write_text("sentence\tlabel\n" + "".join(f"{film} \t1\n" for film in films))
         page.run()
-        assert f"of {len(sentences)} different ones" in words(page) and not start(page).disabled
+        assert f"of {len(films)} different ones" in words(page) and not start(page).disabled
 
 
 def test_more_texts_than_there_are_is_a_line(page: Any) -> None:
