@@ -10,19 +10,19 @@ import argparse
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from obce_core import settings
 from obce_core.glue.board import board, compare
 from obce_core.glue.controls import is_control, is_control_of
-from obce_core.glue.evaluation import Evaluation, evaluations_home, read_evaluation
+from obce_core.glue.evaluation import RATE_BY, Evaluation, list_evaluations
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.sweep import read_sweep
 from obce_core.glue.tables import markdown, percent
 from obce_core.glue.unit import prepare
-from obce_core.store import is_complete
+from obce_core.store import digest
 from obce_core.tasks import TASKS
 
 HERE = Path(__file__).parent
@@ -54,20 +54,28 @@ _HEAD = """# The proof on GLUE, demo model
 Printed by `python -m benchmarks.glue --glue-dir GLUE` from evaluations that `obce sweep` made; seed by seed, with the digests of the
 final weights, in `glue.json`. Validation split, metric of the last epoch, in per cent: mean ± standard deviation over seeds; in
 brackets the difference to the original, or to what is named, with its 95 % interval (paired bootstrap over examples, 2,000 resamples).
-The interval speaks of other examples, not of other seeds.
+The interval speaks of other examples, not of other seeds. A score whose own 95 % interval (bootstrap over examples) does not lie above
+the majority class is marked "not learned". Results from before the learning rate followed from the model's width: `glue_2e-5.md`.
 """
 
 
 def _made(name: str, glue: str) -> tuple[list[Evaluation], Counter[str]]:
+    """Find the evaluations of a sweep by what was asked; an identity of an older kind is read as it was made."""
     cache: dict[Any, Any] = {}
+    known = {_question(one.unit): one for one in reversed(list_evaluations())}
     made, missing = [], Counter[str]()
     for unit in read_sweep(HERE / name).units:
-        target = evaluations_home() / prepare(unit, glue_dir=glue, cache=cache).id
-        if is_complete(target):
-            made.append(read_evaluation(target))
+        one = known.get(_question(prepare(unit, glue_dir=glue, cache=cache).document))
+        if one is not None:
+            made.append(one)
         else:
             missing[f"{TASKS[unit.task].title}, seed {unit.seed}"] += 1
     return made, missing
+
+
+def _question(document: Mapping[str, Any]) -> str:
+    names = ("model", "plan", "order", "intent", "control", "task", "train", "splits", "recipe", RATE_BY, "seed")
+    return digest([document.get(name) for name in names])
 
 
 def _section(name: str, made: Sequence[Evaluation], missing: Counter[str]) -> str:
@@ -77,7 +85,7 @@ def _section(name: str, made: Sequence[Evaluation], missing: Counter[str]) -> st
     tasks = [task for task in TASKS if any(task in row.cells for row in rows)]
     ways = Counter(f"{one.result['precision']} on {one.result['device']}, torch {one.result['versions']['torch']}" for one in made)
     lines = [
-        f"## Tier {made[0].tier}: `obce sweep benchmarks/{name} --glue-dir GLUE`",
+        f"## Tier {rows[0].recipe_words}: `obce sweep benchmarks/{name} --glue-dir GLUE`",
         "",
         f"{len(made)} of {len(made) + missing.total()} evaluations; " + "; ".join(f"{count} in {way}" for way, count in ways.items()) + ".",
         *([f"Not made: {', '.join(f'{place} ({count})' for place, count in missing.items())}."] if missing else []),

@@ -10,6 +10,7 @@ from typing import Any
 
 from obce_core.errors import ObceError
 from obce_core.glue.evaluation import MODEL, RATE_BY, Evaluation, evaluations_home
+from obce_core.glue.head import kept_head
 from obce_core.glue.rates import Rate, rate_words
 from obce_core.glue.tiers import Recipe
 from obce_core.glue.unit import Prepared, Unit, prepare, rate_entries, training_steps
@@ -107,6 +108,8 @@ def lay_out_unread(
                 kept["model", variant.model] = check_model(variant.model)
             report: ModelReport = kept["model", variant.model]
             fact = read_fact(variant.plan, report.shape, "the plan") if variant.plan is not None else None
+            if not unit.recipe.epochs:
+                kept_head(report, task)
         except ObceError as error:
             wrong.setdefault(str(error))
             continue

@@ -15,7 +15,7 @@ from conftest import SMALL
 
 from obce_core.cli import main
 from obce_core.errors import ModelError
-from obce_core.glue.bill import lay_out
+from obce_core.glue.bill import lay_out, lay_out_unread
 from obce_core.glue.head import kept_head
 from obce_core.glue.perform import perform
 from obce_core.glue.tiers import Recipe, recipe_of
@@ -131,8 +131,8 @@ def test_a_head_that_is_not_in_the_file_is_refused_before_anything_runs(name: st
         prepared(folder, "mrpc", glue)
     assert f"has no classifier to keep: model.safetensors lacks {absent}." in str(caught.value) and "\n" not in str(caught.value)
     unit = Unit(variant=Variant(label="m", model=str(folder)), task="mrpc", seed=0, recipe=AS_IT_IS)
-    lines, wrong = lay_out([unit], glue_dir=glue)
-    assert lines == [] and "no classifier to keep" in wrong[0]
+    for lines, wrong in (lay_out([unit], glue_dir=glue), lay_out_unread([unit], [])):
+        assert lines == [] and "no classifier to keep" in wrong[0]
 
 
 def test_a_classifier_of_something_else_is_refused(glue: Path, tmp_path: Path) -> None:
