@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from obce_core import settings
 from obce_core.access.readonly import refuse_if_read_only
@@ -27,7 +27,8 @@ def store_upload(raw: bytes, name: str) -> str:
     clean = file_name(name)
     if Path(clean).suffix not in ENDINGS:
         raise TextsError(f"{shorten(name)} has none of the endings {', '.join(ENDINGS)}.", hint="Rename it, or export it as .txt.")
-    path = upload_path(f"{sha256(clean.encode() + bytes(1) + raw).hexdigest()[:16]}/{clean}")
+    key = sha256(clean.encode() + bytes(1) + raw).hexdigest()[:16]
+    path = settings.cache_dir() / "texts" / key / clean
     if not path.exists():
         atomic_write(path, raw)
     return str(path)
@@ -44,19 +45,21 @@ def file_name(name: str) -> str:
 
 
 def upload_path(ref: str) -> Path:
-    """Return where an upload lies, or would: `DIGEST/NAME`, or `DIGEST.csv` of an earlier version.
+    """Return where an upload lies, or would: a folder of one file (DIGEST), or a file of an earlier version (DIGEST.csv).
 
     Raises:
         PathError: a reference that leaves the folder.
     """
-    home = settings.cache_dir() / "texts"
-    return home.joinpath(*map(check_name, PurePosixPath(ref).parts[:3] or (ref,)))
+    place = settings.cache_dir() / "texts" / check_name(ref)
+    if place.suffix:
+        return place
+    return next((path for path in sorted(place.glob("*")) if path.suffix in ENDINGS), place / "removed.txt")
 
 
 def upload_ref(path: str) -> str:
     """Return the reference of a stored upload, for `upload_path`.
 
     >>> upload_ref("/cache/texts/0123456789abcdef/survey.csv")
-    '0123456789abcdef/survey.csv'
+    '0123456789abcdef'
     """
-    return "/".join(Path(path).parts[-2:])
+    return Path(path).parent.name

@@ -35,10 +35,10 @@ def _some(check: Check) -> Check:
     return lambda value: isinstance(value, list) and len(value) <= 100 and all(map(check, value))
 
 
-_STORED = _text(r"[0-9a-f]{8,64}\.[a-z]{2,8}")
+_STORED = _text(r"[0-9a-f]{8,64}(\.[a-z]{2,8})?")
 ANALYSIS: dict[str, Check] = {
     "model": _text(), "revision": _text(), "source": _among("demo", "wikipedia", "glue", "file", "paste"), "task": _among(*TASKS),
-    "glue_dir": _text(), "file": _STORED, "file_name": _text(), "pasted_at": _STORED, r"column-[0-9a-f]{8,64}\.[a-z]{2,8}": _text(),
+    "glue_dir": _text(), "file": _STORED, "file_name": _text(), "pasted_at": _STORED, r"column-[0-9a-f]{8,64}(\.[a-z]{2,8})?": _text(),
     "split": _among(True, False), "size": _among(0, 150, 700, 1500, 3000), "n_texts": _number(2, 100_000),
     "seed": _number(0, 2**32 - 1), "tokens": _among("cls", "mean", "all"), "tap": _among("neuron", "linear", "block"),
     "max_length": _number(3, 512), "device": _among("auto", "cpu", "cuda", "mps"),

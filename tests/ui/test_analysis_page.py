@@ -373,8 +373,8 @@ def test_the_page_reads_no_file_in_its_own_process(page: Any, tmp_path: Path, mo
         monkeypatch.setattr(one, name, refuse)
     for name, source in (("survey.csv", "file"), ("notes.txt", "file")):
         path = store_upload(b"text\na good film\na bad film\none more film\n", name)
-        page.session_state["obce"].form |= {"file": upload_ref(path), "file_name": name, "source": source, "size": 0, "n_texts": 2}
-        page.run()
+        page.session_state["obce"].form |= {"file": upload_ref(path), "file_name": name}
+        fill(page, source=source, size=0, n_texts=2)
         assert not page.exception and not start(page).disabled and faults(page) == []
 
 
@@ -382,7 +382,7 @@ def test_an_upload_that_cannot_be_read_has_the_name_that_was_given(page: Any, ca
     from obce_core.texts.uploads import store_upload, upload_ref
 
     path = store_upload("text,label\nable acid,0\n".encode("utf-16"), "survey.csv")
-    page.session_state["obce"].form |= {"file": upload_ref(path), "file_name": "survey.csv", "source": "file"}
-    page.run()
+    page.session_state["obce"].form |= {"file": upload_ref(path), "file_name": "survey.csv"}
+    fill(page, source="file")
     assert any("survey.csv is UTF-16; expected UTF-8." in fault for fault in faults(page))
     assert Path(path).parent.name not in "".join(faults(page))
