@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from obce_core.checkpoints import Checkpoint, checkpoint_faults, commit, committed, newest, sweep_stale
-from obce_core.errors import BadInput, Cancelled, PathError
+from obce_core.errors import BadInput, Cancelled, DiskFull, PathError
 from obce_core.settings import project_root
 
 FILES = ("model.bin", "optimizer.bin", "scheduler.json", "rng/python.json", "trainer.json")
@@ -101,7 +101,7 @@ def test_a_writer_that_fails_leaves_nothing(home: Path) -> None:
         fill(20)(folder)
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DiskFull, match="Disk full: needs more than"):
         commit(home, 20, broken)
     assert names(home) == ["step-00000010"]
 
