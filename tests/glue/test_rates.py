@@ -37,7 +37,14 @@ def test_a_narrower_model_never_has_a_smaller_rate() -> None:
 
 
 def test_rates_are_written_in_one_way() -> None:
-    assert [plain_rate(value) for value in (2e-5, 1e-4, 2.5e-4, 1e-3, 1e-9, 0.5)] == ["2e-05", "1e-04", "2.5e-04", "1e-03", "1e-09", "5e-01"]
+    assert [plain_rate(value) for value in (2e-5, 1e-4, 2.5e-4, 1e-3, 1e-9, 0.5)] == [
+        "2e-05",
+        "1e-04",
+        "2.5e-04",
+        "1e-03",
+        "1e-09",
+        "5e-01",
+    ]
     assert rate_words([(1e-4, 384), (2e-5, 1024), (1e-4, 384)]) == "2e-05, by the model's width (1,024); 1e-04, by the model's width (384)"
     assert rate_words([]) == "" and all(plain_rate(rate) in rule_words() for _, rate in RATES)
 
