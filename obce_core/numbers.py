@@ -29,6 +29,18 @@ def amount(value: float, digits: int = 3) -> str:
     return f"{sign}{size:,.{max(0, digits - 1 - exponent)}f}"
 
 
+def scientific(value: float) -> str:
+    """Write a number that is always told by its power of ten, such as a learning rate: 0.0001 is "1e-04".
+
+    >>> scientific(2e-05), scientific(0.00012), scientific(0.0)
+    ('2e-05', '1.2e-04', '0')
+    """
+    if value == 0:
+        return "0"
+    mantissa, power = f"{value:.5e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{power}".replace("-", MINUS, value < 0)
+
+
 def share(value: float, digits: int = 1) -> str:
     """Write a share in percent, with `digits` decimals; all and nothing have none.
 

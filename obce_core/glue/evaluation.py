@@ -86,7 +86,7 @@ class Evaluation:
 
     @property
     def tier(self) -> str:
-        """The tier, or what sets the recipe apart from the nearest one: an older `quick` reads "quick, but learning rate 2e-5"."""
+        """The tier, or what sets the recipe apart from the nearest one: an older `quick` reads "quick, but learning rate 2e-05"."""
         return title(self.recipe)
 
     @property

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from obce_core.numbers import scientific
+
 RATES = ((768, 2e-5), (512, 5e-5), (256, 1e-4), (1, 2e-4))
 """The least width of each row and its rate, the widest first."""
 
@@ -32,19 +34,16 @@ def plain_rate(rate: float) -> str:
     """Write a learning rate.
 
     >>> plain_rate(2e-5), plain_rate(0.00012), plain_rate(0.001), plain_rate(0.0)
-    ('2e-5', '1.2e-4', '1e-3', '0')
+    ('2e-05', '1.2e-04', '1e-03', '0')
     """
-    if rate == 0:
-        return "0"
-    mantissa, power = f"{rate:.5e}".split("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
+    return scientific(rate)
 
 
 def rate_words(rates: Iterable[Rate]) -> str:
     """Write learning rates and how each was chosen.
 
     >>> rate_words([(1e-4, 384), (1e-4, 384)]), rate_words([(5e-5, None)])
-    ("1e-4, by the model's width (384)", '5e-5')
+    ("1e-04, by the model's width (384)", '5e-05')
     """
     parts = dict.fromkeys(
         plain_rate(rate) + (f", by the model's width ({width:,})" if width is not None else "") for rate, width in sorted(rates, key=_order)

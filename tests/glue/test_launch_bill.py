@@ -159,7 +159,7 @@ def test_recipes_stand_apart_and_are_named_by_what_they_change(cache: Path) -> N
     groups = by_recipe(made)
     assert [group.title for group in groups] == ["paper", "quick, but epochs 1", "smoke"]
     assert len({group.key for group in groups}) == 3
-    assert "optimistic" in words(Recipe(keep="best")) and title(Recipe(learning_rate=3e-5)) == "paper, but learning rate 3e-5"
+    assert "optimistic" in words(Recipe(keep="best")) and title(Recipe(learning_rate=3e-5)) == "paper, but learning rate 3e-05"
 
 
 def test_tasks_that_lack_a_file_are_named(tmp_path: Path) -> None:

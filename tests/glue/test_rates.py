@@ -37,8 +37,15 @@ def test_a_narrower_model_never_has_a_smaller_rate() -> None:
 
 
 def test_rates_are_written_in_one_way() -> None:
-    assert [plain_rate(value) for value in (2e-5, 1e-4, 2.5e-4, 1e-3, 1e-9, 0.5)] == ["2e-5", "1e-4", "2.5e-4", "1e-3", "1e-9", "5e-1"]
-    assert rate_words([(1e-4, 384), (2e-5, 1024), (1e-4, 384)]) == "2e-5, by the model's width (1,024); 1e-4, by the model's width (384)"
+    assert [plain_rate(value) for value in (2e-5, 1e-4, 2.5e-4, 1e-3, 1e-9, 0.5)] == [
+        "2e-05",
+        "1e-04",
+        "2.5e-04",
+        "1e-03",
+        "1e-09",
+        "5e-01",
+    ]
+    assert rate_words([(1e-4, 384), (2e-5, 1024), (1e-4, 384)]) == "2e-05, by the model's width (1,024); 1e-04, by the model's width (384)"
     assert rate_words([]) == "" and all(plain_rate(rate) in rule_words() for _, rate in RATES)
 
 
@@ -46,16 +53,16 @@ def test_a_tier_before_the_rule_is_another_recipe(cache: Path) -> None:
     home = cache / "evaluations"
     old = make_evaluation(home, recipe=recipe_of("quick", learning_rate=2e-5), told={"tier": "quick"})
     new = make_evaluation(home, width=384)
-    assert old.tier == "quick, but learning rate 2e-5" and old.learning_rate == (2e-5, None)
+    assert old.tier == "quick, but learning rate 2e-05" and old.learning_rate == (2e-5, None)
     assert new.tier == "quick" and new.learning_rate == (1e-4, 384) and new.unit["recipe"]["learning_rate"] == 1e-4
     groups = by_recipe([old, new])
-    assert [group.title for group in groups] == ["quick", "quick, but learning rate 2e-5"]
-    assert "learning rate 1e-4, by the model's width (384)" in groups[0].words and "learning rate 2e-5;" in groups[1].words
+    assert [group.title for group in groups] == ["quick", "quick, but learning rate 2e-05"]
+    assert "learning rate 1e-04, by the model's width (384)" in groups[0].words and "learning rate 2e-05;" in groups[1].words
     rows = board([old, new], resamples=20)
     assert len(rows) == 2 and all(len(row.cells["cola"].evaluations) == 1 for row in rows)
     text = markdown(rows, ["cola"])
-    assert "original (quick, learning rate 1e-4)" in text and "original (quick, but learning rate 2e-5)" in text
-    assert "quick,0.0001," in table_csv(rows) and ',"quick, but learning rate 2e-5",2e-05,' in table_csv(rows)
+    assert "original (quick, learning rate 1e-04)" in text and "original (quick, but learning rate 2e-05)" in text
+    assert "quick,0.0001," in table_csv(rows) and ',"quick, but learning rate 2e-05",2e-05,' in table_csv(rows)
     assert "--tier quick" in commands(rows) and "--learning-rate 2e-05" in commands(rows)
 
 
@@ -64,7 +71,7 @@ def test_models_of_different_widths_share_a_tier(cache: Path) -> None:
     made = [make_evaluation(home, label=str(width), width=width, told={"model": f"{width:064}"}) for width in (768, 384)]
     (group,) = by_recipe(made)
     assert group.title == "quick"
-    assert "learning rate 2e-5, by the model's width (768); 1e-4, by the model's width (384)" in group.words
+    assert "learning rate 2e-05, by the model's width (768); 1e-04, by the model's width (384)" in group.words
 
 
 def unit_of(folder: Path, recipe: Recipe) -> Unit:
@@ -85,7 +92,7 @@ def test_the_rate_is_resolved_where_the_model_is_known_and_names_the_evaluation(
 def test_the_bill_names_the_rates(folder: Path, glue: Path) -> None:
     units = [unit_of(folder, recipe) for recipe in (recipe_of("smoke"), recipe_of("smoke", learning_rate=5e-5))]
     lines, _ = lay_out(units, glue_dir=glue)
-    assert bill(lines, set(), []).learning_rates == "2e-4, by the model's width (24); 5e-5"
+    assert bill(lines, set(), []).learning_rates == "2e-04, by the model's width (24); 5e-05"
     assert recipe_of("paper", epochs=0).rate(24) is None  # nothing is trained
 
 
@@ -107,7 +114,7 @@ def test_commands_say_the_rate(folder: Path, glue: Path, cache: Path, tmp_path: 
     sweep = tmp_path / "sweep.yaml"
     sweep.write_text(f"model: {folder}\nvariants: [original]\ntasks: [mrpc]\ntier: smoke\n")
     assert main(["sweep", str(sweep), "--glue-dir", str(glue), "--dry-run"]) == 0
-    assert "Learning rate 2e-4, by the model's width (24)." in capsys.readouterr().out
+    assert "Learning rate 2e-04, by the model's width (24)." in capsys.readouterr().out
     asked = ["evaluate", "--model", str(folder), "--task", "mrpc", "--tier", "smoke", "--max-steps", "2", "--glue-dir", str(glue)]
     assert main([*asked, "--device", "cpu", "--quiet"]) == 0
-    assert "learning rate 2e-4, by the model's width (24)" in capsys.readouterr().out
+    assert "learning rate 2e-04, by the model's width (24)" in capsys.readouterr().out
