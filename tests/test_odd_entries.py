@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import make_evaluation
-from obce_core.forms import keep_form, read_form
 from tiny import some_of_everything
 
 from obce_core.analysis import find_analysis, read_analysis
@@ -51,7 +50,6 @@ def stock(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_draft(tiny_analysis.id, Intent(), seen="")
         keep_preview("good", FIDELITY)
         keep_preview("odd", FIDELITY)
-        keep_form({"model": "demo"})
         (home / "texts").mkdir(parents=True)
         (home / "texts" / "good.txt").write_text("One.\nTwo.\n")
         remove([find_entry("models/odd-model")])
@@ -75,7 +73,6 @@ FILES: dict[str, Callable[[Path], Path]] = {
     "history": lambda home: next(home.glob("plans/*")) / "history.json",
     "preview": lambda home: home / "previews/odd.json",
     "trash": lambda home: next(home.glob("trash/*")) / "moved.json",
-    "form": lambda home: next(home.glob("forms/*.json")),
 }
 
 
@@ -93,7 +90,7 @@ def look() -> None:
     draft = read_draft(good.id)
     read_history(good.id, draft.stamp)
     assert read_preview("good") == FIDELITY and "good" in stored_previews()
-    read_preview("odd"), read_form("0" * 16)
+    read_preview("odd")
     for entry in list_entries():
         assert isinstance(entry.told() + entry.ref, str) and entry.bytes >= 0 and entry.modified >= 0
     assert {"models/good-model", "texts/good.txt"} <= {entry.ref for entry in list_entries()}

@@ -49,7 +49,9 @@ function build(root) {
     const row = make("button", "row");
     row.type = "button";
     row.setAttribute("aria-expanded", "false");
-    row.append(make("b", "", gap.letter), make("span", "text", gap.texts[0]), make("span", "text", gap.texts[1]), make("span", "width"));
+    const texts = gap.texts.map((text) => make("span", "text", text));
+    texts.forEach((text) => { text.title = text.textContent; }); // cut to a line until the row is opened
+    row.append(make("b", "", gap.letter), ...texts, make("span", "width"));
     row.addEventListener("click", () => row.setAttribute("aria-expanded", String(row.getAttribute("aria-expanded") === "false")));
     root.rows.append(row);
   }

@@ -32,6 +32,7 @@ export default function (component) {
   table.append(heads);
   for (const group of data.groups) table.append(body(root, group, data));
   root.replaceChildren(table);
+  parentElement.getRootNode().host?.closest(".st-key-board-room")?.style.setProperty("min-height", "0"); // the room was kept until now
   root.scrollLeft = left;
   if (held) root.querySelector(`button[data-name="${CSS.escape(held)}"]`)?.focus();
 }

@@ -57,6 +57,26 @@ def leaderboard(
     return {"columns": columns, "groups": groups, "latency": bool(known)}
 
 
+_LINE, _SMALL, _AROUND = 20, 16, 15
+"""Heights of a line, of a line of small print, and of a row's padding, in pixels."""
+
+
+def room(data: Mapping[str, Any]) -> int:
+    """Estimate the height of the table in pixels, so that its place is there before its script is."""
+    height = 67  # the head
+    for group in data["groups"]:
+        height += 41
+        for row in group["rows"]:
+            cells = [sum(_LINE + _SMALL * _lines(small) for _, small in cell["scores"]) for cell in row["cells"]]
+            height += _AROUND + max([_LINE + _SMALL, *cells])
+    return height
+
+
+def _lines(small: str) -> int:
+    """Count the lines of small print in a narrow cell."""
+    return sum(-(-len(line) // 11) for line in small.split("\n") if line)
+
+
 def leaderboard_html(data: Mapping[str, Any]) -> str:
     """Write the table as HTML without a script, everything escaped."""
     heads = "".join(f"<th scope=col>{escape(c['title'])}<small>{escape(c['metric'])}</small></th>" for c in data["columns"])

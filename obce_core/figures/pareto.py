@@ -97,7 +97,7 @@ def intervals(rows: Sequence[tuple[str, Cell]], *, floors: Sequence[float] = (),
         level(figure, 100 * floor, f"{TITLE} {percent(floor, signed=True)}", colours, upright=True)
     ends += [100 * floor for floor in floors]
     metric = metric_of(rows[0][1].task.metric).title if rows else ""
-    figure.update_xaxes(title_text=f"points of {metric}, 95 % by the paired bootstrap", showline=True, **_least(ends))
+    figure.update_xaxes(title_text=f"points of {metric}, 95 %<br>by the paired bootstrap", showline=True, **_least(ends))
     figure.update_layout(margin={"t": 26 if floors else 12})
     return figure
 

@@ -69,7 +69,8 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
   min-width: min(100%, 8rem); }
 [data-testid="stColumn"]:has([data-testid="stButtonGroup"]) { min-width: min(100%, 13rem); }
 [data-testid="stButtonGroup"] > div { flex-wrap: wrap; }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 3.6rem 1rem 3rem; } .line { flex-wrap: wrap; gap: 14px 0; }
+[data-testid="stPageLink-NavLink"] :is(span, p) { white-space: normal; overflow: visible; text-overflow: clip; }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 4.6rem 1rem 3rem; } .line { flex-wrap: wrap; gap: 14px 0; }
   .line > div { flex: 1 0 33%; } }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 </style>

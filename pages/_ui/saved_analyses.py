@@ -68,24 +68,24 @@ def _row(entry: Saved) -> dict[str, Any]:
 def _actions(picked: list[Saved]) -> None:
     one = picked[0] if len(picked) == 1 else None
     chosen = state.get()
-    columns = st.columns([1, 1.1, 1.3, 1, 2.6], vertical_alignment="bottom")
     writable = guards.writable("Renaming and deleting")
-    if columns[0].button("Open", disabled=one is None, width="stretch", icon=":material/folder_open:") and one is not None:
-        state.select_analysis(one.id)
-        nav.go("importance")
-    with columns[1].popover("Rename", disabled=one is None or not writable, width="stretch", icon=":material/edit:"):
-        if one is not None:
-            name = st.text_input("Name", one.name, max_chars=80, key=f"name-{one.id}", placeholder="empty: no name")
-            if st.button("Save the name", key=f"save-name-{one.id}"):
-                rename(one.id, name)
-                st.rerun()
-    if columns[2].button("Compare two", disabled=len(picked) != 2, width="stretch", icon=":material/compare:"):
-        older, newer = picked[1], picked[0]
-        state.select_analysis(older.id)
-        chosen.compare = newer.id
-        nav.go("importance")
-    if columns[3].button("Delete", disabled=not picked or not writable, width="stretch", icon=":material/delete:"):
-        _delete(picked, along=False)
+    with st.container(horizontal=True, gap="small"):
+        if st.button("Open", disabled=one is None, icon=":material/folder_open:") and one is not None:
+            state.select_analysis(one.id)
+            nav.go("importance")
+        with st.popover("Rename", disabled=one is None or not writable, icon=":material/edit:"):
+            if one is not None:
+                name = st.text_input("Name", one.name, max_chars=80, key=f"name-{one.id}", placeholder="empty: no name")
+                if st.button("Save the name", key=f"save-name-{one.id}"):
+                    rename(one.id, name)
+                    st.rerun()
+        if st.button("Compare two", disabled=len(picked) != 2, icon=":material/compare:"):
+            older, newer = picked[1], picked[0]
+            state.select_analysis(older.id)
+            chosen.compare = newer.id
+            nav.go("importance")
+        if st.button("Delete", disabled=not picked or not writable, icon=":material/delete:"):
+            _delete(picked, along=False)
     frame.note("Tick one row to open, rename or delete it, two to compare them. Deleted analyses can be brought back.")
     for note in one.notes if one is not None else ():
         frame.note(escape(note))

@@ -7,7 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from obce_core.figures.leaderboard import leaderboard
+from obce_core.figures.leaderboard import leaderboard, room
 from obce_core.glue.board import Row
 from obce_core.glue.controls import is_control
 from obce_core.glue.majority import MARK_WORDS, WORDS, mark
@@ -136,7 +136,10 @@ def _body() -> None:
         f"{left_out(rows)} {older_kind(rows)}"
     )
     data = leaderboard(rows, tasks, latency=board_parts.latencies(rows))
-    components.leaderboard(data, key="board", task=chosen.task, row=chosen.board_row, on_task=_task, on_row=_row)
+    # With an element beside it the style stands where it is written; alone it would come after the table.
+    st.html(f"<style>.st-key-board-room {{ min-height: {room(data)}px; }}</style><span></span>")
+    with st.container(key="board-room"):
+        components.leaderboard(data, key="board", task=chosen.task, row=chosen.board_row, on_task=_task, on_row=_row)
     frame.note(
         "Scores in %: mean ± standard deviation over seeds; below it the difference to the original of the same weights, recipe and seeds, "
         "with its 95 % interval, brown for less and teal for more. Not learned: the score's own 95 % interval does not lie above the "

@@ -268,3 +268,42 @@ def test_a_folder_outside_the_roots_is_not_read(page: Any, tmp_path: Path, monke
     page.text_input(key="launch-folder").set_value(str(tmp_path / "elsewhere")).run()
     assert [("is outside the folders" in fault, "OBCE_ROOTS" in fault) for fault in faults(page)] == [(True, True)]
     assert page.button(key="launch-start").disabled
+
+
+def reopened(app: Any) -> Any:
+    """Open the page by its address in a new session, as a copied link does."""
+    address = {name: value[0] if isinstance(value, list) else value for name, value in app.query_params.items()}
+    again = open_page("launch", **address)
+    assert not again.exception and not faults(again)
+    return again
+
+
+def test_a_copied_link_carries_the_numbers_of_the_form(page: Any) -> None:
+    assert not [
+        name for name in page.query_params if name in ("launch.percentiles", "launch.seeds", "launch.tier")
+    ]  # nothing was chosen yet
+    page.session_state["obce"].launch |= {"percentiles": [40, 70], "tier": "smoke", "draws": 3, "launcher": "local"}
+    page.text_input(key="launch-seeds").set_value("0-4").run()
+    told = {name: value[0] if isinstance(value, list) else value for name, value in page.query_params.items()}
+    assert (told["launch.percentiles"], told["launch.seeds"], told["launch.tier"], told["launch.draws"]) == (
+        "[40, 70]",
+        "0-4",
+        "smoke",
+        "3",
+    )
+    again = reopened(page)
+    form = again.session_state["obce"].launch
+    assert (form["percentiles"], form["seeds"], form["tier"], form["draws"]) == ([40, 70], "0-4", "smoke", 3)
+    assert "with <b>5</b> seeds, tier <b>smoke</b>" in words(again)
+
+
+ODD = {
+    "launch.percentiles": "[40, 41]", "launch.draws": "0", "launch.tier": "gigantic", "launch.seeds": "a;b", "launch.tasks": '["x"]',
+    "launch.address": "http://user:pw@host", "launch.cpus": "NaN", "launch.orders": "[" * 900, "launch.nobody": "1",
+}  # fmt: skip
+
+
+def test_odd_values_in_the_address_of_launch_are_ignored(page: Any, tiny_analysis: Any) -> None:
+    app = open_page("launch", analysis=tiny_analysis.id, **ODD)
+    assert not app.exception and not faults(app)
+    assert "tier <b>quick</b>" in words(app) and not set(ODD) & set(app.query_params) - {"launch.tasks"}
