@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from obce_core.analysis import Analysis
-from obce_core.errors import ModelError, ObceError
+from obce_core.errors import ModelError, ObceError, PathError
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.identity import config_digest, identity_of, stored_rows
 from obce_core.models.locate import ModelSource, hub_name, locate
@@ -28,7 +28,7 @@ def remember_place(folder: Path, report: ModelReport) -> None:
         return
     try:
         write_json(folder / PLACES, {"places": [[spec, revision], *known][:_MOST]})
-    except OSError:
+    except (OSError, PathError):
         return  # a cache that cannot be written: the first place still stands in the analysis
 
 
