@@ -18,6 +18,9 @@ from types import TracebackType
 
 import psutil
 
+_START_SECONDS = 180.0
+"""Time for a node to start on a busy machine."""
+
 
 class Cluster:
     """Start a head without processors, and nodes with one each; `kill` takes a node away in an instant.
@@ -104,7 +107,7 @@ class Cluster:
             return False
         return True
 
-    def _until(self, reached: Callable[[], bool], seconds: float = 60.0) -> None:
+    def _until(self, reached: Callable[[], bool], seconds: float = _START_SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while not reached():
             if time.monotonic() > deadline or self.head.poll() is not None:

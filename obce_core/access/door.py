@@ -24,11 +24,19 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _HEALTH = "/_stcore/health"
 """Says `ok` and nothing else; a proxy or a container asks it without a token."""
 
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; "
+    "connect-src 'self' ws://{host} wss://{host} data: blob:; "
+    "worker-src 'self' blob:; frame-src 'self' blob: data:; frame-ancestors 'self'; object-src 'none'; base-uri 'self'; form-action 'self'"
+)
+"""Streamlit and Plotly need inline scripts and styles; nothing is loaded from, or sent to, another server. Not every browser counts
+a websocket of the same host as 'self'."""
+
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"SAMEORIGIN"),
-    (b"content-security-policy", b"frame-ancestors 'self'; object-src 'none'; base-uri 'self'; form-action 'self'"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 
@@ -71,7 +79,7 @@ class Door:
         if given is not None and method == "GET":
             await self._exchange(scope, send, given, rest)
         elif self._is_known(scope) or (path == _HEALTH and method in {"GET", "HEAD"}):
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, _with_headers(send, str(_header(scope, b"host"))))
         elif method == "GET" and _wants_page(scope):
             if _came_from_another_site(scope):  # a strict cookie stays at home on the first step of such a visit, not on the second
                 await _answer(send, 200, hop_page(_target(path, rest)), html=True)
@@ -144,13 +152,14 @@ def _target(path: str, rest: list[tuple[str, str]]) -> str:
     return _path(path) + (f"?{urlencode(rest)}" if rest else "")
 
 
-def _with_headers(send: Send) -> Send:
-    """Add the security headers to an answer of the app, unless the app sets them itself."""
+def _with_headers(send: Send, host: str) -> Send:
+    """Add the security headers to an answer of the app, unless the app sets them itself; `host` was checked."""
+    headers = (*_HEADERS, (b"content-security-policy", _POLICY.format(host=host).encode()))
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             present = {name.lower() for name, _ in message.get("headers", ())}
-            added = [header for header in _HEADERS if header[0] not in present]
+            added = [header for header in headers if header[0] not in present]
             message = {**message, "headers": [*message.get("headers", ()), *added]}
         await send(message)
 

@@ -34,6 +34,8 @@ def announcement(policy: Policy, *, read_only: bool = False) -> str:
             f"WARNING: listening on {heard} without encryption: the network can read the token, texts and results. "
             "Put a proxy with TLS in front (docs/reverse-proxy.md)."
         )
+    if policy.is_wildcard:
+        lines.append(f"Other machines open it by an address of this one, port {policy.port}; for a name start with --allow-host NAME.")
     if read_only:
         lines.append("Read-only: no jobs, uploads, paths or deletion; each visitor's plan lasts as long as the page.")
     return "\n".join(lines)

@@ -171,6 +171,7 @@ HOSTS = [
     (Policy(), "127.0.0.1:8501", True), (Policy(), "localhost", True), (Policy(), "LOCALHOST.:8501", True), (Policy(), "[::1]:8501", True),
     (Policy(), "evil.example", False), (Policy(), "evil.example:8501", False), (Policy(), "10.0.0.5:8501", False),
     (Policy(), "127.0.0.1.evil.example", False), (Policy(), "127.0.0.1@evil.example", False), (Policy(), "127.0.0.1:x", False),
+    (Policy(), "127.0.0.1;script-src *", False), (Policy(), "127.0.0.1;x", False), (Policy(), "127.0.0.1:80 ", False),
     (Policy(), "", False), (Policy(), "127.0.0.1, evil.example", False), (Policy(), "localhost/evil", False),
     (Policy(names=("obce.example.org",)), "obce.example.org", True), (Policy(names=("obce.example.org",)), "OBCE.example.org:443", True),
     (Policy(names=("obce.example.org",)), "x.obce.example.org", False),
@@ -214,7 +215,9 @@ def test_without_a_token_everybody_passes_and_a_token_in_the_address_goes() -> N
 def test_the_answers_of_the_app_carry_the_security_headers() -> None:
     answer = ask("/", HOST, COOKIE)
     assert answer.header("x-content-type-options") == "nosniff"
-    assert "frame-ancestors 'self'" in str(answer.header("content-security-policy"))
+    policy = str(answer.header("content-security-policy"))
+    assert "frame-ancestors 'self'" in policy and "connect-src 'self' ws://127.0.0.1:8501 wss://127.0.0.1:8501 " in policy
+    assert "http:" not in policy and "*" not in policy
     assert answer.header("content-type") == "text/plain"
 
 

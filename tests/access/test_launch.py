@@ -132,6 +132,7 @@ def test_every_lowered_protection_is_said() -> None:
     assert "every account on this machine can start jobs and read files as" in announcement(Policy(needs_token=False))
     everywhere = announcement(Policy(host="0.0.0.0"))
     assert "listening on all addresses without encryption" in everywhere and "http://127.0.0.1:8501/?token=" in everywhere
+    assert "Other machines open it by an address of this one, port 8501" in everywhere
     assert "everybody who reaches port 8501" in announcement(Policy(host="::", needs_token=False))
     assert "Read-only" in announcement(Policy(), read_only=True)
     assert "http://[fe80::1]:8501/?token=" in announcement(Policy(host="fe80::1"))

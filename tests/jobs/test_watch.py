@@ -103,7 +103,7 @@ def test_runs_of_this_machine_are_told_by_their_folders(cache: Any, monkeypatch:
 def test_on_a_real_cluster_a_run_whose_node_was_lost_is_done_by_looks_alone(
     cache: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if importlib.util.find_spec("ray") is None:  # it is imported once its token is set, which it reads then
+    if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed: pip install 'obce[ray]'")
     from launching import nobody_left, undisturbed, until, worker_pid
 
