@@ -72,7 +72,8 @@ def render_yaml(value: dict[str, Any]) -> str:
     def number(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
         if not math.isfinite(value):
             raise ValueError(f"{value} cannot be written as a number")
-        return dumper.represent_scalar("tag:yaml.org,2002:float", repr(float(value)))  # as JSON has it: 1e-05
+        plain = repr(float(value))  # without a point PyYAML would tag it: `!!float '1e-05'`, which no reader here takes
+        return dumper.represent_scalar("tag:yaml.org,2002:float", plain if "." in plain else plain.replace("e", ".0e"))
 
     Dumper.add_representer(str, text)
     Dumper.add_representer(float, number)

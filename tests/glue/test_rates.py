@@ -16,6 +16,8 @@ from obce_core.glue.evaluation import Evaluation
 from obce_core.glue.perform import perform
 from obce_core.glue.rates import RATES, plain_rate, rate_at, rate_words, rule_words
 from obce_core.glue.recipes import by_recipe
+from obce_core.glue.spec import sweep_file
+from obce_core.glue.sweep import read_sweep
 from obce_core.glue.tables import markdown, table_csv
 from obce_core.glue.tiers import Recipe, recipe_of, title, words
 from obce_core.glue.unit import Prepared, Unit, Variant, prepare, read_unit
@@ -118,3 +120,10 @@ def test_commands_say_the_rate(folder: Path, glue: Path, cache: Path, tmp_path: 
     asked = ["evaluate", "--model", str(folder), "--task", "mrpc", "--tier", "smoke", "--max-steps", "2", "--glue-dir", str(glue)]
     assert main([*asked, "--device", "cpu", "--quiet"]) == 0
     assert "learning rate 2e-04, by the model's width (24)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rate", [3e-5, 1e-5, 1e-4, 2.5e-6])
+def test_a_sweep_file_with_a_rate_is_read_back(rate: float, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(sweep_file({"model": "demo", "recipe": {"learning_rate": rate}}))
+    assert "!!" not in path.read_text() and read_sweep(path).recipe.learning_rate == rate
