@@ -55,6 +55,15 @@ def heading(page: Any, text: str) -> None:
     settle(page)
 
 
+def is_chosen(page: Any, name: str) -> None:
+    """Wait until one radio of this name is there, and it is checked: the one from before goes only as the run ends."""
+    from playwright.sync_api import expect
+
+    named = page.get_by_role("radio", name=name, exact=True)
+    expect(named).to_have_count(1, timeout=20_000)
+    expect(named).to_be_checked(timeout=20_000)
+
+
 def nav(page: Any, name: str) -> None:
     page.locator('[data-testid="stSidebarNavLink"]').filter(has_text=name).click()
 
@@ -126,8 +135,6 @@ def test_a_change_of_page_is_one_entry(page: Any, server: str, measured: Analysi
 
 
 def test_widgets_of_a_page_follow(page: Any, server: str, measured: Analysis) -> None:
-    from playwright.sync_api import expect
-
     page.goto(f"{server}/importance?analysis={measured.id}")
     heading(page, "Importance")
     page.wait_for_function("window.obceHistory !== undefined")
@@ -143,22 +150,20 @@ def test_widgets_of_a_page_follow(page: Any, server: str, measured: Analysis) ->
     page.go_back()
     page.wait_for_url("**figure=lines")
     settle(page)
-    expect(page.get_by_role("radio", name="log", exact=True)).to_be_checked()
-    expect(page.get_by_role("radio", name="Lines")).to_be_checked()
+    is_chosen(page, "log")
+    is_chosen(page, "Lines")
     page.go_back()
     page.locator(".cellmap").wait_for()
     settle(page)
-    expect(page.get_by_role("radio", name="Map")).to_be_checked()
+    is_chosen(page, "Map")
     page.go_forward()
     page.wait_for_url("**figure=lines")
     settle(page)
-    expect(page.get_by_role("radio", name="Lines")).to_be_checked()
+    is_chosen(page, "Lines")
     assert "figure" in query(page) and "scale" not in query(page)
 
 
 def test_lessons_and_their_figures_follow(page: Any, server: str) -> None:
-    from playwright.sync_api import expect
-
     page.goto(f"{server}/learn?lesson=2")
     page.get_by_role("radio", name="Two blobs").wait_for()
     page.wait_for_function("window.obceHistory !== undefined")
@@ -174,16 +179,16 @@ def test_lessons_and_their_figures_follow(page: Any, server: str) -> None:
     page.go_back()
     page.wait_for_url("**lesson=2*")
     settle(page)
-    expect(page.get_by_role("radio", name="2 Growing disks")).to_be_checked()
-    expect(page.get_by_role("radio", name="Two blobs")).to_be_checked()
+    is_chosen(page, "2 Growing disks")
+    is_chosen(page, "Two blobs")
     page.go_back()
     page.wait_for_url(lambda url: "lesson_points" not in url)
     settle(page)
-    expect(page.get_by_role("radio", name="Ring")).to_be_checked()
+    is_chosen(page, "Ring")
     page.go_forward()
     page.wait_for_url("**lesson_points=blobs*")
     settle(page)
-    expect(page.get_by_role("radio", name="Two blobs")).to_be_checked()
+    is_chosen(page, "Two blobs")
 
 
 def test_home_by_name_and_an_unknown_page(page: Any, server: str) -> None:
