@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: app test lint bench faults clean
+.PHONY: app test lint bench faults fuzz clean
 
 app: $(VENV)/.app
 	$(BIN)/obce app --port $(PORT)
@@ -25,6 +25,9 @@ bench: $(VENV)/.dev
 faults: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.faults
 	$(BIN)/python -m pytest -m cluster tests/jobs tests/browser
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.fuzz
 
 $(BIN)/python:
 	@case "$$(uname -s)" in Linux|Darwin) ;; *) echo "obce runs on Linux and macOS; on Windows use WSL." >&2; exit 2;; esac

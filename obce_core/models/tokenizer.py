@@ -16,6 +16,7 @@ from obce_core.architectures.config import parse_config
 from obce_core.errors import ModelError, shorten
 from obce_core.models.check import ModelReport
 from obce_core.models.locate import TOKENIZER_FILES, VOCABULARIES, ModelSource
+from obce_core.models.tokenizer_limits import check_tokenizer
 from obce_core.models.vocabulary import MAX_TOKENIZER_BYTES, check_ids
 
 _SETTINGS = "tokenizer_config.json"
@@ -69,6 +70,8 @@ def load_tokenizer(report: ModelReport) -> PreTrainedTokenizerBase:
     with _staged(source) as stage:
         if not any((stage / name).is_file() for name in VOCABULARIES):
             raise ModelError(f"{source.folder} has no tokenizer (tokenizer.json, vocab.txt, …).", hint="Save the tokenizer there too.")
+        if (stage / "tokenizer.json").is_file():
+            check_tokenizer(stage / "tokenizer.json")
         try:
             tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
                 stage, config=config, trust_remote_code=False, local_files_only=True

@@ -72,8 +72,9 @@ def render_yaml(value: dict[str, Any]) -> str:
     def number(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
         if not math.isfinite(value):
             raise ValueError(f"{value} cannot be written as a number")
-        plain = repr(float(value))  # without a point PyYAML would tag it: `!!float '1e-05'`, which no reader here takes
-        return dumper.represent_scalar("tag:yaml.org,2002:float", plain if "." in plain else plain.replace("e", ".0e"))
+        mantissa, exponent, power = repr(float(value)).partition("e")
+        point = ".0" if exponent and "." not in mantissa else ""  # YAML 1.1 takes 1e-05 for text, and would be given a tag
+        return dumper.represent_scalar("tag:yaml.org,2002:float", f"{mantissa}{point}{exponent}{power}")
 
     Dumper.add_representer(str, text)
     Dumper.add_representer(float, number)

@@ -68,8 +68,9 @@ def _ask(task: str, spec: str, options: dict[str, Any], memory: int | None, seco
             _end(process)
     try:
         done = json.loads(output)
-    except ValueError:  # ended by the system, or by a library that could not allocate
-        done = {"memory": True}
+    except ValueError:  # ended by the system, or by a library: pyarrow aborts on some damaged files
+        limit = f" or needs more than {memory / 1e6:,.0f} MB to read" if memory is not None else ""
+        raise TextsError(f"{name} is damaged{limit}: its reader ended unexpectedly.", hint=_HINT) from None
     if "value" in done:
         return done["value"]
     if "error" in done:

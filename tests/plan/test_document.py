@@ -386,3 +386,10 @@ def test_an_intent_file_carries_every_option(tmp_path: Path) -> None:
     assert "--from intent.json" in told and "random, seed 5" in told and "mean over all tokens" in told and "multiples of 8" in told
     assert "1 neuron kept by hand; 1 neuron dropped by hand" in told
     assert plan_commands("abc", Intent()).splitlines()[0].startswith("obce plan --analysis abc")
+
+
+def test_a_plan_of_tiny_percentiles_is_read_back_from_the_yaml_that_was_written(tmp_path: Path) -> None:
+    intent = Intent(cells={3: {"query": 1e-05, "value": 1.5e-07}})
+    write_plan(resolve(ANALYSIS, intent), tmp_path / "p.yaml")
+    assert "query: 1.0e-05" in (tmp_path / "p.yaml").read_text("utf-8")
+    assert read_plan(tmp_path / "p.yaml", ANALYSIS).intent == intent

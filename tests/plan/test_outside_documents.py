@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from obce_core.errors import PlanError
@@ -262,6 +262,13 @@ def test_an_exponent_with_a_sign_or_a_decimal_point_is_a_number(text: str, value
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
+@example(1e-05)
+@example(-1e-05)
+@example(1e16)
+@example(5e-324)
+@example(1.5e300)
+@example(-0.0)
+@example(2.0)
 def test_every_finite_float_is_written_as_yaml_that_reads_back(value: float) -> None:
     read = parse_yaml(render_yaml({"a": value, "b": [value]}).encode(), "p.yaml", error=PlanError)
     assert repr(read) == repr({"a": value, "b": [value]})
