@@ -34,18 +34,10 @@ class Budget:
             self._labels[label] = label
         return label if known is None else known
 
-    def check_claim(self, size: int) -> None:
-        """Refuse a file that says itself that its texts are larger than the limit."""
-        if size > self._limit:
-            raise self._error("")
-
     def _take(self, size: int, place: str) -> None:
         self._left -= size
         if self._left < 0:
-            raise self._error(f" (the limit is reached at {place})")
-
-    def _error(self, where: str) -> TextsError:
-        return TextsError(
-            f"{self._name} needs more than {self._limit / 1e6:,.0f} MB of memory to read{where}.",
-            hint="Give a part of it, or a larger OBCE_TEXT_MEMORY.",
-        )
+            raise TextsError(
+                f"{self._name} needs more than {self._limit / 1e6:,.0f} MB of memory to read (the limit is reached at {place}).",
+                hint="Give a part of it, or a larger OBCE_TEXT_MEMORY.",
+            )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import cProfile
 import json
+import subprocess
+import sys
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import pyarrow as pa
@@ -323,3 +327,24 @@ def test_reading_texts_takes_work_in_proportion_to_the_rows(name: str, tmp_path:
 
     small, large = calls(1_000), calls(4_000)
     assert large < 4.5 * small
+
+
+DAMAGED_COLUMN = (
+    b"c-"
+    b"oay&2G~`5T0F|ZHR)DR_tn5^1(ulRV25hl^PIA595%CpH#GwszOgqBa?ta9UPbN7@Ror92`0F6g&q<W^JbtKSE+;dw#!fW=HEI9PCP0?#Wi46l"
+    b"?&P^ECiSE@MAiBvmrANgBugtK=$`AUC86rI2-"
+    b"ch1cR+)m2unm7w)?Lf!N^eI186oQRt;>=VTDYk*s<&7croYNEa^^@>_omKj|s4N$Q4muTLtx@i-Fac2{xYufvu#e6i0-"
+    b"wve<vew|*&EgMP1NxqA<~Cw|V>-Nur=W!KOc;PCYi1ur-"
+    b"4vCQE1|wH^_2x@LFFGOHKE;`<n{!0Qf+m|2orFZ`dC)CWG&j|wBH#$!ABl^WB+%~KYHDzP9QAglcPjXQJ)<!p043w@ci^)u>k#p-"
+    b"LrBZtsG+^&kz?Fjj@L~#?Cm8MG@kmH9Ck-^1w=CVMfQ-"
+    b"{^1)UeLzOH(=9>P!D~6OmGhUUPp22TKgLHn$*3%~(p!Q~Y@X(MZ0E}7jFvUsUQQY<e&e^JM9s4oljhQoe#svkfc9s@^xajQZI5QN?O~cG3;%tb"
+    b"&R-{&{$6XRxwC6Rx)AnGv}of;^fUYf0ZNUr"
+)
+"""A parquet file of three rows, one byte of it changed, on which pyarrow ends the process when asked for the column's metadata."""
+
+
+def test_a_damaged_parquet_file_on_which_pyarrow_would_abort_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.parquet", zlib.decompress(base64.b85decode(DAMAGED_COLUMN)))
+    script = "import sys; from obce_core.texts import load_texts; load_texts(sys.argv[1], n=None)"
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "TextsError: a.parquet is not a readable parquet file." in done.stderr
