@@ -128,7 +128,9 @@ def _check_added(name: str, processor: object) -> None:
     for step in _steps(name, "post_processor", processor):
         tokens = step.get("special_tokens")
         ids = (
-            [len(entry.get("ids") or ()) for entry in tokens.values() if isinstance(entry, Mapping)] if isinstance(tokens, Mapping) else []
+            [len(entry["ids"]) for entry in tokens.values() if isinstance(entry, Mapping) and isinstance(entry.get("ids"), list)]
+            if isinstance(tokens, Mapping)
+            else []
         )
         pieces = [len(value) for key in ("single", "pair") if isinstance(value := step.get(key), list)]
         if max(pieces, default=0) * max(ids, default=1) > MAX_ADDED:

@@ -19,6 +19,9 @@ from obce_core.texts.survey import LOOKED_AT, MAX_KEYS, Column, Survey
 MAX_CELLS = 20_000_000
 """Rows x columns that can be texts or labels."""
 
+ROW_BYTES = 128
+"""Memory that a row takes at least; nulls by run length let a file claim any number of rows."""
+
 MAX_FOOTER_BYTES = 8_000_000
 _BATCH_BYTES = 32_000_000
 _BATCH_ROWS = (128, 16_384)
@@ -89,6 +92,11 @@ def _opened(path: Path) -> Iterator[Any]:
                 raise TextsError(f"{name} has {told.num_columns:,} columns; limit {MAX_KEYS:,}.", hint="Keep the texts and a few labels.")
             names = [field.name for field in file.schema_arrow if _is_plain(pa, field.type)]
             check_unique(name, names)
+            most = settings.text_memory() // ROW_BYTES
+            if told.num_rows > most:
+                raise TextsError(
+                    f"{name} has {told.num_rows:,} rows; limit {most:,}.", hint="Write a part of it, or set a larger OBCE_TEXT_MEMORY."
+                )
             if told.num_rows * max(1, len(names)) > MAX_CELLS:
                 raise TextsError(
                     f"{name} has {told.num_rows:,} rows of {len(names):,} columns that can be texts or labels; "

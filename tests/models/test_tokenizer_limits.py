@@ -65,6 +65,13 @@ def test_what_multiplies_texts_or_work_is_refused_by_name(document: dict[str, An
     assert str(caught.value).startswith("tokenizer.json: ") and message in str(caught.value)
 
 
+def test_parts_of_another_kind_are_left_to_the_loader(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    odd = {"special_tokens": {"x": {"ids": 1}, "y": 2}, "single": 3, "processors": 4, "pattern": 5}
+    path.write_text(json.dumps({"normalizer": odd, "pre_tokenizer": [odd], "post_processor": odd, "model": 1}))
+    check_tokenizer(path)
+
+
 @pytest.mark.parametrize("raw", [b"", b"{", b"[1]", b"[" * 1000, b'{"a":1,"a":2}', b"\xff"])
 def test_what_is_no_document_is_refused(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"

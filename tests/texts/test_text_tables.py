@@ -273,8 +273,12 @@ def test_a_parquet_file_that_repeats_one_long_string_ends_at_the_limit_of_memory
 
 
 def test_a_parquet_file_of_too_many_values_is_refused_by_its_header(tmp_path: Path) -> None:
-    path = write_parquet(tmp_path, {"text": pa.nulls(MAX_CELLS + 1, pa.string())})
-    with pytest.raises(TextsError, match=r"a\.parquet has 20,000,001 rows of 1 columns .* limit 20,000,000 values together"):
+    path = write_parquet(tmp_path, {"text": pa.nulls(1_562_501, pa.string())})
+    with pytest.raises(TextsError, match=r"a\.parquet has 1,562,501 rows; limit 1,562,500\."):
+        load_texts(path, n=None)
+    rows = MAX_CELLS // 20 + 1
+    path = write_parquet(tmp_path, {f"c{i}": pa.nulls(rows, pa.string()) for i in range(20)})
+    with pytest.raises(TextsError, match=r"a\.parquet has 1,000,001 rows of 20 columns .* limit 20,000,000 values together"):
         load_texts(path, n=None)
 
 
