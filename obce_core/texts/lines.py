@@ -58,7 +58,7 @@ def read_txt(path: Path) -> list[str]:
     texts: list[str] = []
     for number, line in numbered_lines(path):
         text = line.strip()
-        budget.take_text(text, f"line {number}")
+        budget.take_text(text, number)
         texts.append(text)
         if len(texts) == _LOOKED_AT:
             _check_is_no_table(path, texts)

@@ -56,21 +56,25 @@ def read_table(path: Path, text_column: str, label_columns: dict[str, str]) -> T
         TextsError: a value that is not a string, a text that is too long, or texts beyond the limit of memory; names the place.
     """
     form, name = TABLES[path.suffix.lower()], display(path)
-    budget = Budget(name)
+    budget = Budget(name, form.place)
     texts: list[str] = []
     labels: dict[str, list[str]] = {key: [] for key in label_columns.values()}
     places = array("Q")
     for number, (value, *others) in form.rows(path, (text_column, *label_columns)):
-        where = f"{form.place} {number}"
-        if value is not None and not isinstance(value, str):
-            raise TextsError(f"{name} {where}: {shorten(text_column)!r} is {type(value).__name__}, expected a string.")
-        text = tidy(value or "")
-        check_length(value or "", f"{name} {where}")
-        if has_surrogate(text):
-            raise TextsError(f"{name} {where}: {shorten(text_column)!r} holds half of a surrogate pair, which is no character.")
-        budget.take_text(text, where)
+        text = _checked(value, f"{name} {form.place} {number}", text_column) if value not in (None, "") else ""
+        budget.take_text(text, number)
         texts.append(text)
         places.append(number)
         for kept, other in zip(labels.values(), others, strict=True):
-            kept.append(budget.keep_label("" if other is None else tidy(str(other)), where))
+            kept.append(budget.keep_label("" if other is None else tidy(str(other)), number))
     return Table(texts=texts, labels=labels, places=places)
+
+
+def _checked(value: Any, where: str, column: str) -> str:
+    """Return a value as a text, tidied; refuse what is no string, too long, or not Unicode."""
+    if not isinstance(value, str):
+        raise TextsError(f"{where}: {shorten(column)!r} is {type(value).__name__}, expected a string.")
+    check_length(value, where)
+    if has_surrogate(value):
+        raise TextsError(f"{where}: {shorten(column)!r} holds half of a surrogate pair, which is no character.")
+    return tidy(value)
