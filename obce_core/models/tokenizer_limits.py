@@ -45,6 +45,8 @@ def check_tokenizer(path: Path) -> None:
         document = load_json(raw, max_values=MAX_VALUES, surrogates=True)
         if not isinstance(document, dict):
             raise ValueError("expected an object")
+    except UnicodeDecodeError:
+        raise ModelError(f"{path.name} cannot be read: it is not UTF-8 text.", hint="Save the tokenizer again.") from None
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path.name} cannot be read: {shorten(error, 100)}.", hint="Save the tokenizer again.") from None
     _check_growth(path.name, document.get("normalizer"))

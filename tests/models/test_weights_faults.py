@@ -308,7 +308,7 @@ def test_whole_numbers_beside_the_weights_are_left_out_of_the_count(model: Path)
 # file, its content, fragment of the message
 TOKENIZERS = [
     ("tokenizer.json", b"{}", "The tokenizer in"),
-    ("tokenizer.json", b"\xff\xfe", "The tokenizer in"),
+    ("tokenizer.json", b"\xff\xfe", "tokenizer.json cannot be read: it is not UTF-8 text."),
     ("tokenizer_config.json", b"[1]", "tokenizer_config.json must be an object, found a list."),
     ("tokenizer_config.json", b"{", "tokenizer_config.json is not valid JSON at line 1 column 2."),
 ]
