@@ -152,10 +152,50 @@ def read_evaluation(where: str | Path) -> Evaluation:
         if unit["format"] != FORMAT:
             raise BadInput(f"{folder}: format is {shorten(unit['format'])!r}; this version reads {FORMAT}.")
         found = Evaluation(folder=folder, unit=unit, result=result)
-        _ = (found.label, found.task, found.seed, found.score, found.recipe)
+        _check_shape(found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadInput(f"There is no evaluation at {shorten(where, 200)}.", hint="obce runs list shows what was started.") from None
     return found
+
+
+_TEXT, _TEXT_OR_NONE, _NUMBER = (str,), (str, type(None)), (int, float)
+_NEEDED: Mapping[str, Mapping[str, tuple[type, ...]]] = {
+    "unit": {
+        "label": _TEXT, "model": _TEXT, "model_name": _TEXT, "plan": _TEXT_OR_NONE, "order": _TEXT_OR_NONE, "intent": _TEXT_OR_NONE,
+        "train": _TEXT_OR_NONE, "splits": (dict,), "recipe": (dict,), "tier": _TEXT, "seed": (int,),
+    },
+    "result": {"scores": (dict,), "parameters": (int,), "encoder": (int,)},
+}  # fmt: skip
+_OPTIONAL: Mapping[str, Mapping[str, tuple[type, ...]]] = {
+    "unit": {"asked": _NUMBER, "origin": (dict,), "control": (list,), "control_of": (dict,), "identity": (dict,)},
+    "result": {
+        "original_encoder": (int, type(None)), "examples": (dict,), "sources": (dict,), "notes": (list,), "versions": (dict,),
+        "rate": (*_NUMBER, type(None)), "seconds": _NUMBER, "steps": (int,), "epoch": _NUMBER, "device": _TEXT, "resumed": (int,),
+    },
+}  # fmt: skip
+
+
+def _check_shape(found: Evaluation) -> None:
+    """Raise KeyError, TypeError or ValueError where a file of an evaluation lacks a field, or has it in another type."""
+    for part, data in (("unit", found.unit), ("result", found.result)):
+        for name, kinds in _NEEDED[part].items():
+            _check_type(name, data[name], kinds)
+        for name, kinds in _OPTIONAL[part].items():
+            if name in data:
+                _check_type(name, data[name], kinds)
+    for split in found.task.validation:
+        _check_type(split, found.unit["splits"][split], _TEXT)
+        for metric in found.task.metrics:
+            _check_type(metric, found.scores[split][metric], _NUMBER)
+    origin = found.unit.get("origin")
+    if origin is not None:
+        _check_type("origin", origin["model"], _TEXT_OR_NONE)
+    _ = (found.label, found.task, found.seed, found.score, found.recipe)
+
+
+def _check_type(name: str, value: object, kinds: tuple[type, ...]) -> None:
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise TypeError(f"{name} is {shorten(value)}")
 
 
 def list_evaluations() -> list[Evaluation]:

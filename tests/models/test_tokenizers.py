@@ -118,7 +118,7 @@ def test_a_vocabulary_with_a_word_twice_and_blank_lines_is_what_transformers_mak
 def test_a_damaged_tokenizer_is_left_to_the_loader_which_names_it(raw: bytes, model: Path) -> None:
     (model / "tokenizer.json").write_bytes(raw)
     check_model(model)
-    with pytest.raises(ModelError, match="The tokenizer in"):
+    with pytest.raises(ModelError, match=r"The tokenizer in|tokenizer\.json cannot be read"):
         load_model(model)
 
 
