@@ -65,7 +65,7 @@ def test_a_cell_leads_to_its_neurons_and_a_neuron_to_its_page(served: tuple[str,
     page.locator("svg.dots").focus()
     page.keyboard.press("Home")
     told = page.locator(".told").inner_text()
-    assert re.match(r"neuron \d+ · head \d: r_f [0-9.]+, kept", told)
+    assert re.match(r"neuron \d+ · head \d: r_f \(radius\) [0-9.]+, kept", told)
     page.keyboard.press("Enter")
     neuron = told.split()[1]
     expect(page.get_by_role("heading", name=f"Layer 4 · Value · neuron {neuron}")).to_be_visible()

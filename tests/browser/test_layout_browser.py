@@ -108,6 +108,8 @@ def test_the_check_finds_what_it_is_for(browser: Any, server: str, measured: Ana
         tag = page.add_style_tag(content=style)
         assert any(fault in line for line in page.evaluate(CHECK))
         tag.evaluate("tag => tag.remove()")
+    page.locator('[data-testid="stPlotlyChart"]').first.wait_for()
+    page.locator(".st-key-versions button").first.wait_for()
     page.evaluate(COVER)
     assert any(line.startswith("over a figure") for line in page.evaluate(CHECK))
     page.context.close()

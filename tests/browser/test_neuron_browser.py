@@ -86,7 +86,7 @@ def test_a_link_plays_two_films_that_end_at_their_r_f(page: Any, server: str, fo
     with page.expect_download() as started:
         page.get_by_role("button", name="Merges (CSV)").click()
     lines = Path(started.value.path()).read_text("utf-8").splitlines()
-    assert lines[0] == "neuron,edge_length,left_size,right_size,left_text,right_text"
+    assert lines[0] == "neuron,radius,left_size,right_size,left_text,right_text"
     assert sum(line.startswith("Layer ") for line in lines) == 2 * 22
 
 

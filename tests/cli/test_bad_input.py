@@ -109,7 +109,7 @@ def test_a_text_of_a_hundred_thousand_words_is_cut_and_counted(
 ) -> None:
     path = tmp_path / "long.txt"
     path.write_text("able " * 100_000 + "\nacid\nbaby\ncake\n")
-    answer = run(capsys, "analyze", "--model", tiny_folder, "--texts", path, "--n-texts", 4, "--json")
+    answer = run(capsys, "analyze", "--model", tiny_folder, "--texts", path, "--n-texts", 4, "--heldout", "none", "--json")
     assert answer.code == 0, answer.err
     assert answer.data["cut_at_max_length"] == 1
 

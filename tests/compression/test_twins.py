@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -217,7 +218,9 @@ def test_a_cut_file_has_the_tensors_of_the_original_whatever_class_reads_them(ar
     assert {name for name in after if not name.endswith(".extra")} == canonical
     assert sum(tensor.numel() for tensor in after.values()) == done.budget.parameters_left
     assert (tmp_path / "cut" / "model.safetensors").stat().st_size == done.budget.bytes_left
-    one, two = load(tmp_path / "cut", device="cpu").model, load(tmp_path / "cut", device="cpu").model
+    absent = architecture == "BertForSequenceClassification" or change is without_pooler
+    with pytest.warns(UserWarning, match="starts at random") if absent else nullcontext():
+        one, two = load(tmp_path / "cut", device="cpu").model, load(tmp_path / "cut", device="cpu").model
     assert type(one).__name__ == "Obce" + architecture
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
 

@@ -41,13 +41,13 @@ def test_the_bill_counts_and_names_no_time_that_was_not_measured(page: Any) -> N
     assert "Not in this folder:" in shown and "MRPC (MRPC/train.tsv, MRPC/dev.tsv)" in shown
     assert "CoLA 8,551 to train on, 1,043 to validate" in shown
     assert "obce sweep sweep.yaml --glue-dir" in shown and "percentile: 50" in shown
-    assert "Learning rate 2e-4, by the model's width (24)." in shown and "2e-5 from 768" in shown and "AdamW 2e-5" not in shown
+    assert "Learning rate 2e-04, by the model's width (24)." in shown and "2e-05 from 768" in shown and "AdamW 2e-05" not in shown
 
 
 def test_a_learning_rate_that_is_given_stands_in_the_bill_and_the_command(page: Any) -> None:
     page.number_input(key="launch-quick-learning_rate").set_value(3e-5).run()
     shown = words(page)
-    assert not page.exception and "Learning rate 3e-5." in shown and "recipe: {learning_rate: 3.0e-05}" in shown
+    assert not page.exception and "Learning rate 3e-05." in shown and "recipe: {learning_rate: 3.0e-05}" in shown
     page.number_input(key="launch-quick-learning_rate").set_value(0.0).run()
     assert "by the model's width (24)" in words(page) and "recipe:" not in words(page)
 

@@ -22,6 +22,11 @@ from pages._ui import cached
 from pages.learn import model
 
 
+@pytest.fixture
+def key(tiny_analysis: Any, cache: Path) -> str:
+    return adopt(tiny_analysis, cache)
+
+
 def open_learn(**address: str) -> AppTest:
     """Run the app, then the page of the lessons."""
     return open_page("learn", **address)

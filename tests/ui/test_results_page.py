@@ -76,7 +76,7 @@ def test_a_task_that_was_not_learned_is_named_before_its_differences(cache: Path
         make_evaluation(cache / "evaluations", label=label, plan=plan, wrong=0.5)
     shown = words(open_page("results", task="cola"))
     assert "On CoLA <b>original</b> is <b>not learned</b>" in shown and "does best against its original" not in shown
-    assert "dashed: the majority class" in shown and "learning rate 2e-4, by the model&#x27;s width (24)" in shown
+    assert "dashed: the majority class" in shown and "learning rate 2e-04, by the model&#x27;s width (24)" in shown
 
 
 def test_what_counts_as_right_is_said_of_scores(cache: Path) -> None:
