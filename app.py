@@ -9,13 +9,13 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # makes `pages` importable wherever streamlit was started
 
-from pages._ui import frame, guards, heap, nav, sidebar, state
+from pages._shared import gc_freeze, guards, layout, nav, sidebar, state
 
 st.set_page_config(page_title="OBCE", page_icon="◎", layout="wide", initial_sidebar_state="auto")
 page = nav.navigation()
 state.enter(nav.name_of(page))
-frame.begin()
+layout.begin()
 with guards.caught():
     page.run()
 sidebar.show()
-heap.settle(page.url_path)
+gc_freeze.settle(page.url_path)

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from obce_core.fsck import check, repair
+from obce_core.cache.fsck import check, repair
 from obce_core.jobs import FINAL, LocalLauncher, Run, create_run, list_runs
-from obce_core.jobs.processes import is_same
+from obce_core.jobs.process import is_same
 from obce_core.jobs.worker import execute
 
 

@@ -23,10 +23,10 @@ from benchmarks.models import save_bert
 from benchmarks.others import OnnxModel, require, stored_size, whole_heads
 from benchmarks.timing import interleaved, median, note, ratio
 from obce_core import analyze, compress, load, make_plan
-from obce_core.analysis import Analysis
-from obce_core.batching import encode
+from obce_core.analysis.analysis import Analysis
+from obce_core.compression.fidelity import fidelity
 from obce_core.export.onnx import FLOAT, INT8, export_onnx
-from obce_core.fidelity import fidelity
+from obce_core.models.batching import encode
 
 WAYS = (
     ("ours", {}),

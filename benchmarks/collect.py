@@ -19,8 +19,8 @@ from safetensors import safe_open
 
 from benchmarks.models import save_bert, sentences
 from benchmarks.timing import at_least, at_most, interleaved, median, note, ratio, seconds
-from obce_core.activations import collect, tensor_name
-from obce_core.batching import Encoded, batches, encode, padded
+from obce_core.analysis.collect import collect, tensor_name
+from obce_core.models.batching import Encoded, batches, encode, padded
 from obce_core.models.load import LoadedModel, load_model
 
 TEXTS, PAIRS = 150, 9

@@ -20,9 +20,9 @@ from torch.nn import functional
 from benchmarks.models import save_bert
 from benchmarks.timing import at_most, below, interleaved, note, ratio
 from obce_core import analyze, compress, load, make_plan
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.plan import LayerWidths, Plan, original_widths, plan_widths
-from obce_core.plan.budget import layer_flops
+from obce_core.plan.size import layer_flops
 
 FIRST = 3
 

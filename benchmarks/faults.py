@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import torment, torment_app, torment_finetune, torment_units
 from benchmarks.arena import Job, Outcome
-from obce_core.store import read_json, write_json
+from obce_core.storage.atomic import read_json, write_json
 from obce_core.version import __version__
 
 RESULTS = Path(__file__).resolve().parent / "results" / "faults.json"

@@ -21,13 +21,13 @@ from transformers import DefaultDataCollator, PreTrainedModel, PreTrainedTokeniz
 from obce_core.glue.batches import Rows, tokenized
 from obce_core.glue.classifier import classifier
 from obce_core.glue.examples import Examples, read_examples
-from obce_core.glue.finetune import finetune
 from obce_core.glue.metrics import answers, score
-from obce_core.glue.tiers import Recipe, recipe_of
+from obce_core.glue.recipe import Recipe, recipe_of
+from obce_core.glue.tasks import task_of
+from obce_core.glue.train import finetune
 from obce_core.glue.trainer import Saving, Watch, WholeTrainer, same_draws
 from obce_core.models import check_model
 from obce_core.models.load import load_tokenizer
-from obce_core.tasks import task_of
 
 
 class PaddedTrainer(WholeTrainer):

@@ -24,9 +24,9 @@ from obce_core.architectures.config import parse_config, read_fields, read_label
 from obce_core.errors import ObceError, PlanError
 from obce_core.models.tokenizer_limits import check_tokenizer
 from obce_core.models.weights import read_header
-from obce_core.outside import parse_yaml
-from obce_core.plan.asked import parse_intent
-from obce_core.plan.document import parse_document
+from obce_core.plan.plan_file import parse_document
+from obce_core.plan.serialize import parse_intent
+from obce_core.storage.yaml_input import parse_yaml
 from obce_core.texts import load_texts, text_columns
 
 RESULT = Path(__file__).parent / "results" / "fuzz.json"

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from obce_core import settings
-from obce_core.glue.board import board, compare
 from obce_core.glue.controls import is_control, is_control_of
 from obce_core.glue.evaluation import RATE_BY, Evaluation, list_evaluations
+from obce_core.glue.leaderboard import board, compare
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.sweep import read_sweep
 from obce_core.glue.tables import markdown, percent
+from obce_core.glue.tasks import TASKS
 from obce_core.glue.unit import prepare
-from obce_core.store import digest
-from obce_core.tasks import TASKS
+from obce_core.storage.atomic import digest
 
 HERE = Path(__file__).parent
 SWEEPS = ("glue.yaml", "glue_paper.yaml")

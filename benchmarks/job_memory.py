@@ -1,7 +1,7 @@
 """Claim: what a job is thought to need before it starts is not less than it takes, and not twice as much.
 
 Every kind of job on one model, on the demo and on a BERT Base with random weights: its peak resident memory, as the kernel reports
-it, beside the estimate in `obce_core/jobs/needs.py`, whose multiples come from here.
+it, beside the estimate in `obce_core/jobs/memory.py`, whose multiples come from here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.memory import GB, peak
 from benchmarks.timing import at_most, note
 from obce_core.jobs.kinds import kind_of
-from obce_core.jobs.needs import LIBRARIES
+from obce_core.jobs.memory import LIBRARIES
 
 _SAVE = "import sys; from pathlib import Path; from benchmarks.models import save_bert; save_bert(Path(sys.argv[1]))"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from obce_core.analysis import BASE_COLUMNS, STORED_CRITERIA, Analysis
+from obce_core.analysis.analysis import BASE_COLUMNS, STORED_CRITERIA, Analysis
 from obce_core.architectures import FAMILIES
 from obce_core.components import COMPONENTS
 from obce_core.texts import load_texts

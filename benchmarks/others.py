@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 
 
 def require() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmarks.models import LARGE, made_up
 from benchmarks.timing import at_most, note, seconds
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE
 from obce_core.plan import Budget, Intent, count, resolve, uniform
 

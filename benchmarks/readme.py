@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.models import BASE, LARGE, made_up
 from obce_core.components import COMPONENTS, TITLES
-from obce_core.numbers import share
+from obce_core.formatting import share
 from obce_core.plan import make_plan, plan_ledger
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from obce_core.latency import Times, interleaved, seconds
+from obce_core.measure.latency import Times, interleaved, seconds
 
 __all__ = ["Times", "at_least", "at_most", "below", "interleaved", "median", "note", "ratio", "seconds"]
 

@@ -17,12 +17,12 @@ import time
 from pathlib import Path
 
 from benchmarks.arena import Job, Outcome, answer, arena, finish, until, worker_pid
-from obce_core.checkpoints import committed, newest
-from obce_core.fsck import check
+from obce_core.cache.fsck import check
 from obce_core.jobs import FINAL, LocalLauncher, Status, create_run, find_run, list_runs
 from obce_core.jobs.attempts import next_attempt
-from obce_core.jobs.child import command, environment
-from obce_core.jobs.processes import identify, is_same
+from obce_core.jobs.process import identify, is_same
+from obce_core.jobs.spawn import command, environment
+from obce_core.storage.checkpoints import committed, newest
 
 
 def app_killed(job: Job, count: int = 3) -> Outcome:

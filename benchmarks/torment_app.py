@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.arena import Outcome, arena, until, worker_pid
 from obce_core.jobs import FINAL, LocalLauncher, Run, list_runs
-from obce_core.jobs.child import environment
+from obce_core.jobs.spawn import environment
 from obce_core.settings import cache_dir
 from tests.browsing import chromium, free_port, settle, wait_for
 

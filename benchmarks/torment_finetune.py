@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arena import Outcome, arena, until, worker_pid
-from obce_core.checkpoints import committed
-from obce_core.fsck.folders import check_since, committed_units
+from obce_core.cache.fsck.folders import check_since, committed_units
 from obce_core.glue.evaluation import evaluations_home, list_evaluations
 from obce_core.glue.job import plain_units
-from obce_core.glue.tiers import Recipe
+from obce_core.glue.recipe import Recipe
 from obce_core.glue.unit import Unit, Variant, prepare
 from obce_core.jobs import FINAL, LocalLauncher, Run, create_run
 from obce_core.jobs.worker import execute
+from obce_core.storage.checkpoints import committed
 from tests import gluefolder, tiny
 
 RECIPE = Recipe(epochs=120, batch_size=8, max_length=24)

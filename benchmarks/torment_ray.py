@@ -9,14 +9,14 @@ from pathlib import Path
 
 from benchmarks.arena import Job, Outcome, answer, arena, until, worker_pid
 from benchmarks.clusters import Cluster
-from obce_core.checkpoints import committed
 from obce_core.glue.evaluation import list_evaluations
 from obce_core.glue.job import job_options, read_curve
-from obce_core.glue.tiers import Recipe
+from obce_core.glue.recipe import Recipe
 from obce_core.glue.unit import Unit, Variant
 from obce_core.jobs import FINAL, create_run, list_runs
-from obce_core.jobs.ray import RayLauncher
+from obce_core.jobs.launchers.ray import RayLauncher
 from obce_core.jobs.worker import execute
+from obce_core.storage.checkpoints import committed
 from tests import gluefolder, tiny
 
 _REGISTERED = 60.0

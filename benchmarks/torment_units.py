@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.arena import Outcome, arena, until
 from obce_core.glue.evaluation import list_evaluations
-from obce_core.glue.tiers import Recipe
+from obce_core.glue.recipe import Recipe
 from obce_core.glue.unit import Unit, Variant
-from obce_core.store import staged_folder, write_json
+from obce_core.storage.atomic import staged_folder, write_json
 from tests import gluefolder, tiny
 
 
@@ -93,7 +93,7 @@ def _kill_some(workers: list[Any], kills: int, outcome: Outcome, pause: Callable
 def _evaluations(wanted: list[Unit], glue: Path, made: Any, at: int, cache: str, locked: bool) -> None:
     import torch
 
-    from obce_core.glue.series import perform_all
+    from obce_core.glue.execute_many import perform_all
 
     os.environ["OBCE_CACHE"] = cache
     torch.set_num_threads(1)

@@ -22,23 +22,23 @@ from typing import TYPE_CHECKING, Any
 from obce_core.version import __version__
 
 if TYPE_CHECKING:
-    from obce_core.analysis import read_analysis
+    from obce_core.analysis.analysis import read_analysis
+    from obce_core.analysis.analyze import analyze
     from obce_core.compression.build import compress
     from obce_core.compression.checkpoint import load
     from obce_core.glue.evaluate import evaluate
-    from obce_core.pipeline import analyze
+    from obce_core.measure.verify import verify
     from obce_core.plan import make_plan, read_plan
-    from obce_core.proof.verify import verify
 
 _HOMES = {
-    "analyze": "obce_core.pipeline",
+    "analyze": "obce_core.analysis.analyze",
     "compress": "obce_core.compression.build",
     "evaluate": "obce_core.glue.evaluate",
     "load": "obce_core.compression.checkpoint",
     "make_plan": "obce_core.plan",
-    "read_analysis": "obce_core.analysis",
+    "read_analysis": "obce_core.analysis.analysis",
     "read_plan": "obce_core.plan",
-    "verify": "obce_core.proof.verify",
+    "verify": "obce_core.measure.verify",
 }
 
 __all__ = ["__version__", "analyze", "compress", "evaluate", "load", "make_plan", "read_analysis", "read_plan", "verify"]

@@ -76,7 +76,7 @@ def tiny_analysis(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     """Analyse the tiny model on twenty texts, six more held out."""
     from tiny import sample
 
-    from obce_core.pipeline import analyze
+    from obce_core.analysis.analyze import analyze
 
     return analyze(tiny_folder, sample(20, heldout=6), batch_size=8, out=tmp_path_factory.mktemp("analyses") / "tiny")
 
@@ -96,7 +96,7 @@ def demo_analysis(needs_demo: None, tmp_path_factory: pytest.TempPathFactory) ->
     """Analyse the demo model on 24 demo texts, eight more held out."""
     from dataclasses import replace
 
-    from obce_core.pipeline import analyze
+    from obce_core.analysis.analyze import analyze
     from obce_core.texts import load_texts
 
     texts = load_texts("demo", n=24, seed=0)

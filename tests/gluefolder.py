@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from obce_core.tasks import TASKS, Task
+from obce_core.glue.tasks import TASKS, Task
 from tests import tiny
 
 

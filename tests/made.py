@@ -9,10 +9,10 @@ import numpy as np
 
 from obce_core.glue.evaluation import CURVE, FORMAT, RESULT, UNIT, Evaluation, read_evaluation
 from obce_core.glue.metrics import score
-from obce_core.glue.tiers import Recipe, recipe_of, tier_name
+from obce_core.glue.recipe import Recipe, recipe_of, tier_name
+from obce_core.glue.tasks import TASKS
 from obce_core.glue.unit import rate_entries
-from obce_core.store import digest, staged_folder, write_json
-from obce_core.tasks import TASKS
+from obce_core.storage.atomic import digest, staged_folder, write_json
 
 
 def make_evaluation(

@@ -11,67 +11,13 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = ROOT / "obce_core"
+from tests.architecture import BEGIN, END, PACKAGE, PAGE, RANK, ROOT, cycles, dotted, import_graph, imported, place, render
+
 ENGINE = sorted(PACKAGE.rglob("*.py"))
 PAGES = sorted((ROOT / "pages").rglob("*.py"))
 EVERY = [*ENGINE, *PAGES, ROOT / "app.py"]
 
-# Imports go down only: a module may import what stands above it here, and its own package.
-ORDER = [
-    ["errors", "version", "numbers"],
-    ["settings", "components", "tasks", "failures"],
-    ["private", "space"],
-    ["access"],
-    ["roots"],
-    ["trash"],
-    ["outside", "store", "steps", "batching", "moments", "rows", "topology", "ranking"],
-    ["architectures", "criteria", "texts", "checkpoints"],
-    ["models", "hf"],
-    ["activations", "analysis", "coverage"],
-    ["saved", "original"],
-    ["pipeline", "plan", "comparison", "bill"],
-    ["compression.result"],
-    ["fidelity"],
-    ["compression"],
-    ["glue", "preview"],
-    ["proof", "latency", "evaluate", "export"],
-    ["studies"],
-    ["figures"],
-    ["report"],
-    ["lessons"],
-    ["jobs"],
-    ["warm", "library", "fsck"],
-    ["cli"],
-]
-RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
 HEAVY = ("torch", "transformers", "pandas", "scipy", "streamlit", "sklearn", "datasets", "plotly", "gudhi", "pyarrow", "huggingface_hub")
-
-
-def dotted(path: Path) -> str:
-    """Name a file of the package as a module, `obce_core` left out."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def place(module: str) -> str:
-    """Return the entry of ORDER that a module belongs to: its longest prefix there."""
-    parts = module.split(".")
-    names = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
-    return next((name for name in names if name in RANK), parts[0])
-
-
-def imported(path: Path) -> Iterator[str]:
-    """Yield every module that a file imports, at its top or within a function."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name} line {node.lineno}: a relative import"
-            assert node.module is not None
-            yield node.module
-            if node.module == "obce_core":
-                yield from (f"obce_core.{alias.name}" for alias in node.names)
 
 
 def tops(path: Path) -> set[str]:
@@ -96,22 +42,33 @@ def test_there_are_modules_to_look_at() -> None:
     assert {"errors", "architectures.bert", "topology.line", "compression.fold"} <= {dotted(path) for path in ENGINE}
 
 
-@pytest.mark.parametrize("path", ENGINE, ids=ids(ENGINE))
-def test_imports_go_down_only(path: Path) -> None:
-    own = dotted(path)
-    if not own:
-        return  # the facade
-    for name in imported(path):
-        other = name.removeprefix("obce_core.")
-        if other == name or other == "__version__":
-            continue
-        if not (PACKAGE / (other.replace(".", "/") + ".py")).exists() and not (PACKAGE / other.replace(".", "/")).is_dir():
-            other = "facade"  # `from obce_core import analyze` takes the function
-        if place(own) == "cli" and other == "facade":
-            continue
-        here, there = place(own), place(other)
-        assert here in RANK, f"give {own} a place in ORDER"
-        assert here.split(".")[0] == there.split(".")[0] or RANK[there] < RANK[here], f"{own} imports {other}, which stands below it"
+GRAPH = import_graph()
+
+
+@pytest.mark.parametrize("name", sorted(GRAPH))
+def test_imports_go_one_way(name: str) -> None:
+    for other in sorted(GRAPH[name]) if name else []:  # the facade imports what it names
+        here, there = place(name), place(other)
+        assert here in RANK, f"give {name} a place in ORDER (tests/architecture.py)"
+        assert here.split(".")[0] == there.split(".")[0] or RANK[there] < RANK[here], f"{name} imports {other}, which stands below it"
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    assert cycles(GRAPH) == []
+
+
+def test_a_cycle_would_be_found() -> None:
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c", "b"]]
+    assert cycles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_the_map_in_the_docs_is_the_order_of_imports() -> None:
+    assert PAGE.read_text("utf-8").split(BEGIN)[1].split(END)[0].strip() == render(), "run python -m tests.architecture"
+
+
+def test_the_tree_can_be_taken_in_at_a_glance() -> None:
+    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 28
+    assert [path for path in PACKAGE.rglob("*") if path.is_dir() and path.name != "__pycache__" and not any(path.iterdir())] == []
 
 
 # folder or file (prefix of its path in the package), top-level modules that must not be imported there
@@ -122,14 +79,14 @@ FORBIDDEN = [
     ("figures/", {"torch", "transformers", "streamlit"}),
     ("errors.py", set(HEAVY) | {"numpy"}),
     ("settings.py", set(HEAVY) | {"numpy"}),
-    ("store.py", set(HEAVY) | {"numpy"}),
-    ("outside/", set(HEAVY) | {"numpy"}),
+    ("storage/atomic.py", set(HEAVY) | {"numpy"}),
+    ("storage/json_input.py", set(HEAVY) | {"numpy"}),
+    ("storage/yaml_input.py", set(HEAVY) | {"numpy"}),
     ("texts/", {"torch", "transformers", "streamlit", "plotly"}),
-    ("jobs/folder.py", set(HEAVY)),
-    ("jobs/local.py", set(HEAVY)),
-    ("checkpoints.py", set(HEAVY) | {"numpy"}),
+    ("jobs/run.py", set(HEAVY)),
+    ("jobs/launchers/local.py", set(HEAVY)),
+    ("storage/checkpoints.py", set(HEAVY) | {"numpy"}),
     ("access/", set(HEAVY) | {"numpy", "starlette"}),
-    ("roots.py", set(HEAVY) | {"numpy"}),
     ("models/check.py", {"torch", "transformers"}),
     ("models/locate.py", {"torch", "transformers"}),
     ("models/remote.py", {"torch", "transformers"}),
@@ -214,7 +171,7 @@ LIGHT = [
     ("obce_core.jobs", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
     ("obce_core.plan", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
     ("obce_core.compression.result", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
-    ("obce_core.preview", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
+    ("obce_core.measure.preview", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly")),
     ("obce_core.texts", ("torch", "transformers", "pandas", "scipy", "streamlit", "plotly", "datasets")),
     ("obce_core.models", ("torch", "transformers", "pandas", "scipy", "streamlit")),
 ]

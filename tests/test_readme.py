@@ -56,7 +56,7 @@ def test_the_tables_of_sizes_are_printed_by_the_benchmark() -> None:
 
 
 def test_every_link_to_a_file_leads_somewhere() -> None:
-    for page in (ROOT / "README.md", ROOT / "obce_core" / "README.md", ROOT / "benchmarks" / "README.md"):
+    for page in (ROOT / "README.md", ROOT / "docs" / "architecture.md", ROOT / "benchmarks" / "README.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
@@ -76,9 +76,9 @@ def test_the_sweeps_in_the_readme_are_read(tmp_path: Path, cache: Path) -> None:
     import tiny
     import yaml
 
+    from obce_core.analysis.analyze import analyze
+    from obce_core.glue.recipe import TIERS, recipe_of
     from obce_core.glue.sweep import read_sweep
-    from obce_core.glue.tiers import TIERS, recipe_of
-    from obce_core.pipeline import analyze
 
     folder = tiny.save_tiny(tmp_path / "tiny")
     analysis = analyze(folder, tiny.sample(20), device="cpu")

@@ -52,7 +52,14 @@ def run(installed: Path, tmp_path: Path, *command: str) -> subprocess.CompletedP
 
 
 def test_the_wheel_has_what_is_not_code(installed: Path) -> None:
-    for name in ("texts/demo.tsv", "figures/film.js", "figures/cellmap.css", "_app/app.py", "_app/pages/start/home.py", "py.typed"):
+    for name in (
+        "texts/sources/demo.tsv",
+        "figures/widgets/film/script.js",
+        "figures/widgets/cell_map/style.css",
+        "_app/app.py",
+        "_app/pages/home/page.py",
+        "py.typed",
+    ):
         assert (installed / "obce_core" / name).is_file(), name
     assert (installed / "obce_core" / "_app" / ".streamlit" / "config.toml").is_file()
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from obce_core.errors import ConfigError, shorten
-from obce_core.outside import parse_json
 from obce_core.settings import MAX_CONFIG_BYTES
+from obce_core.storage.json_input import parse_json
 
 _REQUIRED = object()
 

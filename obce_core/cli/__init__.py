@@ -26,7 +26,7 @@ from obce_core.cli.runs import app as runs
 from obce_core.cli.verify import verify
 from obce_core.errors import BadInput, Cancelled, ObceError, shorten
 from obce_core.settings import cache_dir
-from obce_core.space import disk_full, fullest, is_full
+from obce_core.storage.disk_space import disk_full, fullest, is_full
 from obce_core.version import __version__
 
 app = typer.Typer(
@@ -106,7 +106,7 @@ def _message(error: Exception, given: Sequence[str]) -> str:
 def _bug(error: Exception) -> ObceError:
     import traceback
 
-    from obce_core.store import atomic_write
+    from obce_core.storage.atomic import atomic_write
 
     path = cache_dir() / "last-error.txt"
     try:

@@ -11,11 +11,11 @@ import typer
 from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, free_name, replacing, say, show, work
-from obce_core.cli.ledger import show_ledger
+from obce_core.cli.size_table import show_ledger
 from obce_core.components import COMPONENTS, CUTTABLE, TITLES
 
 if TYPE_CHECKING:
-    from obce_core.analysis import Analysis
+    from obce_core.analysis.analysis import Analysis
     from obce_core.models import ModelReport
     from obce_core.plan import Ledger
 
@@ -67,7 +67,7 @@ def analyze(
     }  # fmt: skip
     with replacing(out, overwrite=overwrite):
         done = work("analyze", chosen, quiet=quiet or json)
-    from obce_core.analysis import read_analysis
+    from obce_core.analysis.analysis import read_analysis
 
     analysis = read_analysis(done["folder"])
     told = analysis.meta["texts"]

@@ -60,7 +60,7 @@ def app(
     if visitors:
         environment["OBCE_READ_ONLY"] = "1"
     command = [
-        sys.executable, str(home / "pages" / "_ui" / "serve.py"), str(home / "app.py"), f"--host={policy.host}", f"--port={port}",
+        sys.executable, str(home / "pages" / "_shared" / "serve.py"), str(home / "app.py"), f"--host={policy.host}", f"--port={port}",
         *(f"--allow-host={name}" for name in policy.names), *(() if token else ("--no-token",)),
         *(("--read-only",) if visitors or read_only() else ()), *(("--open",) if open_browser else ()),
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import say, show
 from obce_core.errors import BadInput
-from obce_core.numbers import megabytes
+from obce_core.formatting import megabytes
 
 app = typer.Typer(no_args_is_help=True, help="List, measure and remove what was computed and kept.")
 
@@ -22,7 +22,7 @@ def list_(
     json: opt.Json = False,
 ) -> None:
     """List the entries of the cache, the newest first."""
-    from obce_core.library import KINDS, list_entries
+    from obce_core.cache.library import KINDS, list_entries
 
     entries = list_entries([kind] if kind else KINDS)
     if json:
@@ -39,7 +39,7 @@ def list_(
 @app.command()
 def size(json: opt.Json = False) -> None:
     """Say how much each kind of entry takes."""
-    from obce_core.library import KINDS, list_entries
+    from obce_core.cache.library import KINDS, list_entries
 
     found = {kind: list_entries([kind]) for kind in KINDS}
     total = {kind: sum(entry.bytes for entry in entries) for kind, entries in found.items()}
@@ -61,7 +61,7 @@ def rm(
 
     Example: obce cache rm analyses/3f2a9c
     """
-    from obce_core.library import destroy, find_entry, list_entries, remove
+    from obce_core.cache.library import destroy, find_entry, list_entries, remove
 
     if refs == ["trash"]:
         gone = list_entries(["trash"])
@@ -82,7 +82,7 @@ def rm(
 @app.command()
 def restore(step: Annotated[str, typer.Argument(help="What obce cache rm printed.")], json: opt.Json = False) -> None:
     """Bring back what one removal took."""
-    from obce_core.library import restore as bring_back
+    from obce_core.cache.library import restore as bring_back
 
     refs = bring_back(step.removeprefix("trash/"))
     show({"restored": refs if json else ", ".join(refs)}, as_json=json)

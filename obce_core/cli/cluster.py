@@ -14,7 +14,7 @@ def confirm_cluster(address: str | None) -> bool:
 
     Without a terminal nobody is asked and nothing is confirmed.
     """
-    from obce_core.jobs.cluster import check_address, needs_confirmation, public_address
+    from obce_core.jobs.launchers.ray_cluster import check_address, needs_confirmation, public_address
 
     if address is None or not needs_confirmation(address):
         return False

@@ -10,7 +10,7 @@ import typer
 from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, load_line, replacing, say, show, work
-from obce_core.numbers import amount, share
+from obce_core.formatting import amount, share
 
 _SIZES = ("parameters", "encoder")
 

@@ -121,7 +121,7 @@ def load_line(call: str, path: str) -> str:
 @contextmanager
 def replacing(out: str | Path | None, *, overwrite: bool) -> Iterator[None]:
     """After the block, say on the error stream where to find what an --overwrite replaced."""
-    from obce_core.trash import replaced
+    from obce_core.storage.trash import replaced
 
     if out is None or not overwrite:
         yield

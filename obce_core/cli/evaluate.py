@@ -16,8 +16,8 @@ from obce_core.cli import options as opt
 from obce_core.cli.cluster import confirm_cluster
 from obce_core.cli.console import absolute, replacing, say, show, work
 from obce_core.errors import BadInput
-from obce_core.glue.rates import rate_words, rule_words
-from obce_core.glue.tiers import TIER_WORDS
+from obce_core.glue.learning_rate import rate_words, rule_words
+from obce_core.glue.recipe import TIER_WORDS
 
 _TIERS = "; ".join(f"{name}: {words}" for name, words in TIER_WORDS.items())
 
@@ -104,12 +104,12 @@ def evaluate(
 
     Example: obce evaluate --model demo --task mrpc --tier quick --seed 0 --seed 1
     """
-    from obce_core.analysis import read_analysis
+    from obce_core.analysis.analysis import read_analysis
+    from obce_core.glue.recipe import recipe_of
     from obce_core.glue.sweep import Sweep, variants_of
-    from obce_core.glue.tiers import recipe_of
+    from obce_core.glue.tasks import task_of, usual_tasks
     from obce_core.glue.unit import Variant
-    from obce_core.plan.document import read_plan
-    from obce_core.tasks import task_of, usual_tasks
+    from obce_core.plan.plan_file import read_plan
 
     starter = _Starter(launcher, address, workers, cpus, gpus)
     _begin(offline, out, overwrite, starter)
@@ -167,7 +167,7 @@ def sweep(
     from obce_core.glue.evaluation import evaluations_home
     from obce_core.glue.sweep import read_sweep
     from obce_core.glue.unit import prepare
-    from obce_core.store import is_complete
+    from obce_core.storage.atomic import is_complete
 
     starter = _Starter(launcher, address, workers, cpus, gpus)
     _begin(offline, out, overwrite, starter)
@@ -196,7 +196,7 @@ def sweep(
 
 
 def _begin(offline: bool, out: str | None, overwrite: bool, starter: _Starter) -> None:
-    from obce_core.store import check_target
+    from obce_core.storage.atomic import check_target
 
     _refuse(starter, out)
     if offline:
@@ -238,12 +238,13 @@ def _perform(
     json: bool,
 ) -> None:
     """Do the units here, or hand them to a launcher, and tell what came out."""
-    from obce_core.glue.board import board
     from obce_core.glue.evaluation import read_evaluation
     from obce_core.glue.job import job_options
-    from obce_core.glue.majority import MARK_WORDS, unlearned
+    from obce_core.glue.leaderboard import board
+    from obce_core.glue.majority_class import MARK_WORDS, unlearned
     from obce_core.glue.tables import markdown
-    from obce_core.jobs.kinds import Context, kind_of
+    from obce_core.jobs.kinds import kind_of
+    from obce_core.progress import Context
 
     chosen = job_options(units, **options)
     if starter.launcher != "shell":
@@ -307,10 +308,10 @@ def _submit(chosen: Mapping[str, Any], starter: _Starter, *, json: bool) -> None
 
 
 def _write(out: Path, made: Sequence[Any], table: str, *, overwrite: bool) -> None:
-    from obce_core.glue.board import board
+    from obce_core.glue.leaderboard import board
     from obce_core.glue.submission import submission
     from obce_core.glue.tables import latex, table_csv
-    from obce_core.store import atomic_write, staged_folder
+    from obce_core.storage.atomic import atomic_write, staged_folder
 
     rows, tasks = board(made), list(dict.fromkeys(one.task.name for one in made))
     with staged_folder(out, overwrite=overwrite) as stage:

@@ -11,7 +11,7 @@ from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, load_line, replacing, say, show, work
 from obce_core.errors import BadInput
-from obce_core.numbers import amount, megabytes
+from obce_core.formatting import amount, megabytes
 
 
 def export(

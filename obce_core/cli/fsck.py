@@ -23,8 +23,8 @@ def fsck(
 
     Example: obce fsck --json > before.json; ...; obce fsck --since before.json
     """
-    from obce_core.fsck import check, repair
-    from obce_core.fsck.folders import read_units
+    from obce_core.cache.fsck import check, repair
+    from obce_core.cache.fsck.folders import read_units
 
     try:
         before = read_units(since) if since else None

@@ -9,7 +9,7 @@ import typer
 from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, show, work
-from obce_core.latency import STEADY
+from obce_core.measure.latency import STEADY
 
 
 def latency(

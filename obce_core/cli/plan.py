@@ -10,13 +10,13 @@ import typer
 
 from obce_core.cli import options as opt
 from obce_core.cli.console import free_name, replacing, say, show
-from obce_core.cli.ledger import show_ledger
+from obce_core.cli.size_table import show_ledger
 from obce_core.components import CUTTABLE
+from obce_core.formatting import megabytes, share
 from obce_core.models.identity import OLDER
-from obce_core.numbers import megabytes, share
 
 if TYPE_CHECKING:
-    from obce_core.analysis import Analysis
+    from obce_core.analysis.analysis import Analysis
     from obce_core.plan import Ledger, Plan
 
 app = typer.Typer(invoke_without_command=True, no_args_is_help=False, add_completion=False)
@@ -53,7 +53,7 @@ def plan(
     """
     if context.invoked_subcommand is not None:
         return
-    from obce_core.analysis import read_analysis
+    from obce_core.analysis.analysis import read_analysis
     from obce_core.errors import PlanError
     from obce_core.plan import make_plan, write_plan
 
@@ -108,7 +108,7 @@ def diff(
     """Compare two plans: neurons that only one of them cuts, cell by cell, and the sizes."""
     (a, source), (b, other) = _read(first, analysis), _read(second, analysis)
     from obce_core.plan import count
-    from obce_core.plan.compare import compare_plans
+    from obce_core.plan.diff import compare_plans
 
     cells = {
         f"layer {cell.layer} {cell.component}": {
@@ -130,7 +130,7 @@ def diff(
 
 
 def _read(file: str, analysis: str | None) -> tuple[Plan, Analysis]:
-    from obce_core.analysis import read_analysis
+    from obce_core.analysis.analysis import read_analysis
     from obce_core.plan import read_plan
 
     made = read_plan(file, None if analysis is None else read_analysis(analysis))

@@ -25,13 +25,13 @@ def report(
 
     Example: obce report --out glue.html
     """
-    from obce_core.glue.board import board
+    from obce_core.figures.report import is_report
+    from obce_core.figures.report import report as write
     from obce_core.glue.evaluation import list_evaluations
-    from obce_core.glue.recipes import by_recipe
-    from obce_core.report import is_report
-    from obce_core.report import report as write
-    from obce_core.store import replace_file
-    from obce_core.tasks import TASKS, task_of
+    from obce_core.glue.leaderboard import board
+    from obce_core.glue.recipe_groups import by_recipe
+    from obce_core.glue.tasks import TASKS, task_of
+    from obce_core.storage.atomic import replace_file
 
     target = Path(out)
     if target.is_dir() or (target.exists() and not overwrite):

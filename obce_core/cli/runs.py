@@ -25,7 +25,7 @@ def list_(
     json: opt.Json = False,
 ) -> None:
     """List runs, the newest first, with their progress and the time left where it is known; a look also starts what waits and has room."""
-    from obce_core.figures.numbers import duration
+    from obce_core.formatting import duration
     from obce_core.jobs import STATES, list_runs, move_queue
 
     if state is not None and state not in STATES:
@@ -48,7 +48,7 @@ def list_(
 @app.command("show")
 def show_(run_id: RunId, json: opt.Json = False) -> None:
     """Show one run: what was asked, how far it is, what came out."""
-    from obce_core.figures.numbers import duration
+    from obce_core.formatting import duration
 
     run = _found(run_id)
     row = _row(run)
@@ -105,7 +105,7 @@ def resume(run_id: RunId, launcher: Annotated[str | None, typer.Option(help="Ano
 @app.command()
 def rm(run_ids: Annotated[list[str], typer.Argument(help="Runs that have ended.")], json: opt.Json = False) -> None:
     """Move runs to the trash; one that waits or is at work is refused."""
-    from obce_core.library import find_entry, remove
+    from obce_core.cache.library import find_entry, remove
 
     step = remove([find_entry(f"runs/{_name(run_id)}") for run_id in run_ids])
     show({"trash": step, "undo": f"obce cache restore {step}"}, as_json=json)
@@ -135,7 +135,7 @@ def _launcher(name: str, address: str | None) -> Any:
         raise BadInput(f"--address is for --launcher ray, not {name}.")
     if name != "ray":
         return launcher_named(name)
-    from obce_core.jobs.ray import RayLauncher
+    from obce_core.jobs.launchers.ray import RayLauncher
 
     return RayLauncher(address, confirmed=confirm_cluster(address))
 
@@ -152,24 +152,24 @@ def _found(run_id: str) -> Any:
 
 def _name(run_id: str) -> str:
     """Return a run's whole id, or the name of what lies among the runs and is not one: it can be removed too."""
-    from obce_core.jobs.runs import stray_entries
+    from obce_core.jobs.registry import stray_entries
 
     return run_id if run_id in {path.name for path in stray_entries()} else str(_found(run_id).id)
 
 
 def _row(run: Any) -> dict[str, Any]:
-    from obce_core.jobs import launcher_of, watch
+    from obce_core.jobs import launcher_of, poll
 
     try:
         told = launcher_of(run).probe(run)
     except (ObceError, OSError):  # the folder is the truth, whoever does not answer; one run must not hide the others
         told = run.status()
     if told.state == "lost":
-        told = watch.told(run)  # on a cluster silence alone is no end
+        told = poll.told(run)  # on a cluster silence alone is no end
     spec, progress = run.spec, run.progress()
     return {
         "run": run.id, "kind": spec["kind"], "state": told.state, "reason": told.reason, "created": spec["created"],
         "started": told.started, "ended": told.ended, "attempt": told.attempt, "launcher": told.launcher or "shell",
         "done": progress.done, "total": progress.total, "what": progress.what,
-        "seconds_left": progress.seconds_left if watch.works(told) else None,
+        "seconds_left": progress.seconds_left if poll.works(told) else None,
     }  # fmt: skip

@@ -9,7 +9,7 @@ import typer
 from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, say, show, work
-from obce_core.numbers import amount
+from obce_core.formatting import amount
 
 _KINDS = {"random": "random tokens", "real": "real texts"}
 

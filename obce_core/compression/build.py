@@ -8,27 +8,27 @@ from pathlib import Path
 
 import torch
 
-from obce_core.analysis import Analysis, read_analysis
+from obce_core.analysis.analysis import Analysis, read_analysis
+from obce_core.analysis.original import original_of
 from obce_core.architectures.stored import StoredLayer, compact_tensors, to_entry, widths_of
-from obce_core.batching import Encoded, encode
 from obce_core.compression.checkpoint import build_compact, write_checkpoint
-from obce_core.compression.fit import fit_maps
-from obce_core.compression.mask import masked
-from obce_core.compression.origin import MODEL_FORMAT, fixed_config, read_origin
-from obce_core.compression.removed import Removed, removed_neurons, to_tensors
+from obce_core.compression.fidelity import fidelity, largest_difference
+from obce_core.compression.fit_compensation import fit_maps
+from obce_core.compression.masked import masked
+from obce_core.compression.provenance import MODEL_FORMAT, fixed_config, read_origin
+from obce_core.compression.replacement import Removed, removed_neurons, to_tensors
 from obce_core.compression.result import RESULT, Compressed, models_home, read_compressed
 from obce_core.compression.state import fold_state
 from obce_core.errors import Mismatch
-from obce_core.fidelity import fidelity, largest_difference
 from obce_core.models import ModelReport, ModelSource
+from obce_core.models.batching import Encoded, encode
 from obce_core.models.identity import identity_of
 from obce_core.models.load import LoadedModel, base_model, load_model, stock_state
-from obce_core.original import original_of
-from obce_core.plan.budget import count, plan_widths
-from obce_core.plan.document import read_plan, to_document
 from obce_core.plan.plan import Plan
-from obce_core.steps import Report, Steps
-from obce_core.store import check_target, digest, is_complete, staged_folder, write_json
+from obce_core.plan.plan_file import read_plan, to_document
+from obce_core.plan.size import count, plan_widths
+from obce_core.progress import Report, Steps
+from obce_core.storage.atomic import check_target, digest, is_complete, staged_folder, write_json
 from obce_core.version import versions
 
 TOLERANCE = 1e-5

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from obce_core.formatting import amount, share
 from obce_core.models.check import ModelReport
-from obce_core.numbers import amount, share
 
 
 def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

@@ -16,14 +16,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from obce_core.architectures.modeling_obce import pad_layers
 from obce_core.architectures.stored import StoredLayer, to_entry
 from obce_core.compression.card import model_card
-from obce_core.compression.origin import PLAN, read_origin
-from obce_core.compression.removed import COMPENSATION
+from obce_core.compression.provenance import PLAN, read_origin
+from obce_core.compression.replacement import COMPENSATION
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.load import build, choose_device, choose_dtype, load_model, read_state
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, WEIGHTS
 from obce_core.models.tokenizer import load_tokenizer
-from obce_core.space import require_space, tensor_bytes, writing
-from obce_core.store import atomic_write, write_json
+from obce_core.storage.atomic import atomic_write, write_json
+from obce_core.storage.disk_space import require_space, tensor_bytes, writing
 
 CARD = "README.md"
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from obce_core.architectures import TapPoint
-from obce_core.batching import Encoded, batches
 from obce_core.components import HEADED
 from obce_core.errors import Cancelled
+from obce_core.models.batching import Encoded, batches
 from obce_core.models.load import LoadedModel
 
 FOLDS = 5

@@ -8,8 +8,8 @@ from typing import Any
 
 from obce_core import settings
 from obce_core.errors import ModelError
-from obce_core.plan.budget import Budget
-from obce_core.store import is_complete, read_json
+from obce_core.plan.size import Budget
+from obce_core.storage.atomic import is_complete, read_json
 
 RESULT = "obce.json"
 

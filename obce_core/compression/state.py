@@ -9,9 +9,9 @@ import torch
 from obce_core.architectures import EncoderShape, Family
 from obce_core.architectures.stored import StoredLayer
 from obce_core.components import CUTTABLE
+from obce_core.compression.compensation import mix_layer
 from obce_core.compression.fold import fold_layer
-from obce_core.compression.mix import mix_layer
-from obce_core.compression.removed import Removed, layer_cut
+from obce_core.compression.replacement import Removed, layer_cut
 
 
 def fold_state(

@@ -9,18 +9,18 @@ from typing import Any
 
 from safetensors.torch import save_file
 
-from obce_core.batching import encode
 from obce_core.compression.checkpoint import load_checked
+from obce_core.compression.fidelity import largest_difference
 from obce_core.errors import BadInput, Mismatch
 from obce_core.export import FACTS
-from obce_core.fidelity import largest_difference
+from obce_core.models.batching import encode
 from obce_core.models.check import check_model
 from obce_core.models.identity import identity_of
 from obce_core.models.load import load_model, stock_state
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, WEIGHTS
-from obce_core.space import require_space, tensor_bytes, writing
-from obce_core.steps import Report, Steps
-from obce_core.store import atomic_write, check_target, staged_folder, write_json
+from obce_core.progress import Report, Steps
+from obce_core.storage.atomic import atomic_write, check_target, staged_folder, write_json
+from obce_core.storage.disk_space import require_space, tensor_bytes, writing
 from obce_core.texts import load_texts
 from obce_core.version import ALGORITHMS, versions
 

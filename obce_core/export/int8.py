@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from obce_core.batching import batches, encode
 from obce_core.errors import Cancelled, Mismatch
 from obce_core.export.check import session
+from obce_core.models.batching import batches, encode
 from obce_core.texts import load_texts
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from obce_core.compression.checkpoint import load_checked
 from obce_core.errors import BadInput, PathError
 from obce_core.export import FACTS, ONNX_COMMAND, ONNX_PACKAGES, absent_for_onnx
 from obce_core.models.check import check_model
-from obce_core.models.head import require_head
 from obce_core.models.identity import identity_of
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, ModelSource, locate
-from obce_core.space import require_space, writing
-from obce_core.steps import Report, Steps
-from obce_core.store import check_target, staged_folder, write_json
+from obce_core.models.report import require_head
+from obce_core.progress import Report, Steps
+from obce_core.storage.atomic import check_target, staged_folder, write_json
+from obce_core.storage.disk_space import require_space, writing
 from obce_core.version import ALGORITHMS, versions
 
 FORMAT = "obce-onnx/1"

@@ -7,8 +7,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from obce_core.figures.numbers import MINUS
 from obce_core.figures.theme import Palette
+from obce_core.formatting import MINUS
 
 FONT = "Source Sans, Source Sans Pro, sans-serif"
 

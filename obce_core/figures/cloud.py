@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from obce_core.figures.base import blank
-from obce_core.figures.numbers import amount, count
 from obce_core.figures.safe import plot_text
 from obce_core.figures.theme import Palette, palette, ramp
+from obce_core.formatting import amount, count
 
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "cross", "circle-open")
 LEVELS = {"light": ("#5FA8A4", "#3F93A0", "#1F6287", "#173A63"), "dark": ("#2B7F87", "#3A9396", "#82C4AE", "#E3F2DC")}

@@ -8,14 +8,14 @@ from typing import Any
 import plotly.graph_objects as go
 
 from obce_core.figures.base import blank, level
-from obce_core.figures.numbers import amount
 from obce_core.figures.safe import plot_text
 from obce_core.figures.theme import palette
+from obce_core.formatting import amount
 from obce_core.glue.evaluation import BASELINE_SUFFIX
-from obce_core.glue.majority import TITLE
+from obce_core.glue.majority_class import TITLE
 from obce_core.glue.metrics import METRICS
 from obce_core.glue.tables import percent
-from obce_core.tasks import TASKS
+from obce_core.glue.tasks import TASKS
 
 _BEFORE = 12
 """So many earlier units are drawn; more lines would be one grey patch."""

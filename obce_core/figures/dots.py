@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from obce_core.figures.numbers import amount
+from obce_core.formatting import amount
 
 SHAPES = 6
 """Shapes that can be told apart at the size of a dot; of more categories the last shape gathers the rest."""

@@ -6,10 +6,10 @@ import plotly.graph_objects as go
 
 from obce_core.components import COMPONENTS, TITLES
 from obce_core.figures.base import blank, size_ticks
-from obce_core.figures.cellmap import SHORT
-from obce_core.figures.numbers import count
 from obce_core.figures.theme import palette
-from obce_core.plan.ledger import Ledger
+from obce_core.figures.widgets.cell_map.data import SHORT
+from obce_core.formatting import count
+from obce_core.plan.size_table import Ledger
 
 
 def layers(ledger: Ledger, *, mode: str = "light") -> go.Figure:

@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 
 from obce_core.components import LOCKED, TITLES
 from obce_core.figures.base import blank, log_ticks
-from obce_core.figures.cellmap import SHORT, written
-from obce_core.figures.numbers import amount
 from obce_core.figures.theme import palette
+from obce_core.figures.widgets.cell_map.data import SHORT, written
+from obce_core.formatting import amount
 
 _HEIGHT = 430
 _GAP = 17 / (_HEIGHT - 60)

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from obce_core.figures.base import blank, level, size_ticks
-from obce_core.figures.numbers import count, share
 from obce_core.figures.safe import plot_text
 from obce_core.figures.theme import palette
-from obce_core.glue.board import Cell, Row, front
+from obce_core.formatting import count, share
 from obce_core.glue.controls import is_control, short_label
-from obce_core.glue.majority import MARK, TITLE, main_baselines, mark
+from obce_core.glue.leaderboard import Cell, Row, front
+from obce_core.glue.majority_class import MARK, TITLE, main_baselines, mark
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.tables import percent
-from obce_core.tasks import TASKS
+from obce_core.glue.tasks import TASKS
 
 
 def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: str = "light") -> go.Figure:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from obce_core.figures.base import blank, size_ticks
-from obce_core.figures.numbers import millions
 from obce_core.figures.theme import palette
-from obce_core.plan.budget import Budget
+from obce_core.formatting import millions
+from obce_core.plan.size import Budget
 
 
 def sizes(rows: Sequence[tuple[str, Budget]], *, mode: str = "light") -> go.Figure:

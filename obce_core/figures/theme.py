@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 
 from obce_core.components import COMPONENTS
 
@@ -60,13 +59,6 @@ def ink_on(colour: str) -> str:
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in _rgb(colour))]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return "#FFFFFF" if luminance < 0.18 else "#000000"
-
-
-def frame_assets() -> tuple[str, str]:
-    """Return (css, js) of the sidebar's own controls."""
-    home = files("obce_core.figures")
-    scripts = (home.joinpath(name).read_text("utf-8") for name in ("history.js", "frame.js"))
-    return home.joinpath("frame.css").read_text("utf-8"), "\n".join(scripts)
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

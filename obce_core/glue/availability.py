@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from obce_core.tasks import TASKS, Task
-from obce_core.texts.glue_rows import split_file
+from obce_core.glue.tasks import TASKS, Task
+from obce_core.texts.sources.glue_rows import split_file
 
 
 @dataclass(frozen=True, kw_only=True)

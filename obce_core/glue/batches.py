@@ -13,8 +13,8 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from obce_core.errors import BadInput, ModelError
 from obce_core.glue.examples import Examples
+from obce_core.glue.tasks import TASKS
 from obce_core.models.tokenizer import special_tokens
-from obce_core.tasks import TASKS
 
 Row = dict[str, Any]
 

@@ -7,20 +7,20 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.architectures.modeling_obce import pad_layers
 from obce_core.architectures.stored import StoredLayer, to_entry
-from obce_core.batching import encode
-from obce_core.compression.fit import fit_maps
-from obce_core.compression.origin import read_origin
-from obce_core.compression.removed import removed_neurons
+from obce_core.compression.fit_compensation import fit_maps
+from obce_core.compression.provenance import read_origin
+from obce_core.compression.replacement import removed_neurons
 from obce_core.compression.state import fold_state
 from obce_core.glue.head import kept_head
+from obce_core.glue.tasks import Task
 from obce_core.models import ModelReport
+from obce_core.models.batching import encode
 from obce_core.models.head import head_of
 from obce_core.models.load import build, load_model, read_state, stock_state
 from obce_core.plan.plan import Plan
-from obce_core.tasks import Task
 
 State = dict[str, torch.Tensor]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from obce_core.glue.board import Row
+from obce_core.glue.leaderboard import Row
 
 _SHAPE = " of the same shape"
 _NAMED = re.compile(rf"(?:(random) (\d{{1,3}})|(\w{{1,40}})){_SHAPE}", re.ASCII)

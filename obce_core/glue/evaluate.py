@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from obce_core.analysis import Analysis, read_analysis
+from obce_core.analysis.analysis import Analysis, read_analysis
 from obce_core.glue.evaluation import Evaluation
-from obce_core.glue.perform import perform
-from obce_core.glue.tiers import recipe_of
+from obce_core.glue.execute import perform
+from obce_core.glue.recipe import recipe_of
 from obce_core.glue.unit import Unit, Variant, prepare
-from obce_core.plan.document import read_plan, to_document
 from obce_core.plan.plan import Plan
+from obce_core.plan.plan_file import read_plan, to_document
 
 
 def evaluate(

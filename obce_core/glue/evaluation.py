@@ -21,12 +21,12 @@ import numpy as np
 
 from obce_core import settings
 from obce_core.errors import BadInput, shorten
+from obce_core.glue.learning_rate import Rate
 from obce_core.glue.metrics import baseline
-from obce_core.glue.rates import Rate
-from obce_core.glue.tiers import Recipe, title
+from obce_core.glue.recipe import Recipe, title
+from obce_core.glue.tasks import TASKS, Task
 from obce_core.models.identity import Identity, read_identity
-from obce_core.store import check_name, is_complete, read_json
-from obce_core.tasks import TASKS, Task
+from obce_core.storage.atomic import check_name, is_complete, read_json
 
 FORMAT = "obce-evaluation/1"
 UNIT, RESULT, CURVE, MODEL = "unit.json", "result.json", "curve.json", "model"

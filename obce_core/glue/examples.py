@@ -12,9 +12,9 @@ from jaxtyping import Float
 
 from obce_core import settings
 from obce_core.errors import TextsError, shorten
-from obce_core.store import digest
-from obce_core.tasks import DATASET, Task, task_of
-from obce_core.texts.glue_rows import Row, find_split, folder_rows, hub_rows
+from obce_core.glue.tasks import DATASET, Task, task_of
+from obce_core.storage.atomic import digest
+from obce_core.texts.sources.glue_rows import Row, find_split, folder_rows, hub_rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from obce_core.errors import ModelError, shorten
+from obce_core.glue.tasks import Task
 from obce_core.models import ModelReport
 from obce_core.models.head import head_of
-from obce_core.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 from obce_core.errors import BadInput
 from obce_core.glue.evaluation import read_evaluation
 from obce_core.glue.unit import Unit, read_unit
-from obce_core.store import open_append, open_regular, read_json
+from obce_core.storage.atomic import open_append, open_regular, read_json
 
 CURVE = "curve.jsonl"
 """In the run's folder: a line an event, with the unit's `label`, `task` and `seed`, `step`, and loss or scores."""
@@ -44,7 +44,7 @@ def evaluate_units(
     Raises:
         BadInput: none of the units could be made.
     """
-    from obce_core.glue.series import perform_all
+    from obce_core.glue.execute_many import perform_all
 
     began = time.time()
     wanted = [read_unit(unit) for unit in units]

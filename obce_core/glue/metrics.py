@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from obce_core.errors import UnknownName
-from obce_core.tasks import Task
+from obce_core.glue.tasks import Task
 
 Values = Float[np.ndarray, " examples"]
 
@@ -116,7 +116,7 @@ def baseline(task: Task, labels: Values) -> dict[str, float]:
     Args:
         labels: class numbers or scores, shape (examples,).
 
-    >>> from obce_core.tasks import TASKS
+    >>> from obce_core.glue.tasks import TASKS
     >>> baseline(TASKS["mrpc"], np.array([1.0, 1.0, 0.0, 1.0]))
     {'f1': 0.8571428571428571, 'accuracy': 0.75}
     """

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from obce_core.errors import BadInput
 from obce_core.glue.evaluation import Evaluation
-from obce_core.tasks import Task
+from obce_core.glue.tasks import Task
 
 
 def submission(evaluations: Sequence[Evaluation]) -> bytes:

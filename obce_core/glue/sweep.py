@@ -22,16 +22,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from obce_core.analysis import Analysis, read_analysis
+from obce_core.analysis.analysis import Analysis, read_analysis
 from obce_core.errors import BadInput, UnknownName, shorten
 from obce_core.glue.controls import Control, control_label
-from obce_core.glue.tiers import Recipe, recipe_of
+from obce_core.glue.recipe import Recipe, recipe_of
+from obce_core.glue.tasks import task_of, usual_tasks
 from obce_core.glue.unit import ORDERS, Unit, Variant
-from obce_core.plan.document import load_document, read_plan, to_document
-from obce_core.plan.make import make_plan
+from obce_core.plan.create import make_plan
+from obce_core.plan.matched_control import same_shape
 from obce_core.plan.plan import Plan
-from obce_core.plan.same_shape import same_shape
-from obce_core.tasks import task_of, usual_tasks
+from obce_core.plan.plan_file import load_document, read_plan, to_document
 
 CONTROLS = ("random", "magnitude", "std")
 _KEYS = ("model", "analysis", "variants", "tasks", "tier", "recipe", "seeds", "tests")

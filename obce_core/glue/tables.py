@@ -6,12 +6,12 @@ import csv
 import io
 from collections.abc import Sequence
 
-from obce_core.glue.board import Cell, Row
-from obce_core.glue.majority import TITLE, baselines, mark
+from obce_core.formatting import share
+from obce_core.glue.leaderboard import Cell, Row
+from obce_core.glue.majority_class import TITLE, baselines, mark
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.published import TABLE_4
-from obce_core.numbers import share
-from obce_core.tasks import TASKS
+from obce_core.glue.tasks import TASKS
 
 _LATEX = {"\\": r"\textbackslash{}", **{sign: "\\" + sign for sign in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _LATEX |= {"±": r"$\pm$", "−": "$-$", "–": "--", "…": r"\ldots{}", "◇": r"$\diamond$", "×": r"$\times$"}

@@ -21,9 +21,9 @@ from transformers import Trainer, TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import PrinterCallback, TrainerState
 
-from obce_core import checkpoints
 from obce_core.errors import Cancelled
 from obce_core.glue.batches import ByLength
+from obce_core.storage import checkpoints
 
 Guard = Callable[[], None]
 BEST = "best.safetensors"

@@ -10,20 +10,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from obce_core.analysis import read_analysis
+from obce_core.analysis.analysis import read_analysis
+from obce_core.analysis.original import check_original
 from obce_core.errors import BadInput, UnknownName, shorten
 from obce_core.glue.evaluation import FORMAT, RATE_BY
 from obce_core.glue.examples import Examples, read_examples
 from obce_core.glue.head import kept_head
-from obce_core.glue.tiers import Recipe, tier_name
+from obce_core.glue.recipe import Recipe, tier_name
+from obce_core.glue.tasks import task_of
 from obce_core.models import ModelReport, check_model
 from obce_core.models.identity import identity_of
-from obce_core.original import check_original
-from obce_core.plan.asked import parse_intent
-from obce_core.plan.document import from_document, load_document
 from obce_core.plan.fact import PLAN, Fact, read_fact, read_facts
-from obce_core.store import digest
-from obce_core.tasks import task_of
+from obce_core.plan.plan_file import from_document, load_document
+from obce_core.plan.serialize import parse_intent
+from obce_core.storage.atomic import digest
 from obce_core.version import ALGORITHMS
 
 ORDERS = ("cut-first", "finetune-first")

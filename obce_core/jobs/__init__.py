@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from obce_core.jobs.folder import Run
-from obce_core.jobs.kinds import KINDS, Context, Kind, kind_of
-from obce_core.jobs.launcher import Launcher
+from obce_core.jobs.kinds import KINDS, Kind, kind_of
 from obce_core.jobs.launchers import LAUNCHERS, launcher_named, launcher_of
-from obce_core.jobs.local import LocalLauncher, move_queue
-from obce_core.jobs.runs import create_run, find_live, find_result, find_run, list_runs
-from obce_core.jobs.state import FINAL, RESUMABLE, STATES, Progress, Status
+from obce_core.jobs.launchers.base import Launcher
+from obce_core.jobs.launchers.local import LocalLauncher, move_queue
+from obce_core.jobs.registry import create_run, find_live, find_result, find_run, list_runs
+from obce_core.jobs.run import Run
+from obce_core.jobs.status import FINAL, RESUMABLE, STATES, Progress, Status
+from obce_core.progress import Context
 
 __all__ = [
     "FINAL",

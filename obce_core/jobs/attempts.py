@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from obce_core.access.readonly import refuse_if_read_only
-from obce_core.checkpoints import sweep_stale
 from obce_core.errors import BadInput, DiskFull, Superseded
-from obce_core.jobs.folder import Run
+from obce_core.jobs.run import Run
 from obce_core.jobs.slots import queue_lock
-from obce_core.jobs.state import FINAL, RESUMABLE, Status
-from obce_core.store import write_json
+from obce_core.jobs.status import FINAL, RESUMABLE, Status
+from obce_core.storage.atomic import write_json
+from obce_core.storage.checkpoints import sweep_stale
 
 HALVINGS = 2
 """After want of memory a job is tried so often again, each time at half the batch."""

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from obce_core.checkpoints import Checkpoint, commit, newest
 from obce_core.errors import BadInput, Cancelled, UnknownName
-from obce_core.jobs.kinds import Context
+from obce_core.progress import Context
+from obce_core.storage.checkpoints import Checkpoint, commit, newest
 
 _DIMENSIONS, _EXAMPLES = 64, 4096
 

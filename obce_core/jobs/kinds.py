@@ -4,33 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from obce_core.errors import UnknownName
-from obce_core.jobs.needs import analysed, option, times_the_weights
-
-
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """What a job may use while it works.
-
-    `progress(done, total, what)`; `cancelled()`, to ask between two steps: when true, save a checkpoint and raise Cancelled;
-    `folder`, the run's; `attempt`, which one this is; `halvings`, how often the batch size in the options was halved after
-    want of memory; `guard()`, which raises Superseded when a newer attempt has begun (checkpoints.commit takes it).
-    """
-
-    progress: Callable[[int, int, str], None]
-    cancelled: Callable[[], bool]
-    folder: Path
-    attempt: int = 1
-    halvings: int = 0
-    guard: Callable[[], None] = lambda: None
-
-    @property
-    def checkpoints(self) -> Path:
-        """The home of this run's checkpoints (not created here)."""
-        return self.folder / "checkpoints"
+from obce_core.jobs.memory import analysed, option, times_the_weights
+from obce_core.progress import Context
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +26,7 @@ class Kind:
 
 
 def _analyze(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    from obce_core.pipeline import analyze
+    from obce_core.analysis.analyze import analyze
 
     chosen = _common(options)
     analysis = analyze(**chosen, progress=lambda done, total: context.progress(done, total, "texts"), cancelled=context.cancelled)
@@ -64,7 +42,7 @@ def _compress(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _verify(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    from obce_core.proof.verify import verify
+    from obce_core.measure.verify import verify
 
     chosen = _common(options)
     done = verify(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
@@ -72,7 +50,7 @@ def _verify(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _latency(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    from obce_core.latency import measure_latency
+    from obce_core.measure.latency import measure_latency
 
     chosen = _common(options)
     done = measure_latency(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)

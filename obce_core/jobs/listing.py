@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from obce_core.jobs.folder import Run
 from obce_core.jobs.kinds import KINDS
-from obce_core.jobs.runs import list_runs
-from obce_core.jobs.state import STATES, Status
-from obce_core.jobs.watch import told
+from obce_core.jobs.poll import told
+from obce_core.jobs.registry import list_runs
+from obce_core.jobs.run import Run
+from obce_core.jobs.status import STATES, Status
 
 GLYPHS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "cancelled": "‖", "lost": "?"}
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from obce_core.errors import BadInput, DiskFull
-from obce_core.jobs.folder import Run
 from obce_core.jobs.kinds import KINDS
-from obce_core.jobs.runs import list_runs
+from obce_core.jobs.registry import list_runs
+from obce_core.jobs.run import Run
 from obce_core.jobs.slots import Slot, queue_lock, take_slot
-from obce_core.jobs.state import Status
+from obce_core.jobs.status import Status
 
 Start = Callable[[Run, int, int, Slot], None]
 """Starts a run: its attempt, the handle of its lock, its slot. Handles that it needs longer it duplicates or hands on."""

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from obce_core import settings
 from obce_core.errors import ObceError
-from obce_core.jobs.processes import visible_gpus
-from obce_core.private import private_folder
+from obce_core.jobs.process import visible_gpus
+from obce_core.storage.private import private_folder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,12 +22,13 @@ from typing import Any
 
 from obce_core.errors import BadInput, Cancelled, DiskFull, ObceError, Superseded
 from obce_core.jobs.attempts import Attempt, batch_size, next_try, sweep
-from obce_core.jobs.deaths import ASKED, EXIT_MEMORY, PAUSED, is_memory, reason
-from obce_core.jobs.folder import HEARTBEAT, Run
-from obce_core.jobs.kinds import Context, kind_of
-from obce_core.jobs.processes import identify
+from obce_core.jobs.exit_status import ASKED, EXIT_MEMORY, PAUSED, is_memory, reason
+from obce_core.jobs.kinds import kind_of
+from obce_core.jobs.process import identify
+from obce_core.jobs.run import HEARTBEAT, Run
+from obce_core.progress import Context
 from obce_core.settings import job_memory
-from obce_core.space import disk_full, fullest, is_full
+from obce_core.storage.disk_space import disk_full, fullest, is_full
 
 Listener = Callable[[int, int, str], None]
 _EVERY = 0.2
@@ -228,7 +229,7 @@ def _again(run: Run) -> None:
 
 def _succeed(slot: int | None) -> None:
     """The keeper is gone: free the slot and start the next run in its stead."""
-    from obce_core.jobs.local import move_queue
+    from obce_core.jobs.launchers.local import move_queue
 
     if slot is not None:
         os.close(slot)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from obce_core.figures.numbers import amount
+from obce_core.formatting import amount
 from obce_core.lessons.question import Question, Slip, apart, counted, plural
 from obce_core.lessons.scene import Scene, written_radius
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.architectures.stored import stored_shapes
 from obce_core.components import TITLES
-from obce_core.figures.numbers import amount
+from obce_core.formatting import amount
 from obce_core.lessons.question import Question, Slip, apart, counted, plural
 from obce_core.plan import Budget, Intent, Plan, count, plan_widths, resolve, stored_widths
 

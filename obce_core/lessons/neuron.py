@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from obce_core.figures.numbers import amount
+from obce_core.formatting import amount
 from obce_core.lessons.question import Question, Slip, apart, counted, plural
 from obce_core.lessons.scene import letters
 from obce_core.topology import LineMerge, line_merges

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from obce_core.figures.numbers import amount
-from obce_core.store import digest
+from obce_core.formatting import amount
+from obce_core.storage.atomic import digest
 
 _CHOICES = 4
 _NEAR, _FAR = 12, 40

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from obce_core.architectures import family_of
 from obce_core.architectures.config import read_config, read_fields, read_labels
 from obce_core.architectures.stored import compact_tensors, read_entries, widths_of
 from obce_core.errors import ConfigError, ModelError, shorten
 from obce_core.models.locate import CONFIG, WEIGHTS, ModelSource
 from obce_core.models.prefix import find_prefixes, wrong_prefix
+from obce_core.models.report import ModelReport
 from obce_core.models.vocabulary import check_vocabulary
 from obce_core.models.weights import FLOATS, by_base_name, read_header
-
-if TYPE_CHECKING:
-    from obce_core.models.check import ModelReport
 
 PREFIX = "obce-"
 """A cut model's `model_type` is its family's with this in front."""
@@ -35,8 +31,6 @@ def check_compressed(source: ModelSource) -> ModelReport:
         ConfigError: a field or a width that is impossible.
         ModelError: a tensor is missing, left over, or of another shape; names it.
     """
-    from obce_core.models.check import ModelReport
-
     raw = read_config(source.required(CONFIG))
     family = family_of(str(raw.get("model_type", ""))[len(PREFIX) :])
     reason = family.refuse(raw)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from obce_core.architectures import Family
-from obce_core.errors import ModelError
-
-if TYPE_CHECKING:
-    from obce_core.models.check import ModelReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +48,6 @@ def head_of(family: Family, architecture: str, config: Mapping[str, Any], names:
         architecture=architecture,
         present=tuple(name for name in wanted if name in have),
         absent=tuple(name for name in wanted if name not in have),
-    )
-
-
-def require_head(report: ModelReport) -> None:
-    """Raise ModelError where the outputs of the model's architecture would be random; a base model without a pooler has its states."""
-    head, base = report.head, report.family.architectures()[0]
-    if head.is_complete or head.architecture == base:
-        return
-    where = "the original's config.json and cut it again" if report.layers else "config.json"
-    raise ModelError(
-        f"{report.source.name}: {report.source.weights.name} lacks {head.absent_words}; the outputs of {head.architecture} would be "
-        "random.",
-        hint=f'Set architectures to ["{base}"] in {where} to export the embeddings, or take a file that has the head.',
     )
 
 

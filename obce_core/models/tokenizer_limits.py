@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from obce_core.errors import ModelError, shorten
-from obce_core.outside import load_json
+from obce_core.storage.json_input import load_json
 
 MAX_BYTES = 64_000_000
 MAX_VALUES = 8_000_000

@@ -12,7 +12,7 @@ from obce_core.architectures import Family
 from obce_core.errors import ModelError, shorten
 from obce_core.models.locate import WEIGHTS, ModelSource
 from obce_core.models.prefix import find_prefixes, wrong_prefix
-from obce_core.outside import Excess, load_json
+from obce_core.storage.json_input import Excess, load_json
 
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 FLOATS = ("F64", "F32", "F16", "BF16")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from obce_core.plan.intent import Hand, Intent
+from obce_core.plan.spec import Hand, Intent
 
 
 def plan_commands(analysis: str, intent: Intent, *, out: str = "my-model") -> str:

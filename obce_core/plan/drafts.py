@@ -20,11 +20,11 @@ from typing import Any
 from obce_core import settings
 from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import ObceError
-from obce_core.plan.asked import intent_document, parse_intent
-from obce_core.plan.document import parse_document
-from obce_core.plan.intent import Intent
-from obce_core.private import private_folder
-from obce_core.store import check_name, open_append, open_regular, write_json
+from obce_core.plan.plan_file import parse_document
+from obce_core.plan.serialize import intent_document, parse_intent
+from obce_core.plan.spec import Intent
+from obce_core.storage.atomic import check_name, open_append, open_regular, write_json
+from obce_core.storage.private import private_folder
 
 FORMAT, HISTORY = "obce-draft/1", "obce-draft-history/1"
 STEPS = 50

@@ -12,10 +12,10 @@ from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
 from obce_core.errors import ModelError, PlanError
 from obce_core.models import ModelReport
-from obce_core.plan.asked import parse_intent
-from obce_core.plan.document import load_document, read_kept, read_model
-from obce_core.plan.intent import Compensation
 from obce_core.plan.plan import Kept, cut_digest
+from obce_core.plan.plan_file import load_document, read_kept, read_model
+from obce_core.plan.serialize import parse_intent
+from obce_core.plan.spec import Compensation
 
 PLAN = "pruning_plan.json"
 """The plan's name in the folder of the model that was cut by it."""

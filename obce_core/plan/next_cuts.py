@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError
-from obce_core.plan.budget import layer_parameters
-from obce_core.plan.intent import Intent
 from obce_core.plan.parts import Cell, of_layer
 from obce_core.plan.plan import Plan, resolve
+from obce_core.plan.size import layer_parameters
+from obce_core.plan.spec import Intent
 from obce_core.plan.widths import cut_widths, stored_widths
 
 STEPS = (30.0, 50.0, 70.0, 90.0)

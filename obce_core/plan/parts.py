@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from obce_core.analysis import Analysis
-from obce_core.plan.intent import Intent
+from obce_core.analysis.analysis import Analysis
 from obce_core.plan.plan import Plan
+from obce_core.plan.spec import Intent
 
 Cell = tuple[int, str]
 """Layer (from 1) and component."""

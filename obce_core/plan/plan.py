@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
 from obce_core.criteria import criterion
 from obce_core.errors import PlanError
-from obce_core.plan.intent import Compensation, Hand, Intent
-from obce_core.plan.widen import LayerToWiden, widen
+from obce_core.plan.round_widths import LayerToWiden, widen
+from obce_core.plan.spec import Compensation, Hand, Intent
 from obce_core.plan.widths import cut_widths, stored_widths
-from obce_core.store import digest
+from obce_core.storage.atomic import digest
 
 Kept = Mapping[int, Mapping[str, np.ndarray]]
 """Boolean masks by layer and component over the original's neurons, shape (neurons,): False for those that this plan cuts.

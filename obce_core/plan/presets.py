@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError, UnknownName
-from obce_core.plan.intent import Intent
 from obce_core.plan.parts import left_whole
 from obce_core.plan.plan import keep_above
+from obce_core.plan.spec import Intent
 
 Table = Mapping[str, Mapping[int, tuple[int, ...]]]
 """Component -> percentile -> layers."""

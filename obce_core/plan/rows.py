@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE
-from obce_core.plan.intent import Intent
 from obce_core.plan.parts import left_whole
+from obce_core.plan.spec import Intent
 
 
 def plan_rows(analysis: Analysis, intent: Intent) -> list[dict[str, Any]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.errors import PlanError
-from obce_core.plan.budget import count, plan_widths
-from obce_core.plan.intent import Intent
 from obce_core.plan.plan import resolve
 from obce_core.plan.presets import uniform
+from obce_core.plan.size import count, plan_widths
+from obce_core.plan.spec import Intent
 
 STEPS = 999
 """Percentiles 0.1, 0.2, … 99.9."""

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import ObceError, PlanError, shorten
-from obce_core.plan.asked import intent_document, parse_intent
-from obce_core.plan.document import parse_document
 from obce_core.plan.drafts import plans_home
-from obce_core.plan.intent import Intent
-from obce_core.private import private_folder
-from obce_core.store import check_name, open_regular, write_json
+from obce_core.plan.plan_file import parse_document
+from obce_core.plan.serialize import intent_document, parse_intent
+from obce_core.plan.spec import Intent
+from obce_core.storage.atomic import check_name, open_regular, write_json
+from obce_core.storage.private import private_folder
 
 FORMAT = "obce-version/1"
 MAX_NAME, MAX_NOTE = 80, 500

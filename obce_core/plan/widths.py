@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.architectures import EncoderShape
 from obce_core.architectures.stored import LayerRows, LayerWidths, StoredLayer, original_widths
-from obce_core.plan.intent import Compensation
+from obce_core.plan.spec import Compensation
 
 
 def before(

@@ -9,7 +9,7 @@ import numpy as np
 from obce_core.errors import TextsError, TooFewTexts, shorten
 from obce_core.texts.clean import tidy
 from obce_core.texts.sample import HELDOUT_LIMIT, Texts, check_seed
-from obce_core.texts.source import RawTexts
+from obce_core.texts.sources.base import RawTexts
 
 
 @dataclass(frozen=True, kw_only=True)

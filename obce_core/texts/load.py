@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from obce_core.errors import TextsError
-from obce_core.texts.catalog import SOURCES, parse_source
 from obce_core.texts.draw import check_n, counted, distinct, draw
 from obce_core.texts.sample import HELDOUT_LIMIT, Texts, check_seed
-from obce_core.texts.source import Progress, Request, TextSource
+from obce_core.texts.sources.base import Progress, Request, TextSource
+from obce_core.texts.sources.catalog import SOURCES, parse_source
 
 DEFAULT_SHARE = 0.25
 """Of one's own texts, where all of them are asked for; otherwise those that are not drawn are held out."""

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from obce_core import store
 from obce_core.errors import TextsError, shorten
+from obce_core.storage import atomic
+
+KEY = b"obce.texts"
+FORMAT = "obce-texts/1"
+# Held-out texts lie in the metadata, which may outgrow what pyarrow reads by default (100 MB).
+_HEADER_LIMIT = 2**31 - 1
+_FIELDS = ("source", "seed", "available", "notes", "heldout")
 
 HELDOUT_LIMIT = 1000
 """This many of the texts that were not drawn are kept, for fidelity."""
@@ -63,7 +72,7 @@ class Texts:
     @cached_property
     def digest(self) -> str:
         """The sha256 (64 hex digits) over the ordered texts alone: equal texts, equal digest, whatever the source."""
-        return store.digest(list(self.texts))
+        return atomic.digest(list(self.texts))
 
     def plain(self) -> dict[str, Any]:
         """Return the fields as plain data, in order."""
@@ -75,16 +84,12 @@ class Texts:
 
         The file appears by rename. Raises `TextsError` when it cannot be written.
         """
-        from obce_core.texts.parquet import write_texts
-
-        write_texts(self, Path(path))
+        _write(self, Path(path))
 
     @staticmethod
     def read(path: Path) -> Texts:
         """Read what `write` wrote, equal in every field; raise `TextsError` if it is absent, foreign or changed."""
-        from obce_core.texts.parquet import read_texts
-
-        return read_texts(Path(path))
+        return _read(Path(path))
 
     def _check(self) -> None:
         n = len(self.texts)
@@ -108,6 +113,51 @@ def check_seed(seed: int) -> None:
     """Refuse a seed that is not a whole number from 0 to 2**32 - 1."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEED_LIMIT:
         raise TextsError(f"the seed must be a whole number from 0 to {SEED_LIMIT - 1}, got {shorten(repr(seed))}.")
+
+
+def _write(texts: Texts, path: Path) -> None:
+    """Write a sample atomically; raise `TextsError` when the folder cannot be written."""
+    pa: Any = import_module("pyarrow")
+    pq: Any = import_module("pyarrow.parquet")
+    facts = {"format": FORMAT, "digest": texts.digest} | {name: getattr(texts, name) for name in _FIELDS}
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in {"text": texts.texts, **texts.columns}.items()})
+    buffer = io.BytesIO()
+    # Metadata of the Arrow schema would be stored twice (once more in base64); added to the file, it is stored once.
+    with pq.ParquetWriter(buffer, table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({KEY: json.dumps(facts, ensure_ascii=False).encode()})
+    try:
+        atomic.atomic_write(path, buffer.getvalue())
+    except OSError as error:
+        raise TextsError(f"Cannot write {shorten(path, 200)}: {error.strerror or error}.") from None
+
+
+def _read(path: Path) -> Texts:
+    """Read a sample; raise `TextsError` when the file is absent, foreign, damaged, or was changed."""
+    pa: Any = import_module("pyarrow")
+    pq: Any = import_module("pyarrow.parquet")
+    name = shorten(path.name, 120)
+    if not path.is_file():
+        raise TextsError(f"No such file: {shorten(path, 200)}.")
+    try:
+        table = pq.ParquetFile(path, thrift_string_size_limit=_HEADER_LIMIT, thrift_container_size_limit=_HEADER_LIMIT).read()
+    except (pa.ArrowException, OSError):
+        raise TextsError(f"{name} is not a readable parquet file.") from None
+    raw = (table.schema.metadata or {}).get(KEY)
+    if raw is None or "text" not in table.column_names:
+        raise TextsError(f"{name} was not written by obce: it has no {KEY.decode()} in its metadata.")
+    try:
+        facts = json.loads(raw)
+        if facts["format"] != FORMAT:
+            raise TextsError(f"{name} has format {shorten(facts['format'])!r}, expected {FORMAT!r}.")
+        columns = {column: table.column(column).to_pylist() for column in table.column_names}
+        texts = Texts(texts=columns.pop("text"), columns=columns, **{field: facts[field] for field in _FIELDS})
+        told = facts["digest"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise TextsError(f"{name} is damaged: its metadata is incomplete.") from None
+    if texts.digest != told:
+        raise TextsError(f"{name} was changed: the digest of its texts is not the one it was written with.")
+    return texts
 
 
 def _strings(name: str, values: Any) -> tuple[str, ...]:

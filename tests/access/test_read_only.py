@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from obce_core.access import ReadOnly
+from obce_core.analysis.catalog import rename
+from obce_core.cache.library import destroy, list_entries, remove, restore
 from obce_core.compression.result import Fidelity
-from obce_core.jobs import LocalLauncher, create_run, launcher_named, list_runs, move_queue, watch
-from obce_core.library import destroy, list_entries, remove, restore
+from obce_core.jobs import LocalLauncher, create_run, launcher_named, list_runs, move_queue, poll
+from obce_core.measure.preview import keep_preview
 from obce_core.plan import Intent, resolve, write_plan
 from obce_core.plan.drafts import write_draft
 from obce_core.plan.versions import delete_version, list_versions, rename_version, restore_version, save_version
-from obce_core.preview import keep_preview
-from obce_core.saved import rename
-from obce_core.store import atomic_write, staged_folder
+from obce_core.storage.atomic import atomic_write, staged_folder
 from obce_core.texts.uploads import store_upload
 
 
@@ -49,7 +49,7 @@ def calls(analysis: Any) -> dict[str, Callable[[], Any]]:
         "submit": lambda: LocalLauncher().submit("drill", {"seconds": 1}),
         "create": lambda: create_run("drill", {"seconds": 1}),
         "cancel": lambda: LocalLauncher().cancel(run),
-        "cancel a page's": lambda: watch.cancel(run),
+        "cancel a page's": lambda: poll.cancel(run),
         "resume": lambda: LocalLauncher().resume(run),
         "resume on a cluster": lambda: launcher_named("ray", address="http://127.0.0.1:9").resume(run),
         "upload": lambda: store_upload(b"a\nb\n", ".txt"),

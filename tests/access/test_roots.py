@@ -9,8 +9,8 @@ import pytest
 
 from obce_core import settings
 from obce_core.access import ReadOnly
+from obce_core.access.roots import roots, typed_model, typed_path
 from obce_core.errors import PathError
-from obce_core.roots import roots, typed_model, typed_path
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from obce_core.saved import list_saved
+from obce_core.analysis.catalog import list_saved
 from tests.browsing import serve, settle, watch
 from tests.tiny import sentences
 

@@ -15,7 +15,7 @@ from benchmarks.arena import until
 from obce_core.glue.evaluation import list_evaluations
 from obce_core.glue.job import read_curve
 from obce_core.jobs import list_runs
-from obce_core.jobs.ray import RayLauncher
+from obce_core.jobs.launchers.ray import RayLauncher
 from tests.browsing import serve, settle, watch
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from obce_core.figures.dots import dot_colours
-from obce_core.figures.film import film_data, film_html, film_pair
+from obce_core.figures.widgets.film.data import film_data, film_html, film_pair
 from obce_core.topology import barcode, bottleneck, line_merges
 
 NASTY = "<b>bold</b> <script>document.title = 'run'</script>"

@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """Make a cache with two analyses of a random model: one of the evil texts, one of plain ones."""
     from tiny import sample, save_tiny
 
-    from obce_core.pipeline import analyze
+    from obce_core.analysis.analyze import analyze
     from obce_core.texts import Texts
 
     home = tmp_path_factory.mktemp("foreign")

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from tiny import sample
 
-from obce_core.analysis import Analysis
-from obce_core.pipeline import analyze
+from obce_core.analysis.analysis import Analysis
+from obce_core.analysis.analyze import analyze
 from tests.browsing import serve, settle, watch
 
 

@@ -12,8 +12,8 @@ import pytest
 from made import make_board
 from tiny import sample
 
-from obce_core.analysis import Analysis
-from obce_core.pipeline import analyze
+from obce_core.analysis.analysis import Analysis
+from obce_core.analysis.analyze import analyze
 from tests.browsing import serve, settle
 
 CHECK = (Path(__file__).parent / "layout.js").read_text("utf-8")

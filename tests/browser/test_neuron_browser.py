@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from tiny import sample
 
-from obce_core.analysis import Analysis
-from obce_core.pipeline import analyze
+from obce_core.analysis.analysis import Analysis
+from obce_core.analysis.analyze import analyze
 from obce_core.texts import Texts
 from tests.browsing import serve
 

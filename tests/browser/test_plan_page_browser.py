@@ -22,7 +22,7 @@ def address(home: Path) -> Iterator[str]:
     """Serve the analysis of a random model; yields the address of its plan."""
     from tiny import sample, save_tiny
 
-    from obce_core.pipeline import analyze
+    from obce_core.analysis.analyze import analyze
 
     analysis = analyze(save_tiny(home / "model"), sample(20, heldout=6), batch_size=8, out=home / "analysis")
     (home / "cache" / "analyses").mkdir(parents=True)
@@ -196,7 +196,7 @@ def test_a_whole_cell_with_a_neuron_kept_by_hand_has_its_star(page: Any, home: P
 
     from obce_core.plan import Intent
     from obce_core.plan.drafts import read_draft, write_draft
-    from obce_core.plan.hands import choose_neuron
+    from obce_core.plan.overrides import choose_neuron
 
     monkeypatch.setenv("OBCE_CACHE", str(home / "cache"))
     key = next((home / "cache" / "analyses").iterdir()).name

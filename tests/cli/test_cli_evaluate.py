@@ -14,10 +14,10 @@ import shell
 import tiny
 import yaml
 
+from obce_core.analysis.analyze import analyze
 from obce_core.glue.evaluation import list_evaluations
-from obce_core.pipeline import analyze
-from obce_core.plan.document import write_plan
-from obce_core.plan.make import make_plan
+from obce_core.plan.create import make_plan
+from obce_core.plan.plan_file import write_plan
 
 FAST = ("--tier", "smoke", "--max-steps", "3", "--batch-size", "16", "--max-length", "24", "--device", "cpu")
 

@@ -10,7 +10,7 @@ import pytest
 from shell import run
 
 import obce_core
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.cli import main
 
 COMMANDS = ("analyze", "info", "plan", "compress", "verify", "export", "cache", "app")
@@ -127,7 +127,7 @@ def test_ctrl_c_cancels_and_leaves_nothing_half_done(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("obce_core.pipeline.collect", interrupted)
+    monkeypatch.setattr("obce_core.analysis.analyze.collect", interrupted)
     texts = tmp_path / "texts.txt"
     texts.write_text("able acid\nbaby back\ncake calm\n")
     answer = run(capsys, "analyze", "--model", tiny_folder, "--texts", texts, "--n-texts", 3)

@@ -9,7 +9,7 @@ import pytest
 from made import make_board, make_evaluation
 
 from obce_core.cli import main
-from obce_core.glue.tiers import recipe_of
+from obce_core.glue.recipe import recipe_of
 
 
 def test_a_report_is_written_once_and_of_one_recipe(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,8 @@ import pytest
 from shell import run
 from tiny import copy_folder, memory_analysis
 
-from obce_core.cli.ledger import show_ledger
-from obce_core.numbers import share
+from obce_core.cli.size_table import show_ledger
+from obce_core.formatting import share
 from obce_core.plan import make_plan, plan_ledger
 
 

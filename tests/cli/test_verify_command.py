@@ -12,7 +12,7 @@ import torch
 from shell import run
 from tiny import copy_folder, edit_config, edit_tensors, save_tiny, some_of_everything
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.plan import make_plan, write_plan
 
 

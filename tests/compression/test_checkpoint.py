@@ -13,17 +13,17 @@ import torch
 from safetensors.numpy import load_file as load_numpy
 from tiny import copy_folder, edit_config, edit_tensors, sentences
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.architectures import modeling_obce
-from obce_core.batching import batches, encode
 from obce_core.compression import build, checkpoint
 from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import load
 from obce_core.compression.result import read_compressed
 from obce_core.errors import ModelError, ObceError, PathError
 from obce_core.models import check_model
+from obce_core.models.batching import batches, encode
 from obce_core.plan import Hand, Intent, Plan, make_plan, read_plan, resolve, to_document
-from obce_core.store import manifest_faults
+from obce_core.storage.atomic import manifest_faults
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,16 @@ import pytest
 import torch
 from tiny import sentences
 
-from obce_core.analysis import Analysis
-from obce_core.batching import Encoded, encode
+from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE, HEADED
 from obce_core.compression import cross_moments
 from obce_core.compression.cross_moments import FOLDS, CrossMoments, layer_moments, split_folds
-from obce_core.compression.fit import fit_maps
+from obce_core.compression.fit_compensation import fit_maps
 from obce_core.errors import Cancelled
+from obce_core.models.batching import Encoded, encode
 from obce_core.models.load import LoadedModel, load_model
 from obce_core.plan import Compensation, make_plan, resolve
-from obce_core.plan.intent import Intent
+from obce_core.plan.spec import Intent
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_one_layer_is_in_memory_at_a_time(
         passes.append((layer, components))
         return right(original, folds, layer, components, **rest)
 
-    monkeypatch.setattr("obce_core.compression.fit.layer_moments", counted)
+    monkeypatch.setattr("obce_core.compression.fit_compensation.layer_moments", counted)
     plan = resolve(tiny_analysis, Intent(cells={3: {"key": 50.0, "value": 50.0}, 4: {"intermediate": 50.0}}))
     assert set(fit_maps(loaded, texts, plan)) == {(3, "key"), (3, "value"), (4, "intermediate")}
     assert passes == [(3, ("key", "value")), (4, ("intermediate",))]

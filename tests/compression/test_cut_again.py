@@ -12,17 +12,17 @@ import torch
 from tiny import sample, sentences
 
 from obce_core import verify
-from obce_core.analysis import Analysis
-from obce_core.batching import encode
+from obce_core.analysis.analysis import Analysis
+from obce_core.analysis.analyze import analyze
 from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import load
+from obce_core.compression.fidelity import largest_difference
 from obce_core.compression.result import Compressed
 from obce_core.errors import AnalysisError, ModelError, PlanError
-from obce_core.fidelity import largest_difference
+from obce_core.models.batching import encode
 from obce_core.models.load import load_model
-from obce_core.pipeline import analyze
 from obce_core.plan import Compensation, Hand, Intent, count, make_plan, read_plan, resolve, to_document
-from obce_core.plan.document import from_document
+from obce_core.plan.plan_file import from_document
 
 
 @pytest.fixture(scope="module")

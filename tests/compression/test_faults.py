@@ -12,12 +12,12 @@ import pytest
 import torch
 from tiny import some_of_everything
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.architectures import modeling_obce
 from obce_core.compression import build, state
+from obce_core.compression.compensation import mix_layer
 from obce_core.compression.fold import FoldedLayer, fold_layer
-from obce_core.compression.least_squares import AffineMap
-from obce_core.compression.mix import mix_layer
+from obce_core.compression.ridge import AffineMap
 from obce_core.errors import Cancelled, Mismatch, ModelError
 from obce_core.plan import Compensation, Intent, Plan, resolve
 

@@ -16,7 +16,7 @@ from tiny import copy_folder, some_of_everything
 from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import load
 from obce_core.plan import write_plan
-from obce_core.store import manifest_faults
+from obce_core.storage.atomic import manifest_faults
 
 # Each point of a save is tried in a child of its own, forked once torch is imported, which kills itself there.
 SCRIPT = """

@@ -14,21 +14,21 @@ import transformers
 from safetensors.torch import load_file
 from tiny import edit_config, edit_tensors, sample, save_tiny, sentences
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
+from obce_core.analysis.analyze import analyze
 from obce_core.architectures import FAMILIES
-from obce_core.batching import batches, encode
 from obce_core.components import CUTTABLE
 from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import build_compact, load
-from obce_core.compression.fit import fit_maps
-from obce_core.compression.mask import masked
-from obce_core.compression.removed import removed_neurons
+from obce_core.compression.fidelity import largest_difference
+from obce_core.compression.fit_compensation import fit_maps
+from obce_core.compression.masked import masked
+from obce_core.compression.replacement import removed_neurons
 from obce_core.compression.result import read_compressed
 from obce_core.compression.state import fold_state
-from obce_core.fidelity import largest_difference
 from obce_core.models import check_model
+from obce_core.models.batching import batches, encode
 from obce_core.models.load import load_model, read_state
-from obce_core.pipeline import analyze
 from obce_core.plan import Compensation, Hand, Intent, Plan, count, make_plan, resolve
 
 HEADS = FAMILIES["bert"].architectures()

@@ -12,14 +12,14 @@ from shell import run
 from tiny import copy_folder, edit_tensors, sentences
 
 from obce_core import compress
-from obce_core.analysis import Analysis
-from obce_core.batching import encode
+from obce_core.analysis.analysis import Analysis
 from obce_core.compression.checkpoint import Loaded, load, load_checked
+from obce_core.compression.fidelity import largest_difference
 from obce_core.errors import BadInput, Mismatch
 from obce_core.export import dense
 from obce_core.export.dense import export_dense
-from obce_core.fidelity import largest_difference
 from obce_core.models import ModelReport
+from obce_core.models.batching import encode
 from obce_core.plan import make_plan
 
 

@@ -15,14 +15,14 @@ import transformers
 from shell import run
 from tiny import copy_folder, edit_tensors, sample, save_tiny
 
+from obce_core.analysis.analyze import analyze
 from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import load
 from obce_core.errors import BadInput, Cancelled, Mismatch
 from obce_core.export import onnx as export
 from obce_core.export.check import SIZES, check, feeds, outputs, session
-from obce_core.pipeline import analyze
 from obce_core.plan import Hand, Intent, resolve
-from obce_core.store import manifest_faults
+from obce_core.storage.atomic import manifest_faults
 from obce_core.texts import load_texts
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed: pip install 'obce[onnx]'")

@@ -12,21 +12,21 @@ import torch
 from tiny import SIZES, randomize, sample, save_tokenizer, sentences
 from transformers import DistilBertConfig, DistilBertForSequenceClassification, DistilBertModel
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
+from obce_core.analysis.analyze import analyze
 from obce_core.architectures import FAMILIES, AttentionSite, EncoderShape, Family, Tap, TapPoint
 from obce_core.architectures.config import Field
 from obce_core.architectures.modeling_obce import shrink_layer
-from obce_core.batching import batches, encode
 from obce_core.components import COMPONENTS, CUTTABLE
 from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import load
-from obce_core.compression.mask import masked
-from obce_core.compression.removed import removed_neurons
+from obce_core.compression.fidelity import largest_difference
+from obce_core.compression.masked import masked
+from obce_core.compression.replacement import removed_neurons
 from obce_core.errors import ModelError
-from obce_core.fidelity import largest_difference
 from obce_core.models import check_model
+from obce_core.models.batching import batches, encode
 from obce_core.models.load import load_model
-from obce_core.pipeline import analyze
 from obce_core.plan import Compensation, Hand, Intent, count, from_document, make_plan, resolve, to_document
 
 LINEAR = {

@@ -13,9 +13,9 @@ import pytest
 
 from benchmarks import torment, torment_units
 from benchmarks.arena import Job, Outcome, answer, arena, finish
-from obce_core.fsck import check
+from obce_core.cache.fsck import check
 from obce_core.jobs import list_runs
-from obce_core.store import write_json
+from obce_core.storage.atomic import write_json
 
 SHORT = Job(options={"steps": 60, "seconds": 0.02, "every": 10, "pause": 0.02})
 CASES: dict[str, Callable[[], Outcome]] = {

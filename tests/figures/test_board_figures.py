@@ -9,14 +9,14 @@ import pytest
 from made import make_board, make_evaluation
 
 from obce_core.figures.curves import loss_curve, score_curve
-from obce_core.figures.leaderboard import leaderboard, leaderboard_assets, leaderboard_html, tint
 from obce_core.figures.pareto import against_size, clear_words, intervals
-from obce_core.glue.board import board
+from obce_core.figures.report import commands, report
+from obce_core.figures.widgets.leaderboard.data import leaderboard, leaderboard_assets, leaderboard_html, tint
 from obce_core.glue.controls import is_control
+from obce_core.glue.leaderboard import board
 from obce_core.glue.published import TABLE_4
-from obce_core.glue.tiers import recipe_of
-from obce_core.report import commands, report
-from obce_core.tasks import usual_tasks
+from obce_core.glue.recipe import recipe_of
+from obce_core.glue.tasks import usual_tasks
 
 EVIL = "<img src=x onerror=alert(1)> %{x}"
 

@@ -10,15 +10,15 @@ import pytest
 from tiny import memory_analysis
 
 from obce_core.components import CUTTABLE
-from obce_core.figures.barsfigure import barcode_figure, diagram_figure
-from obce_core.figures.field import field_data
-from obce_core.figures.fieldfigure import field_figure
-from obce_core.figures.gapfigure import gap_figure
-from obce_core.figures.gapline import gap_line
-from obce_core.figures.matrixfigure import matrix_figure
-from obce_core.figures.planfigure import plan_figure
-from obce_core.figures.plangrid import Closeness, plan_grid
-from obce_core.figures.thresholdfigure import threshold_figure
+from obce_core.figures.widgets.field.data import field_data
+from obce_core.figures.widgets.field.export import field_figure
+from obce_core.figures.widgets.gap_line.data import gap_line
+from obce_core.figures.widgets.gap_line.export import gap_figure
+from obce_core.figures.widgets.panels.bars import barcode_figure, diagram_figure
+from obce_core.figures.widgets.panels.matrix import matrix_figure
+from obce_core.figures.widgets.plan_grid.data import Closeness, plan_grid
+from obce_core.figures.widgets.plan_grid.export import plan_figure
+from obce_core.figures.widgets.threshold.export import threshold_figure
 from obce_core.lessons.drawing import SHAPES
 from obce_core.lessons.neuron import look
 from obce_core.lessons.scene import letters, named

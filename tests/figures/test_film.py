@@ -11,7 +11,7 @@ import pytest
 
 from obce_core.errors import BadInput, NotFinite
 from obce_core.figures.dots import dot_colours
-from obce_core.figures.film import MOST, assets, film_data, film_html, film_pair
+from obce_core.figures.widgets.film.data import MOST, assets, film_data, film_html, film_pair
 from obce_core.topology import barcode, line_merges, thin_line
 
 CLOUDS = {

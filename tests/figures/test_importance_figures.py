@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import memory_analysis
 
-from obce_core.comparison import CellComparison
+from obce_core.analysis.compare import CellComparison
+from obce_core.analysis.ranking import NEAR_RULE
 from obce_core.components import COMPONENTS
-from obce_core.criteria.standing import standing
-from obce_core.figures.cellmap import cell_map, extremes, spread
-from obce_core.figures.cellview import cell_view, cell_view_assets, histogram
-from obce_core.figures.differencemap import difference_map
-from obce_core.figures.distribution import both, distribution, rank_curve, strip
+from obce_core.criteria.rank import standing
+from obce_core.figures.difference_map import difference_map
 from obce_core.figures.lines import apart, lines
-from obce_core.figures.mapfigure import map_figure
-from obce_core.figures.neurontable import neuron_table
-from obce_core.figures.numbers import duration
+from obce_core.figures.neuron_table import neuron_table
 from obce_core.figures.units import title
-from obce_core.ranking import NEAR_RULE
+from obce_core.figures.widgets.cell_map.data import cell_map, extremes, spread
+from obce_core.figures.widgets.cell_map.export import map_figure
+from obce_core.figures.widgets.cell_view.data import cell_view, cell_view_assets, histogram
+from obce_core.figures.widgets.cell_view.export import both, distribution, rank_curve, strip
+from obce_core.formatting import duration
 
 
 def cells(data: Any) -> dict[tuple[int, str], Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from obce_core.components import COMPONENTS
-from obce_core.figures.numbers import amount, count, megabytes, millions, share
 from obce_core.figures.safe import plot_text
 from obce_core.figures.theme import DARK, LIGHT, Palette, ink_on, ramp
+from obce_core.formatting import amount, count, megabytes, millions, share
 
 
 @pytest.mark.parametrize(

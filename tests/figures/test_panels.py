@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from obce_core.figures.field import field_assets, field_data
-from obce_core.figures.gapline import gap_line, gap_line_assets
-from obce_core.figures.panels import barcode_panel, diagram_panel, fold_panel, matrix_panel, numbers, style
-from obce_core.figures.threshold import threshold_assets, threshold_data
+from obce_core.figures.widgets.field.data import field_assets, field_data
+from obce_core.figures.widgets.gap_line.data import gap_line, gap_line_assets
+from obce_core.figures.widgets.panels import barcode_panel, diagram_panel, fold_panel, matrix_panel, numbers, style
+from obce_core.figures.widgets.threshold.data import threshold_assets, threshold_data
 from obce_core.lessons.neuron import look
 from obce_core.topology import bars, rips
 

@@ -9,10 +9,10 @@ import pytest
 
 from obce_core.components import COMPONENTS, CUTTABLE
 from obce_core.figures.base import size_ticks
-from obce_core.figures.cellmap import cell_map, cell_map_assets
-from obce_core.figures.distribution import distribution, strip
-from obce_core.figures.plangrid import plan_grid, plan_grid_assets
 from obce_core.figures.sizes import sizes
+from obce_core.figures.widgets.cell_map.data import cell_map, cell_map_assets
+from obce_core.figures.widgets.cell_view.export import distribution, strip
+from obce_core.figures.widgets.plan_grid.data import plan_grid, plan_grid_assets
 from obce_core.plan import Intent, count, make_plan, uniform
 
 

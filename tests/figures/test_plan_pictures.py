@@ -9,8 +9,8 @@ import pytest
 from tiny import memory_analysis
 
 from obce_core.components import CUTTABLE
-from obce_core.figures.nextcuts import next_cut_assets, next_cut_list, signed
-from obce_core.figures.plangrid import Closeness, decimal, plan_grid, plan_grid_assets
+from obce_core.figures.widgets.next_cuts.data import next_cut_assets, next_cut_list, signed
+from obce_core.figures.widgets.plan_grid.data import Closeness, decimal, plan_grid, plan_grid_assets
 from obce_core.plan import Hand, Intent, resolve
 from obce_core.plan.next_cuts import next_cuts
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from obce_core.figures.film import MOST
-from obce_core.figures.sides import shares, sides
+from obce_core.figures.widgets.film.data import MOST
 from obce_core.topology import line_merges, thin_line
+from obce_core.topology.sides import shares, sides
 
 
 def found(values: np.ndarray, most: int = 10, drawn: int = MOST):

@@ -8,7 +8,7 @@ import gluefolder
 import pytest
 import tiny
 
-from obce_core.glue.tiers import Recipe
+from obce_core.glue.recipe import Recipe
 
 SMALL = Recipe(epochs=1, batch_size=16, learning_rate=1e-3, max_length=24)
 
@@ -25,6 +25,6 @@ def glue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def analysis(folder: Path):
-    from obce_core.pipeline import analyze
+    from obce_core.analysis.analyze import analyze
 
     return analyze(folder, tiny.sample(20), device="cpu")

@@ -8,12 +8,12 @@ from typing import Any
 
 from made import make_board, make_evaluation
 
-from obce_core.glue.board import board
 from obce_core.glue.controls import Control, find_control, is_control, is_control_of, read_control, short_label
+from obce_core.glue.leaderboard import board
+from obce_core.glue.recipe import Recipe
 from obce_core.glue.sweep import variants_of
-from obce_core.glue.tiers import Recipe
 from obce_core.glue.unit import Unit, prepare, read_unit
-from obce_core.plan.make import make_plan
+from obce_core.plan.create import make_plan
 
 OF = {"plan": "c" * 64, "criterion": "random", "draw": 1}
 

@@ -10,7 +10,7 @@ import pytest
 
 from obce_core.errors import Offline, TextsError
 from obce_core.glue.examples import label_number, read_examples
-from obce_core.tasks import TASKS
+from obce_core.glue.tasks import TASKS
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -15,13 +15,13 @@ from conftest import SMALL
 
 from obce_core.cli import main
 from obce_core.errors import ModelError
-from obce_core.glue.bill import lay_out, lay_out_unread
+from obce_core.glue.estimate import lay_out, lay_out_unread
+from obce_core.glue.execute import perform
 from obce_core.glue.head import kept_head
-from obce_core.glue.perform import perform
-from obce_core.glue.tiers import Recipe, recipe_of
+from obce_core.glue.recipe import Recipe, recipe_of
+from obce_core.glue.tasks import TASKS
 from obce_core.glue.unit import Unit, Variant, prepare
 from obce_core.models import check_model
-from obce_core.tasks import TASKS
 
 AS_IT_IS = recipe_of("paper", epochs=0, max_length=24)
 GLUE_ORDER = ("entailment", "neutral", "contradiction")

@@ -13,15 +13,15 @@ import pytest
 import torch
 from conftest import SMALL
 
-from obce_core.checkpoints import committed
-from obce_core.fsck import check
-from obce_core.fsck.folders import check_since, committed_units
+from obce_core.cache.fsck import check
+from obce_core.cache.fsck.folders import check_since, committed_units
 from obce_core.glue.evaluation import evaluations_home, list_evaluations
+from obce_core.glue.execute import perform
 from obce_core.glue.job import plain_units, read_curve
-from obce_core.glue.perform import perform
 from obce_core.glue.unit import Unit, Variant, prepare
 from obce_core.jobs import LocalLauncher
-from obce_core.jobs.folder import Run
+from obce_core.jobs.run import Run
+from obce_core.storage.checkpoints import committed
 
 
 @pytest.fixture(autouse=True)

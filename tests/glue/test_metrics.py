@@ -9,7 +9,7 @@ import pytest
 
 from obce_core.errors import UnknownName
 from obce_core.glue.metrics import METRICS, answers, metric_of, score
-from obce_core.tasks import TASKS, task_of, usual_tasks
+from obce_core.glue.tasks import TASKS, task_of, usual_tasks
 
 LABELS = np.array([1.0, 1, 1, 0, 0, 0, 0, 1])
 TOLD = np.array([1.0, 1, 0, 0, 0, 1, 0, 1])  # 3 true positives, 1 false, 1 missed, 3 true negatives

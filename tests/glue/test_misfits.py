@@ -13,10 +13,10 @@ import tiny
 from shell import run
 
 from obce_core.errors import Cancelled, ModelError, Superseded, TextsError
-from obce_core.glue import series
-from obce_core.glue.perform import perform
-from obce_core.glue.series import perform_all
-from obce_core.glue.tiers import Recipe
+from obce_core.glue import execute_many
+from obce_core.glue.execute import perform
+from obce_core.glue.execute_many import perform_all
+from obce_core.glue.recipe import Recipe
 from obce_core.glue.unit import Unit, Variant, prepare
 
 TRAINED = Recipe(epochs=1, steps=2, batch_size=16, learning_rate=1e-3, max_length=24)
@@ -103,7 +103,7 @@ def test_ids_beyond_the_embeddings_stand_under_not_made_and_the_sound_model_is_e
 def test_an_error_of_our_own_in_one_unit_does_not_end_the_others(
     where: str, folder: Path, model: Path, tasks: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    work = getattr(series, where)
+    work = getattr(execute_many, where)
 
     def fail(what: Any, **given: Any) -> Any:
         name = what.variant.label if where == "prepare" else what.unit.variant.label
@@ -111,7 +111,7 @@ def test_an_error_of_our_own_in_one_unit_does_not_end_the_others(
             raise IndexError("list index out of range")
         return work(what, **given)
 
-    monkeypatch.setattr(series, where, fail)
+    monkeypatch.setattr(execute_many, where, fail)
     tiny.edit_config(model, hidden_dropout_prob=0.2)  # another model
     made, failed = perform_all([unit(model, label="bad"), unit(folder, label="good")], glue_dir=tasks, device="cpu")
     assert [one.label for one in made] == ["good"]
@@ -131,6 +131,6 @@ def test_what_concerns_every_unit_ends_the_run(error: Exception, folder: Path, t
     def fail(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(series, "perform", fail)
+    monkeypatch.setattr(execute_many, "perform", fail)
     with pytest.raises(type(error)):
         perform_all([unit(folder)], glue_dir=tasks, device="cpu")

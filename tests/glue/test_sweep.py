@@ -9,8 +9,8 @@ import yaml
 
 from obce_core.errors import BadInput, ObceError, UnknownName
 from obce_core.glue.sweep import read_sweep
-from obce_core.plan.document import write_plan
-from obce_core.plan.make import make_plan
+from obce_core.plan.create import make_plan
+from obce_core.plan.plan_file import write_plan
 
 
 def test_a_grid_is_laid_out_seed_by_seed(analysis, folder: Path, tmp_path: Path) -> None:

@@ -16,19 +16,19 @@ from conftest import SMALL
 
 from obce_core.compression.build import compress
 from obce_core.errors import BadInput, Cancelled, ObceError, UnknownName
-from obce_core.glue.bill import lay_out, lay_out_unread
+from obce_core.glue.estimate import lay_out, lay_out_unread
 from obce_core.glue.evaluation import evaluations_home, list_evaluations, read_evaluation
+from obce_core.glue.execute import perform
+from obce_core.glue.execute_many import perform_all
 from obce_core.glue.job import CURVE, evaluate_units, job_options, memory_of, plain_units, read_curve, written
-from obce_core.glue.perform import perform
-from obce_core.glue.series import perform_all
 from obce_core.glue.unit import Unit, Variant, prepare, read_unit
-from obce_core.glue.workshop import Taken, only_one
+from obce_core.glue.workspace import Taken, only_one
 from obce_core.jobs.attempts import Attempt, batch_size, next_try
-from obce_core.jobs.runs import create_run
-from obce_core.plan.document import to_document
-from obce_core.plan.make import make_plan
-from obce_core.plan.same_shape import same_shape
-from obce_core.store import manifest_faults
+from obce_core.jobs.registry import create_run
+from obce_core.plan.create import make_plan
+from obce_core.plan.matched_control import same_shape
+from obce_core.plan.plan_file import to_document
+from obce_core.storage.atomic import manifest_faults
 
 
 def unit(folder: Path, **changes) -> Unit:

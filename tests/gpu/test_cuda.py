@@ -12,22 +12,22 @@ import pytest
 import tiny
 import torch
 
+from obce_core.analysis.analyze import analyze
 from obce_core.compression.build import compress
 from obce_core.errors import Cancelled
 from obce_core.glue.classifier import classifier
 from obce_core.glue.examples import read_examples
-from obce_core.glue.finetune import finetune
 from obce_core.glue.job import plain_units
-from obce_core.glue.tiers import Recipe
+from obce_core.glue.recipe import Recipe
+from obce_core.glue.tasks import TASKS
+from obce_core.glue.train import finetune
 from obce_core.glue.trainer import Saving
 from obce_core.glue.unit import Unit, Variant
 from obce_core.jobs import FINAL, LocalLauncher
+from obce_core.measure.verify import verify
 from obce_core.models import check_model
 from obce_core.models.tokenizer import load_tokenizer
-from obce_core.pipeline import analyze
 from obce_core.plan import make_plan
-from obce_core.proof.verify import verify
-from obce_core.tasks import TASKS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 

@@ -12,8 +12,8 @@ import transformers
 from tiny import save_tiny, sentences
 
 import obce_core.hf  # noqa: F401
+from obce_core.analysis.analyze import analyze
 from obce_core.compression.build import compress
-from obce_core.pipeline import analyze
 from obce_core.plan import Hand, Intent, resolve
 
 EVERY = tuple(range(24))

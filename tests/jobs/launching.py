@@ -14,11 +14,11 @@ from typing import Any
 
 from obce_core.jobs import FINAL, Launcher, Run, Status, create_run
 from obce_core.jobs.attempts import next_attempt
-from obce_core.jobs.child import command, environment
 from obce_core.jobs.drill import DEFAULTS
-from obce_core.jobs.folder import Run as Folder
-from obce_core.jobs.kinds import Context
-from obce_core.jobs.runs import list_runs
+from obce_core.jobs.registry import list_runs
+from obce_core.jobs.run import Run as Folder
+from obce_core.jobs.spawn import command, environment
+from obce_core.progress import Context
 
 QUICK = {"steps": 40, "seconds": 0.01, "every": 10}
 LONG = {"steps": 100_000, "seconds": 0.02, "every": 10}

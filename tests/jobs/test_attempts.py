@@ -16,16 +16,17 @@ import pytest
 from launching import nobody_left, until
 
 from obce_core import settings
-from obce_core.checkpoints import committed
 from obce_core.errors import BadInput, Superseded
-from obce_core.jobs import FINAL, KINDS, Context, Kind, LocalLauncher, Run, Status, create_run, list_runs, local
+from obce_core.jobs import FINAL, KINDS, Context, Kind, LocalLauncher, Run, Status, create_run, list_runs
 from obce_core.jobs.attempts import Attempt, batch_size, next_attempt, next_try
-from obce_core.jobs.deaths import EXIT_MEMORY, Death, name_death
-from obce_core.jobs.keeper import Keeper
-from obce_core.jobs.needs import LIBRARIES
-from obce_core.jobs.processes import identify, is_same
+from obce_core.jobs.exit_status import EXIT_MEMORY, Death, name_death
+from obce_core.jobs.launchers import local
+from obce_core.jobs.memory import LIBRARIES
+from obce_core.jobs.process import identify, is_same
 from obce_core.jobs.slots import take_slot
+from obce_core.jobs.supervisor import Keeper
 from obce_core.jobs.worker import execute
+from obce_core.storage.checkpoints import committed
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_without_a_keeper_the_worker_halves_the_batch_itself(run: Run, tmp_path:
 
 
 def test_a_job_that_cannot_fit_is_refused_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("obce_core.jobs.launcher.total_memory", lambda: 8_000_000_000)
+    monkeypatch.setattr("obce_core.jobs.launchers.base.total_memory", lambda: 8_000_000_000)
     with pytest.raises(BadInput, match=r"needs about 9.0 GB; this machine has 8.0 GB"):
         LocalLauncher().submit("drill", {"memory": 9_000_000_000})
     monkeypatch.setenv("OBCE_JOB_MEMORY", "1G")
@@ -124,7 +125,7 @@ def test_a_job_that_cannot_fit_is_refused_with_both_numbers(monkeypatch: pytest.
 def test_a_job_waits_for_memory_and_says_so(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting, _ = create_run("drill", {"steps": 2}, launcher="local", memory=3_000_000_000)
     free = [1_000_000_000]
-    monkeypatch.setattr("obce_core.jobs.keeper.free_memory", lambda: free[0])
+    monkeypatch.setattr("obce_core.jobs.supervisor.free_memory", lambda: free[0])
     keeper = Keeper(run=waiting, lock=-1, slot=-1, gpu="")
     answers: list[bool] = []
     thread = threading.Thread(target=lambda: answers.append(keeper._wait_for_memory(Attempt(waiting, 1))))
@@ -183,7 +184,7 @@ def test_a_pid_is_no_name_of_a_process() -> None:
 
 
 def test_a_process_that_stays_after_its_final_state_is_ended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("obce_core.jobs.keeper.AFTER_END", 0.3)
+    monkeypatch.setattr("obce_core.jobs.supervisor.AFTER_END", 0.3)
     run.write_status(Status(state="done"))
     stuck = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     assert Keeper(run=run, lock=-1, slot=-1, gpu="")._watch(stuck) is False

@@ -13,8 +13,8 @@ import pytest
 
 from obce_core.errors import BadInput, Offline
 from obce_core.jobs import create_run, list_runs
-from obce_core.jobs.cluster import check_address, client, needs_confirmation, public_address
-from obce_core.jobs.state import Status
+from obce_core.jobs.launchers.ray_cluster import check_address, client, needs_confirmation, public_address
+from obce_core.jobs.status import Status
 from obce_core.settings import ray_token
 
 SECRET = "made-up-token"
@@ -234,7 +234,7 @@ def test_without_a_token_no_header_is_sent(fake: FakeCluster) -> None:
 def test_a_launcher_stores_no_secret_and_asks_only_who_may_hear_the_token(
     fake: FakeCluster, token: str, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from obce_core.jobs.ray import RayLauncher
+    from obce_core.jobs.launchers.ray import RayLauncher
 
     for address in (fake.address, fake.address.replace("127", "user:pw@127")):
         with pytest.raises(BadInput):
@@ -253,7 +253,7 @@ def test_a_launcher_stores_no_secret_and_asks_only_who_may_hear_the_token(
 def test_an_address_in_a_runs_folder_receives_no_token_unless_it_was_confirmed(
     fake: FakeCluster, token: str, confirmed: object, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from obce_core.jobs.ray import RayLauncher
+    from obce_core.jobs.launchers.ray import RayLauncher
 
     launch = {"address": fake.address, "cpus": 1.0, "gpus": 0.0, "python": "python"} | (
         {} if confirmed is None else {"confirmed": confirmed}

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from launching import LONG, QUICK, SbatchLauncher, ended, nobody_left, undisturbed, until, worker_pid
 
-from obce_core.checkpoints import committed
 from obce_core.errors import BadInput, UnknownName
 from obce_core.jobs import FINAL, LAUNCHERS, Launcher, LocalLauncher, Run, launcher_named, launcher_of, list_runs
-from obce_core.jobs.in_process import InProcessLauncher
-from obce_core.jobs.processes import identify
+from obce_core.jobs.launchers.in_process import InProcessLauncher
+from obce_core.jobs.process import identify
+from obce_core.storage.checkpoints import committed
 
 NO_RAY = "Ray is not installed: pip install 'obce[ray]'"
 NAMES = ["local", "in-process", "sbatch", pytest.param("ray", marks=pytest.mark.cluster)]
@@ -38,7 +38,7 @@ def launcher(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("OBCE_JOBS", "1")
     with nobody_left():
         if request.param == "ray":
-            from obce_core.jobs.ray import RayLauncher
+            from obce_core.jobs.launchers.ray import RayLauncher
 
             cluster = request.getfixturevalue("one_node")
             for name, value in cluster.environment.items():
@@ -163,7 +163,7 @@ def test_a_cluster_that_cannot_be_used_is_refused_and_leaves_no_run(
     address: str | None, words: str, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pytest.importorskip("ray", reason=NO_RAY)
-    from obce_core.jobs.ray import RayLauncher
+    from obce_core.jobs.launchers.ray import RayLauncher
 
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS", "OBCE_RAY_ADDRESS"):

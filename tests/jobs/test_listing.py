@@ -7,7 +7,7 @@ from pathlib import Path
 
 from obce_core.jobs import STATES, Status, create_run
 from obce_core.jobs.listing import GLYPHS, about, kind_title, listing, state_words, tally
-from obce_core.store import write_json
+from obce_core.storage.atomic import write_json
 
 
 def test_a_thousand_runs_are_listed_within_a_second(cache: Path) -> None:

@@ -15,7 +15,8 @@ import pytest
 from tiny import sentences
 
 from obce_core.errors import ObceError, UnknownName
-from obce_core.jobs import FINAL, LocalLauncher, Run, list_runs, local
+from obce_core.jobs import FINAL, LocalLauncher, Run, list_runs
+from obce_core.jobs.launchers import local
 
 
 def until(reached: Callable[[], bool], seconds: float = 120.0) -> None:
@@ -44,7 +45,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 
 
 def test_an_analysis_runs_in_a_process_of_its_own(tiny_folder: Path, tmp_path: Path, started: list[Any]) -> None:
-    from obce_core.analysis import read_analysis
+    from obce_core.analysis.analysis import read_analysis
 
     (tmp_path / "texts.txt").write_text("\n".join(sentences(9)))
     options = {"model": str(tiny_folder), "texts": str(tmp_path / "texts.txt"), "n_texts": 6}

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from obce_core.cache.fsck import check, repair
+from obce_core.cache.library import find_entry, list_entries, remove
 from obce_core.cli import main
-from obce_core.fsck import check, repair
-from obce_core.jobs import Run, Status, create_run, find_live, find_result, list_runs, watch
+from obce_core.jobs import Run, Status, create_run, find_live, find_result, list_runs, poll
 from obce_core.jobs.listing import about, kind_title, listing, tally
 from obce_core.jobs.queue import dispatch
-from obce_core.jobs.shapes import check_spec, check_status
+from obce_core.jobs.validation import check_spec, check_status
 from obce_core.jobs.worker import execute
-from obce_core.library import find_entry, list_entries, remove
 
 QUICK = {"steps": 2, "seconds": 0.0}
 FILES = ("spec.json", "status.json", "progress.jsonl", "result.json", "log.txt", "CANCEL", "STOPPING", "worker.lock", "curve.jsonl")
@@ -123,7 +123,7 @@ def survive(capsys: pytest.CaptureFixture[str]) -> set[str]:
         assert isinstance(kind_title(row.run.kind) + about(row.run.spec), str)
         assert row.run.progress().share >= 0
         _ = (row.run.result(), row.run.log(), row.run.cancel_asked(), row.run.fault())
-    watch.look([row.run for row in rows])
+    poll.look([row.run for row in rows])
     find_live("odd-form")
     assert find_result("a-form") is not None
     dispatch("local", lambda *_: None)  # takes places, starts nothing
@@ -139,7 +139,7 @@ def survive(capsys: pytest.CaptureFixture[str]) -> set[str]:
 @pytest.fixture(autouse=True)
 def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start no process when the shell moves the queue."""
-    monkeypatch.setattr("obce_core.jobs.local._start_keeper", lambda *_: None)
+    monkeypatch.setattr("obce_core.jobs.launchers.local._start_keeper", lambda *_: None)
 
 
 @pytest.mark.parametrize(("what", "change", "named"), ODD, ids=[what for what, _, _ in ODD])
@@ -201,7 +201,7 @@ def test_random_json_in_any_file_of_a_run_stops_nothing(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OBCE_CACHE", str(tmp_path_factory.mktemp("fuzz")))
-        patch.setattr("obce_core.jobs.local._start_keeper", lambda *_: None)
+        patch.setattr("obce_core.jobs.launchers.local._start_keeper", lambda *_: None)
         good, _ = create_run("drill", QUICK, "good-waiting", launcher="local")
         run, _ = create_run("drill", QUICK, "odd-run", launcher="local")
         path = run.folder / name
@@ -211,7 +211,7 @@ def test_random_json_in_any_file_of_a_run_stops_nothing(
         for row in listing():
             assert isinstance(kind_title(row.run.kind) + about(row.run.spec), str)
             _ = (row.run.progress().share, row.run.result(), row.run.log(), read_curve(row.run.folder), written(row.run.folder))
-        watch.look(list_runs())
+        poll.look(list_runs())
         dispatch("local", lambda *_: None)
         assert (good.stored() or Status(state="lost")).starts == 1
         check(), repair()

@@ -20,7 +20,7 @@ from tiny import sentences
 
 from obce_core.errors import BadInput, Cancelled, DiskFull, ObceError, UnknownName
 from obce_core.jobs import FINAL, KINDS, STATES, Context, Kind, Progress, Run, Status, create_run, find_live, find_run, kind_of, list_runs
-from obce_core.jobs.folder import FINISHING
+from obce_core.jobs.run import FINISHING
 from obce_core.jobs.worker import execute, main
 from obce_core.settings import project_root
 
@@ -391,7 +391,7 @@ def test_errors_of_the_engine_reach_the_status_as_they_are() -> None:
 
 
 def test_both_kinds_do_their_work_in_this_process(tiny_folder: Path, tmp_path: Path) -> None:
-    from obce_core.analysis import read_analysis
+    from obce_core.analysis.analysis import read_analysis
     from obce_core.compression.result import read_compressed
     from obce_core.plan import make_plan, write_plan
 

@@ -192,7 +192,7 @@ def test_lesson_5_where_neurons_lie_at_the_percentile(neurons: int) -> None:
 
 
 def test_lesson_5_of_a_model_that_was_cut_before_says_so(tiny_cut: Any, tmp_path: Any) -> None:
-    from obce_core.pipeline import analyze
+    from obce_core.analysis.analyze import analyze
     from tests.tiny import sample
 
     again = analyze(tiny_cut, sample(20, heldout=6), batch_size=8, out=tmp_path / "again")

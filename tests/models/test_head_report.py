@@ -14,8 +14,9 @@ from obce_core.architectures import FAMILIES
 from obce_core.cli import main
 from obce_core.errors import ModelError
 from obce_core.models import check_model
-from obce_core.models.head import name_tensors, require_head
+from obce_core.models.head import name_tensors
 from obce_core.models.remote import preview_model
+from obce_core.models.report import require_head
 
 BERT = FAMILIES["bert"]
 

@@ -10,9 +10,9 @@ import transformers
 from tiny import copy_folder, edit_tensors, save_tiny, sentences
 
 from obce_core.architectures import FAMILIES
-from obce_core.batching import batches, encode
 from obce_core.errors import BadInput
 from obce_core.models import check_model
+from obce_core.models.batching import batches, encode
 from obce_core.models.load import choose_device, choose_dtype, load_model
 
 HEADS = FAMILIES["bert"].architectures()

@@ -19,26 +19,26 @@ from gluefolder import write_tasks
 from safetensors.numpy import load_file, save_file
 from tiny import copy_folder, edit_config, sample, save_tiny
 
-from obce_core.analysis import META, Analysis, read_analysis
+from obce_core.analysis.analysis import META, Analysis, read_analysis
+from obce_core.analysis.analyze import analyze
+from obce_core.analysis.catalog import list_saved
+from obce_core.analysis.original import PLACES, model_spec, original_of
 from obce_core.compression.build import compress
 from obce_core.errors import ModelError, PlanError
 from obce_core.export import is_export_of
 from obce_core.export.dense import export_dense
-from obce_core.glue.tiers import recipe_of
+from obce_core.glue.recipe import recipe_of
 from obce_core.glue.unit import Prepared, Unit, Variant, prepare
-from obce_core.glue.workshop import checkpoints_of
-from obce_core.latency import measure_latency, read_latency
+from obce_core.glue.workspace import checkpoints_of
+from obce_core.measure.latency import measure_latency, read_latency
+from obce_core.measure.preview import preview_key
+from obce_core.measure.verify import verify
 from obce_core.models.check import check_model
 from obce_core.models.identity import OLDER, Identity, identity_of, read_identity
 from obce_core.models.locate import TOKENIZER_FILES
-from obce_core.original import PLACES, model_spec, original_of
-from obce_core.pipeline import analyze
 from obce_core.plan import make_plan, read_plan, write_plan
-from obce_core.plan.document import from_document, to_document
-from obce_core.preview import preview_key
-from obce_core.proof.verify import verify
-from obce_core.saved import list_saved
-from obce_core.store import file_sha256, stable_sha256, write_json
+from obce_core.plan.plan_file import from_document, to_document
+from obce_core.storage.atomic import file_sha256, stable_sha256, write_json
 from obce_core.version import ALGORITHMS
 
 Change = Callable[[Path], Any]
@@ -312,7 +312,7 @@ def test_an_analysis_of_the_older_kind_is_held_against_what_it_recorded(name: st
 
 
 def test_an_interrupted_fine_tuning_of_the_older_kind_is_not_resumed_and_the_result_says_why(model: Path, tmp_path: Path) -> None:
-    from obce_core.glue.perform import perform
+    from obce_core.glue.execute import perform
 
     glue = write_tasks(tmp_path / "glue", "sst2")
     prepared = unit(model, glue, recipe=recipe_of("smoke", steps=1))

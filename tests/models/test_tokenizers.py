@@ -13,13 +13,13 @@ import transformers
 from shell import run
 from tiny import LETTERS, VOCABULARY, copy_folder, sample, save_tiny, sentences
 
-from obce_core.analysis import read_analysis
+from obce_core.analysis.analysis import read_analysis
+from obce_core.analysis.analyze import analyze
 from obce_core.errors import BadInput, ModelError, PathError, TextsError
 from obce_core.models import check_model, preview_model
 from obce_core.models.load import load_model
 from obce_core.models.locate import TOKENIZER_FILES
 from obce_core.models.tokenizer import special_tokens
-from obce_core.pipeline import analyze
 from obce_core.texts import Texts
 
 SILENT = ("\u200b", "\ufeff\u200d", "\u200c")

@@ -11,16 +11,16 @@ import transformers
 from shell import run
 from tiny import copy_folder, edit_config, edit_tensors, sample, save_tiny, some_of_everything
 
+from obce_core.analysis.analyze import analyze
 from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import load
 from obce_core.errors import ModelError
+from obce_core.measure.verify import verify
 from obce_core.models import check_model, preview_model
 from obce_core.models.load import load_model, read_state
-from obce_core.pipeline import analyze
 from obce_core.plan import model_ledger
-from obce_core.plan.budget import count
-from obce_core.plan.tally import plan_ledger
-from obce_core.proof.verify import verify
+from obce_core.plan.size import count
+from obce_core.plan.size_table_count import plan_ledger
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import memory_analysis, sample
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError, UnknownName
 from obce_core.plan import (
@@ -34,9 +34,9 @@ from obce_core.plan import (
     resolve,
     to_document,
 )
-from obce_core.plan.document import parse_document
 from obce_core.plan.plan import _to_widen
-from obce_core.plan.widen import widen
+from obce_core.plan.plan_file import parse_document
+from obce_core.plan.round_widths import widen
 
 SIZES = {12: memory_analysis(2, 36, 3, 21), 20: memory_analysis(2, 40, 2, 45, seed=1)}  # by head size: no multiples of 8 or 16
 
@@ -214,7 +214,7 @@ def test_a_query_that_comes_back_may_make_the_extra_row_needless() -> None:
 
 
 def test_after_a_second_cut_the_limit_is_what_the_first_left(tiny_cut: Path, tmp_path: Path) -> None:
-    from obce_core.pipeline import analyze
+    from obce_core.analysis.analyze import analyze
 
     again = analyze(tiny_cut, sample(8, heldout=2), batch_size=8, out=tmp_path / "again")
     plan = make_plan(again, percentile=50, criterion="std_all", first_layer=2, round_to=16, per_head=True)

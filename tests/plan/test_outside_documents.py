@@ -15,8 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from obce_core.errors import PlanError
-from obce_core.outside import parse_json, parse_yaml, render_yaml
-from obce_core.outside.json_text import MAX_VALUES, scan
+from obce_core.storage.json_input import MAX_VALUES, parse_json, scan
+from obce_core.storage.yaml_input import parse_yaml, render_yaml
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))
 # the document, the start of the message after its name

@@ -7,7 +7,7 @@ import math
 import pytest
 from tiny import memory_analysis
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.errors import PlanError, UnknownName
 from obce_core.plan import PRESETS, Compensation, Intent, make_plan, preset, preset_cells, uniform
 from obce_core.plan.parts import without_equal

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny import memory_analysis
 
-from obce_core.analysis import Analysis
+from obce_core.analysis.analysis import Analysis
 from obce_core.components import COMPONENTS, CUTTABLE
 from obce_core.criteria import random_scores
 from obce_core.errors import PlanError, UnknownName

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import pytest
 
-ROWS = [line.split("\t") for line in resources.files("obce_core.texts").joinpath("demo.tsv").read_text("utf-8").split("\n") if line]
+ROWS = [line.split("\t") for line in resources.files("obce_core.texts.sources").joinpath("demo.tsv").read_text("utf-8").split("\n") if line]
 TEXTS = [row[0] for row in ROWS[1:]]
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 

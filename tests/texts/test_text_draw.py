@@ -11,7 +11,7 @@ import pytest
 from obce_core.errors import TextsError
 from obce_core.texts import HELDOUT_LIMIT, heldout_of, load_texts
 from obce_core.texts.draw import draw
-from obce_core.texts.source import RawTexts
+from obce_core.texts.sources.base import RawTexts
 
 
 def raw(*texts: str, **columns: list[str]) -> RawTexts:

@@ -11,7 +11,7 @@ import pytest
 from obce_core import settings
 from obce_core.errors import TextsError, UnknownName
 from obce_core.texts import load_texts
-from obce_core.texts.lines import numbered_lines
+from obce_core.texts.files.lines import numbered_lines
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 

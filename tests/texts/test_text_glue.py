@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from obce_core.errors import Offline, TextsError
-from obce_core.tasks import TASKS
+from obce_core.glue.tasks import TASKS
 from obce_core.texts import SOURCES, load_texts
-from obce_core.texts.glue import Glue
-from obce_core.texts.glue_rows import label_text
-from obce_core.texts.source import Request
+from obce_core.texts.sources.base import Request
+from obce_core.texts.sources.glue import Glue
+from obce_core.texts.sources.glue_rows import label_text
 
 REAL_FOLDER = os.environ.get("OBCE_GLUE_DIR")
 """Read once: no test keeps the settings of whoever runs it."""

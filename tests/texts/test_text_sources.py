@@ -11,9 +11,9 @@ import pytest
 import obce_core.texts as package
 from obce_core.errors import TextsError, UnknownName
 from obce_core.texts import SOURCES, load_texts, parse_source
-from obce_core.texts.glue import Glue
-from obce_core.texts.source import RawTexts, Request
-from obce_core.texts.wikipedia import Wikipedia
+from obce_core.texts.sources.base import RawTexts, Request
+from obce_core.texts.sources.glue import Glue
+from obce_core.texts.sources.wikipedia import Wikipedia
 
 SENTENCES = "The cat sat on the mat. The dog lay under the table. The bird sang in the tree."
 OFFLINE_TWINS = SOURCES | {

@@ -17,9 +17,9 @@ import pytest
 
 from obce_core.errors import TextsError
 from obce_core.texts import Texts, load_texts
-from obce_core.texts.parquet_table import MAX_CELLS
-from obce_core.texts.separated import LINE_LIMIT
-from obce_core.texts.survey import MAX_KEYS
+from obce_core.texts.files.parquet_table import MAX_CELLS
+from obce_core.texts.files.separated import LINE_LIMIT
+from obce_core.texts.files.survey import MAX_KEYS
 
 ROWS = [
     {"id": 1, "text": "the first text", "topic": "a"},

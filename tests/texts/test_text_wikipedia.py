@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from obce_core.errors import Cancelled, Offline, TextsError
-from obce_core.texts import SOURCES, hub, load_texts, split_periods, wikipedia
-from obce_core.texts.wikipedia import Wikipedia
+from obce_core.texts import SOURCES, load_texts, split_periods
+from obce_core.texts.sources import hub, wikipedia
+from obce_core.texts.sources.wikipedia import Wikipedia
 
 
 def article(number: int) -> str:

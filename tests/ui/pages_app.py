@@ -10,16 +10,16 @@ from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
-    "home": "pages/start/home.py",
-    "analysis": "pages/explore/analysis.py",
-    "importance": "pages/explore/importance.py",
-    "neuron": "pages/explore/neuron.py",
-    "plan": "pages/compress/plan.py",
-    "model": "pages/compress/model.py",
-    "launch": "pages/evaluate/launch.py",
-    "runs": "pages/evaluate/runs.py",
-    "results": "pages/evaluate/results.py",
-    "learn": "pages/learn/lessons.py",
+    "home": "pages/home/page.py",
+    "analysis": "pages/analysis/page.py",
+    "importance": "pages/importance/page.py",
+    "neuron": "pages/neuron/page.py",
+    "plan": "pages/plan/page.py",
+    "model": "pages/model/page.py",
+    "launch": "pages/launch/page.py",
+    "runs": "pages/runs/page.py",
+    "results": "pages/results/page.py",
+    "learn": "pages/learn/page.py",
 }
 
 

@@ -13,10 +13,10 @@ from pages_app import adopt, faults, open_page, words
 from tiny import copy_folder, sentences
 
 from obce_core import models
+from obce_core.analysis.analyze import analyze
+from obce_core.analysis.catalog import list_saved
+from obce_core.cache.library import list_entries
 from obce_core.errors import ModelError, TextsError
-from obce_core.library import list_entries
-from obce_core.pipeline import analyze
-from obce_core.saved import list_saved
 from obce_core.texts import Texts
 
 
@@ -125,7 +125,7 @@ def test_a_model_is_looked_at_once_and_not_at_each_rerun(tiny_folder: Path, monk
         asked.append(spec)
         return preview(spec, **given)
 
-    monkeypatch.setattr("pages._ui.cached.preview_model", counted)
+    monkeypatch.setattr("pages._shared.cached.preview_model", counted)
     app = open_page("analysis")
     app.text_input(key="analysis-model").set_value(str(tiny_folder)).run()
     for seed in (1, 2, 3):
@@ -141,7 +141,7 @@ def test_a_model_that_could_not_be_fetched_is_asked_for_again(tiny_folder: Path,
         raise ModelError("The hub is away.")
 
     with monkeypatch.context() as broken:
-        broken.setattr("pages._ui.cached.preview_model", away)
+        broken.setattr("pages._shared.cached.preview_model", away)
         app = open_page("analysis")
         app.text_input(key="analysis-model").set_value(str(tiny_folder)).run()
         for _ in range(3):
@@ -157,7 +157,7 @@ def test_texts_that_could_not_be_read_are_asked_for_again(page: Any, monkeypatch
         raise TextsError("The texts are away.")
 
     with monkeypatch.context() as broken:
-        broken.setattr("pages._ui.cached.load_texts", away)
+        broken.setattr("pages._shared.cached.load_texts", away)
         page.number_input(key="analysis-seed").set_value(3).run()
         assert "The texts are away." in words(page) and start(page).disabled
     page.button(key="texts-again").click().run()
@@ -230,8 +230,8 @@ def test_a_table_offers_its_columns(page: Any, tmp_path: Path, cache: Path) -> N
 
 def test_the_form_outlives_a_change_of_page(page: Any, tiny_folder: Path) -> None:
     page.number_input(key="analysis-seed").set_value(7).run()
-    page.switch_page("pages/start/home.py").run()
-    page.switch_page("pages/explore/analysis.py").run()
+    page.switch_page("pages/home/page.py").run()
+    page.switch_page("pages/analysis/page.py").run()
     assert page.number_input(key="analysis-seed").value == 7
     assert page.text_input(key="analysis-model").value == str(tiny_folder)
 
@@ -305,7 +305,7 @@ def test_wikipedia_without_the_network_is_said(page: Any, monkeypatch: pytest.Mo
 
 
 def test_start_makes_one_run_with_what_was_chosen(page: Any, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> None:
-    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher._start", lambda *_: None)
+    monkeypatch.setattr("obce_core.jobs.launchers.local.LocalLauncher._start", lambda *_: None)
     page.segmented_control(key="analysis-size").set_value(0).run()
     page.number_input(key="analysis-n_texts").set_value(12).run()
     start(page).click().run()
@@ -363,7 +363,8 @@ def test_open_and_compare_want_the_right_number_of_rows(saved: Any) -> None:
 
 
 def test_the_page_reads_no_file_in_its_own_process(page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from obce_core.texts import file, table
+    from obce_core.texts.files import table
+    from obce_core.texts.sources import file
     from obce_core.texts.uploads import store_upload, upload_ref
 
     def refuse(*_: Any) -> Any:

@@ -17,7 +17,7 @@ def offered(app: Any, name: str) -> list[str]:
 
 @pytest.fixture(params=["", "PNG and SVG need kaleido"])
 def forms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("pages._ui.downloads.missing", lambda: request.param)
+    monkeypatch.setattr("pages._shared.downloads.missing", lambda: request.param)
     return ["html", "csv"] if request.param else ["png", "svg", "html", "csv"]
 
 

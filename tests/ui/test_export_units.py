@@ -54,7 +54,7 @@ def offers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(st, "download_button", wrapped(st.download_button, 0))
     monkeypatch.setattr(ButtonMixin, "download_button", wrapped(ButtonMixin.download_button, 1))
-    monkeypatch.setattr("pages._ui.downloads.missing", lambda: "no pictures here")  # HTML holds the same figure
+    monkeypatch.setattr("pages._shared.downloads.missing", lambda: "no pictures here")  # HTML holds the same figure
     return made
 
 

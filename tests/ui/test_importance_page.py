@@ -13,10 +13,10 @@ from pages_app import adopt, faults, open_page, words
 from tiny import memory_analysis, sample
 
 from obce_core import analyze
+from obce_core.analysis.catalog import rename
+from obce_core.analysis.ranking import NEAR_RULE
 from obce_core.plan import Intent
 from obce_core.plan.drafts import write_draft
-from obce_core.ranking import NEAR_RULE
-from obce_core.saved import rename
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_a_picture_of_a_cell_names_the_unit_of_its_numbers(
     edge_length: str, told: str, tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: dict[str, Any] = {}
-    monkeypatch.setattr("pages._ui.downloads.row", lambda name, *, figure=None, **_: made.update({name: figure}))
+    monkeypatch.setattr("pages._shared.downloads.row", lambda name, *, figure=None, **_: made.update({name: figure}))
     app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value", edge_length=edge_length)
     assert not app.exception
     layout = made["layer3-value-r_f"]().layout

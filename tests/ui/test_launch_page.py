@@ -79,8 +79,8 @@ def test_a_speed_of_another_device_is_not_taken_for_this_one(
 
 
 def test_start_asks_for_one_job_and_opens_it(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher._start", lambda self, run: None)
-    monkeypatch.setattr("obce_core.jobs.local._start_keeper", lambda *_: None)
+    monkeypatch.setattr("obce_core.jobs.launchers.local.LocalLauncher._start", lambda self, run: None)
+    monkeypatch.setattr("obce_core.jobs.launchers.local._start_keeper", lambda *_: None)
     press(page, "launch-start")
     runs = list_runs()
     assert len(runs) == 1 and runs[0].kind == "evaluate"
@@ -90,7 +90,7 @@ def test_start_asks_for_one_job_and_opens_it(page: Any, monkeypatch: pytest.Monk
 
 
 def test_measuring_asks_for_twenty_steps(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher._start", lambda self, run: None)
+    monkeypatch.setattr("obce_core.jobs.launchers.local.LocalLauncher._start", lambda self, run: None)
     press(page, "launch-measure")
     units = list_runs()[0].spec["options"]["units"]
     assert [(unit["task"], unit["recipe"]["steps"], unit["variant"]["plan"]) for unit in units] == [("cola", 20, None)]
@@ -101,8 +101,8 @@ def test_other_choices_change_the_bill_and_outlive_the_page(page: Any) -> None:
     assert page.button(key="launch-start").label == "Start 30 evaluations"
     page.toggle(key="launch-original").set_value(False).run()
     assert page.button(key="launch-start").label == "Start 24 evaluations"
-    page.switch_page("pages/evaluate/runs.py").run()
-    page.switch_page("pages/evaluate/launch.py").run()
+    page.switch_page("pages/runs/page.py").run()
+    page.switch_page("pages/launch/page.py").run()
     assert page.button(key="launch-start").label == "Start 24 evaluations"
 
 
@@ -206,15 +206,15 @@ def test_a_fresh_form_proposes_the_plan_that_was_made(glue: Path, tiny_analysis:
     app = open_page("launch", analysis=key)
     assert proposed() == (["current plan"], [])
     save_version(key, "thin", thin)
-    app.switch_page("pages/evaluate/runs.py").run()
-    app.switch_page("pages/evaluate/launch.py").run()  # untouched, so it follows what was made since
+    app.switch_page("pages/runs/page.py").run()
+    app.switch_page("pages/launch/page.py").run()  # untouched, so it follows what was made since
     assert proposed() == (["thin"], [])
     write_draft(key, thick, seen=read_draft(key).stamp)
     app = open_page("launch", analysis=key)
     assert proposed() == (["current plan"], [])  # the draft is newer
     app.multiselect(key="launch-plans").set_value([]).run()
-    app.switch_page("pages/evaluate/runs.py").run()
-    app.switch_page("pages/evaluate/launch.py").run()
+    app.switch_page("pages/runs/page.py").run()
+    app.switch_page("pages/launch/page.py").run()
     assert proposed() == ([], []) and not app.exception
 
 
@@ -245,7 +245,7 @@ def test_another_cluster_needs_a_confirmation_that_names_it(on_ray: Any, monkeyp
 
             return create_run("drill", {})[0]
 
-    monkeypatch.setattr("pages._ui.launch_bill.launcher_named", lambda name, *, address, confirmed, **_: Stub(address, confirmed))
+    monkeypatch.setattr("pages.launch.estimate.launcher_named", lambda name, *, address, confirmed, **_: Stub(address, confirmed))
     on_ray.text_input(key="launch-address").set_value("https://evil.example:8265").run()
     assert ["is not the configured Ray cluster" in fault for fault in faults(on_ray)] == [True]
     toggle = on_ray.toggle(key="launch-confirmed-https://evil.example:8265")

@@ -12,14 +12,14 @@ from pages_app import FILES, adopt, faults, open_page, words
 from streamlit.testing.v1 import AppTest
 from tiny import sample
 
-from obce_core.figures.numbers import amount
+from obce_core.analysis.analyze import analyze
+from obce_core.formatting import amount
 from obce_core.lessons import LESSONS, barcodes, complexes, neuron, rips
 from obce_core.lessons.drawing import SHAPES
 from obce_core.lessons.question import Question
 from obce_core.lessons.scene import SETS, read_scene
-from obce_core.pipeline import analyze
-from pages._ui import cached
-from pages.learn import model
+from pages._shared import cached
+from pages.learn import model_lessons
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_tokens_are_called_tokens_and_only_one_column_is_read(token_analysis: An
 
 
 def test_too_many_outputs_are_not_read(token_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "_MOST", 30)
+    monkeypatch.setattr(model_lessons, "_MOST", 30)
     monkeypatch.setattr(cached, "outputs", refuse)
     monkeypatch.setattr(cached, "neuron", refuse)
     app = open_learn(lesson="4", analysis=adopt(token_analysis, cache), layer="3", component="value", neuron="5")
@@ -301,7 +301,7 @@ def test_a_percentile_that_keeps_nothing_is_a_line_and_the_lesson_goes_on(tiny_a
 def test_a_constant_neuron_is_told_from_a_cell_where_all_is_equal(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = words(open_page("learn", analysis=key, lesson="4", layer="1", component="query"))
     assert "Every text gives the same value in this cell (on [CLS], layer 1" in shown
-    monkeypatch.setattr("pages._ui.cached.neuron", lambda *_: np.zeros(20))
+    monkeypatch.setattr("pages._shared.cached.neuron", lambda *_: np.zeros(20))
     shown = words(open_page("learn", analysis=key, lesson="4", layer="3", component="intermediate", neuron="7"))
     assert "This neuron gives every text the same value: there is no gap. Choose another neuron." in shown
     assert "in this cell" not in shown

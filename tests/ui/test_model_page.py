@@ -12,7 +12,7 @@ from pages_app import adopt, faults, open_page, words
 
 from obce_core import compress
 from obce_core.jobs import create_run
-from obce_core.latency import measure_latency
+from obce_core.measure.latency import measure_latency
 from obce_core.plan import Intent, make_plan, resolve
 from obce_core.plan.drafts import read_draft, write_draft
 
@@ -93,16 +93,16 @@ def test_a_damaged_model_is_a_line(key: str, built: Any) -> None:
 def test_an_edit_of_the_plan_leads_the_model_page_to_the_new_plan(key: str, built: Any) -> None:
     app = open_page("model", analysis=key)
     assert app.query_params["model"] == built.folder.name
-    app.switch_page("pages/compress/plan.py").run()
+    app.switch_page("pages/plan/page.py").run()
     app.button(key="all-30").click().run()
-    app.switch_page("pages/compress/model.py").run()
+    app.switch_page("pages/model/page.py").run()
     assert not app.exception and "model" not in app.query_params
     assert [button.label for button in app.button if button.label == "Build"] == ["Build"]
 
 
 @pytest.mark.parametrize("absent", [(), ("onnx", "onnxruntime")])
 def test_onnx_is_offered_only_where_it_can_be_made(key: str, built: Any, monkeypatch: pytest.MonkeyPatch, absent: tuple[str, ...]) -> None:
-    monkeypatch.setattr("pages._ui.model_files.absent_for_onnx", lambda: absent)
+    monkeypatch.setattr("pages.model.files.absent_for_onnx", lambda: absent)
     app = open_page("model", analysis=key)
     assert not app.exception
     assert app.button(key=f"start-export-onnx-{built.folder.name}").disabled == bool(absent)
@@ -125,15 +125,15 @@ def test_a_built_model_is_evaluated_in_one_click(key: str, built: Any, tiny_anal
 @pytest.fixture
 def without_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are made and not started: the test works through them itself."""
-    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher._start", lambda *_: None)
+    monkeypatch.setattr("obce_core.jobs.launchers.local.LocalLauncher._start", lambda *_: None)
 
 
 @pytest.mark.parametrize(("form", "title"), [("onnx", "ONNX"), ("dense", "Stock shapes")])
 def test_a_model_is_made_into_other_forms_by_one_click(form: str, title: str, key: str, built: Any, without_process: None) -> None:
     from obce_core.jobs import list_runs
     from obce_core.jobs.worker import execute
-    from obce_core.store import manifest_faults
-    from pages._ui.model_files import packed
+    from obce_core.storage.atomic import manifest_faults
+    from pages.model.files import packed
 
     if form == "onnx":
         pytest.importorskip("onnx", reason="the extra `onnx` is not installed: pip install 'obce[onnx]'")

@@ -12,14 +12,14 @@ import pytest
 from pages_app import adopt, faults, open_page, words
 from tiny import sample
 
-from obce_core.figures.numbers import amount
-from obce_core.pipeline import analyze
+from obce_core.analysis.analyze import analyze
+from obce_core.background import Answer
+from obce_core.formatting import amount
 from obce_core.plan import Hand
 from obce_core.plan.drafts import read_draft
 from obce_core.texts import Texts
 from obce_core.topology import barcode, bootstrap_r_f, most_isolated, r_f_without
-from obce_core.warm import Answer
-from pages._ui import neuron_story
+from pages.neuron import story
 
 EVIL = "<img src=x onerror=alert(1)> ![x](http://example.org/x.png)"
 
@@ -148,7 +148,7 @@ def test_umap_is_asked_of_the_warm_worker(key: str, answer: Answer, message: str
         asked.append((task, arguments))
         return answer
 
-    monkeypatch.setattr("pages._ui.warm.ask", ask)
+    monkeypatch.setattr("pages._shared.background.ask", ask)
     shown = clean(neuron_page(key, view="head", projection="umap"))
     assert message in shown
     assert ("umap", {"analysis": key, "layer": 3, "component": "value", "head": 0, "seed": 0}) in asked
@@ -203,12 +203,12 @@ def test_a_fault_is_a_line_with_a_number(key: str, monkeypatch: pytest.MonkeyPat
 
 def test_files_of_a_pair_hold_both_neurons(tiny_analysis: Any) -> None:
     clouds = {f"neuron {at}": tiny_analysis.neuron(3, "value", at) for at in (5, 7)}
-    points = list(csv.DictReader(io.StringIO(neuron_story._values_csv(tiny_analysis, clouds))))
+    points = list(csv.DictReader(io.StringIO(story._values_csv(tiny_analysis, clouds))))
     assert [row["neuron"] for row in points] == ["neuron 5"] * 20 + ["neuron 7"] * 20
     assert (
         float(points[23]["output"]) == pytest.approx(float(clouds["neuron 7"][3])) and points[23]["words"] == tiny_analysis.texts.texts[3]
     )
-    rows = list(csv.DictReader(io.StringIO(neuron_story._diagram_csv(clouds))))
+    rows = list(csv.DictReader(io.StringIO(story._diagram_csv(clouds))))
     assert [row["neuron"] for row in rows] == ["neuron 5"] * 20 + ["neuron 7"] * 20
     deaths = [row["death (radius)"] for row in rows]
     assert deaths.count("inf") == 2

@@ -121,8 +121,8 @@ def test_an_error_of_ours_shows_a_number_and_no_traceback(tiny_analysis: Any, ca
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret path /home/somebody")
 
-    monkeypatch.setattr("obce_core.figures.cellmap.cell_map", broken)
-    monkeypatch.setattr("pages._ui.cached.cell_map", broken)
+    monkeypatch.setattr("obce_core.figures.widgets.cell_map.data.cell_map", broken)
+    monkeypatch.setattr("pages._shared.cached.cell_map", broken)
     app = open_page("importance", analysis=adopt(tiny_analysis, cache))
     assert not app.exception
     assert "Something went wrong (log entry" in words(app)
@@ -188,7 +188,7 @@ def test_least_squares_is_offered_and_fixes_the_tokens_to_all(tiny_analysis: Any
 
 
 def test_text_of_a_user_is_never_markup(tiny_folder: Path, cache: Path) -> None:
-    from obce_core.pipeline import analyze
+    from obce_core.analysis.analyze import analyze
     from obce_core.texts import Texts
 
     evil = ("<script>alert(1)</script> acid", "![x](http://example.org/x.png) baby", "<b>cake</b> dark", "able join")
@@ -237,7 +237,7 @@ def test_a_fault_of_streamlits_own_is_a_line_with_a_number(tiny_analysis: Any, c
     def broken(*_: Any, **__: Any) -> None:
         raise StreamlitAPIException("secret")
 
-    monkeypatch.setattr("pages._ui.cached.importance_map", broken)
+    monkeypatch.setattr("pages._shared.cached.importance_map", broken)
     app = open_page("importance", analysis=adopt(tiny_analysis, cache))
     assert not app.exception and "Something went wrong (log entry" in words(app) and "secret" not in words(app)
 
@@ -250,7 +250,7 @@ def test_an_edit_that_another_tab_has_overtaken_is_said_to_be_unsaved(tiny_analy
     app = open_page("plan", analysis=key)
     assert "not saved" not in words(app)
     write_draft(key, Intent().with_cells({(3, "value"): 30.0}), seen=read_draft(key).stamp)  # the other tab
-    app.switch_page("pages/explore/neuron.py").run()
+    app.switch_page("pages/neuron/page.py").run()
     assert "<b>not saved</b>" in words(app)
 
 

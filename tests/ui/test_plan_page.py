@@ -11,12 +11,12 @@ import pytest
 from pages_app import adopt, faults, open_page, words
 from streamlit.testing.v1 import AppTest
 
+from obce_core.background import Answer
 from obce_core.compression.result import Fidelity
 from obce_core.errors import PlanError
 from obce_core.plan import Hand, Intent, intent_document, make_plan, parse_intent, resolve
 from obce_core.plan.drafts import read_draft, write_draft
 from obce_core.plan.versions import list_versions, save_version
-from obce_core.warm import Answer
 
 Ask = Callable[..., Answer]
 EVIL = "<b>bold</b> ![x](http://example.org/x.png)"
@@ -31,7 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, Any],
         found.append((task, arguments, priority))
         return Answer(state="waiting")
 
-    monkeypatch.setattr("pages._ui.warm.ask", ask)
+    monkeypatch.setattr("pages._shared.background.ask", ask)
     return found
 
 
@@ -84,7 +84,7 @@ def test_sizes_do_not_wait_for_what_is_measured(key: str, asked: list[Any]) -> N
 
 
 def test_what_was_measured_stands_among_the_numbers(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages._ui.warm.ask", answers(lambda task, arguments: 0.625 if task == "preview_plan" else 0.875))
+    monkeypatch.setattr("pages._shared.background.ask", answers(lambda task, arguments: 0.625 if task == "preview_plan" else 0.875))
     app = opened(key)
     app.button(key="all-50").click().run()
     shown = words(app)
@@ -92,12 +92,12 @@ def test_what_was_measured_stands_among_the_numbers(key: str, monkeypatch: pytes
 
 
 def test_a_failure_is_a_line_and_can_be_tried_again(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages._ui.warm.ask", lambda *_, **__: Answer(state="failed", reason=f"No model {EVIL}."))
+    monkeypatch.setattr("pages._shared.background.ask", lambda *_, **__: Answer(state="failed", reason=f"No model {EVIL}."))
     app = opened(key)
     app.button(key="all-50").click().run()
     shown = words(app)
     assert "not measured" in shown and "&lt;b&gt;bold" in shown and "<b>bold" not in shown
-    monkeypatch.setattr("pages._ui.warm.ask", answers(lambda *_: 0.75))
+    monkeypatch.setattr("pages._shared.background.ask", answers(lambda *_: 0.75))
     next(button for button in app.button if button.label == "Try again to measure").click().run()
     assert ".750" in words(app)
 
@@ -262,7 +262,7 @@ def test_a_paper_that_cannot_be_carried_out_leaves_the_page(key: str, asked: lis
     def never(*_: Any) -> Any:
         raise PlanError("No such table.")
 
-    monkeypatch.setattr("pages._ui.cached.preset", never)
+    monkeypatch.setattr("pages._shared.cached.preset", never)
     app = opened(key)
     app.button(key="all-50").click().run()
     shown = words(app)
@@ -284,7 +284,7 @@ def test_the_link_of_query_and_key_is_in_the_address_when_it_is_off(key: str, as
 
 
 def test_previews_on_disk_need_no_worker(key: str, asked: list[Any], tiny_analysis: Any) -> None:
-    from obce_core.preview import keep_preview, preview_key
+    from obce_core.measure.preview import keep_preview, preview_key
 
     plan = make_plan(tiny_analysis, percentile=50, first_layer=3)
     found = Fidelity(texts=6, cls=0.5, pooled=0.4321, cls_lowest=0.1, pooled_lowest=0.1)

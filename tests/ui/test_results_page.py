@@ -11,9 +11,9 @@ from made import make_board, make_evaluation
 from pages_app import faults, open_page, words
 
 from obce_core.glue.examples import read_examples
-from obce_core.glue.recipes import by_recipe, recipe_key
-from obce_core.glue.tiers import recipe_of
-from pages._ui import cached_results
+from obce_core.glue.recipe import recipe_of
+from obce_core.glue.recipe_groups import by_recipe, recipe_key
+from pages._shared import cached_results
 
 EVIL = "<img src=x onerror=alert(1)>[link](javascript:1)"
 

@@ -52,7 +52,7 @@ def test_the_address_opens_a_run_with_its_curves_and_log() -> None:
 def test_a_failed_run_says_why_and_can_be_resumed(monkeypatch: Any) -> None:
     run = make_run("failed", reason="out of memory")
     resumed: list[str] = []
-    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher.resume", lambda self, run: resumed.append(run.id))
+    monkeypatch.setattr("obce_core.jobs.launchers.local.LocalLauncher.resume", lambda self, run: resumed.append(run.id))
     app = open_page("runs", run=run.id)
     assert "out of memory" in words(app)
     next(button for button in app.button if button.label == "Resume").click().run()
@@ -65,7 +65,7 @@ def test_what_cannot_be_resumed_says_so(monkeypatch: Any) -> None:
     def refuse(self: Any, run: Run) -> None:
         raise BadInput("Run x is still ending.")
 
-    monkeypatch.setattr("obce_core.jobs.local.LocalLauncher.resume", refuse)
+    monkeypatch.setattr("obce_core.jobs.launchers.local.LocalLauncher.resume", refuse)
     app = open_page("runs", run=make_run("lost").id)
     next(button for button in app.button if button.label == "Resume").click().run()
     assert not app.exception and "still ending" in words(app)
@@ -99,7 +99,7 @@ def test_the_table_and_the_open_run_show_one_progress(done: int, percent: int) -
 def test_both_are_drawn_from_one_reading(monkeypatch: Any) -> None:
     """Let the run go on at every look: a second look would show another number."""
     run, looks = make_run("running"), iter(range(100, 1000, 100))
-    monkeypatch.setattr("obce_core.jobs.folder.Run.progress", lambda _: Progress(done=next(looks), total=1000, what="steps"))
+    monkeypatch.setattr("obce_core.jobs.run.Run.progress", lambda _: Progress(done=next(looks), total=1000, what="steps"))
     with run.hold():
         app = open_page("runs", run=run.id)
         shown = app.dataframe[0].value["done"].to_list()[0]
@@ -147,7 +147,7 @@ def test_a_spec_damaged_by_hand_does_not_break_the_list() -> None:
 
 def test_a_silent_run_of_a_cluster_is_asked_about_and_not_called_lost(monkeypatch: Any) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("obce_core.jobs.ray.RayLauncher.probe", lambda self, run: (asked.append(run.id), run.status())[1])
+    monkeypatch.setattr("obce_core.jobs.launchers.ray.RayLauncher.probe", lambda self, run: (asked.append(run.id), run.status())[1])
     run, _ = create_run("drill", {}, "silent-run", launcher="ray", launch={"address": "http://silent-cluster:8265"})
     run.write_status(Status(state="running", started=time.time() - 60, launcher="ray", launch={"address": "http://silent-cluster:8265"}))
     for done in (5, 10):

@@ -1,0 +1,1 @@
+"""From a model and texts to an analysis on disk, and from saved analyses to comparisons."""

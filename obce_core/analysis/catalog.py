@@ -1,0 +1,103 @@
+"""The analyses of the cache as a list: what each says of itself, its numbers unread, under a name of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from obce_core import settings
+from obce_core.access.readonly import refuse_if_read_only
+from obce_core.analysis.analysis import Analysis, find_analysis, read_analysis, read_meta
+from obce_core.errors import AnalysisError
+from obce_core.models.identity import read_identity
+from obce_core.storage.atomic import is_complete, read_json, write_json
+
+NAME = "name.json"
+"""A name of one's own, beside what the manifest vouches for: renaming changes neither digest nor id."""
+
+_NAME_CHARS = 80
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Saved:
+    """An analysis on disk, its numbers unread: what a list shows. `name` is "" unless somebody gave one."""
+
+    meta: Mapping[str, Any]
+    folder: Path
+    name: str = ""
+
+    @property
+    def id(self) -> str:
+        return str(self.meta["id"])
+
+    @property
+    def is_older_kind(self) -> bool:
+        """Whether the analysis was stored before analyses recorded the whole identity of their model."""
+        return read_identity(self.meta["model"].get("identity")) is None
+
+    @property
+    def unknown_share(self) -> float | None:
+        """Share of [UNK] among the word pieces of the texts; None for an analysis that did not count them."""
+        texts = self.meta["texts"]
+        pieces, unknown = texts.get("word_pieces"), texts.get("unknown")
+        return unknown / pieces if isinstance(pieces, int) and isinstance(unknown, int) and pieces > 0 else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the analysis says of its model and its texts, in sentences."""
+        return (*self.meta["model"].get("notes", ()), *self.meta["texts"].get("notes", ()))
+
+    @property
+    def bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+
+
+def list_saved() -> list[Saved]:
+    """List every complete analysis of the cache, the newest first, without reading its numbers; unreadable ones are left out."""
+    home = settings.cache_dir() / "analyses"
+    found = []
+    for folder in home.iterdir() if home.is_dir() else ():
+        if is_complete(folder):
+            try:
+                found.append(Saved(meta=read_meta(folder), folder=folder, name=read_name(folder)))
+            except AnalysisError:
+                continue
+    return sorted(found, key=lambda entry: (str(entry.meta["created"]), entry.id), reverse=True)
+
+
+def list_analyses() -> list[Analysis]:
+    """Open every complete analysis of the cache, the newest first; unreadable ones are left out."""
+    found = []
+    for entry in list_saved():
+        try:
+            found.append(read_analysis(entry.folder))
+        except AnalysisError:
+            continue
+    return found
+
+
+def read_name(folder: Path) -> str:
+    """Return the name that somebody gave an analysis, or ""."""
+    try:
+        return _clean_name(read_json(folder / NAME)["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def rename(where: str | Path, name: str) -> None:
+    """Give an analysis a name of one's own (at most 80 characters); an empty one takes it away. Its id stays."""
+    refuse_if_read_only("Renaming an analysis")
+    folder = find_analysis(where)
+    cleaned = _clean_name(name)
+    if cleaned:
+        write_json(folder / NAME, {"name": cleaned})
+    else:
+        (folder / NAME).unlink(missing_ok=True)
+
+
+def _clean_name(name: object) -> str:
+    """Bring a name to one printable line."""
+    text = "".join(c if c.isprintable() else " " for c in name) if isinstance(name, str) else ""
+    return " ".join(text.split())[:_NAME_CHARS]

@@ -1,0 +1,11 @@
+"""One warm process for short calls that need a model or slow imports: previews, projections, pictures.
+
+The dashboard's own process stays light; what takes longer than a few seconds is a job (`obce_core.jobs`).
+"""
+
+from __future__ import annotations
+
+from obce_core.background.client import Answer, WarmWorker
+from obce_core.background.functions import TASKS, Task
+
+__all__ = ["TASKS", "Answer", "Task", "WarmWorker"]

@@ -1,0 +1,51 @@
+"""The warm process: `python -m obce_core.background.process` reads a question a line and writes an answer a line, until its input ends.
+
+What libraries print goes to the log and never between the answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from typing import Any, TextIO
+
+from obce_core.background.functions import Memory, task_of
+from obce_core.errors import ObceError
+
+
+def answer(line: str, memory: Memory) -> dict[str, Any]:
+    """Answer one question: `{"id", "task", "arguments"}` gives `{"id", "value"}` or `{"id", "reason"}`."""
+    question = json.loads(line)
+    told: dict[str, Any] = {"id": question["id"]}
+    try:
+        told["value"] = task_of(question["task"]).work(question["arguments"], memory)
+        json.dumps(told, allow_nan=False)
+    except ObceError as error:
+        return {"id": question["id"], "reason": str(error)}
+    except MemoryError:
+        return {"id": question["id"], "reason": "There was not enough memory."}
+    except Exception as error:
+        traceback.print_exc()
+        return {"id": question["id"], "reason": f"Internal error ({type(error).__name__}); the log has the details."}
+    return told
+
+
+def serve(questions: TextIO, answers: TextIO) -> None:
+    """Answer one question after the other until there are no more."""
+    memory: Memory = {}
+    for line in questions:
+        answers.write(json.dumps(answer(line, memory)) + "\n")
+        answers.flush()
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    serve(sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One cell's neurons: histogram, heads, ranks."""

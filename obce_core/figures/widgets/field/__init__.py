@@ -1,0 +1,1 @@
+"""The field of points of lessons 1 to 3."""

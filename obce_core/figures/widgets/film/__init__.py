@@ -1,0 +1,1 @@
+"""The film of one neuron's merging disks."""

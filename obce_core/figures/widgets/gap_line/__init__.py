@@ -1,0 +1,1 @@
+"""One neuron's outputs on a line, for lesson 4."""

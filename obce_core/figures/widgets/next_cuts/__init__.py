@@ -1,0 +1,1 @@
+"""The list of the cheapest next cuts."""

@@ -1,0 +1,1 @@
+"""GLUE: tasks, recipes, fine-tuning, evaluations, leaderboards and tables."""

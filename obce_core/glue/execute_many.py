@@ -1,0 +1,157 @@
+"""Carry many units out; several processes may share one list: each takes what nobody else is at, and each unit is made once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from obce_core.errors import Cancelled, DiskFull, ObceError, Superseded, shorten
+from obce_core.glue.evaluation import MODEL, Evaluation, evaluations_home, read_evaluation
+from obce_core.glue.execute import perform
+from obce_core.glue.trainer import Guard
+from obce_core.glue.unit import Prepared, Unit, prepare, training_steps, whole
+from obce_core.glue.workspace import Taken
+from obce_core.storage.atomic import is_complete
+
+_LOOK_SECONDS = 1.0
+"""Between two looks whether one of the units that others hold is made, or was let go."""
+
+
+def perform_all(
+    units: Sequence[Unit],
+    *,
+    glue_dir: str | Path | None = None,
+    device: str = "auto",
+    save_model: bool = False,
+    attempt: int = 1,
+    guard: Guard = lambda: None,
+    save_every: int = 500,
+    batch_size: int | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+    heard: Callable[[Mapping[str, Any]], None] = lambda row: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[list[Evaluation], list[str]]:
+    """Make every evaluation of a list that is not there yet; return all of them in its order, and in words what failed.
+
+    A unit that cannot be made (a task whose file is missing, a tokenizer that does not fit, an internal error) does not stop the
+    others. Of a unit that another process works on the result is taken, after all that nobody is at; was it let go, this
+    process goes on with it.
+
+    Args:
+        progress: hears (steps done, steps in all, "steps"), counting the units that are not there yet.
+        batch_size: see `perform`.
+        heard: hears rows of curves, each with the unit's `label`, `task`, `seed` and `unit` (its id).
+
+    Raises:
+        Cancelled: asked to stop; what was finished stays, what was begun is gone on with next time.
+        Superseded, MemoryError, OSError: a newer attempt has begun, memory ran out, or the disk is full.
+    """
+    cache: dict[Any, Any] = {}
+    ready: list[Prepared] = []
+    failed: list[str] = []
+    for unit in units:
+        if cancelled():
+            raise Cancelled("Cancelled before the first evaluation began.")
+        try:
+            ready.append(prepare(unit, glue_dir=glue_dir, cache=cache))
+        except Exception as error:
+            failed.append(_not_made(unit, error))
+    wanted = {one.id: one for one in ready}
+    done: dict[str, int] = {}
+    made: dict[str, Evaluation] = {}
+    # A unit that is cut after the training needs its original's model: that one keeps it, and is trained once.
+    afterwards = (one for one in ready if one.unit.variant.order == "finetune-first" and not is_complete(evaluations_home() / one.id))
+    kept = set(wanted) if save_model else {whole(one).id for one in afterwards}
+    for name in wanted:
+        if name not in kept and is_complete(evaluations_home() / name):
+            made[name] = read_evaluation(evaluations_home() / name)
+    missing = {name: one for name, one in wanted.items() if name not in made}
+    steps = training_steps(missing.values(), trained=lambda name: (evaluations_home() / name / MODEL).is_dir())
+    total = max(1, sum(steps.values()))
+    together = int(os.environ.get("WORLD_SIZE", "1")) > 1  # processes of one torchrun must take the units in one order
+
+    def tell(name: str, at: int, _: int = 0) -> None:
+        done[name] = min(at, steps[name])
+        progress(sum(done.values()), total, "steps")
+
+    def row(one: Prepared, entry: Mapping[str, Any]) -> None:
+        heard({**_about(one), **entry})
+
+    while missing:
+        for name, one in list(missing.items()):
+            if cancelled():
+                raise Cancelled(f"Cancelled; {len(made)} of {len(units)} evaluations are there.")
+            tell(name, 0)
+            try:
+                made[name] = perform(
+                    one,
+                    save_model=name in kept,
+                    device=device,
+                    attempt=attempt,
+                    guard=guard,
+                    save_every=save_every,
+                    batch_size=batch_size,
+                    wait=together,
+                    progress=partial(tell, name),
+                    heard=partial(row, one),
+                    cancelled=cancelled,
+                )
+            except Taken:
+                continue  # looked at again once the others are through
+            except Exception as error:
+                failed.append(_not_made(one.unit, error))
+            del missing[name]
+            tell(name, steps[name])
+            _free()
+        if missing:
+            time.sleep(_LOOK_SECONDS)
+    progress(total, total, "steps")
+    return [made[one.id] for one in ready if one.id in made], failed
+
+
+def _not_made(unit: Unit, error: Exception) -> str:
+    """Say in a line why a unit cannot be made; raise the error again where it ends the whole run.
+
+    What other units would meet as well ends it: a cancellation, a newer attempt, no memory (the launcher tries again with
+    less) and a full disk. Anything else, an error in our own code too, concerns this unit alone.
+    """
+    if isinstance(error, (Cancelled, DiskFull, Superseded)) or _is_shortage(error):
+        raise error
+    if isinstance(error, ObceError):
+        return f"{_name(unit)}: {error}"
+    traceback.print_exception(error)
+    return f"{_name(unit)}: internal error ({type(error).__name__}: {shorten(error, 120)}); the log has the details"
+
+
+def _is_shortage(error: Exception) -> bool:
+    said = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
+        or any(words in said for words in ("out of memory", "allocate memory", "cannot allocate", "no space left"))
+    )
+
+
+def _about(one: Prepared) -> dict[str, Any]:
+    return {"unit": one.id, "label": one.unit.variant.label, "task": one.unit.task, "seed": one.unit.seed}
+
+
+def _free() -> None:
+    """Give back what the last unit held: a Trainer and its model refer to each other, and would wait for the collector."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _name(unit: Unit) -> str:
+    return f"{unit.variant.label}, {unit.task}, seed {unit.seed}"

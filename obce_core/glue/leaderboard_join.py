@@ -1,0 +1,26 @@
+"""Boards of single tasks put together, so that a new score makes only its own task's board anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from obce_core.glue.leaderboard import Row, board_order
+
+
+def join(boards: Iterable[list[Row]]) -> list[Row]:
+    """Join boards of different tasks into the board of all of them: the same rows, cells and order as of one call of `board`."""
+    found: dict[str, Row] = {}
+    for row in (row for rows in boards for row in rows):
+        known = found.get(row.key)
+        if known is None:
+            found[row.key] = row
+            continue
+        first, more = sorted((known, row), key=_asked)
+        cells = {**known.cells, **row.cells}
+        found[row.key] = replace(first, cells=cells, parameters=max(known.parameters, more.parameters, row.parameters))
+    return sorted(found.values(), key=board_order)
+
+
+def _asked(row: Row) -> float:
+    return min(float(one.unit.get("asked", 0.0)) for cell in row.cells.values() for one in cell.evaluations.values())

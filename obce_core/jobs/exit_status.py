@@ -1,0 +1,62 @@
+"""How a worker died, in words: by a signal, for want of memory or disk, by force after a cancel."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+from obce_core.errors import shorten
+from obce_core.jobs.process import peak_memory, signal_name
+from obce_core.jobs.status import Status
+
+EXIT_MEMORY = 71
+"""A worker's exit code for want of memory, when somebody is there who may try again with less."""
+
+PAUSED = "paused by signal"
+ASKED = "asked to stop"
+_RESUME = "resume goes on from the last checkpoint"
+
+
+@dataclass(frozen=True)
+class Death:
+    """What its parent saw: the exit code (negative: a signal), whether it was forced, whether the kernel ran out of memory."""
+
+    code: int
+    forced: bool = False
+    starved: bool = False
+
+
+def name_death(death: Death, told: Status, *, cancelled: bool) -> tuple[str, str, bool]:
+    """Return the final state, the reason, and whether it was for want of memory."""
+    if death.code == EXIT_MEMORY:
+        return "failed", told.reason or "out of memory", True
+    if death.code == -signal.SIGKILL and death.starved and not death.forced:
+        return "failed", "out of memory: the system ended it; choose a smaller --batch-size or a smaller model", True
+    if death.forced:
+        return "cancelled", f"{ASKED if cancelled else PAUSED}; it did not answer and was ended; {_RESUME}", False
+    if death.code == -signal.SIGTERM:
+        return "cancelled", f"{PAUSED}; {_RESUME}", False
+    if death.code == -signal.SIGKILL:
+        return "lost", f"its process was killed (SIGKILL); {_RESUME}", False
+    if death.code < 0:
+        return "failed", f"its process crashed ({signal_name(-death.code)}); the log has the details", False
+    return "failed", f"its process ended without a word (exit code {death.code}); the log has the details", False
+
+
+def is_memory(error: BaseException) -> bool:
+    """Say whether an error means that memory ran out, whoever raised it."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "can't allocate memory" in text or "out of memory" in text or "cannot allocate" in text
+
+
+def reason(error: BaseException) -> str:
+    """Say in a line why the work failed."""
+    if is_memory(error):
+        peak, limit = peak_memory()
+        said = f"; {shorten(error, 160)}" if str(error) else ""
+        return f"out of memory: choose a smaller --batch-size or a smaller model (it held {_told(peak)} of {_told(limit)}{said})"
+    return f"internal error ({type(error).__name__}); the log has the details"
+
+
+def _told(count: int) -> str:
+    return f"{count / 1e9:.2f} GB"

@@ -1,0 +1,47 @@
+"""What memory a job on one model will take, by what such jobs took at their peak.
+
+Measured with the demo model (0.09 GB of weights) and a BERT Base (0.44 GB), float32, 2 threads: above what the libraries take, so many
+times the weights of the model that is named. Between the two, and for others, it is a guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from obce_core.errors import ObceError
+
+LIBRARIES = 560_000_000
+"""Bytes that a process takes with torch, transformers and pyarrow in use: the demo's analysis, less 1.6 times its weights."""
+
+Estimate = Callable[[Mapping[str, Any]], int | None]
+
+
+def times_the_weights(times: float, model: Callable[[Mapping[str, Any]], str]) -> Estimate:
+    """Estimate a job's bytes as the libraries' and so many times the weights of a model; None where that one is not at hand."""
+
+    def estimate(options: Mapping[str, Any]) -> int | None:
+        from obce_core.models.locate import WEIGHTS, locate
+
+        try:
+            spec = model(options)
+            if spec != "demo" and not Path(spec).expanduser().is_dir():
+                return None  # on the hub, perhaps: not asked here
+            return LIBRARIES + int(times * (locate(spec).folder / WEIGHTS).stat().st_size)
+        except (OSError, ObceError):
+            return None
+
+    return estimate
+
+
+def option(name: str) -> Callable[[Mapping[str, Any]], str]:
+    """Return how to read a model's name from the options."""
+    return lambda options: str(options.get(name) or "")
+
+
+def analysed(options: Mapping[str, Any]) -> str:
+    """Return the model that the analysis in the options was made of."""
+    from obce_core.analysis.analysis import read_analysis
+
+    return str(read_analysis(str(options.get("analysis") or "")).meta["model"]["spec"])

@@ -1,0 +1,1 @@
+"""Measurements of a plan or a cut model: previews, verification against the masked original, latency."""

@@ -1,0 +1,119 @@
+"""Make a plan in one of the four ways people ask for one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, cast
+
+from obce_core.analysis.analysis import Analysis, read_analysis
+from obce_core.errors import PlanError
+from obce_core.plan.hardware import Hardware
+from obce_core.plan.plan import Plan, resolve
+from obce_core.plan.plan_file import load_document
+from obce_core.plan.presets import preset as apply_preset
+from obce_core.plan.presets import uniform
+from obce_core.plan.serialize import parse_intent
+from obce_core.plan.size import count
+from obce_core.plan.spec import Compensation, Intent, as_method
+from obce_core.plan.target import reach
+
+
+def make_plan(
+    analysis: Analysis | str | Path,
+    *,
+    percentile: float | None = None,
+    preset: str | None = None,
+    intent: Intent | str | Path | None = None,
+    target_encoder: float | None = None,
+    target_params: float | None = None,
+    first_layer: int | None = None,
+    criterion: str = "r_f",
+    seed: int = 0,
+    compensation: str = "mean+std",
+    compensation_tokens: str | None = None,
+    round_to: int = 0,
+    per_head: bool = False,
+) -> Plan:
+    """Decide which neurons are cut.
+
+    Exactly one of these says how much:
+
+    Args:
+        percentile: one percentile for every component that can be cut, from `first_layer` (default 3) on.
+        preset: `paper-bert-base`, `paper-bert-large` or `paper-scaled`; they bring their own first layer.
+        intent: an `Intent`, or a file that holds one (a plan file's intent is read).
+        target_encoder: the smallest uniform percentile that leaves at most this share of the encoder's parameters.
+        target_params: the same of the whole model's parameters.
+
+    and these what stands in the place of the removed:
+
+        compensation: `mean+std` (the paper), `mean`, `zero`, or `least-squares`.
+        compensation_tokens: `cls` (the paper) or `all`; None is `all` for least-squares and `cls` for the others.
+
+    and these what is added back for the hardware, after everything else (see `widen`):
+
+        round_to: 8 or 16 makes stored widths multiples of it; 0 leaves them.
+        per_head: all heads of a layer become as wide as its widest.
+
+    Raises:
+        PlanError: more or less than one way is given, or the plan cannot be carried out (see `resolve`, `reach`).
+
+    >>> plan = make_plan(analysis, percentile=50)                                      # doctest: +SKIP
+    """
+    source = analysis if isinstance(analysis, Analysis) else read_analysis(analysis)
+    given = [
+        name
+        for name, value in (
+            ("--percentile", percentile),
+            ("--preset", preset),
+            ("--from", intent),
+            ("--target-encoder", target_encoder),
+            ("--target-params", target_params),
+        )
+        if value is not None
+    ]
+    if len(given) != 1:
+        ways = "--percentile, --preset, --from, --target-encoder, --target-params"
+        raise PlanError(f"Give exactly one of {ways}; got {' and '.join(given) or 'none'}.")
+    hardware = Hardware(round_to=round_to, per_head=per_head)
+    if intent is not None:
+        told = intent if isinstance(intent, Intent) else _intent_of(intent)
+        return resolve(source, replace(told, hardware=told.hardware.joined(hardware)))
+    if preset is not None and first_layer is not None:
+        raise PlanError("A preset brings its own first layer; leave --first-layer out.")
+    base = Intent(
+        criterion=criterion,
+        seed=seed,
+        first_layer=3 if first_layer is None else first_layer,
+        compensation=Compensation(method=as_method(compensation), tokens=cast(Literal["cls", "all"] | None, compensation_tokens)),
+    )
+    notes: tuple[str, ...] = ()
+    if preset is not None:
+        chosen, notes = apply_preset(preset, source, base)
+    elif percentile is not None:
+        chosen = uniform(percentile, source.shape.layers, base)
+    elif target_encoder is not None:
+        chosen = reach(source, base, target_encoder, "encoder")
+    else:
+        chosen = reach(source, base, cast(float, target_params), "model")
+    plan = resolve(source, replace(chosen, hardware=hardware))
+    missed = _missed(source, plan, target_encoder, target_params) if hardware.asked else ()
+    return replace(plan, notes=(*notes, *plan.notes, *missed))
+
+
+def _missed(analysis: Analysis, plan: Plan, target_encoder: float | None, target_params: float | None) -> tuple[str, ...]:
+    """Say so when a target was met by the percentile, and what the hardware's options added back goes beyond it."""
+    size = count(analysis, plan)
+    for option, target, left in (
+        ("--target-encoder", target_encoder, size.encoder_share),
+        ("--target-params", target_params, size.model_share),
+    ):
+        if target is not None and left > target:
+            return (f"{option} {target:g} was met before the neurons added back for the hardware; with them {left:.3f} is left.",)
+    return ()
+
+
+def _intent_of(path: str | Path) -> Intent:
+    document = load_document(path)
+    return parse_intent(document.get("intent", document), Path(path).name)

@@ -1,0 +1,60 @@
+"""What a plan says of one neuron, and by which rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from obce_core.analysis.analysis import Analysis
+from obce_core.components import LOCKED
+from obce_core.plan.overrides import choice_of
+from obce_core.plan.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """`state`: locked, kept, cut, kept by hand, dropped by hand, or kept for the hardware.
+
+    `percentile` is that of the cell (0: untouched), `threshold` the score up to which it cuts by `criterion` (None when
+    the cell is untouched), `reason` what was written when it was chosen by hand.
+    """
+
+    state: str
+    percentile: float = 0.0
+    threshold: float | None = None
+    criterion: str = "r_f"
+    reason: str = ""
+
+
+def verdict(analysis: Analysis, plan: Plan, layer: int, component: str, neuron: int) -> Verdict:
+    """Say what a plan of this analysis does with a neuron, named by its original index.
+
+    Raises:
+        AnalysisError: no such layer or neuron.
+    """
+    at = analysis.position(layer, component, neuron)
+    if component in LOCKED:
+        return Verdict(state="locked")
+    intent = plan.intent
+    percentile, threshold = intent.percentile(layer, component), None
+    above = True
+    if percentile:
+        scores = np.asarray(analysis.scores(layer, component, intent.criterion, seed=intent.seed), dtype=np.float64)
+        threshold = float(np.percentile(scores, percentile, method="linear"))
+        above = bool(scores[at] > threshold)
+    choice = choice_of(intent, layer, component, neuron)
+    kept = bool(plan.mask(layer, component, analysis.shape)[neuron])
+    if choice is not None and kept == (choice.side == "keep"):
+        state = "kept by hand" if kept else "dropped by hand"
+    elif kept and (not above or choice is not None):
+        state = "kept for the hardware"
+    else:
+        state = "kept" if kept else "cut"
+    return Verdict(
+        state=state,
+        percentile=percentile,
+        threshold=threshold,
+        criterion=intent.criterion,
+        reason="" if choice is None else choice.reason,
+    )

@@ -1,0 +1,221 @@
+"""Plans as files: `obce-plan/1`, JSON natively, YAML for convenience. What is unknown or does not follow is refused."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from obce_core.analysis.analysis import Analysis, read_analysis
+from obce_core.architectures import EncoderShape
+from obce_core.components import CUTTABLE
+from obce_core.errors import AnalysisError, PathError, PlanError, shorten
+from obce_core.plan.fields import layer_number, mapping, only, pretty
+from obce_core.plan.plan import Kept, Plan, resolve, to_ranges
+from obce_core.plan.serialize import intent_document, parse_intent
+from obce_core.plan.spec import check_cuttable
+from obce_core.settings import MAX_PLAN_JSON_BYTES, MAX_PLAN_YAML_BYTES
+from obce_core.storage.atomic import replace_file
+from obce_core.storage.json_input import parse_json
+from obce_core.storage.yaml_input import parse_yaml, render_yaml
+
+FORMAT = "obce-plan/1"
+_PLAN_KEYS = ("format", "model", "analysis", "intent", "fact", "earlier")
+_MODEL_KEYS = ("name", "revision", "weights_sha256", "identity")
+
+
+def to_document(plan: Plan) -> dict[str, Any]:
+    """Write a plan as plain data, in exactly the file's form."""
+    kept = {str(layer): {name: to_ranges(mask) for name, mask in row.items()} for layer, row in plan.kept.items()}
+    return {
+        "format": FORMAT,
+        "model": dict(plan.model),
+        "analysis": plan.analysis,
+        "intent": intent_document(plan.intent),
+        "fact": {"kept": kept},
+        "earlier": [dict(entry) for entry in plan.earlier],
+    }
+
+
+def render(plan: Plan, *, yaml: bool = False) -> str:
+    """Render a plan as the text of a JSON or YAML file."""
+    if yaml:
+        return render_yaml(to_document(plan))
+    return pretty(to_document(plan)) + "\n"
+
+
+def fits_yaml(plan: Plan) -> bool:
+    """Say, without rendering it, whether a plan's YAML surely stays below the limit of a YAML file."""
+    size = 8_000 + sum(len(hand.neurons) * 8 + 8 * len(hand.reason) + 200 for hand in (*plan.intent.keep, *plan.intent.drop))
+    for row in plan.kept.values():
+        for mask in row.values():
+            edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))  # where a run of kept neurons begins or ends
+            pairs = int(np.count_nonzero(edges[1::2] - edges[::2] > 1))
+            size += 13 * (len(edges) // 2 - pairs) + 21 * pairs + 40  # "      - 1234" and "      - [1234, 1235]", each with a line's end
+    return size < MAX_PLAN_YAML_BYTES
+
+
+def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a plan file; the suffix chooses JSON or YAML.
+
+    Raises:
+        PathError: the file exists and is no plan of this tool (or `overwrite` is false), or cannot be written.
+    """
+    target = Path(path)
+    if target.exists():
+        if not overwrite:
+            raise PathError(f"{target} already exists.", hint="Choose another --out, or give --overwrite.")
+        if not _is_plan(target):
+            raise PathError(f"{target} is not a plan that obce wrote, so --overwrite leaves it alone.", hint="Choose another --out.")
+    text = render(plan, yaml=_is_yaml(target))
+    if _is_yaml(target) and len(text.encode()) > MAX_PLAN_YAML_BYTES:
+        raise PlanError(f"{target.name} would be larger than the {MAX_PLAN_YAML_BYTES // 1000} kB of a YAML plan.", hint="Write .json.")
+    try:
+        replace_file(target, text)
+    except OSError as error:
+        raise PathError(f"Cannot write {target}: {error.strerror or error}.") from None
+
+
+def _is_plan(path: Path) -> bool:
+    """Return True for a regular file that parses as a plan of this tool."""
+    try:
+        return load_document(path).get("format") == FORMAT
+    except (OSError, PlanError):
+        return False
+
+
+def read_plan(path: str | Path, analysis: Analysis | None = None) -> Plan:
+    """Read a plan file and check it against its analysis.
+
+    Args:
+        path: a `.json`, `.yaml` or `.yml` file.
+        analysis: the analysis it was made on; None looks it up in the cache.
+
+    Raises:
+        PlanError: unknown keys, wrong layers, another model, or a fact that does not follow from its intent.
+    """
+    document = load_document(path)
+    name = Path(path).name
+    if analysis is None:
+        try:
+            analysis = read_analysis(str(document.get("analysis", "")))
+        except AnalysisError:
+            raise PlanError(
+                f"{name} was made on analysis {shorten(document.get('analysis'))!r}, which is not in the cache.",
+                hint="Name its folder with --analysis.",
+            ) from None
+    return from_document(document, analysis, name)
+
+
+def load_document(path: str | Path) -> dict[str, Any]:
+    """Parse a plan file into plain data; nothing is checked beyond its syntax."""
+    source = Path(path)
+    try:
+        there = source.exists()
+    except OSError:  # a name that is too long, a folder that may not be read
+        there = False
+    if not there:
+        raise PlanError(f"No plan file at {shorten(source, 200)!r}.")
+    if not source.is_file():
+        raise PlanError(f"{shorten(source, 200)!r} is not a regular file.")
+    with source.open("rb") as stream:
+        return parse_document(stream.read(MAX_PLAN_JSON_BYTES + 1), source.name)
+
+
+def parse_document(raw: bytes, name: str) -> dict[str, Any]:
+    """Parse the bytes of a plan file by the suffix of its name."""
+    if _is_yaml(Path(name)):
+        return parse_yaml(raw, name, error=PlanError)
+    return parse_json(raw, name, limit=MAX_PLAN_JSON_BYTES, error=PlanError)
+
+
+def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "plan") -> Plan:
+    """Check a plan's plain data against an analysis and return the plan."""
+    theirs, identity = read_model(document, name)
+    ours = str(analysis.meta["model"]["weights_sha256"])
+    if theirs != ours:
+        raise PlanError(
+            f"{name} was made for model {shorten(theirs[:12])}…, this analysis is of {ours[:12]}….",
+            hint="Use the analysis of the same model, or make the plan again with obce plan --from.",
+        )
+    if identity and analysis.identity is not None and identity != analysis.identity.digest:
+        raise PlanError(
+            f"{name} was made for a model with the same weights, but another architecture, config.json or tokenizer "
+            f"({shorten(identity[:12])}…) than this analysis ({analysis.identity.digest[:12]}…).",
+            hint="Use the analysis of the same model, or make the plan again with obce plan --from.",
+        )
+    intent = parse_intent(document.get("intent"), f"{name}: intent")
+    plan = resolve(analysis, intent)
+    _compare(plan, read_kept(document, analysis.shape, name), analysis.shape, name)
+    earlier = document.get("earlier", [])
+    if not isinstance(earlier, list) or not all(isinstance(entry, dict) for entry in earlier):
+        raise PlanError(f"{name}: earlier must be a list of plans.")
+    return Plan(model=plan.model, analysis=plan.analysis, intent=intent, kept=plan.kept, notes=plan.notes, earlier=tuple(earlier))
+
+
+def read_model(document: Mapping[str, Any], name: str) -> tuple[str, str]:
+    """Check a plan's keys and format; return the sha256 of the weights and the digest of the identity that it is for.
+
+    The identity is "" in a plan of the older kind.
+    """
+    only(document, _PLAN_KEYS, name)
+    if document.get("format") != FORMAT:
+        raise PlanError(f"{name}: format is {shorten(document.get('format'))!r}; this version reads {FORMAT}.")
+    model = mapping(document.get("model"), f"{name}: model")
+    only(model, _MODEL_KEYS, f"{name}: model")
+    return str(model.get("weights_sha256", "")), str(model.get("identity", ""))
+
+
+def read_kept(document: Mapping[str, Any], shape: EncoderShape, name: str) -> dict[int, dict[str, np.ndarray]]:
+    """Read the kept neurons that a plan states as its fact, as `Plan.kept` has them; nothing is resolved again."""
+    fact = mapping(document.get("fact"), f"{name}: fact")
+    only(fact, ("kept",), f"{name}: fact")
+    told: dict[tuple[int, str], np.ndarray] = {}
+    for layer, row in mapping(fact.get("kept"), f"{name}: fact.kept").items():
+        number = layer_number(layer, f"{name}: fact.kept")
+        if number > shape.layers:
+            raise PlanError(f"{name}: there is no layer {number}; this model has layers 1–{shape.layers}.")
+        for component, ranges in mapping(row, f"{name}: fact.kept.{number}").items():
+            check_cuttable(number, component)
+            told[number, component] = _mask(ranges, shape.width(component), f"{name}: layer {number} {component}")
+    found: dict[int, dict[str, np.ndarray]] = {}
+    for number in range(1, shape.layers + 1):
+        for component in CUTTABLE:
+            mask = told.get((number, component))
+            if mask is not None and not mask.all():
+                found.setdefault(number, {})[component] = mask
+    return found
+
+
+def _compare(plan: Plan, told: Kept, shape: EncoderShape, name: str) -> None:
+    for layer in range(1, shape.layers + 1):
+        for component in CUTTABLE:
+            full = np.ones(shape.width(component), dtype=bool)
+            if not np.array_equal(told.get(layer, {}).get(component, full), plan.mask(layer, component, shape)):
+                raise PlanError(
+                    f"{name}: the kept neurons of layer {layer} {component} do not follow from the intent.",
+                    hint=f"Resolve it again: obce plan --analysis {plan.analysis} --from {shlex.quote(name)} --out NEW.json.",
+                )
+
+
+def _mask(ranges: object, width: int, where: str) -> np.ndarray:
+    if not isinstance(ranges, list):
+        raise PlanError(f"{where}: kept neurons are a list of numbers and [first, last] ranges.")
+    mask = np.zeros(width, dtype=bool)
+    for entry in ranges:
+        pair = entry if isinstance(entry, list) else [entry, entry]
+        if len(pair) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) for n in pair) or pair[0] > pair[1]:
+            raise PlanError(f"{where}: {shorten(entry)} is no neuron and no [first, last] range.")
+        if not 0 <= pair[0] <= pair[1] < width:
+            raise PlanError(f"{where}: index {pair[1] if pair[0] >= 0 else pair[0]} is out of range 0–{width - 1}.")
+        if mask[pair[0] : pair[1] + 1].any():
+            raise PlanError(f"{where}: neuron {pair[0]} is listed twice.")
+        mask[pair[0] : pair[1] + 1] = True
+    return mask
+
+
+def _is_yaml(path: Path) -> bool:
+    return path.suffix.lower() in {".yaml", ".yml"}

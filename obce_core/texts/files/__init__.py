@@ -1,0 +1,1 @@
+"""Readers of text files: lines, CSV and TSV, JSON lines, parquet."""

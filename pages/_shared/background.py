@@ -1,0 +1,28 @@
+"""The server's one warm worker: short calls that need a model or slow imports."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from obce_core.background import Answer, WarmWorker
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda worker: worker.close())
+def _worker() -> WarmWorker:
+    worker = WarmWorker()
+    atexit.register(worker.close)  # Ctrl-C ends the server, which releases no cache; a busy worker would go on for seconds
+    return worker
+
+
+def ask(task: str, arguments: Mapping[str, Any], *, priority: int = 1) -> Answer:
+    """Return the answer if it is known; else it is `waiting`: ask again in a fragment that reruns."""
+    return _worker().ask(task, arguments, priority=priority)
+
+
+def waiter() -> Callable[[str, Mapping[str, Any]], Answer]:
+    """Return a function that asks and waits, for threads other than a page's (a download that was clicked)."""
+    return _worker().wait

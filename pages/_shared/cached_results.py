@@ -1,0 +1,121 @@
+"""What is kept of evaluations between reruns: the board, its parts, what Launch lays out, what Runs tells. Keys are ids and stamps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from obce_core.errors import BadInput
+from obce_core.glue.estimate import Line, lay_out, lay_out_unread
+from obce_core.glue.evaluation import Evaluation, evaluations_home, read_evaluation
+from obce_core.glue.examples import Examples, read_examples
+from obce_core.glue.leaderboard import Cell, Row, board
+from obce_core.glue.leaderboard import compare as compare_rows
+from obce_core.glue.leaderboard_join import join
+from obce_core.glue.sweep import Sweep, read_sweep
+from obce_core.jobs import find_run
+from obce_core.jobs.listing import about, kind_title
+from obce_core.storage.atomic import MANIFEST, is_complete
+
+Stamped = tuple[tuple[str, int], ...]
+"""Evaluations by id, each with the moment at which its manifest was written: another one when it was replaced."""
+
+
+def evaluations() -> list[Evaluation]:
+    """List the complete evaluations, the newest first; a folder is read once, and again when it was replaced."""
+    home = evaluations_home()
+    found = []
+    try:
+        with os.scandir(home) as entries:
+            named = [(_stamp(Path(entry.path)), entry.name) for entry in entries if entry.name[0] != "." and entry.is_dir()]
+    except OSError:
+        return []
+    for changed, name in sorted(named, reverse=True):
+        one = _evaluation(str(home), name, changed)
+        if one is not None:
+            found.append(one)
+    return found
+
+
+@st.cache_resource(max_entries=20_000, show_spinner=False)
+def _evaluation(home: str, name: str, _changed: int) -> Evaluation | None:
+    folder = Path(home) / name
+    try:
+        return read_evaluation(folder) if is_complete(folder) else None
+    except BadInput:
+        return None
+
+
+def stamped(made: Iterable[Evaluation]) -> Stamped:
+    """Return the key of some evaluations for `leaderboard`."""
+    return tuple(sorted((one.id, _stamp(one.folder)) for one in made))
+
+
+def _stamp(folder: Path) -> int:
+    try:
+        return (folder / MANIFEST).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def leaderboard(made: Stamped, home: str) -> list[Row]:
+    """Make the board of some evaluations, task by task: the bootstrap takes a second, and only where an evaluation is new."""
+    tasks: dict[str, list[tuple[str, int]]] = {}
+    for name, changed in made:
+        tasks.setdefault(read_evaluation(Path(home) / name).task.name, []).append((name, changed))
+    return join(_board(tuple(own), home) for own in tasks.values())
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _board(made: Stamped, home: str) -> list[Row]:
+    return board([read_evaluation(Path(home) / name) for name, _ in made])
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def row_against(made: Stamped, home: str, ours: str, other: str) -> dict[str, Cell]:
+    """Compare two rows of a board by their keys."""
+    rows = {row.key: row for row in leaderboard(made, home)}
+    return compare_rows(rows[ours], rows[other])
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def examples(task: str, split: str, folder: str | None, changed: tuple[int, int]) -> Examples:
+    """Read a split's examples once."""
+    return read_examples(task, split, glue_dir=folder)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _inputs(changed: tuple[tuple[int, int], ...]) -> dict[Any, Any]:
+    return {}
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def sweep(key: str, changed: tuple[tuple[int, int], ...], _document: Mapping[str, Any]) -> Sweep:
+    """Read a sweep and make its plans; `key` is its digest, `changed` the stamps of the plan files that it names."""
+    return read_sweep(_document)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def laid_out(
+    key: str, changed: tuple[tuple[int, int], ...], folder: str | None, _document: Mapping[str, Any]
+) -> tuple[list[Line], list[str]]:
+    """Read and check what a sweep needs and name its evaluations; `changed` are also the stamps of the tasks' files and of the models.
+
+    What was read is kept between calls, and read anew when a file changed. Without a folder the hub is not asked: official counts stand.
+    """
+    kept = _inputs(changed)
+    if folder is None:
+        return lay_out_unread(sweep(key, changed, _document).units, evaluations(), cache=kept)
+    return lay_out(sweep(key, changed, _document).units, glue_dir=folder, cache=kept)
+
+
+@st.cache_data(max_entries=5_000, show_spinner=False)
+def run_about(run_id: str, home: str) -> tuple[str, str, float]:
+    """Return a run's kind and what it was asked for, in words, and when it was made: what is said once and never changes."""
+    spec = find_run(run_id).spec
+    return kind_title(str(spec["kind"])), about(spec), float(spec["created"])

@@ -1,0 +1,121 @@
+"""A job on a page: its progress, its end, and the way to stop it. The truth is its folder, read anew each second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from obce_core import settings
+from obce_core.errors import ObceError
+from obce_core.formatting import amount, duration
+from obce_core.jobs import FINAL, LocalLauncher, Progress, Run, find_live, find_run, launcher_of
+from pages._shared import guards, state
+
+_GLYPHS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "cancelled": "‖", "lost": "?"}
+
+
+def start(form: str, kind: str, options: Mapping[str, Any]) -> None:
+    """Start a job for a form; the same form twice is the same job."""
+    chosen = state.get()
+    run = LocalLauncher().submit(kind, options, chosen.nonce(form), form=form)
+    chosen.runs[form] = chosen.run = run.id
+
+
+def panel(form: str, on_done: Callable[[dict[str, Any]], None], *, shared: bool = False) -> bool:
+    """Show the form's job, if there is one; return whether it is still at work.
+
+    `on_done` is called once with the result, and the page runs again. A job is shown to who started it, found again by the
+    address after a reload; with `shared`, where the form's name says all that is computed, to everybody.
+    """
+    chosen = state.get()
+    if form not in chosen.runs:
+        live = find_live(form) if shared else _own(form)  # after a reload the session is new, the job is not
+        if live is None:
+            return False
+        chosen.runs[form] = live.id
+    try:
+        run = find_run(chosen.runs[form])
+    except ObceError:
+        chosen.runs.pop(form)
+        return False
+    status = run.status()
+    if status.state == "done":
+        result = run.result()
+        _forget(form)
+        if result is not None:
+            on_done(result)
+        return False
+    if status.state in FINAL:
+        _ended(form, run)
+        return False
+    _live(run)
+    return True
+
+
+def _own(form: str) -> Run | None:
+    """Return the job that the address names, if it is of this form and still at work."""
+    try:
+        run = find_run(state.get().run) if state.get().run else None
+    except ObceError:
+        return None
+    return run if run is not None and run.spec.get("form") == form and run.status().state not in FINAL else None
+
+
+@st.fragment(run_every=0.7)
+def _live(run: Run) -> None:
+    with guards.caught():
+        _progress(run)
+
+
+def _progress(run: Run) -> None:
+    status = launcher_of(run).probe(run)  # a look moves the queue
+    if status.state in FINAL:
+        st.rerun()
+    progress = run.progress()
+    st.progress(progress.share, text=_words(run, status.state, status.reason, progress))
+    st.button(
+        "Cancel",
+        key=f"cancel-{run.id}",
+        icon=":material/stop_circle:",
+        on_click=launcher_of(run).cancel,
+        args=(run,),
+        disabled=run.cancel_asked() or settings.read_only(),
+    )
+    st.caption(f"Run {run.id}. It goes on if you leave or close this page.")
+
+
+def _words(run: Run, state: str, reason: str, progress: Progress) -> str:
+    """Say where a job is: count, speed, time left."""
+    if run.cancel_asked():
+        return "‖ Stopping after this step"
+    if state == "queued":
+        return f"{_GLYPHS[state]} Waiting for a process" + (f" ({reason})" if reason else "")
+    if not progress.total:
+        return f"{_GLYPHS[state]} Starting: reading the model and the texts"
+    if progress.done >= progress.total:
+        return f"{_GLYPHS[state]} All {progress.total:,} {progress.what} done; writing the result"
+    told = [f"{_GLYPHS[state]} {progress.done:,} of {progress.total:,} {progress.what}"]
+    if progress.rate is not None and progress.what == "texts":
+        told.append(f"{amount(progress.rate, 2)} texts a second")
+    if progress.seconds_left is not None:
+        told.append(f"about {duration(progress.seconds_left)} left")
+    return " · ".join(told)
+
+
+def _ended(form: str, run: Run) -> None:
+    status = run.status()
+    words = {"failed": "Failed", "cancelled": "Cancelled", "lost": "Lost"}[status.state]
+    guards.show_error(ObceError(f"{_GLYPHS[status.state]} {words}: {status.reason}"))
+    st.button("Dismiss", key=f"dismiss-{run.id}", on_click=_forget, args=(form,))  # as wide as its word: a share of a panel clips it
+    if status.state != "cancelled":
+        with st.expander("Log"):
+            st.code(run.log() or "The log is empty.", language=None)
+
+
+def _forget(form: str) -> None:
+    chosen = state.get()
+    if chosen.runs.pop(form, None) == chosen.run:
+        chosen.run = ""
+    chosen.renew(form)

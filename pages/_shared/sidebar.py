@@ -1,0 +1,138 @@
+"""The sidebar below the navigation: the selection and the running jobs, a link each, and the switches that all pages share."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from obce_core import settings
+from obce_core.analysis.analysis import Analysis
+from obce_core.components import TITLES
+from obce_core.figures.theme import DARK, LIGHT
+from obce_core.formatting import share
+from obce_core.jobs import FINAL
+from obce_core.jobs.listing import GLYPHS, Listed, kind_title, listing
+from pages._shared import cached, drafts, guards, layout, mounts, nav, state
+
+_EDGE = "Off: radii, as in the paper. On: edge lengths, twice as long, as gudhi and ripser report them."
+_TOKENS = {"cls": "[CLS]", "mean": "mean of tokens", "all": "all tokens"}
+_RUNS = 4
+_STYLE = """
+<style>
+.st-key-pick { gap: 0; }
+.st-key-pick [data-testid="stPageLink-NavLink"] { min-height: 27px; padding-top: 1px; padding-bottom: 1px; }
+.st-key-running [data-testid="stPageLink-NavLink"] { background: none; font-weight: 400; min-height: 27px; padding-top: 1px;
+  padding-bottom: 1px; }
+.st-key-pick .pick { padding: 5px 8px 4px; }
+.st-key-pick .st-key-pick-cell [data-testid="stPageLink-NavLink"]::before { content: ""; width: 9px; height: 9px; flex: none;
+  border-radius: 2px; background: CHIP; }
+</style>
+"""
+
+
+def show() -> None:
+    """Show the selection, the switches and what runs; comes after every page."""
+    chosen = state.get()
+    state.write_address()
+    with st.sidebar:
+        with st.container(key="pick"):
+            _selection(chosen)
+        for label, field, told in (("Edge length", "edge_length", _EDGE), ("Presentation", "presentation", None)):
+            key = field.replace("_", "-")
+            st.session_state[key] = getattr(chosen, field)  # a page may have switched it too
+            st.toggle(label, key=key, on_change=_switch, args=(field, key), help=told)
+        mounts.link_and_mode(layout.mode(), address=state.take_first_address())
+        if settings.read_only():
+            layout.note("Read-only: nothing is saved here. A plan lasts as long as this page; take it away as a file.")
+        (_live_runs if _works() else _runs)()
+
+
+def _works() -> list[Listed]:
+    return [row for row in listing(20) if row.status.state not in FINAL][:_RUNS]
+
+
+def _runs() -> None:
+    with st.container(key="running", gap=None):
+        for row in _works():
+            nav.link("runs", f"{GLYPHS[row.status.state]} {kind_title(row.run.kind)}")
+
+
+@st.fragment(run_every=3.0)
+def _live_runs() -> None:
+    """Show the running jobs as they change, whatever else the page does."""
+    _runs()
+
+
+def _switch(field: str, key: str) -> None:
+    """Set a switch of the state from its toggle."""
+    setattr(state.get(), field, bool(st.session_state[key]))
+
+
+def _selection(chosen: state.State) -> None:
+    """Show what is selected. Labels of links are Markdown, so they are ours; names that others gave stand below, escaped."""
+    hue = chosen.component
+    st.html(_STYLE.replace("CHIP", f"light-dark({LIGHT.components[hue]}, {DARK.components[hue]})"))
+    nav.link("analysis", "Analysis")
+    if not chosen.analysis:
+        _newest()
+        return
+    try:
+        source = guards.open_analysis(chosen.analysis)
+    except Exception:  # a deleted analysis must not break the frame; the page says what is wrong
+        _below(f"{escape(chosen.analysis[:16])} was deleted or cannot be read")
+        return
+    told = source.meta
+    _below(
+        f"<b>{escape(layout.short_name(told['model']['name']))}</b> · {told['texts']['n']:,} texts<br>"
+        f'<span class="note">{_TOKENS.get(told["tokens"], escape(told["tokens"]))} · seed {told["texts"]["seed"]} · '
+        f'<span class="plain">{escape(told["texts"]["source"][:28])}</span></span>'
+    )
+    if chosen.layer:
+        with st.container(key="pick-cell"):
+            nav.link("importance", f"Layer {chosen.layer} · {TITLES[chosen.component]}")
+    if chosen.neuron is not None:
+        nav.link("neuron", f"Neuron {chosen.neuron}")
+    _plan(source)
+
+
+def _newest() -> None:
+    """Offer the newest analysis where none is selected."""
+    saved = cached.saved()
+    if not saved:
+        _below("none yet")
+        return
+    newest = saved[0]
+    told = newest.meta
+    _below(f"none selected. The newest: {escape(newest.name or layout.short_name(told['model']['name']))}, {told['texts']['n']:,} texts")
+    st.button("Select the newest", key="pick-newest", on_click=state.select_analysis, args=(newest.id,), width="stretch")
+
+
+def _plan(source: Analysis) -> None:
+    """Say what the plan under edit leaves, and whether it stands under a name."""
+    intent = drafts.current(source.id)
+    if not (intent.cells or intent.drop or intent.keep):
+        label = "Plan: nothing cut yet"
+    else:
+        try:
+            label = f"Plan: {share(cached.resolved(source.id, intent)[1].encoder_share)} of the encoder"
+        except Exception:  # an impossible draft is explained on the Plan page
+            label = "Plan: cannot be carried out"
+    nav.link("plan", label)
+    if drafts.theirs(source.id) is not None:
+        _below("<b>not saved</b>: another tab changed it; the Plan page asks which to keep")
+        return
+    versions = cached.versions(source.id)
+    same = next((version for version in versions if version.intent == intent), None)
+    before = next((version for version in versions if version.id == state.get().versions.get(source.id)), None)
+    if same is not None:
+        _below(f'saved as <b class="plain">{escape(same.name)}</b>')
+    elif before is not None:
+        _below(f'edited since <b class="plain">{escape(before.name)}</b>')
+    elif label != "Plan: nothing cut yet":
+        _below("draft, kept; no version of it")
+
+
+def _below(markup: str) -> None:
+    """Write a line below a link; foreign text in `markup` must be escaped."""
+    st.html(f'<div class="pick">{markup}</div>')

@@ -1,0 +1,170 @@
+"""The texts of an analysis: where they come from, and which they are."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from obce_core import settings
+from obce_core.access.roots import typed_path
+from obce_core.errors import ObceError, TooFewTexts
+from obce_core.formatting import count
+from obce_core.glue.tasks import TASKS
+from obce_core.texts import Texts
+from obce_core.texts.sources.glue_rows import task_files
+from obce_core.texts.uploads import store_upload, upload_path, upload_ref
+from pages._shared import cached, guards, layout
+from pages.analysis.form import given, put, select, values
+
+_SOURCES = {"demo": "Demo sentences", "wikipedia": "Wikipedia", "glue": "A GLUE task", "file": "Your file", "paste": "Paste"}
+_ENDINGS = ["txt", "csv", "tsv", "jsonl", "parquet"]
+
+
+def texts() -> dict[str, Any]:
+    """Ask for the texts; return the options of the job, empty while something is missing."""
+    form = values()
+    kept = given("source", "demo")
+    st.segmented_control("Texts", list(_SOURCES), format_func=_SOURCES.get, **kept)
+    source = form["source"]
+    if source == "demo":
+        layout.note("600 encyclopedic sentences on 12 topics, written for this project; the ones not drawn measure fidelity later.")
+        return {"texts": "demo"}
+    if source == "wikipedia":
+        layout.note("The paper's texts: English Wikipedia, split at periods, streamed from the hub when the analysis runs (minutes).")
+        return {"texts": "wikipedia"}
+    if source == "glue":
+        columns = st.columns([1, 2])
+        with columns[0]:
+            task = select("Task", "task", {name: row.folder for name, row in TASKS.items()})
+        kept = given("glue_dir", str(settings.glue_dir() or ""))
+        folder = columns[1].text_input("Folder of GLUE tasks (official TSV layout)", placeholder="empty: from the hub", **kept)
+        if folder.strip():
+            typed_path(folder.strip(), what="GLUE folder")
+        return {"texts": f"glue:{task}", "glue_dir": folder.strip() or None}
+    if source == "file":
+        return _file()
+    kept = given("pasted", _pasted(form.get("pasted_at", "")))
+    pasted = st.text_area("Texts, one a line", height=140, **kept)
+    if not pasted.strip():
+        layout.note("Paste at least two different texts to go on.")
+        return {}
+    path = store_upload(pasted.encode("utf-8", "replace"), "pasted.txt")
+    form["pasted_at"] = upload_ref(path)
+    return {"texts": path, "split": _split()}
+
+
+def _pasted(name: str) -> str:
+    """Read what was pasted before a reload."""
+    try:
+        return upload_path(name).read_text("utf-8") if name else ""
+    except OSError:
+        return ""  # it was removed from the cache
+
+
+def preview(job: dict[str, Any]) -> bool:
+    """Show the texts that will be used, name in `job` what is held out by default; return whether there are enough."""
+    form, spec = values(), job["texts"]
+    away = spec == "wikipedia" or (spec.startswith("glue:") and not job.get("glue_dir"))
+    if away and settings.offline():
+        layout.note("These texts are read from the hub, and the network is forbidden here (OBCE_OFFLINE).")
+        return False
+    if spec == "wikipedia":
+        layout.note("Which sentences are drawn is known once they have been streamed; the saved analysis keeps them with their digest.")
+        return True
+    if away and form.get("asked") != spec:
+        if st.button("Fetch these texts and show them", icon=":material/download:"):
+            form["asked"] = spec
+            st.rerun()
+        layout.note("Start works without it too.")
+        return True
+    options = {name: job.get(name) for name in ("column", "split", "glue_dir", "heldout")}
+    try:
+        with st.spinner("Reading the texts", show_time=True):
+            sample = cached.texts(spec, job["n_texts"], job["seed"], _stamps(job), **options)
+    except TooFewTexts as error:
+        named = _named(spec)
+        asked, there = count(job["n_texts"]), count(error.available)
+        guards.show_error(ObceError(f"{asked} texts are asked for, and {named} has {there} different ones."))
+        st.button(f"Use all {there}", key="texts-all", type="primary", on_click=_take, args=(error.available,))
+        return False
+    except ObceError as error:
+        message, hint = (part.replace(Path(spec).name, _named(spec)) for part in (error.message, error.hint or ""))
+        guards.show_error(ObceError(message, hint=hint))
+        st.button("Try again", key="texts-again", on_click=cached.try_again, icon=":material/refresh:")
+        return False
+    if not job.get("heldout") and len(sample) < job["n_texts"]:
+        job["heldout"] = "25%"  # the default, named in the command
+    _show(sample)
+    return True
+
+
+def _named(spec: str) -> str:
+    """Name texts as people gave them: files lie under the digest of what is in them."""
+    form = values()
+    if form["source"] == "paste":
+        return "what was pasted"
+    return str(form.get("file_name") or "the file") if form["source"] == "file" else spec
+
+
+def _take(available: int) -> None:
+    """Ask for as many texts as there are."""
+    put("size", 0)
+    put("n_texts", available)
+
+
+def _stamps(job: dict[str, Any]) -> tuple[int, ...]:
+    """Return the states of the files that a job's texts come from."""
+    paths = [job["texts"], job.get("heldout") or ""]
+    if job["texts"].startswith("glue:") and job.get("glue_dir"):
+        paths += [str(path) for path in task_files(job["texts"].removeprefix("glue:"), Path(job["glue_dir"]))]
+    return tuple(part for path in paths for part in cached.stamp(path))
+
+
+def _file() -> dict[str, Any]:
+    """Ask for a file; the one that was given before stays until another comes."""
+    form = values()
+    upload = st.file_uploader(
+        "A .txt (a line is a text), .csv, .tsv, .jsonl or .parquet file, at most 25 MB", _ENDINGS, key="analysis-upload"
+    )
+    if upload is not None and form.get("file_id") != upload.file_id:
+        stored = store_upload(upload.getvalue(), upload.name)
+        form["file"], form["file_name"], form["file_id"] = upload_ref(stored), upload.name, upload.file_id
+    name = form.get("file", "")
+    path = str(upload_path(name)) if name else ""
+    if not name or not Path(path).is_file():
+        layout.note("Choose a file to go on. For larger ones: <code>obce analyze --texts FILE</code>.")
+        return {}
+    if upload is None:
+        st.text(f"Using {form['file_name']}, given before.")
+    options: dict[str, Any] = {"texts": path}
+    with st.spinner("Reading the file", show_time=True):
+        names, guess = cached.columns(path, cached.stamp(path))
+    if names:
+        options["column"] = select("Column with the texts", f"column-{name}", names, default=guess)
+    options["split"] = _split()
+    return options
+
+
+def _split() -> str | None:
+    """Offer to cut longer texts into sentences, as the paper does."""
+    kept = given("split", False)
+    return "periods" if st.checkbox("Cut longer texts at periods, as the paper does", **kept) else None
+
+
+def _show(sample: Texts) -> None:
+    words = sorted(len(text.split()) for text in sample.texts)
+    layout.facts(
+        [
+            ("texts", count(len(sample)), "", f"of {count(sample.available)} different ones"),
+            ("words a text", count(words[len(words) // 2]), "", f"median; {count(words[0])} to {count(words[-1])}"),
+            ("held out", count(len(sample.heldout)), "", "to measure fidelity" if sample.heldout else "fidelity is not measured"),
+        ]
+    )
+    st.dataframe(
+        {"text": sample.texts, **{name: values for name, values in sample.columns.items() if name != "text"}},
+        width="stretch", height=214, column_config={"text": st.column_config.TextColumn(width="large")}, key="analysis-texts",
+    )  # fmt: skip
+    layout.note(f"Digest {sample.digest[:12]}: same texts, same digest. {escape(' '.join(sample.notes))}")

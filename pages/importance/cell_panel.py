@@ -1,0 +1,174 @@
+"""The selected cell: its distribution, its neurons by head or rank, what may be trusted of it, and its table of neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from obce_core.analysis.analysis import Analysis
+from obce_core.analysis.compare import CellComparison, find_sibling
+from obce_core.analysis.ranking import MANY, NEAR_RULE, near_zero
+from obce_core.components import HEADED, LOCKED, TITLES
+from obce_core.criteria import CRITERIA, criterion
+from obce_core.errors import ObceError, PlanError
+from obce_core.figures.neuron_table import neuron_table
+from obce_core.figures.units import factor, file_units, header, title
+from obce_core.figures.widgets.cell_map.data import written
+from obce_core.figures.widgets.cell_view.data import cell_view
+from obce_core.figures.widgets.cell_view.export import both, distribution, rank_curve, strip
+from obce_core.formatting import count, share
+from obce_core.plan import Intent
+from obce_core.storage.atomic import digest
+from pages._shared import cached, downloads, drafts, layout, mounts, nav, state
+
+
+def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellComparison] = ()) -> None:
+    """Draw the selected cell: its distribution, its neurons by head or rank, and what may be trusted of it."""
+    chosen, mode = state.get(), layout.mode()
+    layer, component, name = chosen.layer, chosen.component, chosen.criterion
+    st.subheader(f"Layer {layer} · {TITLES[component]}", anchor=False)
+    if rows:
+        _numbers(rows)
+    if source.degenerate(layer, component, name):
+        told = "Every text gives the same value here" if source.width(layer, component) else "An earlier cut left no neuron here"
+        layout.note(f"{told}: there is nothing to rank. Choose another cell.")
+        return
+    intent = drafts.current(source.id)
+    scores, neurons = source.scores(layer, component, name), source.neurons(layer, component)
+    planned = _kept(source, intent, layer, component)
+    kept = planned if planned is not None else np.ones(len(scores), dtype=bool)
+    percentile = intent.percentile(layer, component) if intent.criterion == name else 0
+    view = cell_view(
+        scores, kept, neurons, layer, component, head_size=source.shape.head_size, name=name, percentile=percentile,
+        selected=chosen.neuron, edge_length=chosen.edge_length,
+    )  # fmt: skip
+    opened = mounts.cell_view(
+        view, key="cell-view", view=chosen.cell_view, on_view=_turn,
+        signature=digest([source.id, name, chosen.presentation, view])[:16],
+    )  # fmt: skip
+    if opened is not None:
+        _open(opened)
+    locked = " This component is locked: it is never cut." if component in LOCKED else ""
+    close = near_zero(scores)
+    trust = f" <b>{share(close, 0)} of these values lie near zero</b> ({NEAR_RULE})." if close >= MANY else ""
+    stays = (
+        f"<b>Solid</b> is kept, <b>hollow</b> is cut by the plan under edit: {count(int(kept.sum()))} of {count(len(kept))} stay."
+        if planned is not None
+        else "The plan under edit cannot be carried out: nothing is drawn as cut."
+    )
+    layout.note(f"{stays}{locked}{trust} {_against(source, other, layer, component)}")
+
+    def picture() -> Any:
+        by, told = factor(name, edge_length=chosen.edge_length), title(name, edge_length=chosen.edge_length)
+        above = distribution(by * scores, kept, component, title=told, mode=mode)
+        headed = component in HEADED and chosen.cell_view == "head"
+        lower = (
+            strip(by * scores, kept, component, source.shape.head_size, neurons, title=told, mode=mode)
+            if headed
+            else rank_curve(by * scores, kept, component, neurons, title=told, mode=mode)
+        )
+        return both(above, lower)
+
+    def table() -> str:
+        columns = neuron_table(source, layer, component, planned, name=name)
+        return downloads.to_csv(list(columns), zip(*(values.tolist() for values in columns.values()), strict=True))
+
+    picture_unit, _ = file_units(name, edge_length=chosen.edge_length)
+    _, table_unit = file_units(edge_length=chosen.edge_length)  # whatever the criterion is, the table has r_f too
+    downloads.row(f"layer{layer}-{component}-{name}", figure=picture, csv_text=table, units=(picture_unit, table_unit))
+
+
+def neurons(source: Analysis) -> None:
+    """List the neurons of the selected cell; a click opens one."""
+    chosen = state.get()
+    layer, component, name = chosen.layer, chosen.component, chosen.criterion
+    if source.degenerate(layer, component, name):
+        return
+    st.subheader("Neurons of this cell", anchor=False)
+    columns = neuron_table(
+        source, layer, component, _kept(source, drafts.current(source.id), layer, component), name=name, edge_length=chosen.edge_length
+    )
+    number = st.column_config.NumberColumn
+    told = {named: number(format="%.3g") for named, values in columns.items() if getattr(values, "dtype", None) == np.float64}
+    table = st.dataframe(
+        columns,
+        hide_index=True,
+        width="stretch",
+        height=300,
+        on_select="rerun",
+        selection_mode=["single-row", "single-cell"],
+        key=f"neurons-{source.id}-{layer}-{component}-{name}",
+        column_config=told
+        | {"percentile in cell": st.column_config.ProgressColumn(format="%.0f", min_value=0, max_value=100, width="medium")},
+    )
+    rows = [*table["selection"]["rows"], *(row for row, _ in table["selection"]["cells"])]
+    if rows:
+        _open(int(columns["neuron"][rows[0]]))
+    left, right = st.columns([3, 1])
+    with left:
+        layout.note("Click a row to open its neuron. Click a column's title to sort; the table's own search finds a number.")
+    right.download_button(
+        "All neurons (CSV)", lambda: source.importance.rename(columns={name: header(name) for name in CRITERIA}).to_csv(index=False),
+        f"importance-{source.id[:8]}-radius.csv", "text/csv",
+        key="csv-all-neurons", type="tertiary", on_click="ignore",
+    )  # fmt: skip
+
+
+def _numbers(rows: Sequence[CellComparison]) -> None:
+    """Say the selected cell's numbers of a comparison."""
+    chosen = state.get()
+    row = next(r for r in rows if (r.layer, r.component) == (chosen.layer, chosen.component))
+    if row.first is None or row.second is None or row.jaccard is None:
+        layout.note(f"This cell cannot be compared: {escape(row.reason)}.")
+        return
+    by = factor(chosen.criterion, edge_length=chosen.edge_length) if chosen.aggregate != "share under" else 1.0
+    layout.facts(
+        [
+            ("A", written(by * row.first, chosen.aggregate), "", chosen.aggregate),
+            ("B", written(by * row.second, chosen.aggregate), "", chosen.aggregate),
+            ("Spearman", "–" if row.spearman is None else f"{row.spearman:.2f}", "", "of the neurons"),
+            ("Jaccard at P50", f"{row.jaccard:.2f}", "", f"chance {row.chance:.2f}"),
+        ]
+    )
+
+
+def _against(source: Analysis, other: Analysis | None, layer: int, component: str) -> str:
+    """Say how far another set of texts ranks this cell's neurons alike."""
+    name = state.get().criterion
+    found = find_sibling(source, [entry for entry in cached.saved() if other is None or entry.id == other.id])
+    if found is None:
+        missing = "How far another set of texts would rank them alike: not measured (analyse other texts or another seed)."
+        return missing if other is None else ""
+    try:
+        row, spread = (cached.compared_cell(source.id, found.id, by, layer, component) for by in (name, "std"))
+    except ObceError:  # the other one is damaged: its own page says so
+        return ""
+    if row.spearman is None:
+        return ""
+    here, there = source.meta["texts"], found.meta["texts"]
+    sets = f"two sets of {here['n']:,} texts" if here["n"] == there["n"] else f"sets of {here['n']:,} and {there['n']:,} texts"
+    also = f", {spread.spearman:.2f} for std" if name != "std" and spread.spearman is not None else ""
+    told = criterion(name).title.replace("r_f", "r<sub>f</sub>")
+    return f"Ranks by {told}: Spearman {row.spearman:.2f} between {sets} (seeds {here['seed']} and {there['seed']}){also}."
+
+
+def _kept(source: Analysis, intent: Intent, layer: int, component: str) -> np.ndarray | None:
+    """Return which neurons of a cell the plan under edit keeps, shape (neurons,); None when it cannot be carried out."""
+    try:
+        plan, _ = cached.resolved(source.id, intent)
+    except PlanError:  # an impossible draft is explained on the Plan page
+        return None
+    return plan.mask(layer, component, source.shape)[source.neurons(layer, component)]
+
+
+def _open(neuron: int) -> None:
+    state.get().neuron = neuron
+    nav.go("neuron")
+
+
+def _turn(view: str) -> None:
+    state.get().cell_view = view

@@ -1,0 +1,85 @@
+"""One analysis as a map or as lines, and the choices that concern it; both figures of a comparison are drawn by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import streamlit as st
+
+from obce_core.analysis.analysis import Analysis
+from obce_core.analysis.ranking import NEAR_RULE
+from obce_core.figures.lines import lines
+from obce_core.figures.units import factor, file_units
+from obce_core.figures.widgets.cell_map.data import what
+from obce_core.figures.widgets.cell_map.export import map_figure
+from pages._shared import cached, charts, downloads, layout, mounts, state
+
+
+def keep(field: str, key: str) -> None:
+    """Write a widget's value back into the state; an emptied choice leaves it as it was."""
+    value = st.session_state[key]
+    if value is not None:
+        setattr(state.get(), field, value)
+
+
+def choice(
+    field: str, label: str, options: Mapping[str, str], *, segmented: bool = False, width: int | Literal["stretch"] = "stretch"
+) -> None:
+    """Draw a choice whose value lives in the state; a segmented one is as wide as its words."""
+    key, names = state.key(f"importance-{field}"), list(options)
+    given: dict[str, Any] = {"format_func": lambda name: options.get(name, name), "key": key, "on_change": keep, "args": (field, key)}
+    if segmented:
+        st.segmented_control(label, names, default=getattr(state.get(), field), width="content", **given)
+    else:
+        st.selectbox(label, names, names.index(getattr(state.get(), field)), width=width, **given)
+
+
+def map_of(analysis: Analysis, limits: tuple[float, float] | None = None) -> dict[str, Any]:
+    """Make the data of an analysis's map, as the page's choices want it."""
+    chosen = state.get()
+    return cached.importance_map(
+        analysis.id, chosen.criterion, chosen.aggregate, below=below() * unit_factor(), scale=chosen.scale,
+        edge_length=chosen.edge_length, limits=limits,
+    )  # fmt: skip
+
+
+def below() -> float:
+    """Return the value of the aggregate `share under`, a radius; it must not make a new map where it plays no part."""
+    chosen = state.get()
+    return chosen.below if chosen.aggregate == "share under" else 0.0
+
+
+def unit_factor() -> float:
+    """Return what the criterion's stored numbers are multiplied by where they are shown."""
+    chosen = state.get()
+    return factor(chosen.criterion, edge_length=chosen.edge_length)
+
+
+def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float, float] | None = None) -> None:
+    """Draw one analysis as a map or as lines, with its downloads."""
+    chosen, mode = state.get(), layout.mode()
+    cell = (chosen.layer, chosen.component)
+    name = f"importance-{chosen.criterion}-{which}" if which else f"importance-{chosen.criterion}"
+    if chosen.figure == "lines":
+        figure = lines(data, aggregate=chosen.aggregate, scale=chosen.scale, selected=cell, limits=limits, mode=mode)
+        charts.choose(
+            figure, key=f"lines-{which}-{data['signature']}", on_pick=lambda picked: state.select_cell(int(picked[0]), str(picked[1]))
+        )  # fmt: skip
+        make: Any = figure
+    else:
+        mounts.cell_map({**data, "heading": heading}, key=f"map-{which}", selected=cell, on_select=state.select_cell)
+        make = lambda: map_figure(data, heading=heading, mode=mode)  # noqa: E731
+    scale = 1.0 if chosen.aggregate == "share under" else unit_factor()
+    column = what(chosen.criterion, chosen.aggregate, below=below())
+    header = ["layer", "component", column, f"share near zero ({NEAR_RULE})", "note"]
+    rows = [
+        [c["layer"], c["component"], c["value"] / scale if "value" in c else "", c.get("near_share", ""), c.get("equal", "")]
+        for c in data["cells"]
+    ]
+    downloads.row(
+        name,
+        figure=make,
+        csv_text=lambda: downloads.to_csv(header, rows),
+        units=file_units(chosen.criterion, edge_length=chosen.edge_length),
+    )

@@ -1,0 +1,119 @@
+"""What Launch compares: the original, percentiles, plans, built models, controls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from obce_core.analysis.analysis import Analysis
+from obce_core.components import CUTTABLE
+from obce_core.compression.result import list_models
+from obce_core.formatting import share
+from obce_core.glue.sweep import CONTROLS
+from obce_core.glue.unit import ORDERS
+from obce_core.plan import Intent, write_plan
+from obce_core.plan.drafts import plans_home, read_draft
+from obce_core.plan.versions import list_versions
+from pages._shared import cached, drafts, layout
+from pages.launch import fields as fields
+
+_ORDER_WORDS = {"cut-first": "cut, then fine-tune (the paper)", "finetune-first": "fine-tune, then cut"}
+_CURRENT = "current plan"
+
+
+def variants(source: Analysis | None) -> dict[str, Any]:
+    """Ask for the models; what can be chosen depends on the analysis."""
+    form = fields.values()
+    found: dict[str, Any] = {"original": fields.toggle("The original", "original", True)}
+    if source is None:
+        layout.note("No analysis yet, so there is no plan to carry out: only the model as it is can be evaluated.")
+    else:
+        found |= _cuts(source)
+    built = {entry.folder.name: entry for entry in list_models()}
+    names = {
+        key: f"{layout.short_name(one.name)}, {share(one.budget.encoder_share)} of the encoder, {key[:8]}" for key, one in built.items()
+    }
+    kept = fields.kept("models", [])
+    if built:
+        picked = st.multiselect(
+            "Built models, as they lie there", list(built), [key for key in form["models"] if key in built],
+            format_func=names.__getitem__, placeholder="none", **kept,
+        )  # fmt: skip
+        found["models"] = {names[key]: str(built[key].folder) for key in picked}
+    return found
+
+
+def choose_built(source: Analysis, folder: str, *, of_draft: bool) -> None:
+    """Let the form compare a built model: by its plan, where that is the one under edit, which can have controls."""
+    form = fields.values()
+    if of_draft:
+        versions, intent = _plans(source)
+        form["plans"] = [next((name for name, one in versions.items() if name != _CURRENT and one == intent), _CURRENT)]
+        form["percentiles"] = []
+    else:
+        form["models"] = list(dict.fromkeys([*form.get("models", []), folder]))
+
+
+def _plans(source: Analysis) -> tuple[dict[str, Intent], Intent]:
+    """Return what can be chosen by name, the draft first and then the newest version, and the draft."""
+    versions = {version.name: version.intent for version in list_versions(source.id)}
+    intent = drafts.current(source.id)
+    return ({_CURRENT: intent, **versions} if intent.cells or intent.drop else versions), intent
+
+
+def _proposed(source: Analysis, versions: Mapping[str, Intent], intent: Intent) -> list[str]:
+    """Name the plan that is chosen at first: the version that the draft equals, else the newer of draft and newest version."""
+    same = [name for name, version in versions.items() if name != _CURRENT and version == intent]
+    newest = max((version.written for version in list_versions(source.id)), default="")
+    draft_is_newer = read_draft(source.id).written >= newest  # to the second: a draft of the same second was edited after saving
+    by_age = sorted(versions, key=lambda name: (name == _CURRENT) != draft_is_newer)  # stable: versions stay newest first
+    return (same or by_age)[:1]
+
+
+def _cuts(source: Analysis) -> dict[str, Any]:
+    form = fields.values()
+    whole = not _was_cut(source)
+    versions, intent = _plans(source)
+    proposed = _proposed(source, versions, intent)
+    kept = fields.kept("percentiles", [30, 50] if whole and not proposed else [])
+    st.pills("Uniform percentiles, by r_f from layer 3", [10, 20, 30, 40, 50, 60, 70, 80, 90], selection_mode="multi",
+             default=form["percentiles"], format_func=lambda value: f"P{value}", **kept)  # fmt: skip
+    kept = fields.kept("plans", proposed)
+    names = st.multiselect(
+        "Plans", list(versions), [name for name in form["plans"] if name in versions], placeholder="none saved" if not versions else "none",
+        disabled=not versions, help="The plan under edit and its saved versions", **kept,
+    )  # fmt: skip
+    plans = {}
+    for name in names:
+        plan, _ = cached.resolved(source.id, versions[name])
+        path = plans_home(source.id) / "launched" / f"{plan.digest[:16]}.plan.json"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_plan(plan, path)
+        plans[f"plan {plan.digest[:8]}" if name == _CURRENT else name] = str(path)  # which plan is current changes, a result's name stays
+    row = st.columns([1.6, 1], gap="medium", vertical_alignment="bottom")
+    kept = fields.kept("controls", ["random"] if whole else [])
+    with row[0]:
+        st.pills("Controls of the same stored shape", list(CONTROLS), selection_mode="multi", default=form["controls"], **kept)
+    kept = fields.kept("draws", 1)
+    draws = row[1].number_input("Random draws", 1, 100, form["draws"], disabled="random" not in form["controls"], **kept)
+    kept = fields.kept("orders", ["cut-first"])
+    st.pills("Order", list(ORDERS), selection_mode="multi", default=form["orders"], format_func=_ORDER_WORDS.__getitem__, **kept)
+    if not whole:
+        layout.note("This model was cut before: a uniform percentile may find an empty cell, and controls need the whole model.")
+    cuts = bool(form["percentiles"] or plans)
+    return {
+        "percentiles": tuple(sorted(float(value) for value in form["percentiles"])),
+        "plans": plans,
+        "controls": tuple(name for name in CONTROLS if name in form["controls"]) if cuts else (),
+        "draws": int(draws),
+        "orders": tuple(name for name in ORDERS if name in form["orders"]) or ("cut-first",),
+    }
+
+
+def _was_cut(source: Analysis) -> bool:
+    """Say whether the analysed model lacks neurons that its uncut form has."""
+    layers = range(1, source.shape.layers + 1)
+    return any(source.width(layer, name) != source.shape.width(name) for layer in layers for name in CUTTABLE)

@@ -1,0 +1,298 @@
+"""Lessons 1 to 3: points in a field."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from obce_core.figures.units import file_units
+from obce_core.figures.widgets import panels
+from obce_core.figures.widgets.field.data import field_data
+from obce_core.figures.widgets.field.export import field_figure
+from obce_core.figures.widgets.panels.bars import barcode_figure, diagram_figure
+from obce_core.figures.widgets.panels.matrix import matrix_figure
+from obce_core.formatting import amount
+from obce_core.lessons import barcodes as lesson_3
+from obce_core.lessons import complexes as lesson_1
+from obce_core.lessons import rips as lesson_2
+from obce_core.lessons.drawing import MAX_VERTICES, SHAPES, Drawing, from_names, read_drawing, write_drawing
+from obce_core.lessons.question import Question
+from obce_core.lessons.scene import (
+    FIELD,
+    MAX_POINTS,
+    MAX_RADIUS,
+    SETS,
+    Point,
+    Scene,
+    from_units,
+    letters,
+    named,
+    read_scene,
+    to_points,
+    to_units,
+    write_points,
+    write_radius,
+)  # fmt: skip
+from obce_core.topology import Complex
+from pages._shared import downloads, layout, mounts, state
+from pages.learn import parts
+
+_SHAPES = {"house": "House", "shell": "Hollow shell", "pieces": "Pieces", "broken": "Not a complex", "own": "Your own"}
+_SETS = {"ring": "Ring", "blobs": "Two blobs", "line": "Line", "noise": "Noise", "own": "Your own"}
+_WORDS = {"bars": "Barcode", "diagram": "Births and deaths", "first": "∂₁", "second": "∂₂", "points": "Points"}
+
+
+def _height() -> int:
+    """Return the height of the panel beside the field."""
+    return 250 if state.get().presentation else 190
+
+
+def complexes() -> None:
+    """Lesson 1: build a complex by hand."""
+    chosen = state.get()
+    heard = mounts.said("lesson-drawing", "edit", chosen.lesson_revision)
+    if heard:
+        chosen.lesson_complex = write_drawing(from_names(to_points(heard["points"]), heard["simplices"]))
+    drawing = read_drawing(chosen.lesson_complex) or SHAPES["house"]
+    name = write_drawing(drawing)
+    picked = parts.pick("Shape", "shape", _SHAPES, name if name in SHAPES else "own")
+    if picked:
+        drawing = SHAPES.get(picked, Drawing(points=(), simplices=()))
+        chosen.lesson_complex = write_drawing(drawing)
+        chosen.lesson_revision += 1
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        data = field_data(drawing.points, size=FIELD, most=MAX_VERTICES, simplices=drawing.simplices, large=chosen.presentation)
+        mounts.field(data, key="lesson-drawing", revision=chosen.lesson_revision)
+        layout.note("Dots and lines are there, shaded triangles are filled, a dashed edge is missing. Drag a point to move it.")
+    questions = lesson_1.questions(drawing)
+    with right:
+        question = parts.asked(questions)
+        found = drawing.complex
+        if found is None:
+            rows = [(f"n{size}", word, f"{len(drawing.of(size))}") for size, word in ((1, "points"), (2, "edges"), (3, "triangles"))]
+            parts.numbers(question, [*rows, ("missing", "faces missing", f"{len(drawing.missing)}")])
+            turn = st.container()
+            layout.note("<b>Not a complex</b>: some face of a simplex is missing, so boundary and holes are not defined.")
+        else:
+            parts.numbers(
+                question,
+                [
+                    ("b0", "b₀ pieces", f"{found.betti[0]}"), ("b1", "b₁ loops", f"{found.betti[1]}"),
+                    ("v", "points", f"{len(found.vertices)}"), ("e", "edges", f"{len(found.edges)}"),
+                    ("f", "triangles", f"{len(found.triangles)}"), ("euler", "χ Euler", f"{found.euler}".replace("-", "−")),
+                ],
+            )  # fmt: skip
+            panel, turn = parts.places()
+            shown = _choose("first", ("first", "second"), panel)
+            with panel:
+                _matrices(question, found, shown)
+        with turn:
+            parts.your_turn(questions, empty="Click in the field to add a first point.")
+    parts.steps()
+    mode = layout.mode()
+    downloads.row(
+        "lesson-complex", label="Drawing", figure=lambda: field_figure(data, drawing.simplices, letters(MAX_VERTICES), mode=mode),
+        csv_text=lambda: downloads.to_csv(["simplex", "dimension"], [[named(simplex), len(simplex) - 1] for simplex in drawing.all]),
+    )  # fmt: skip
+    if found is not None:
+        _take_matrix(found, shown)
+
+
+def disks() -> None:
+    """Lesson 2: the Vietoris-Rips complex at a radius."""
+    scene = _scene()
+    questions = lesson_2.questions(scene)
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        data = _field(scene, edge_length=False)
+    with right:
+        question = parts.asked(questions)
+        found = scene.complex
+        parts.numbers(
+            question,
+            [
+                ("b0", "b₀ parts", f"{scene.betti[0]}"), ("b1", "b₁ loops", f"{scene.betti[1]}"), ("v", "points", f"{len(found.vertices)}"),
+                ("e", "edges", f"{len(found.edges)}"), ("f", "triangles", f"{len(found.triangles):,}"),
+            ],
+        )  # fmt: skip
+        panel, turn = parts.places()
+        picked = _choose("bars", ("bars", "first", "second", "points"), panel)
+        with panel:
+            if picked == "bars":
+                st.html(panels.barcode_panel(scene.bars, scene.r, height=_height()))
+            elif picked == "points":
+                _table(scene)
+            else:
+                _matrices(question, found, picked)
+        with turn:
+            parts.your_turn(questions, empty="Click in the field to add a first point.")
+    _take(scene, data)
+    if picked in ("first", "second"):
+        _take_matrix(found, picked)
+    else:
+        _take_bars(scene, "bars", edge_length=False)
+
+
+def barcodes() -> None:
+    """Lesson 3: births, deaths and bars."""
+    chosen = state.get()
+    scene = _scene()
+    questions = lesson_3.questions(scene, edge_length=chosen.edge_length)
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        data = _field(scene, edge_length=chosen.edge_length)
+    with right:
+        question = parts.asked(questions)
+        b0, b1 = scene.bars.alive(scene.r)
+        last = float(scene.bars.h0[-1]) * (2 if chosen.edge_length else 1) if len(scene.bars.h0) else None
+        parts.numbers(
+            question,
+            [
+                ("b0", "bars of parts alive", f"{b0}"), ("b1", "of loops alive", f"{b1}"),
+                ("last", "all one part at", "–" if last is None else amount(last)),
+            ],
+        )  # fmt: skip
+        panel, turn = parts.places()
+        picked = _choose("bars", ("bars", "diagram", "points"), panel)
+        with panel:
+            if picked == "points":
+                _table(scene)
+            else:
+                draw = panels.barcode_panel if picked == "bars" else panels.diagram_panel
+                st.html(draw(scene.bars, scene.r, edge_length=chosen.edge_length, height=_height()))
+            st.session_state["lesson-edge"] = chosen.edge_length  # the sidebar switches it too
+            st.toggle("Edge length, as gudhi and ripser report", key="lesson-edge", on_change=_unit)
+        with turn:
+            parts.your_turn(questions, empty="Add two points: one alone never merges.")
+    _take(scene, data)
+    _take_bars(scene, picked, edge_length=chosen.edge_length)
+
+
+def _scene() -> Scene:
+    """Show the choice of point sets; return the points and the radius."""
+    chosen = state.get()
+    heard = mounts.said("lesson-field", "edit", chosen.lesson_revision)
+    if heard:
+        chosen.lesson_points = write_points(to_points(heard["points"]))
+        chosen.lesson_radius = write_radius(min(max(int(heard["radius"]), 0), MAX_RADIUS))
+    scene = read_scene(chosen.lesson_points, chosen.lesson_radius)
+    name = write_points(scene.points)
+    picked = parts.pick("Points", "set", _SETS, name if name in SETS else "own")
+    if picked:
+        scene = Scene(points=SETS.get(picked, ()), radius=scene.radius)
+        _put(scene.points)
+    return scene
+
+
+def _put(points: tuple[Point, ...]) -> None:
+    """Replace the points from outside the field."""
+    chosen = state.get()
+    chosen.lesson_points = write_points(points)
+    chosen.lesson_revision += 1
+
+
+def _field(scene: Scene, *, edge_length: bool) -> dict[str, Any]:
+    """Show the field; return its data."""
+    chosen = state.get()
+    data = field_data(
+        scene.points, size=FIELD, most=MAX_POINTS, radius=scene.radius, max_radius=MAX_RADIUS, edge_length=edge_length,
+        large=chosen.presentation,
+    )  # fmt: skip
+    mounts.field(data, key="lesson-field", revision=chosen.lesson_revision)
+    layout.note("Click adds a point, drag moves one. Arrow keys move the chosen point, [ and ] choose another, Delete removes it.")
+    return data
+
+
+def _choose(default: str, names: tuple[str, ...], panel: DeltaGenerator) -> str:
+    chosen = state.get()
+    current = chosen.lesson_panel if chosen.lesson_panel in names else default
+    with panel:
+        picked = parts.pick("Panel", f"panel-{'-'.join(names)}", {name: _WORDS[name] for name in names}, current)
+    if picked:
+        chosen.lesson_panel = current = picked
+    return current
+
+
+def _matrices(question: Question | None, found: Complex, panel: str) -> None:
+    dim = 1 if panel == "first" else 2
+    rows, columns = len(found.of(dim - 1)), len(found.of(dim))
+    rank = "?" if parts.covers(question, f"rank{dim}") else str(found.rank(dim))
+    st.html(panels.matrix_panel(found, dim, named, height=_height() - 24))
+    what = ("point", "edge") if dim == 1 else ("edge", "triangle")
+    layout.note(
+        f"{rows} × {columns:,} over Z/2, a row a{'n' * (dim - 1)} {what[0]}, a column a{'n' * (2 - dim)} {what[1]}; <b>rank {rank}</b>."
+    )
+
+
+def _table(scene: Scene) -> None:
+    """Show the points as a table to edit; it starts anew when they were changed elsewhere, or when it was not shown just before.
+
+    The table keeps the points that it started from and adds what was typed since; streamlit drops the latter once it is not shown.
+    """
+    chosen = state.get()
+    if chosen.lesson_table_now != scene.points or f"lesson-table-{chosen.lesson_table_key}" not in st.session_state:
+        chosen.lesson_table, chosen.lesson_table_now = list(scene.points), scene.points
+        chosen.lesson_table_key += 1
+    rows = st.data_editor(
+        [{"x": x, "y": y} for x, y in map(to_units, chosen.lesson_table)] or [{"x": None, "y": None}],
+        num_rows="dynamic", height=_height(), key=f"lesson-table-{chosen.lesson_table_key}", hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(min_value=0.0, max_value=most / 1000, step=0.001, format="%.3g")
+            for name, most in zip("xy", FIELD, strict=True)
+        },
+    )  # fmt: skip
+    points = from_units([(row.get("x"), row.get("y")) for row in rows])
+    if points != scene.points:
+        chosen.lesson_table_now = points
+        _put(points)
+        parts.again()
+
+
+def _unit() -> None:
+    state.get().edge_length = bool(st.session_state["lesson-edge"])
+
+
+def _take(scene: Scene, data: dict[str, Any]) -> None:
+    """Show the ways on, and offer the field."""
+    parts.steps()
+    mode, names = layout.mode(), letters(MAX_POINTS)
+    downloads.row(
+        "lesson-field", label="Field",
+        figure=lambda: field_figure(data, [*scene.complex.edges, *scene.complex.triangles], names, mode=mode),
+        csv_text=lambda: downloads.to_csv(["point", "x", "y"], [(names[at], *to_units(point)) for at, point in enumerate(scene.points)]),
+    )  # fmt: skip
+
+
+def _take_bars(scene: Scene, panel: str, *, edge_length: bool) -> None:
+    """Offer the bars, drawn as the panel shows them."""
+    mode = layout.mode()
+    draw, label = (diagram_figure, "Births and deaths") if panel == "diagram" else (barcode_figure, "Barcode")
+
+    def table() -> str:
+        found = scene.bars
+        rows = [[0, 0.0, float(death)] for death in found.h0] + ([[0, 0.0, math.inf]] if found.points else [])
+        rows += [[1, float(birth), float(death)] for birth, death in found.h1]
+        return downloads.to_csv(["dimension", "birth (radius)", "death (radius)"], rows)
+
+    downloads.row(
+        "lesson-bars", label=label, figure=lambda: draw(scene.bars, scene.r, edge_length=edge_length, mode=mode), csv_text=table,
+        units=file_units(edge_length=edge_length),
+    )  # fmt: skip
+
+
+def _take_matrix(found: Complex, panel: str) -> None:
+    """Offer a boundary matrix, whole."""
+    mode, dim = layout.mode(), 1 if panel == "first" else 2
+
+    def table() -> str:
+        faces = [named(face) for face in found.of(dim - 1)]
+        rows = [[face, *row] for face, row in zip(faces, found.boundary(dim).tolist(), strict=True)]
+        return downloads.to_csv(["face", *(named(simplex) for simplex in found.of(dim))], rows)
+
+    downloads.row(
+        "lesson-boundary", label=f"Matrix {_WORDS[panel]}", figure=lambda: matrix_figure(found, dim, named, mode=mode), csv_text=table
+    )

@@ -1,0 +1,84 @@
+"""A built model to take away: the zip, the lines that load it, the commands, and the forms of other tools."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import zipfile
+from pathlib import Path
+
+import streamlit as st
+
+from obce_core.compression.result import Compressed
+from obce_core.export import ONNX_COMMAND, absent_for_onnx, is_export_of
+from obce_core.formatting import count
+from pages._shared import layout
+from pages.model import measurements
+
+_ZIP_LIMIT = 1_000_000_000
+_FORMS = {
+    "onnx": ("ONNX", "export-onnx", "For onnxruntime, checked by it; needs obce[onnx]."),
+    "dense": ("Stock shapes", "export-dense", "The same function in the shapes of an uncut BERT, for tools that know nothing of us."),
+}
+"""Each export by the end of its folder's name, which is a folder's: `model-onnx`, never `model.onnx`, which names a file."""
+
+
+def packed(folder: Path) -> bytes:
+    """Pack a folder; weights are stored, not squeezed (they do not shrink)."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, f"obce-model/{path.relative_to(folder).as_posix()}")
+    return stream.getvalue()
+
+
+def _commands(built: Compressed, original: str) -> str:
+    folder, against = shlex.quote(str(built.folder)), shlex.quote(original)
+    return (
+        f"obce compress --analysis {built.analysis} --plan {shlex.quote(str(built.folder / 'pruning_plan.json'))} --out my-model\n"
+        f"obce verify {folder} --against {against}\n"
+        f"obce latency {folder} --against {against}\n"
+        f"obce export {folder} --onnx my-model-onnx\n"
+        f"obce export {folder} --dense my-model-dense"
+    )
+
+
+def take(built: Compressed, original: str) -> None:
+    """Offer the model as a zip, its folder, the lines that load it, and other tools' forms."""
+    st.subheader("Take it away", anchor=False)
+    if built.budget.bytes_left < _ZIP_LIMIT:
+        st.download_button(
+            "Download the model (zip)", lambda: packed(built.folder), "obce-model.zip", "application/zip", type="primary",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+    else:
+        layout.note("Too large for a download from a page: take the folder.")
+    st.code('import obce_core\n\nmodel, tokenizer = obce_core.load("obce-model")', language="python", wrap_lines=True)
+    layout.note(
+        f"<code>model.num_parameters()</code> gives the {count(built.budget.parameters_left)} parameters counted here. "
+        "<code>sum(p.numel() for p in model.parameters())</code> may give more: in memory a cut layer is padded to its widest head."
+    )
+    layout.note(
+        'Without this package: <code>AutoModel.from_pretrained("obce-model", trust_remote_code=True)</code>. On this machine it lies in'
+    )
+    st.code(str(built.folder), language=None, wrap_lines=True)
+    with st.expander("The commands that do the same"):
+        st.code(_commands(built, original), language="bash", wrap_lines=True)
+    with st.expander("In the forms of other tools"):
+        for form, (title, kind, told) in _FORMS.items():
+            target = built.folder.with_name(f"{built.folder.name}-{form}")
+            layout.note(f"<b>{title}</b>. {told}")
+            if is_export_of(target, built.folder):
+                st.download_button(
+                    f"{title} (zip)", lambda target=target: packed(target), f"obce-{form}.zip", "application/zip", key=f"zip-{form}",
+                    on_click="ignore",
+                )  # fmt: skip
+            else:
+                options = {"model": str(built.folder), "out": str(target), "overwrite": target.exists()}
+                absent = absent_for_onnx() if form == "onnx" else ()
+                why = f"Not installed: {', '.join(absent)}" if absent else ""
+                measurements.job(f"Make {title}", f"{kind}-{built.folder.name}", kind, options, ":material/output:", why)
+                if absent:
+                    layout.note(f"{why}. Install with")
+                    st.code(ONNX_COMMAND, language="bash", wrap_lines=True)

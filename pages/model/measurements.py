@@ -1,0 +1,90 @@
+"""What is measured of a built model on this machine: the proof that it is the masked original, and its speed."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from obce_core.compression.result import Compressed
+from obce_core.formatting import amount
+from obce_core.jobs import find_result
+from obce_core.measure.latency import Latency, read_latency
+from pages._shared import guards, job_panel, layout
+
+
+def _again(_: dict[str, Any]) -> None:
+    st.rerun()
+
+
+def job(label: str, form: str, kind: str, options: dict[str, Any], icon: str, why_not: str = "") -> None:
+    """Offer a job on the built model, or show its progress; `why_not` says what keeps it from being started."""
+    if job_panel.panel(form, _again, shared=True):
+        return
+    if not guards.writable(label):
+        return
+    if st.button(label, key=f"start-{form}", icon=icon, disabled=bool(why_not), help=why_not or None):
+        job_panel.start(form, kind, options)
+        st.rerun()
+
+
+def proof(built: Compressed, original: str) -> None:
+    """Show the proof that the model is the masked original, or offer it."""
+    st.subheader("Proof", anchor=False)
+    form = f"verify-{built.folder.name}"
+    found = find_result(form)
+    if found is None:
+        layout.note(
+            f"Built: largest difference {amount(built.difference, 2)} of the largest output on {built.difference_texts} texts. The full "
+            "proof folds the original again and compares every tensor and output, in float32 and float64."
+        )
+    else:
+        same = "the same function" if found["equal"] else "NOT the same function"
+        layout.note(f"<b>{same}</b>: " + escape(found["differs"] or f"all {found['tensors']} stored tensors equal the refolded ones") + ".")
+        st.dataframe(
+            [
+                {
+                    "in": row["dtype"],
+                    "texts": f"{row['count']} {row['texts']}",
+                    "tokens": f"{row['shortest']}–{row['longest']}",
+                    "largest difference": _share(row["hidden"]),
+                    "at most": f"{row['tolerance']:g}",
+                }
+                for row in found["measured"]
+            ],
+            hide_index=True,
+            width="stretch",
+        )
+    label = "Prove it in full" if found is None else "Prove it again"
+    job(label, form, "verify", {"model": str(built.folder), "against": original}, ":material/fact_check:")
+
+
+def _share(value: float | str | None) -> str:
+    return "none" if value is None else value if isinstance(value, str) else f"{value:.1e}"
+
+
+def speed(built: Compressed, original: str) -> None:
+    """Show how fast both models are on this machine, or offer to measure it."""
+    st.subheader("Speed on this machine", anchor=False)
+    found = read_latency(built.folder)
+    if found is None:
+        layout.note("Not measured. Both models run the same batches in turns.")
+    else:
+        st.dataframe(_times(found), hide_index=True, width="stretch")
+        unsteady = "" if all(row.steady for row in found.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
+        layout.note(f"Medians, {found.length} tokens a text, float32, {escape(found.device)}, {found.threads} CPU threads.{unsteady}")
+    label = "Measure batches of 1 and 32" if found is None else "Measure again"
+    job(label, f"latency-{built.folder.name}", "latency", {"model": str(built.folder), "against": original}, ":material/timer:")
+
+
+def _times(found: Latency) -> list[dict[str, Any]]:
+    return [
+        {
+            "batch": row.batch,
+            "this model": f"{row.model:.1f} ms",
+            "original": f"{row.original:.1f} ms",
+            "of its time": f"{row.model / row.original:.2f}",
+        }
+        for row in found.rows
+    ]

@@ -1,0 +1,101 @@
+"""Vector clouds: all neurons of a head or of a component, one point a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from obce_core.analysis.analysis import Analysis
+from obce_core.components import TITLES
+from obce_core.figures.cloud import bars, cloud_scatter
+from obce_core.figures.units import file_units
+from obce_core.formatting import amount, share
+from obce_core.topology import Barcode
+from pages._shared import background, cached, charts, downloads, layout, state
+
+LARGEST = 4096
+"""Points up to which a vector cloud is measured: its tree needs all pairs."""
+
+_VIEWS = {"pca": "PCA", "umap": "UMAP"}
+
+
+def show(source: Analysis, layer: int, component: str, head: int | None, colour: Mapping[str, Any] | None) -> None:
+    """Show a vector cloud's projection and the barcode of the whole."""
+    chosen = state.get()
+    texts = source.texts.texts
+    if source.meta["tokens"] == "all" or len(texts) > LARGEST:
+        layout.note(
+            f"A vector cloud is measured on at most {LARGEST:,} points, one a text. This analysis has one a token or more texts: "
+            "make one with [CLS] or the mean of tokens."
+        )
+        return
+    where = f"head {head} of layer {layer}, {TITLES[component]}" if head is not None else f"layer {layer}, {TITLES[component]}"
+    pca, deaths, dims = cached.vector_cloud(source.id, layer, component, head)
+    unit = 2 if chosen.edge_length else 1
+    st.subheader(f"{len(texts):,} texts in {dims:,} dimensions: {where}", anchor=False)
+    widest = float(deaths[-1]) if len(deaths) else 0.0
+    layout.note(
+        f"<b>{'2 r<sub>f</sub>' if unit == 2 else 'r<sub>f</sub>'} of the vector cloud: {amount(unit * widest)}</b> "
+        f"({'edge length' if unit == 2 else 'radius'}). No disks are drawn here: in a projection they would touch where the texts do not. "
+        "Only distances in all dimensions merge, and the barcode is made of these."
+    )
+    picked = st.segmented_control(
+        "Projection", list(_VIEWS), default=chosen.projection or "pca", format_func=_VIEWS.__getitem__, label_visibility="collapsed",
+        key=f"projection-{chosen.projection or 'pca'}", required=True,
+    )  # fmt: skip
+    if picked != (chosen.projection or "pca"):
+        chosen.projection = "umap" if picked == "umap" else ""
+        st.rerun()
+    name = f"cloud-layer{layer}-{component}" + (f"-head{head}" if head is not None else "")
+    left, right = st.columns([1.5, 1], gap="large")
+    with left:
+        if chosen.projection == "umap":
+            _umap(source, layer, component, head, colour, name)
+        else:
+            axes = tuple(f"PC {at + 1}, {share(part)} of the variance" for at, part in enumerate(pca.explained))
+            _scatter(pca.points, texts, (axes[0], axes[1]), colour, f"{name}-pca")
+            layout.note(f"The two axes hold {share(sum(pca.explained))} of the variance; two texts may look close and be far apart.")
+    with right:
+        figure = bars(deaths, edge_length=chosen.edge_length, mode=layout.mode())
+        units = file_units(edge_length=chosen.edge_length)
+        charts.show(figure, key="cloud-bars", name=f"{name}-barcode", csv_text=lambda: diagram_csv(deaths), units=units)
+        layout.note(f"One bar a text, in all {dims:,} dimensions; it ends when its part is absorbed. The top one never ends.")
+
+
+def diagram_csv(deaths: np.ndarray) -> str:
+    """Write a diagram in radii, the infinite bar last."""
+    return downloads.to_csv(["dim", "birth (radius)", "death (radius)"], [[0, *row] for row in Barcode(deaths=deaths).diagram().tolist()])
+
+
+def _scatter(points: np.ndarray, texts: tuple[str, ...], axes: tuple[str, str], colour: Mapping[str, Any] | None, name: str) -> None:
+    figure = cloud_scatter(points, texts, axes, colour, mode=layout.mode())
+    rows = [[at, *pair, text] for at, (pair, text) in enumerate(zip(points.tolist(), texts, strict=True))]
+    charts.show(figure, key=f"scatter-{name}", name=name, csv_text=lambda: downloads.to_csv(["text", "x", "y", "words"], rows))
+
+
+def _umap(source: Analysis, layer: int, component: str, head: int | None, colour: Mapping[str, Any] | None, name: str) -> None:
+    """Show the UMAP layout when the warm worker has it; ask again each second until then."""
+    question = {"analysis": source.id, "layer": layer, "component": component, "head": head, "seed": 0}
+    answer = background.ask("umap", question)
+    if answer.state == "done":
+        points = np.asarray(answer.value["points"])
+        _scatter(points, source.texts.texts, ("UMAP 1", "UMAP 2"), colour, f"{name}-umap")
+        near = answer.value["neighbours"]
+        layout.note(f"UMAP with {near} neighbours, seed 0: who is near whom is kept, distances and the sizes of gaps are not.")
+    elif answer.state == "failed":
+        with st.container(height=460, border=True):
+            st.text(answer.reason)
+            st.button("Try again", key="umap-again")
+    else:
+
+        @st.fragment(run_every=1.0)
+        def waiting() -> None:
+            if background.ask("umap", question).state != "waiting":
+                st.rerun()
+            with st.container(height=460, border=True):
+                st.text("UMAP is being computed; the first time its code is loaded too, up to half a minute. PCA is there at once.")
+
+        waiting()

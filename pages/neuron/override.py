@@ -1,0 +1,37 @@
+"""Keep or drop one neuron in the plan under edit, with a reason."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from obce_core.components import LOCKED, TITLES
+from obce_core.plan import Intent
+from obce_core.plan.overrides import choice_of
+from pages._shared import drafts, guards
+
+_WORDS = {"keep": ("Keep", "Kept", ":material/lock:"), "drop": ("Drop", "Dropped", ":material/content_cut:")}
+
+
+def actions(analysis_id: str, intent: Intent, layer: int, component: str, neuron: int) -> None:
+    """Show Keep and Drop; what was chosen before is shown with its reason and can be taken back."""
+    choice = choice_of(intent, layer, component, neuron) if component not in LOCKED else None
+    for side, (verb, done, icon) in _WORDS.items():
+        if component in LOCKED:
+            why = f"{TITLES[component]} is locked: it feeds a residual sum, so no plan cuts it."
+            st.button(verb, icon=icon, disabled=True, help=why, key=f"locked-{side}")
+            continue
+        mine = choice is not None and choice.side == side
+        with st.popover(done if mine else verb, icon=icon, width="content", type="primary" if mine else "secondary"):
+            if mine and choice is not None:
+                st.text(f"{done} by hand: {choice.reason or 'no reason was given.'}")
+                if st.button("Leave it to its percentile", key=f"release-{side}-{neuron}"):
+                    with guards.caught():
+                        drafts.release(analysis_id, layer, component, neuron)
+                        st.rerun()
+            with st.form(f"{side}-{layer}-{component}-{neuron}", border=False):
+                reason = st.text_input("Reason, written into the plan", choice.reason if mine and choice else "", max_chars=500)
+                given = st.form_submit_button("Change the reason" if mine else f"{verb} this neuron", type="primary")
+            if given:
+                with guards.caught():
+                    (drafts.keep if side == "keep" else drafts.drop)(analysis_id, layer, component, neuron, reason.strip())
+                    st.rerun()

@@ -1,0 +1,155 @@
+"""One neuron: where it stands, what its widest gap separates, and whether that would survive other texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from obce_core.components import TITLES
+from obce_core.figures.dots import dot_colours
+from obce_core.figures.widgets.film.data import MOST, film_data, film_pair
+from obce_core.topology import ThinLine, barcode, bottleneck, thin_line
+from obce_core.topology.sides import sides
+from pages._shared import cached, drafts, guards, layout, mounts, state
+from pages.neuron import cloud, facts, override, story
+
+chosen = state.get()
+source = guards.need_analysis()
+tokens = source.meta["tokens"] == "all"
+noun = story.noun(source)
+_VIEWS = {"": "This neuron", "head": "Its head", "component": "Its component"}
+_LENGTHS = {"": "Place on the line", "characters": "Length in characters", "words": "Length in words"}
+
+
+def _step(by: int) -> None:
+    """Go to the next neuron of the cell by rank."""
+    ranked = np.argsort(-source.scores(chosen.layer, chosen.component), kind="stable")
+    order = source.neurons(chosen.layer, chosen.component)[ranked]
+    at = int(np.flatnonzero(order == chosen.neuron)[0])
+    chosen.neuron = int(order[(at + by) % len(order)])
+
+
+def _edge(on: bool) -> None:
+    chosen.edge_length = on
+
+
+def _pin(name: str) -> None:
+    chosen.pinned = name
+
+
+def _colour(name: str) -> dict[str, Any] | None:
+    """Return what the dots show, None for their place on the line."""
+    columns = source.texts.columns
+    if tokens or not name:
+        return None
+    if name in ("characters", "words"):
+        counts = [len(text) if name == "characters" else len(text.split()) for text in source.texts.texts]
+        return dot_colours(_LENGTHS[name], counts)
+    column = name.removeprefix("column.")
+    return dot_colours(column, columns[column]) if column in columns else None
+
+
+def _film(layer: int, component: str, neuron: int) -> tuple[np.ndarray, ThinLine, dict[str, Any]]:
+    values = cached.neuron(source.id, layer, component, neuron)
+    line = thin_line(values, MOST)
+    title = facts.title(layer, component, neuron)
+    return values, line, film_data(values, None if tokens else source.texts.texts, line, title=title, noun=noun, name=title)
+
+
+def _pinned() -> tuple[int, str, int] | None:
+    """Return the pinned neuron when this analysis has it; one that it has not is forgotten."""
+    if not chosen.pinned:
+        return None
+    layer, component, neuron = chosen.pinned.split(".")
+    if 1 <= int(layer) <= source.shape.layers and int(neuron) in source.neurons(int(layer), component):
+        return int(layer), component, int(neuron)
+    chosen.pinned = ""
+    return None
+
+
+def _view(component: str) -> str:
+    """Return the view that is chosen and that this component has: a head only where there are heads."""
+    return "" if chosen.view == "head" and source.shape.head_of(component, 0) is None else chosen.view
+
+
+def _controls(layer: int, component: str, neuron: int, there: np.ndarray) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.button("Higher", icon=":material/arrow_upward:", on_click=_step, args=(-1,), help="Next higher rank, key [")
+        st.button("Lower", icon=":material/arrow_downward:", on_click=_step, args=(1,), help="Next lower rank, key ]")
+        typed = st.number_input("Neuron", int(there[0]), int(there[-1]), neuron, key=f"neuron-{layer}-{component}-{neuron}", width=140)
+        views = [view for view in _VIEWS if view != "head" or source.shape.head_of(component, neuron) is not None]
+        now = _view(component)
+        view = st.segmented_control(
+            "Cloud", views, default=now, format_func=_VIEWS.__getitem__, key=f"view-{now}-{component}", required=True, width="content"
+        )
+        names = [*_LENGTHS, *(() if tokens else (f"column.{name}" for name in source.texts.columns))]
+        at = names.index(chosen.colour) if chosen.colour in names else 0
+        picked = names[at]
+        if not tokens:
+            picked = st.selectbox(
+                "Colour by",
+                names,
+                at,
+                format_func=lambda name: _LENGTHS.get(name) or name.removeprefix("column."),
+                key=f"colour-{at}",
+                width=230,
+            )
+    if typed != neuron:  # of those that are there, the nearest
+        chosen.neuron = int(there[np.argmin(np.abs(there - typed))]) if typed not in there else int(typed)
+        st.rerun()
+    if view != now:
+        chosen.view = str(view or "")
+        st.rerun()
+    if picked != names[at]:
+        chosen.colour = picked
+        st.rerun()
+
+
+def _body() -> None:
+    layer, component = chosen.layer, chosen.component
+    there = source.neurons(layer, component)
+    if not len(there):
+        layout.note("An earlier cut left no neuron here: choose another cell on the Importance page.")
+        raise guards.Ended
+    if chosen.neuron is None:
+        chosen.neuron = int(there[np.argmax(source.scores(layer, component))])
+    neuron, intent = chosen.neuron, drafts.current(source.id)
+    values, line, data = _film(layer, component, neuron)
+    name, pinned, colour = f"{layer}.{component}.{neuron}", _pinned(), _colour(chosen.colour)
+    words, acts = st.columns([1.3, 1] if chosen.presentation else [2, 1], vertical_alignment="bottom")
+    with words:
+        layout.title(data["title"], facts.lead(source, layer, component, neuron, sides(values, line)))
+    with acts, st.container(horizontal=True, horizontal_alignment="right"):
+        override.actions(source.id, intent, layer, component, neuron)
+        if chosen.pinned == name:
+            st.button("Unpin", icon=":material/keep_off:", on_click=_pin, args=("",))
+        else:
+            st.button("Pin", icon=":material/keep:", on_click=_pin, args=(name,), help="Compare it with the next one you open")
+    facts.numbers(source, layer, component, neuron)
+    if source.degenerate(layer, component):
+        layout.note("Every text gives the same value in this cell up to rounding: what follows is noise.")
+    _controls(layer, component, neuron, there)
+    if _view(component):
+        head = source.shape.head_of(component, neuron) if _view(component) == "head" else None
+        cloud.show(source, layer, component, head, colour)
+        return
+    file, films, clouds = f"layer{layer}-{component}-{neuron}", {data["title"]: line}, {data["title"]: values}
+    if pinned and chosen.pinned != name:
+        second = facts.title(*pinned)
+        clouds[second], films[second], mate = _film(*pinned)
+        data = film_pair(data, mate, bottleneck(barcode(values), barcode(clouds[second])))
+        st.button(f"Unpin layer {pinned[0]} · {TITLES[pinned[1]]} · neuron {pinned[2]}", type="tertiary", on_click=_pin, args=("",))
+    elif chosen.pinned == name:
+        layout.note("This neuron is pinned. Open another one (Higher, Lower, a number, another cell) and it plays below it on one clock.")
+    data = {**data, "colour": colour, "file": file, "edge": chosen.edge_length, "presentation": chosen.presentation}
+    mounts.film(data, key="neuron-film", on_step=_step, on_edge=_edge)
+    story.captions(source, line, colour, "mate" in data)
+    story.offer(source, file, clouds, films, data)
+    story.separates(source, values, line)
+    story.reading()
+
+
+with guards.caught():
+    _body()

@@ -1,0 +1,39 @@
+"""The plan as a table to type in, for those who would rather not click cells."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from obce_core.analysis.analysis import Analysis
+from obce_core.components import CUTTABLE, TITLES
+from obce_core.errors import PlanError
+from obce_core.plan import Intent, intent_document
+from obce_core.plan.rows import plan_rows, read_rows
+from obce_core.storage.atomic import digest
+from pages._shared import drafts, layout, state
+
+
+def table(source: Analysis, intent: Intent) -> None:
+    """Offer every percentile in a table; nothing changes before Apply."""
+    place = st.popover("Edit as table", icon=":material/table:", key="plan-table", on_change="rerun")
+    if not place.open:  # an edit of the grid does not wait for a table that nobody sees
+        return
+    with place, st.form("plan-table-form", border=False):
+        column = st.column_config.NumberColumn
+        rows = st.data_editor(
+            plan_rows(source, intent), hide_index=True, key=f"plan-rows-{digest(intent_document(intent))[:12]}",
+            column_config={
+                "layer": column("layer", disabled=True),
+                **{name: column(TITLES[name], min_value=0.0, max_value=99.9, step=0.1, format="%.3g") for name in CUTTABLE},
+            },
+        )  # fmt: skip
+        layout.note("Percentiles; 0 is whole, None cannot be cut. Query and key are typed each for itself.")
+        if st.form_submit_button("Apply", type="primary"):
+            try:
+                edited, notes = read_rows(source, intent, rows)
+            except PlanError as error:
+                st.text(str(error))
+                return
+            drafts.edit(source.id, edited)
+            state.get().told += notes
+            st.rerun()

@@ -1,0 +1,142 @@
+"""Named versions of a plan, in a dialog: save, open, compare, rename, delete with undo, import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from obce_core.access.readonly import refuse_if_read_only
+from obce_core.analysis.analysis import Analysis
+from obce_core.errors import ObceError, PlanError
+from obce_core.formatting import share
+from obce_core.plan import (
+    parse_document,
+    parse_intent,
+    resolve,
+)
+from obce_core.plan.versions import Version, delete_version, rename_version, restore_version, save_version
+from pages._shared import cached, drafts, guards, state
+
+_DRAFT = ""
+"""Stands for the draft where a version's id is expected."""
+
+
+@st.dialog("Versions of this plan", width="large", on_dismiss=lambda: state.get().told.clear())
+def dialog(source: Analysis) -> None:
+    """Show the versions, and what can be done with them."""
+    chosen = state.get()
+    for line in chosen.told:
+        st.text(line)
+    row = st.columns([2, 3, 1], vertical_alignment="bottom")
+    row[0].text_input("Save the draft as", key="version-name", max_chars=80, placeholder="a name")
+    row[1].text_input("Note", key="version-note", max_chars=500, placeholder="what it is for")
+    writable = guards.writable("Saving, renaming, deleting and opening a file")
+    row[2].button("Save", key="version-save", type="primary", on_click=_save, args=(source,), width="stretch", disabled=not writable)
+    found = cached.versions(source.id)
+    if found:
+        _table(source, found)
+        _actions(source, {version.id: version for version in found}, writable=writable)
+    else:
+        st.caption("No version yet. The draft itself is kept without a name, with its undo, until you save it under one.")
+    if chosen.version_deleted is not None and chosen.version_deleted[0] == source.id:
+        st.button("Undo the deletion", key="version-undo", icon=":material/undo:", on_click=_restore, args=(source,))
+    st.file_uploader(
+        "Open a plan or an intent from a file, JSON or YAML", ["json", "yaml", "yml"], key="plan-upload", on_change=_import, args=(source,),
+        disabled=not writable,
+    )  # fmt: skip
+    st.caption("What is opened or imported takes the draft's place; undo brings the draft back.")
+
+
+def _table(source: Analysis, found: list[Version]) -> None:
+    rows = []
+    for version in found:
+        try:
+            left = share(cached.resolved(source.id, version.intent)[1].encoder_share)
+        except PlanError:
+            left = "cannot be carried out"
+        rows.append(
+            {"name": version.name, "note": version.note, "encoder left": left, "saved (UTC)": version.written.replace("T", " ").rstrip("Z")}
+        )
+    st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def _actions(source: Analysis, found: Mapping[str, Version], *, writable: bool) -> None:
+    one = st.columns([3, 1, 1], vertical_alignment="bottom")
+    picked = one[0].selectbox("Version", list(found), format_func=lambda key: found[key].name, key="version-picked")
+    if one[1].button("Open", key="version-open", on_click=_open, args=(source, found[picked]), width="stretch"):
+        st.rerun()
+    one[2].button("Delete", key="version-delete", on_click=_delete, args=(source, picked), width="stretch", disabled=not writable)
+    two = st.columns([3, 1, 1], vertical_alignment="bottom")
+    others = [_DRAFT, *(key for key in found if key != picked)]
+    other = two[0].selectbox(
+        "Compare it with", others, format_func=lambda key: found[key].name if key else "the draft", key="version-other"
+    )
+    if two[1].button("Compare", key="version-compare", on_click=_compare, args=(other, picked), width="stretch"):
+        st.rerun()
+    three = st.columns([3, 1, 1], vertical_alignment="bottom")
+    three[0].text_input("New name", key="version-new-name", max_chars=80, placeholder=found[picked].name)
+    three[1].button(
+        "Rename", key="version-rename", on_click=_rename, args=(source, picked), width="stretch", disabled=not writable
+    )  # fmt: skip
+
+
+def _save(source: Analysis) -> None:
+    said = st.session_state
+    try:
+        made = save_version(source.id, said["version-name"], drafts.current(source.id), note=said["version-note"])
+        drafts.came_from(source.id, made.id)
+        said["version-name"] = said["version-note"] = ""
+        state.get().told = []
+    except ObceError as error:
+        state.get().told = [str(error)]
+
+
+def _open(source: Analysis, version: Version) -> None:
+    drafts.edit(source.id, version.intent)
+    drafts.came_from(source.id, version.id)
+
+
+def _compare(first: str, second: str) -> None:
+    state.get().compared = (first, second)
+
+
+def _rename(source: Analysis, key: str) -> None:
+    try:
+        rename_version(source.id, key, st.session_state["version-new-name"])
+        st.session_state["version-new-name"] = ""
+    except ObceError as error:
+        state.get().told = [str(error)]
+
+
+def _delete(source: Analysis, key: str) -> None:
+    try:
+        delete_version(source.id, key)
+        state.get().version_deleted = (source.id, key)
+    except ObceError as error:
+        state.get().told = [str(error)]
+
+
+def _restore(source: Analysis) -> None:
+    chosen = state.get()
+    deleted, chosen.version_deleted = chosen.version_deleted, None
+    try:
+        if deleted is not None:
+            restore_version(source.id, deleted[1])
+    except ObceError as error:
+        chosen.told = [str(error)]
+
+
+def _import(source: Analysis) -> None:
+    upload = st.session_state.get("plan-upload")
+    if upload is None:
+        return
+    try:
+        refuse_if_read_only("Opening a plan from a file")
+        document = parse_document(upload.getvalue(), upload.name)
+        intent = parse_intent(document.get("intent", document), upload.name)
+        resolve(source, intent)
+        drafts.edit(source.id, intent)
+        state.get().told.append(f"{upload.name[:80]} took the draft's place.")
+    except ObceError as error:
+        state.get().told = [str(error)]

@@ -1,0 +1,109 @@
+"""Every job, whoever started it: a table by state, and one of them open with its curves, log, and the ways to stop and go on."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from obce_core.errors import ObceError
+from obce_core.formatting import count
+from obce_core.jobs import STATES, Run, find_run, move_queue
+from obce_core.jobs.listing import Listed, listing, state_words, tally
+from pages._shared import guards, layout, nav, state
+from pages.runs import parts
+
+_PAGE = 25
+chosen = state.get()
+
+_HELP = """
+**● done** the result is there. **◐ running** a process holds the run's lock. **○ queued** it waits for a free place; the end of
+another job starts it, this page need not be open. **✕ failed** with the reason. **‖ cancelled** stopped on request; it can go on.
+**? lost** its process is gone without a word (killed, or the machine stopped); it can go on. On a cluster a worker that is silent is
+not yet lost: the cluster is asked every few seconds, and a run whose node was lost is taken up again, three times at most.
+
+**Resume** goes on from the newest checkpoint that verifies. **Time left** is what is left over the speed of the current attempt so
+far: it knows nothing of a slower evaluation to come.
+
+**Limits.** A run that a shell does in its foreground can be cancelled here, and resumed as a job.
+"""
+
+
+def _lead(rows: list[Listed]) -> str:
+    if not rows:
+        return "Every job is a folder and a command: analyses, compressions, proofs and evaluations, started here or by the shell."
+    told = [f"<b>{count(number)}</b> {name}" for name, number in tally(rows).items()]
+    return ", ".join(told) + ". Jobs go on when this page is left, reloaded or closed."
+
+
+def _filter(rows: list[Listed]) -> list[Listed]:
+    counts = tally(rows)
+    options = [name for name in STATES if name in counts or name == chosen.run_state]
+
+    key = state.key("runs-state")
+
+    def keep() -> None:
+        chosen.run_state, chosen.runs_page = st.session_state[key] or "", 1
+
+    default = chosen.run_state or None
+    st.pills(
+        "Only those that are", options, default=default, key=key, on_change=keep,
+        format_func=lambda name: f"{state_words(name)} {counts.get(name, 0):,}",
+    )  # fmt: skip
+    return [row for row in rows if not chosen.run_state or row.status.state == chosen.run_state]
+
+
+def _pages(rows: list[Listed]) -> list[Listed]:
+    """Cut the list into pages; the one that is shown stays within it."""
+    pages = max(1, -(-len(rows) // _PAGE))
+    chosen.runs_page = min(chosen.runs_page, pages)
+    first = (chosen.runs_page - 1) * _PAGE
+    return rows[first : first + _PAGE]
+
+
+def _turn(step: int) -> None:
+    chosen.runs_page += step
+
+
+def _turner(total: int) -> None:
+    if total <= _PAGE:
+        return
+    row = st.columns([1, 1, 3], vertical_alignment="center")
+    row[0].button("Newer", icon=":material/chevron_left:", on_click=_turn, args=(-1,), disabled=chosen.runs_page == 1, width="stretch")
+    last = chosen.runs_page * _PAGE >= total
+    row[1].button("Older", icon=":material/chevron_right:", on_click=_turn, args=(1,), disabled=last, width="stretch")
+    first = (chosen.runs_page - 1) * _PAGE
+    row[2].caption(f"{first + 1:,} to {min(first + _PAGE, total):,} of {total:,}")
+
+
+def _opened() -> Run | None:
+    """Return the run that the address or the table names; say so where it is not there."""
+    if not chosen.run:
+        return None
+    try:
+        return find_run(chosen.run)
+    except ObceError as error:
+        guards.show_gone("run", str(error))
+        return None
+
+
+def _body() -> None:
+    move_queue(seconds=0.5)  # a look starts what waits and has room
+    rows = listing()
+    layout.title("Runs", _lead(rows))
+    if not rows:
+        st.info("No run yet. Launch starts an evaluation; Analysis and Model start jobs too.")
+        nav.link("launch", "Launch an evaluation", icon=":material/rocket_launch:")
+        nav.link("analysis", "Measure a model", icon=":material/play_circle:")
+        return
+    shown = _filter(rows)
+    opened = _opened()
+    page = _pages(shown)
+    _turner(len(shown))
+    parts.show(page, opened)
+    if not chosen.run:
+        layout.note("Tick a row to open it: curves, log, cancel, resume.")
+    with st.expander("How to read this"):
+        st.markdown(_HELP)
+
+
+with guards.caught():
+    _body()

@@ -1,0 +1,297 @@
+"""Runs on a page: the table, and one run open, alive while it works."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from obce_core.errors import BadInput, ObceError
+from obce_core.figures.curves import loss_curve, score_curve
+from obce_core.formatting import amount, duration
+from obce_core.glue.evaluation import read_evaluation
+from obce_core.glue.job import read_curve, written
+from obce_core.glue.learning_rate import plain_rate
+from obce_core.glue.metrics import METRICS
+from obce_core.glue.recipe_groups import recipe_key
+from obce_core.glue.tables import percent
+from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of, poll
+from obce_core.jobs.launchers.ray_cluster import public_address
+from obce_core.jobs.listing import Listed, state_words
+from obce_core.jobs.registry import list_runs, runs_home
+from pages._shared import cached_results, charts, downloads, guards, layout, nav, state
+
+_SHOWN = 50
+"""So many evaluations of a run are listed; Results has them all."""
+
+_SHORT = 34
+"""Letters of a reason that stand beside the state; a longer one stands below."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A run's state and progress at one moment: the table and the open run show the same."""
+
+    run: Run
+    status: Status
+    progress: Progress
+
+
+def show(rows: Sequence[Listed], opened: Run | None) -> None:
+    """Show the table and the run that is open, again every two seconds while one of them is alive; a tick opens one."""
+    runs = [row.run for row in rows]
+    states = {row.run.id: row.status.state for row in rows}
+    if opened is not None and opened.id not in states:
+        states[opened.id] = poll.told(opened).state
+    with guards.caught():
+        if any(one not in FINAL for one in states.values()):
+            _live(runs, opened, states, len(list_runs()))
+        else:
+            _once(runs, opened)
+
+
+@st.fragment(run_every=2.0)
+def _live(runs: list[Run], opened: Run | None, drawn: dict[str, str], known: int) -> None:
+    """Show runs that change; where a state is another one than the page's head counts, or a run is new, all of the page is."""
+    with guards.caught():
+        now = _once(runs, opened)
+        if {one.run.id: one.status.state for one in now} != drawn or len(list_runs()) != known:
+            st.rerun()
+
+
+def _once(runs: list[Run], opened: Run | None) -> list[Reading]:
+    """Read every run once, and show the table and the open run from that."""
+    if opened is not None and poll.told(opened).state not in FINAL:
+        poll.probe(opened)  # a look moves the queue, and takes up again what lost its node
+    every = [*runs, *([opened] if opened is not None and opened.id not in {run.id for run in runs} else [])]
+    now = [Reading(run=run, status=told, progress=run.progress()) for run, told in zip(every, poll.look(every), strict=True)]
+    _table(now[: len(runs)])
+    if opened is not None:
+        _open(next(one for one in now if one.run.id == opened.id))
+    return now
+
+
+def _table(rows: Sequence[Reading]) -> None:
+    chosen = state.get()
+    signature = hashlib.sha256("".join(row.run.id for row in rows).encode()).hexdigest()[:12]
+    shown = st.dataframe(
+        [_line(row) for row in rows],
+        hide_index=True, width="stretch", key=f"runs-{chosen.runs_closed}-{signature}", on_select="rerun", selection_mode="single-row",
+        column_config={
+            "": st.column_config.TextColumn(width=28, help="The open run"),
+            "state": st.column_config.TextColumn(width=92),
+            "kind": st.column_config.TextColumn(width=96),
+            "what": st.column_config.TextColumn(width=204),
+            "done": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%d %%", width=96),
+            "left": st.column_config.TextColumn(width=82),
+            "took": st.column_config.TextColumn(width=82),
+            "started (UTC)": st.column_config.TextColumn(width=90),
+            "by": st.column_config.TextColumn(width=46),
+            "run": st.column_config.TextColumn(width=78, help="The beginning of its id, which is enough for obce runs show"),
+        },
+    )  # fmt: skip
+    picked = shown["selection"]["rows"]
+    if picked and picked[0] < len(rows) and rows[picked[0]].run.id != chosen.run:
+        chosen.run = rows[picked[0]].run.id
+        st.rerun()
+
+
+def _percent(one: Reading) -> int:
+    return 100 if one.status.state == "done" else 0 if one.status.state == "queued" else one.progress.percent
+
+
+def _line(one: Reading) -> dict[str, Any]:
+    told, left = one.status, one.progress.seconds_left
+    kind, what, made = cached_results.run_about(one.run.id, str(runs_home()))
+    return {
+        "": "●" if one.run.id == state.get().run else "",
+        "state": state_words(told.state),
+        "kind": kind,
+        "what": what,
+        "done": _percent(one),
+        "left": duration(left) if poll.works(told) and left is not None else "",
+        "took": _took(told),
+        "started (UTC)": _day(told.started or made),
+        "by": told.launcher or "shell",
+        "run": one.run.id[:8],
+    }
+
+
+def _open(one: Reading) -> None:
+    """Show one run."""
+    kind, what, _ = cached_results.run_about(one.run.id, str(runs_home()))
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader(kind, anchor=False)
+        if st.button("Close", key=f"close-{one.run.id}", type="tertiary", icon=":material/close:"):
+            _close()
+    st.html(f'<p class="note plain">{escape(what)}</p>')
+    _show(one)
+    _evaluations(one.run)
+
+
+def _close() -> None:
+    chosen = state.get()
+    chosen.run = ""
+    chosen.runs_closed += 1  # its row is not ticked any more
+    st.rerun()
+
+
+def _show(one: Reading) -> None:
+    run, told, progress = one.run, one.status, one.progress
+    asked = run.cancel_asked() and told.state not in FINAL
+    count = f"{progress.done:,} of {progress.total:,} {progress.what}" if progress.total else ""
+    rate = f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and poll.works(told) else ""
+    layout.facts(
+        [
+            (
+                "state",
+                "‖ stopping" if asked else state_words(told.state),
+                "",
+                told.reason if told.state != "failed" and len(told.reason) <= _SHORT else "",
+            ),
+            ("progress", f"{_percent(one)} %" if progress.total or told.state == "done" else "–", "", count),
+            ("time left", _left(told, progress), "", rate),
+            ("took", _took(told) or "–", "", f"begun {_clock(told.started)} UTC" if told.started else "not begun"),
+            ("attempt", str(told.attempt), "", f"batch halved {told.halvings} times" if told.halvings else ""),
+            ("started by", told.launcher or "a shell", "", public_address(told.launch.get("address"))),
+        ]
+    )
+    if told.state not in FINAL:
+        st.progress(_percent(one) / 100)
+    if told.state == "failed":
+        guards.show_error(ObceError(told.reason or "The log has the details."))
+    elif len(told.reason) > _SHORT:
+        layout.note(f'<span class="plain">{escape(told.reason)}</span>')
+    _actions(run, told)
+    _curves(run)
+    log = run.log(6_000)
+    with st.expander("Log, its end", expanded=told.state in ("failed", "lost")):
+        st.code(log or "The log is empty.", language=None, wrap_lines=True, height=220)
+
+
+def _actions(run: Run, told: Status) -> None:
+    writable = told.state == "done" or guards.writable("Cancelling and resuming")
+    with st.container(horizontal=True, gap="small"):
+        if told.state not in FINAL:
+            st.button(
+                "Cancel", key=f"runs-cancel-{run.id}", icon=":material/stop_circle:", on_click=_safely, args=(run, "cancel"),
+                disabled=run.cancel_asked() or not writable, help="Asks it to stop after this step; what is finished stays",
+            )  # fmt: skip
+        if told.state in RESUMABLE:
+            st.button(
+                "Resume", key=f"runs-resume-{run.id}", type="primary", icon=":material/play_arrow:", on_click=_safely, args=(run, "resume"),
+                disabled=not writable, help="Goes on from the newest checkpoint that verifies",
+            )  # fmt: skip
+        st.code(f"obce runs show {run.id}", language="bash")
+    if (wrong := state.get().run_wrong) and wrong[0] == run.id:
+        guards.show_error(ObceError(wrong[1]))
+
+
+def _safely(run: Run, action: str) -> None:
+    """Cancel or resume; what goes wrong is kept to be said when the page is drawn."""
+    state.get().run_wrong = ("", "")
+    try:
+        if action == "cancel":
+            poll.cancel(run)
+        else:
+            launcher_of(run).resume(run)
+    except ObceError as error:
+        state.get().run_wrong = (run.id, str(error))
+
+
+def _curves(run: Run) -> None:
+    rows = read_curve(run.folder)
+    if not rows:
+        if run.kind == "evaluate":
+            layout.note("The curves begin with the first logged step.")
+        return
+    mode = layout.mode()
+    left, right = st.columns(2, gap="large")
+    now = next(row for row in reversed(rows) if row["unit"] == list(dict.fromkeys(row["unit"] for row in rows))[-1])
+    with left:
+        layout.note("<b>Training loss</b>")
+        charts.show(loss_curve(rows, mode=mode), key=f"loss-{run.id}")
+    with right:
+        layout.note("<b>Score on the validation split</b>, %")
+        charts.show(score_curve(rows, mode=mode), key=f"score-{run.id}")
+    layout.note(
+        f'Bold: <span class="plain">{escape(str(now["label"]))}</span>, {escape(str(now["task"]))}, seed {escape(str(now["seed"]))}; '
+        "thin: evaluations before it in this run. The loss has a point a logged step, the score a dot an epoch."
+    )
+    header = ("label", "task", "seed", "step", "what", "value")
+    listed = [
+        (row["label"], row["task"], row["seed"], row["step"], name, value)
+        for row in rows
+        for name, value in row.items()
+        if name not in ("unit", "label", "task", "seed", "step")
+    ]
+    downloads.row(f"curve-{run.id}", csv_text=lambda: downloads.to_csv(header, listed))
+
+
+def _evaluations(run: Run) -> None:
+    """List the evaluations that a run has left, with a way to the board."""
+    if run.kind != "evaluate":
+        return
+    made = []
+    for name in written(run.folder):
+        try:
+            made.append(read_evaluation(name))
+        except BadInput:
+            continue
+    result = run.result() or {}
+    for line in result.get("failed") or []:
+        guards.show_error(ObceError(f"Not made: {line}"))
+    if not made:
+        return
+    st.subheader(f"Evaluations of this run: {len(made):,}", anchor=False)
+    st.dataframe(
+        [
+            {
+                "label": one.label,
+                "task": one.task.title,
+                "seed": one.seed,
+                "score, %": f"{percent(one.score)} {METRICS[one.task.metric].title}",
+                "split": one.task.validation[0].replace("_", " "),
+                "tier": one.tier,
+                "learning rate": plain_rate(one.learning_rate[0]),
+                "seconds": round(float(one.result["seconds"])),
+                "id": one.id,
+            }
+            for one in made[:_SHOWN]
+        ],
+        hide_index=True,
+        width="stretch",
+    )
+    if st.button("See them in Results", key=f"results-{run.id}", icon=":material/leaderboard:"):
+        chosen = state.get()
+        chosen.recipe, chosen.task, chosen.board_row = recipe_key(made[-1].recipe), made[-1].task.name, ""
+        nav.go("results")
+
+
+def _left(told: Status, progress: Progress) -> str:
+    if told.state in FINAL:
+        return "–"
+    if told.state == "running" and not poll.works(told):
+        return "not known"
+    return duration(progress.seconds_left) if progress.seconds_left is not None else "not known yet"
+
+
+def _took(told: Status) -> str:
+    if told.started is None:
+        return ""
+    return duration((told.ended or time.time()) - told.started)
+
+
+def _day(moment: float) -> str:
+    """Write a moment in few words: the day and the minute of this year, only the day of another."""
+    this_year = time.gmtime(moment).tm_year == time.gmtime().tm_year
+    return time.strftime("%m-%d %H:%M" if this_year else "%Y-%m-%d", time.gmtime(moment))
+
+
+def _clock(moment: float | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment)) if moment else ""
