@@ -22,7 +22,9 @@ class Job:
     """What is tormented: about ten seconds of work with a checkpoint every second or so is best."""
 
     kind: str = "drill"
-    options: Mapping[str, Any] = field(default_factory=lambda: {"steps": 150, "seconds": 0.02, "every": 10, "pause": 0.02})
+    options: Mapping[str, Any] = field(
+        default_factory=lambda: {"steps": 150, "seconds": 0.02, "every": 10, "pause": 0.02}
+    )
 
     def with_options(self, **changes: Any) -> Job:
         return Job(self.kind, {**self.options, **changes})

@@ -54,7 +54,9 @@ class Forms:
             self._add(name, load(folder / f"cut-{at}", device="cpu").model, folder)
         layers = range(FIRST, analysis.shape.layers + 1)
         for multiple in (1, 8):
-            pruned, heads, neurons = whole_heads(self.models["original"], self.models["ours"], analysis, layers, multiple=multiple)
+            pruned, heads, neurons = whole_heads(
+                self.models["original"], self.models["ours"], analysis, layers, multiple=multiple
+            )
             name = f"Torch-Pruning, {heads} heads, {neurons} neurons"
             self._add(name, pruned, folder)
         for name, where in (("original", model), ("ours", folder / "cut-0")):
@@ -92,7 +94,9 @@ def main() -> None:
     original = forms.models["original"]
     note("Torch-Pruning", f"{version('torch-pruning')}; parameters {_beside_ours(forms)}")
     note("int8", "its speed depends on the CPU's int8 instructions; what is no matrix product stays float32")
-    note("ONNX, parameters", "those of the model it was made of; as a file ours is padded to the widest head, as it runs")
+    note(
+        "ONNX, parameters", "those of the model it was made of; as a file ours is padded to the widest head, as it runs"
+    )
     closeness = dict.fromkeys(forms.models, "–")
     if chosen.model == "base":
         note("cosines", "left out: of random weights they say nothing; which neurons go is chance, how many is not")
@@ -101,11 +105,16 @@ def main() -> None:
         for form, smaller in forms.models.items():
             close = fidelity(original, smaller, encoded)
             closeness[form] = f"{close.cls:.3f} / {close.pooled:.3f}"
-        note("cosines", f"to the original's last hidden state, mean over {len(held_out)} held-out sentences, before any fine-tuning")
+        note(
+            "cosines",
+            f"to the original's last hidden state, mean over {len(held_out)} held-out sentences, before any fine-tuning",
+        )
     cells: dict[str, list[str]] = {form: [] for form in (*forms.models, AGAIN)}
     points = list(product(chosen.batches, chosen.lengths))
     for batch, length in points:
-        ids = torch.randint(1000, original.config.vocab_size, (batch, length), generator=torch.Generator().manual_seed(0))
+        ids = torch.randint(
+            1000, original.config.vocab_size, (batch, length), generator=torch.Generator().manual_seed(0)
+        )
         mask = torch.ones_like(ids)
         calls = {
             form: lambda called=called, ids=ids, mask=mask: called(input_ids=ids, attention_mask=mask)
@@ -121,17 +130,25 @@ def main() -> None:
         for form in calls:
             cells[form].append(f"{1000 * median(times, form):.1f} ms, {ratio(times, form, 'original'):.2f}")
     print("\nMedian of a call and its ratio to the original's, by texts x tokens:\n")
-    print(f"| form | parameters | MB | cosine [CLS] / mean-pooled | {' | '.join(f'{batch} x {length}' for batch, length in points)} |")
+    print(
+        f"| form | parameters | MB | cosine [CLS] / mean-pooled | {' | '.join(f'{batch} x {length}' for batch, length in points)} |"
+    )
     print("|---|" + "---|" * (3 + len(points)))
     for form, row in cells.items():
-        facts = ("", "", "") if form == AGAIN else (f"{forms.parameters[form]:,}", f"{forms.bytes[form] / 1e6:.1f}", closeness[form])
+        facts = (
+            ("", "", "")
+            if form == AGAIN
+            else (f"{forms.parameters[form]:,}", f"{forms.bytes[form] / 1e6:.1f}", closeness[form])
+        )
         print(f"| {form} | {' | '.join((*facts, *row))} |")
 
 
 def _beside_ours(forms: Forms) -> str:
     """Say by how much each pruned model has more parameters than ours."""
     ours = forms.parameters["ours"]
-    return ", ".join(f"{size:,} (ours {size - ours:+,})" for name, size in forms.parameters.items() if name.startswith("Torch"))
+    return ", ".join(
+        f"{size:,} (ours {size - ours:+,})" for name, size in forms.parameters.items() if name.startswith("Torch")
+    )
 
 
 if __name__ == "__main__":

@@ -42,10 +42,21 @@ class Cluster:
     @property
     def environment(self) -> dict[str, str]:
         """What a client needs: the token, and the address as the configured one."""
-        return {"OBCE_RAY_ADDRESS": self.address, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token, "RAY_USAGE_STATS_ENABLED": "0"}
+        return {
+            "OBCE_RAY_ADDRESS": self.address,
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": self.token,
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
 
     def __enter__(self) -> Cluster:
-        head = ["--head", f"--port={self.gcs}", f"--dashboard-port={self.port}", "--dashboard-host=127.0.0.1", "--num-cpus=0"]
+        head = [
+            "--head",
+            f"--port={self.gcs}",
+            f"--dashboard-port={self.port}",
+            "--dashboard-host=127.0.0.1",
+            "--num-cpus=0",
+        ]
         try:
             self.head = self._start([*head, f"--temp-dir={self.home}", "--include-dashboard=true"])
             self._until(self._answers)
@@ -57,7 +68,9 @@ class Cluster:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for node in [*self.nodes, self.head]:
             self.kill(node)
         for process in psutil.process_iter(["cmdline"]):  # what outlived its parent names our own new folder

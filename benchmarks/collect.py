@@ -124,7 +124,9 @@ def main() -> None:
         note("bare pass by batch size", ", ".join(f"{size}: {median(tried, str(size)):.2f} s" for size in SIZES))
         work, number = ready[best], count()
         equal = {f"equal {size}": in_equal_parts(encoded, size) for size in SIZES}
-        divided = interleaved({name: lambda work=work: bare(loaded, work) for name, work in {"divided": work, **equal}.items()}, 3)
+        divided = interleaved(
+            {name: lambda work=work: bare(loaded, work) for name, work in {"divided": work, **equal}.items()}, 3
+        )
         note(
             f"bare pass in equal batches, sorted by length, against ours of at most {best}",
             ", ".join(f"{name}: {ratio(divided, name, 'divided'):.3f}" for name in equal),
@@ -137,7 +139,10 @@ def main() -> None:
             },
             pairs,
         )
-        note("bare pass / collect, medians", f"{median(times, 'bare'):.2f} / {median(times, 'collect'):.2f} s, batches of {best}")
+        note(
+            "bare pass / collect, medians",
+            f"{median(times, 'bare'):.2f} / {median(times, 'collect'):.2f} s, batches of {best}",
+        )
         note("bare against bare", f"{ratio(times, 'bare again', 'bare'):.3f}")
         at_most(f"collect against the best bare pass, medians of {pairs}", ratio(times, "collect", "bare"), 1.15)
         paired = statistics.median(c / b for c, b in zip(times["collect"], times["bare"], strict=True))

@@ -42,10 +42,16 @@ def main() -> None:
         folder = Path(name)
         peak([sys.executable, "-c", _CUT, name], folder / "cache")
         bare, _ = peak([sys.executable, "-c", _RUN], folder / "cache")
-        used = {model: peak([sys.executable, "-c", _RUN, str(folder / model)], folder / "cache")[0] for model in ("base", "cut")}
+        used = {
+            model: peak([sys.executable, "-c", _RUN, str(folder / model)], folder / "cache")[0]
+            for model in ("base", "cut")
+        }
         for model, size in used.items():
             stored = (folder / model / "model.safetensors").stat().st_size
-            note(model, f"peak {size / GB:.2f} GB, {(size - bare) / GB:.2f} GB beyond the imports, file {stored / GB:.2f} GB")
+            note(
+                model,
+                f"peak {size / GB:.2f} GB, {(size - bare) / GB:.2f} GB beyond the imports, file {stored / GB:.2f} GB",
+            )
         below("peak of the cut model against the original's", used["cut"] / used["base"], 1)
         note("beyond the imports", f"{(used['cut'] - bare) / (used['base'] - bare):.3f} of the original's")
 

@@ -59,15 +59,27 @@ def main() -> int:
     wrong = False
     for name in given.only or every:
         outcome = every[name]()
-        print(f"{outcome.name:<4} {outcome.what:<58} {'passed' if not outcome.wrong else 'FAILED'}  {outcome.figures}", flush=True)
+        print(
+            f"{outcome.name:<4} {outcome.what:<58} {'passed' if not outcome.wrong else 'FAILED'}  {outcome.figures}",
+            flush=True,
+        )
         for line in outcome.wrong:
             print(f"       {line}", flush=True)
         wrong = wrong or bool(outcome.wrong)
         rows[name] = {
-            "scenario": name, "fault": outcome.name, "what": outcome.what, "passed": not outcome.wrong, "figures": outcome.figures,
-            "wrong": outcome.wrong, "day": time.strftime("%Y-%m-%d"), "job": job.kind,
-        }  # fmt: skip
-        write_json(RESULTS, {"obce": __version__, "machine": machine, "scenarios": [rows[name] for name in every if name in rows]})
+            "scenario": name,
+            "fault": outcome.name,
+            "what": outcome.what,
+            "passed": not outcome.wrong,
+            "figures": outcome.figures,
+            "wrong": outcome.wrong,
+            "day": time.strftime("%Y-%m-%d"),
+            "job": job.kind,
+        }
+        write_json(
+            RESULTS,
+            {"obce": __version__, "machine": machine, "scenarios": [rows[name] for name in every if name in rows]},
+        )
     return int(wrong)
 
 

@@ -41,11 +41,18 @@ class PaddedTrainer(WholeTrainer):
 def padded(examples: Examples, tokenizer: PreTrainedTokenizerBase, length: int) -> Rows:
     """Tokenize examples and pad each to `length` tokens."""
     rows = tokenized(examples, tokenizer, length, 512)
-    return Rows([{**tokenizer.pad(row, padding="max_length", max_length=length), "labels": row["labels"]} for row in rows.rows])
+    return Rows(
+        [{**tokenizer.pad(row, padding="max_length", max_length=length), "labels": row["labels"]} for row in rows.rows]
+    )
 
 
 def usual(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, train: Examples, valid: Examples | None, recipe: Recipe, seed: int
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    train: Examples,
+    valid: Examples | None,
+    recipe: Recipe,
+    seed: int,
 ) -> tuple[float, float | None]:
     """Train by the usual recipe; return examples a second and the final metric."""
     rows = padded(train, tokenizer, recipe.max_length)
@@ -77,9 +84,13 @@ def usual(
             saving=Saving(),
         )
         watch = Watch(
-            Saving(), evaluate=lambda epoch: False, progress=lambda done, total: None, cancelled=lambda: False, agree=lambda wish: wish,
+            Saving(),
+            evaluate=lambda epoch: False,
+            progress=lambda done, total: None,
+            cancelled=lambda: False,
+            agree=lambda wish: wish,
             steps_an_epoch=total,
-        )  # fmt: skip
+        )
         trainer.add_callback(watch)  # the same clock as ours
         trainer.train()
         rate = recipe.batch_size * watch.steps / watch.seconds
@@ -92,13 +103,20 @@ def usual(
 
 
 def ours(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, train: Examples, valid: Examples | None, recipe: Recipe, seed: int
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    train: Examples,
+    valid: Examples | None,
+    recipe: Recipe,
+    seed: int,
 ) -> tuple[float, float | None]:
     """Train by our recipe; return examples a second, of the steps, and the final metric."""
     done = finetune(model, tokenizer, train, [valid] if valid is not None else [train.draw(1, 0)], recipe, seed)
     assert done.rate is not None
     task = task_of(train.task)
-    told = score(task, valid.labels, answers(task, done.logits[valid.split]))[task.metric] if valid is not None else None
+    told = (
+        score(task, valid.labels, answers(task, done.logits[valid.split]))[task.metric] if valid is not None else None
+    )
     return done.rate, told
 
 
@@ -108,7 +126,9 @@ def main() -> int:
     parser.add_argument("--task", default="mrpc")
     parser.add_argument("--model", default="demo")
     parser.add_argument("--glue-dir")
-    parser.add_argument("--steps", type=int, default=63, help="steps of a timing; fewer than an epoch see the longest examples first")
+    parser.add_argument(
+        "--steps", type=int, default=63, help="steps of a timing; fewer than an epoch see the longest examples first"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--metric", action="store_true", help="also train tier quick with 3 seeds by both recipes")
     parser.add_argument("--json", action="store_true")
@@ -125,8 +145,16 @@ def main() -> int:
         ratios.append(pair[1] / pair[0])
     told: dict[str, Any] = {
         "task": task.name,
-        "examples_a_second": {"padded": statistics.median(a for a, _ in rates), "ours": statistics.median(b for _, b in rates)},
-        "ratio": {"median": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios), "rounds": given.rounds},
+        "examples_a_second": {
+            "padded": statistics.median(a for a, _ in rates),
+            "ours": statistics.median(b for _, b in rates),
+        },
+        "ratio": {
+            "median": statistics.median(ratios),
+            "lowest": min(ratios),
+            "highest": max(ratios),
+            "rounds": given.rounds,
+        },
         "target": 2.0,
     }
     missed = told["ratio"]["median"] < 2.0
@@ -135,7 +163,9 @@ def main() -> int:
         scores: dict[str, list[float]] = {"padded": [], "ours": []}
         for seed in range(3):
             for name, way in (("padded", usual), ("ours", ours)):
-                found = way(classifier(report, task, seed), tokenizer, train.draw(full.examples, seed), valid, full, seed)[1]
+                found = way(
+                    classifier(report, task, seed), tokenizer, train.draw(full.examples, seed), valid, full, seed
+                )[1]
                 scores[name].append(found if found is not None else math.nan)
         gap = statistics.mean(scores["ours"]) - statistics.mean(scores["padded"])
         error = math.sqrt(sum(statistics.variance(values) / 3 for values in scores.values()))

@@ -39,11 +39,57 @@ MEMORY_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """Files of a case lie in memory where that is possible: a disk would be what is measured."""
 
 _MARKS = [
-    b'"', b'\\"', b"\\", b"\\\\", b"[", b"]", b"{", b"}", b",", b":", b"\n", b"\r\n", b"\r", b"\t", b";", b"|", b"\0", b"\xff",
+    b'"',
+    b'\\"',
+    b"\\",
+    b"\\\\",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b",",
+    b":",
+    b"\n",
+    b"\r\n",
+    b"\r",
+    b"\t",
+    b";",
+    b"|",
+    b"\0",
+    b"\xff",
     b"\xef\xbb\xbf",
-    b"#", b"- ", b"? ", b"&a ", b"*a", b"!!x ", b"---\n", b"...\n", b"'", b"e", b"E", b"-", b"+", b".", b"0", b"9", b"_", b" ", b"\\ud800",
-    b"\\u0000", b"NaN", b"Infinity", b"true", b"null", b"1e999", b"sep=;\n", b"\xe2\x80\xa8", b"\xf0\x9f\x98\x80", b"%TAG ", b"|\n", b">\n",
-]  # fmt: skip
+    b"#",
+    b"- ",
+    b"? ",
+    b"&a ",
+    b"*a",
+    b"!!x ",
+    b"---\n",
+    b"...\n",
+    b"'",
+    b"e",
+    b"E",
+    b"-",
+    b"+",
+    b".",
+    b"0",
+    b"9",
+    b"_",
+    b" ",
+    b"\\ud800",
+    b"\\u0000",
+    b"NaN",
+    b"Infinity",
+    b"true",
+    b"null",
+    b"1e999",
+    b"sep=;\n",
+    b"\xe2\x80\xa8",
+    b"\xf0\x9f\x98\x80",
+    b"%TAG ",
+    b"|\n",
+    b">\n",
+]
 
 
 def mutate(draw: random.Random, seed: bytes) -> bytes:
@@ -74,27 +120,54 @@ def mutate(draw: random.Random, seed: bytes) -> bytes:
 
 
 CONFIG = json.dumps(
-    {"model_type": "bert", "vocab_size": 99, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8,
-     "layer_norm_eps": 1e-12, "hidden_act": "gelu", "id2label": {"0": "no", "1": "yes"}}
-).encode()  # fmt: skip
+    {
+        "model_type": "bert",
+        "vocab_size": 99,
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 8,
+        "layer_norm_eps": 1e-12,
+        "hidden_act": "gelu",
+        "id2label": {"0": "no", "1": "yes"},
+    }
+).encode()
 INTENT = {
-    "criterion": "r_f", "seed": 0, "first_layer": 3, "cells": {"3": {"query": 30, "value": 12.5}},
-    "keep": [{"layer": 3, "component": "query", "neurons": [1, 2], "reason": "a reason"}], "drop": [],
-    "compensation": {"method": "mean+std", "tokens": "cls"}, "hardware": {"round_to": 8, "per_head": True},
-}  # fmt: skip
+    "criterion": "r_f",
+    "seed": 0,
+    "first_layer": 3,
+    "cells": {"3": {"query": 30, "value": 12.5}},
+    "keep": [{"layer": 3, "component": "query", "neurons": [1, 2], "reason": "a reason"}],
+    "drop": [],
+    "compensation": {"method": "mean+std", "tokens": "cls"},
+    "hardware": {"round_to": 8, "per_head": True},
+}
 YAML = (
     b"criterion: r_f\nseed: 0\ncells:\n  3: {query: 30.5, key: 1.0e-05}\n"
     b"keep:\n- layer: 3\n  component: query\n  neurons: [1, 2]\n  reason: 'x'\n"
 )
 HEADER = json.dumps(
-    {"__metadata__": {"format": "pt"}, "a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]},
-     "b": {"dtype": "I8", "shape": [], "data_offsets": [8, 9]}}
-).encode()  # fmt: skip
+    {
+        "__metadata__": {"format": "pt"},
+        "a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]},
+        "b": {"dtype": "I8", "shape": [], "data_offsets": [8, 9]},
+    }
+).encode()
 TOKENIZER = json.dumps(
-    {"normalizer": {"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "a"}, "content": "bb"}, {"type": "NFC"}]},
-     "pre_tokenizer": {"type": "Split", "pattern": {"Regex": " +"}}, "model": {"type": "WordPiece", "max_input_chars_per_word": 100},
-     "post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}], "special_tokens": {"x": {"ids": [1]}}}}
-).encode()  # fmt: skip
+    {
+        "normalizer": {
+            "type": "Sequence",
+            "normalizers": [{"type": "Replace", "pattern": {"String": "a"}, "content": "bb"}, {"type": "NFC"}],
+        },
+        "pre_tokenizer": {"type": "Split", "pattern": {"Regex": " +"}},
+        "model": {"type": "WordPiece", "max_input_chars_per_word": 100},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [{"Sequence": {"id": "A"}}],
+            "special_tokens": {"x": {"ids": [1]}},
+        },
+    }
+).encode()
 TXT = b"one text here\nanother text\n\n third text \n"
 CSV = b'text,label\n"one, ""two""",0\nthree four,1\n"five\nsix",2\n'
 SEMICOLON = b"sep=;\ntext;label\none two;0\nthree four;1\n"
@@ -179,9 +252,12 @@ def fuzz(name: str, cases: int, home: Path, seed: int = 0) -> dict[str, Any]:
         slowest = max(slowest, (time.process_time() - before, len(raw)))
     seconds = time.perf_counter() - started
     return {
-        "cases": cases, "seconds": round(seconds, 1), "slowest_ms": round(1000 * slowest[0], 1), "slowest_bytes": slowest[1],
+        "cases": cases,
+        "seconds": round(seconds, 1),
+        "slowest_ms": round(1000 * slowest[0], 1),
+        "slowest_bytes": slowest[1],
         "ends": dict(ends.most_common()),
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
@@ -198,7 +274,9 @@ def main() -> None:
         print(f"{name}: {json.dumps(found[name])}", flush=True)
         slow += [name] if name in QUICK and found[name]["slowest_ms"] > 1000 * SLOW_SECONDS else []
         if chosen.cases >= CASES:
-            RESULT.write_text(json.dumps({key: found[key] for key in READERS if key in found}, indent=1) + "\n", "utf-8")
+            RESULT.write_text(
+                json.dumps({key: found[key] for key in READERS if key in found}, indent=1) + "\n", "utf-8"
+            )
     if slow:
         sys.exit(f"A case took more than {SLOW_SECONDS:g} s: {', '.join(slow)}.")
 

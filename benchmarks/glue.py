@@ -41,11 +41,17 @@ def main() -> None:
         parts.append(_section(name, made, missing))
         records += [_record(one) for one in made]
         tasks |= {one.task.name for one in made}
-    files = [f"- `{task.folder}/{task.files[split]}`: {_sha256(Path(glue) / task.folder / task.files[split])}"
-             for task in TASKS.values() if task.name in tasks for split in ("train", *task.validation)]  # fmt: skip
+    files = [
+        f"- `{task.folder}/{task.files[split]}`: {_sha256(Path(glue) / task.folder / task.files[split])}"
+        for task in TASKS.values()
+        if task.name in tasks
+        for split in ("train", *task.validation)
+    ]
     told = "\n".join([_HEAD, *parts, "## Files read (sha256)", "", *files, ""])
     (HERE / "results" / "glue.md").write_text(told, "utf-8")
-    (HERE / "results" / "glue.json").write_text("[\n" + ",\n".join(json.dumps(row) for row in records) + "\n]\n", "utf-8")
+    (HERE / "results" / "glue.json").write_text(
+        "[\n" + ",\n".join(json.dumps(row) for row in records) + "\n]\n", "utf-8"
+    )
     print(told)
 
 
@@ -83,11 +89,15 @@ def _section(name: str, made: Sequence[Evaluation], missing: Counter[str]) -> st
         return f"## `{name}`\n\nNot made yet.\n"
     rows = board(made)
     tasks = [task for task in TASKS if any(task in row.cells for row in rows)]
-    ways = Counter(f"{one.result['precision']} on {one.result['device']}, torch {one.result['versions']['torch']}" for one in made)
+    ways = Counter(
+        f"{one.result['precision']} on {one.result['device']}, torch {one.result['versions']['torch']}" for one in made
+    )
     lines = [
         f"## Tier {rows[0].recipe_words}: `obce sweep benchmarks/{name} --glue-dir GLUE`",
         "",
-        f"{len(made)} of {len(made) + missing.total()} evaluations; " + "; ".join(f"{count} in {way}" for way, count in ways.items()) + ".",
+        f"{len(made)} of {len(made) + missing.total()} evaluations; "
+        + "; ".join(f"{count} in {way}" for way, count in ways.items())
+        + ".",
         *([f"Not made: {', '.join(f'{place} ({count})' for place, count in missing.items())}."] if missing else []),
         "",
     ]
@@ -97,7 +107,9 @@ def _section(name: str, made: Sequence[Evaluation], missing: Counter[str]) -> st
         by_seeds.setdefault(tuple(rows[0].cells[task].evaluations), []).append(task)
     for group in by_seeds.values():
         lines += [markdown(board([one for one in made if one.task.name in group]), group)]
-    plans, controls = ([row for row in rows if not row.original and is_control(row) == control] for control in (False, True))
+    plans, controls = (
+        [row for row in rows if not row.original and is_control(row) == control] for control in (False, True)
+    )
     for control in controls:
         plan = next(row for row in plans if is_control_of(control, row))
         for task, cell in compare(plan, control).items():

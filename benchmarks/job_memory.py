@@ -52,7 +52,10 @@ def _model(title: str, model: str, home: Path) -> None:
         estimate = kind_of(kind).memory
         need = estimate(options) if estimate is not None else None
         assert need is not None
-        note(f"{title}, {kind}", f"peak {used / GB:.2f} GB, {(used - LIBRARIES) / GB:.2f} above the libraries; thought {need / GB:.2f} GB")
+        note(
+            f"{title}, {kind}",
+            f"peak {used / GB:.2f} GB, {(used - LIBRARIES) / GB:.2f} above the libraries; thought {need / GB:.2f} GB",
+        )
         at_most(f"{title}, {kind}: taken of what was thought", used / need, 1.0, "")
         at_most(f"{title}, {kind}: thought of what was taken", need / used, 2.0, "")
 

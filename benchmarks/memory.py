@@ -43,15 +43,33 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        subprocess.run([sys.executable, "-c", _SAVE, str(folder / "large")], cwd=_ROOT, check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-c", _SAVE, str(folder / "large")], cwd=_ROOT, check=True, stderr=subprocess.DEVNULL
+        )
         weights = (folder / "large" / "model.safetensors").stat().st_size
         note("model", f"BERT Large, {LARGE['num_hidden_layers']} layers, weights file {weights / GB:.2f} GB")
         peaks = []
         for texts in chosen.texts:
             path = folder / f"{texts}.txt"
             path.write_text("\n".join(many_texts(texts)) + "\n", encoding="utf-8")
-            command = ["-m", "obce_core.cli", "analyze", "--model", str(folder / "large"), "--texts", str(path), "--quiet"]
-            limits = ["--n-texts", str(texts), "--max-length", str(chosen.max_length), "--batch-size", str(chosen.batch_size)]
+            command = [
+                "-m",
+                "obce_core.cli",
+                "analyze",
+                "--model",
+                str(folder / "large"),
+                "--texts",
+                str(path),
+                "--quiet",
+            ]
+            limits = [
+                "--n-texts",
+                str(texts),
+                "--max-length",
+                str(chosen.max_length),
+                "--batch-size",
+                str(chosen.batch_size),
+            ]
             used, seconds = peak([sys.executable, *command, *limits, "--device", "cpu"], folder / "cache")
             peaks.append(used)
             note(f"{texts:,} texts", f"peak {used / GB:.2f} GB in {seconds:.0f} s")

@@ -49,10 +49,16 @@ def made_up(name: str, sizes: dict[str, int]) -> Analysis:
     tensors = {tensor: list(size) for tensor, size in family.tensors(config).items()}
     tensors |= {f"{family.pooler}.dense.weight": [hidden, hidden], f"{family.pooler}.dense.bias": [hidden]}
     model = {
-        "spec": "made-up", "name": name, "revision": "", "weights_sha256": "00" * 32, "family": "bert",
-        "architecture": "BertModel", "tensors": tensors, "bytes": 0,
+        "spec": "made-up",
+        "name": name,
+        "revision": "",
+        "weights_sha256": "00" * 32,
+        "family": "bert",
+        "architecture": "BertModel",
+        "tensors": tensors,
+        "bytes": 0,
         "shape": {size: getattr(shape, size) for size in ("layers", "hidden", "heads", "head_size", "intermediate")},
-    }  # fmt: skip
+    }
     return Analysis(meta={"format": "obce-analysis/1", "id": "0" * 16, "model": model}, columns=columns)
 
 

@@ -17,7 +17,11 @@ from obce_core.analysis.analysis import Analysis
 
 def require() -> None:
     """End with one line when a package of the extras `onnx` and `bench` is not installed."""
-    absent = [name for name in ("onnx", "onnxscript", "onnxruntime", "torch_pruning") if importlib.util.find_spec(name) is None]
+    absent = [
+        name
+        for name in ("onnx", "onnxscript", "onnxruntime", "torch_pruning")
+        if importlib.util.find_spec(name) is None
+    ]
     if absent:
         raise SystemExit(f"Not installed: {', '.join(absent)}: pip install -e '.[demo,onnx,bench]'")
 
@@ -62,7 +66,11 @@ def whole_heads(
     import torch_pruning as pruning
 
     family, shape = analysis.family, analysis.shape
-    maps = [family.linear(layer, component) for layer in layers for component in ("query", "key", "value", "attention_output")]
+    maps = [
+        family.linear(layer, component)
+        for layer in layers
+        for component in ("query", "key", "value", "attention_output")
+    ]
     held, stock = (sum(stored_size(model.get_submodule(name)) for name in maps) for model in (beside, original))
     heads = max(1, round(shape.heads * held / stock))
     each_head, each_neuron = shape.head_size * (4 * shape.hidden + 3), 2 * shape.hidden + 1
@@ -71,17 +79,23 @@ def whole_heads(
     neurons = min(shape.intermediate, -(-neurons // multiple) * multiple)
     pruned = copy.deepcopy(original)
     graph = pruning.DependencyGraph().build_dependency(
-        pruned, {"input_ids": torch.ones(2, 8, dtype=torch.long)}, output_transform=lambda output: output.last_hidden_state
+        pruned,
+        {"input_ids": torch.ones(2, 8, dtype=torch.long)},
+        output_transform=lambda output: output.last_hidden_state,
     )
     importance = pruning.importance.GroupMagnitudeImportance()
     for layer in layers:
         for component, size, kept in (("value", shape.head_size, heads), ("intermediate", 1, neurons)):
             module = pruned.get_submodule(family.linear(layer, component))
             rows = torch.arange(module.out_features).view(-1, size)  # (heads or neurons, rows of each)
-            scores = importance(graph.get_pruning_group(module, pruning.prune_linear_out_channels, rows.flatten().tolist()))
+            scores = importance(
+                graph.get_pruning_group(module, pruning.prune_linear_out_channels, rows.flatten().tolist())
+            )
             gone = scores.view(-1, size).mean(1).argsort()[: len(rows) - kept]
             if len(gone):
-                graph.get_pruning_group(module, pruning.prune_linear_out_channels, rows[gone].flatten().tolist()).prune()
+                graph.get_pruning_group(
+                    module, pruning.prune_linear_out_channels, rows[gone].flatten().tolist()
+                ).prune()
     return pruned.eval(), heads, neurons
 
 

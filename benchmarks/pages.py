@@ -44,7 +44,9 @@ def home(browser: Any, address: str, line: str, rounds: int) -> None:
         plain.append(first_seen(browser, line, "one line", wait=""))
         ours.append(first_seen(browser, address, "Which neurons", wait="canvas"))
     note("a page with one line", f"{statistics.median(plain):.2f} s")
-    at_most("Home complete, later than a page with one line", statistics.median(ours) - statistics.median(plain), 1.0, " s")
+    at_most(
+        "Home complete, later than a page with one line", statistics.median(ours) - statistics.median(plain), 1.0, " s"
+    )
 
 
 def pages(browser: Any, address: str, rounds: int) -> None:
@@ -82,7 +84,8 @@ def neurons(browser: Any, address: str, analysis: str, texts: int, target: float
         start = page.evaluate("() => performance.now()")
         table.click(position={"x": 16, "y": 35 + 17})
         page.wait_for_function(
-            "() => { const told = window.find('.film .readout .radius b'); return told && told.textContent.trim() > '0'; }", timeout=30_000
+            "() => { const told = window.find('.film .readout .radius b'); return told && told.textContent.trim() > '0'; }",
+            timeout=30_000,
         )
         times.append((page.evaluate("() => performance.now()") - start) / 1000)
         page.context.close()
@@ -119,7 +122,10 @@ def edits(browser: Any, address: str, analysis: str, name: str, rounds: int) -> 
         start = page.evaluate("() => performance.now()")
         page.keyboard.press("+" if turn % 8 < 7 else "Delete")
         page.wait_for_function(
-            "(before) => document.querySelector('.facts').textContent !== before", arg=before, timeout=30_000, polling=10
+            "(before) => document.querySelector('.facts').textContent !== before",
+            arg=before,
+            timeout=30_000,
+            polling=10,
         )
         times.append((page.evaluate("() => performance.now()") - start) / 1000)
         page.wait_for_timeout(700)
@@ -163,7 +169,10 @@ def viewers(browser: Any, address: str, seconds: float) -> None:
         )
     time.sleep(seconds + 6)
     times = [value / 1000 for page in looking for value in page.evaluate("() => window.taken")]
-    note(f"{VIEWERS} viewers", f"{len(times)} reruns, median {statistics.median(times):.2f} s, slowest {max(times):.2f} s")
+    note(
+        f"{VIEWERS} viewers",
+        f"{len(times)} reruns, median {statistics.median(times):.2f} s, slowest {max(times):.2f} s",
+    )
     below(f"{VIEWERS} viewers at once: 95th percentile of a rerun", statistics.quantiles(times, n=20)[-1], 1.0, " s")
     below(f"{VIEWERS} viewers who come at once: slowest first load", max(loads), 5.0, " s")
 
@@ -203,9 +212,13 @@ def prepare(cache: Path, large: bool) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="repetitions of each action")
-    parser.add_argument("--large", action="store_true", help="also edit the plan of a BERT Large (1.3 GB, some minutes)")
+    parser.add_argument(
+        "--large", action="store_true", help="also edit the plan of a BERT Large (1.3 GB, some minutes)"
+    )
     parser.add_argument("--seconds", type=float, default=30, help="how long the ten viewers look")
-    parser.add_argument("--only", nargs="+", choices=("home", "pages", "cells", "neurons", "frames", "edits", "messages", "viewers"))
+    parser.add_argument(
+        "--only", nargs="+", choices=("home", "pages", "cells", "neurons", "frames", "edits", "messages", "viewers")
+    )
     chosen = parser.parse_args()
     if missing():
         raise SystemExit(missing())

@@ -36,7 +36,9 @@ def main() -> None:
     first = seconds(editor.edit)
     times = [seconds(editor.edit) for _ in range(EDITS)]
     budget = editor.edit()
-    note("counted", f"{budget.parameters_left:,} of {budget.parameters:,} parameters, {budget.neurons_cut:,} neurons cut")
+    note(
+        "counted", f"{budget.parameters_left:,} of {budget.parameters:,} parameters, {budget.neurons_cut:,} neurons cut"
+    )
     note("torch was imported", "yes" if "torch" in sys.modules else "no")
     note("first edit / slowest edit", f"{1000 * first:.1f} / {1000 * max(times):.1f} ms")
     at_most(f"edit to counted sizes, 24 layers cut, median of {EDITS}", 1000 * statistics.median(times), 100, " ms")

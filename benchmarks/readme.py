@@ -21,7 +21,10 @@ WAYS = (
     ("The paper's way: `r_f`, mean + std of [CLS]", {}),
     ("`r_f`, mean of all tokens", {"compensation": "mean", "compensation_tokens": "all"}),
     ("`std_all`, mean of all tokens", {"criterion": "std_all", "compensation": "mean", "compensation_tokens": "all"}),
-    ("Control: `random`, mean of all tokens", {"criterion": "random", "compensation": "mean", "compensation_tokens": "all"}),
+    (
+        "Control: `random`, mean of all tokens",
+        {"criterion": "random", "compensation": "mean", "compensation_tokens": "all"},
+    ),
 )
 PLANS = (
     ("P30", {"percentile": 30.0}),
@@ -48,7 +51,11 @@ def sizes() -> None:
     for component in COMPONENTS:
         rows = [entry for entry in table.entries if entry.component == component]
         names = ("neurons", "kept", "rows", "extra", "parameters", "parameters_left")
-        print(f"| {TITLES[component]} | " + " | ".join(f"{sum(getattr(entry, name) for entry in rows):,}" for name in names) + " |")
+        print(
+            f"| {TITLES[component]} | "
+            + " | ".join(f"{sum(getattr(entry, name) for entry in rows):,}" for name in names)
+            + " |"
+        )
     for part, title in (("layers", "LayerNorms of the layers"), ("embeddings", "Embeddings"), ("pooler", "Pooler")):
         print(f"| {title} | | | | | {table.parts[part]:,} | {table.parts[part]:,} |")
     print("\n| BERT Base | parameters | left | bytes in float32 | left |\n|---|---|---|---|---|")
@@ -80,18 +87,27 @@ def main() -> None:
         @cache
         def build(name: str, criterion: str, compensation: str, tokens: str) -> Compressed:
             plan = obce.make_plan(
-                analysis, **dict(PLANS)[name], criterion=criterion, compensation=compensation, compensation_tokens=tokens
-            )  # fmt: skip
+                analysis,
+                **dict(PLANS)[name],
+                criterion=criterion,
+                compensation=compensation,
+                compensation_tokens=tokens,
+            )
             return obce.compress(analysis, plan, Path(home) / "out", overwrite=True)
 
         for title, way in WAYS:
             print(f"\n{title}:\n")
-            print("| plan | neurons cut | encoder left | model left | FLOPs left | masked = cut | cosine [CLS] | cosine mean-pooled |")
+            print(
+                "| plan | neurons cut | encoder left | model left | FLOPs left | masked = cut | cosine [CLS] | cosine mean-pooled |"
+            )
             print("|---|---|---|---|---|---|---|---|")
             for name, _ in PLANS:
                 built = build(
-                    name, way.get("criterion", "r_f"), way.get("compensation", "mean+std"), way.get("compensation_tokens", "cls")
-                )  # fmt: skip
+                    name,
+                    way.get("criterion", "r_f"),
+                    way.get("compensation", "mean+std"),
+                    way.get("compensation_tokens", "cls"),
+                )
                 size, close = built.budget, built.fidelity
                 print(
                     f"| {name} | {size.neurons_cut:,} | {share(size.encoder_share)} | {share(size.model_share)} | "
@@ -105,7 +121,9 @@ def main() -> None:
             cells = []
             for name, _ in PLANS:
                 built = build(name, "r_f", compensation, tokens)
-                cells.append(f"{built.fidelity.cls:.3f} / {built.fidelity.pooled:.3f} ({share(built.budget.encoder_share)})")
+                cells.append(
+                    f"{built.fidelity.cls:.3f} / {built.fidelity.pooled:.3f} ({share(built.budget.encoder_share)})"
+                )
             print(f"| {title} | {' | '.join(cells)} |", flush=True)
 
 

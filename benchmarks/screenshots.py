@@ -67,7 +67,9 @@ def main() -> None:
         made = prepare(Path(name))
         with serve(Path(name)) as address:
             for mode in ("light", "dark"):
-                context = browser.new_context(viewport={"width": chosen.width, "height": chosen.height}, color_scheme=mode)
+                context = browser.new_context(
+                    viewport={"width": chosen.width, "height": chosen.height}, color_scheme=mode
+                )
                 page = context.new_page()
                 for title in chosen.only:
                     if mode == "dark" and title not in DARK:

@@ -77,7 +77,9 @@ def double_start(job: Job, count: int = 20) -> Outcome:
                 process.join()
                 outcome.expect(process.exitcode == 0, f"form-{at:03d}: a second press failed")
         launcher = LocalLauncher()
-        outcome.expect(sorted(run.id for run in list_runs()) == [f"form-{at:03d}" for at in range(count)], "not one run a form")
+        outcome.expect(
+            sorted(run.id for run in list_runs()) == [f"form-{at:03d}" for at in range(count)], "not one run a form"
+        )
         until(lambda: all(launcher.probe(run).state in FINAL for run in list_runs()), 180, 0.2)
         outcome.expect(all(run.status().state == "done" for run in list_runs()), "a run did not end as done")
         attempts = sum((run.stored() or Status(state="")).attempt for run in list_runs())
@@ -114,7 +116,10 @@ def worker_killed(job: Job, count: int = 30, inside: int = 10) -> Outcome:
             hit += bool(list(home.glob("*.tmp-*")))
             found = newest(home)
             step, step_before = (found.checkpoint.step if found.checkpoint else 0), (before.step if before else 0)
-            outcome.expect(step >= step_before and not found.passed_over, f"kill {done}: a committed checkpoint was lost or damaged")
+            outcome.expect(
+                step >= step_before and not found.passed_over,
+                f"kill {done}: a committed checkpoint was lost or damaged",
+            )
             outcome.wrong += [fault.told() for fault in check().faults]
             launcher.resume(run)
         finish(run, right, outcome)
@@ -160,7 +165,9 @@ def memory_short(job: Job, limit: int = 1_500_000_000) -> Outcome:
         until(lambda: launcher.probe(never).state in FINAL)
         told = never.status()
         outcome.expect((told.state, told.halvings, told.attempt) == ("failed", 2, 3), f"no fit: {told}")
-        outcome.expect("out of memory" in told.reason and f"of {limit / 1e9:.2f} GB" in told.reason, f"no numbers: {told.reason}")
+        outcome.expect(
+            "out of memory" in told.reason and f"of {limit / 1e9:.2f} GB" in told.reason, f"no numbers: {told.reason}"
+        )
         after = launcher.submit(job.kind, job.with_options(**({"steps": 3} if job.kind == "drill" else {})).options)
         until(lambda: launcher.probe(after).state in FINAL)
         outcome.expect(after.status().state == "done", "the next job did not work")
@@ -193,8 +200,12 @@ def terminated(job: Job, graces: tuple[float, ...] = (30.0, 3.0, 0.0)) -> Outcom
             step = found.step if found else 0
             outcome.figures[f"grace_{grace:g}_s"] = {"state": told.state, "reason": told.reason, "checkpoint": step}
             if grace:
-                outcome.expect((told.state, told.reason) == ("cancelled", "paused by signal"), f"grace {grace:g} s: {told}")
-                outcome.expect(step >= at, f"grace {grace:g} s: the checkpoint is of step {step}, and step {at} was done")
+                outcome.expect(
+                    (told.state, told.reason) == ("cancelled", "paused by signal"), f"grace {grace:g} s: {told}"
+                )
+                outcome.expect(
+                    step >= at, f"grace {grace:g} s: the checkpoint is of step {step}, and step {at} was done"
+                )
             else:
                 outcome.expect(told.state in {"lost", "cancelled"} and told.reason, f"no grace: {told}")
             launcher.resume(run)
@@ -218,7 +229,9 @@ def slept(job: Job, seconds: float = 60.0) -> Outcome:
                 for path in run.folder.iterdir():
                     os.utime(path, (time.time() + days * 86400,) * 2)
                 looks += 1
-                outcome.expect(launcher.probe(run).state == "running", f"declared {run.status().state} while its lock was held")
+                outcome.expect(
+                    launcher.probe(run).state == "running", f"declared {run.status().state} while its lock was held"
+                )
             time.sleep(0.2)
         outcome.expect(worker_pid(run) == pid, "another worker took it")
         for each in (keeper, pid):
@@ -247,7 +260,9 @@ def stale_attempt(job: Job) -> Outcome:
         right = answer(job, outcome)
         run, _ = create_run(job.kind, job.options)
         first = subprocess.Popen(
-            command("obce_core.jobs.worker", run.folder, "--attempt", "1", nice=0), env=environment(), stderr=subprocess.DEVNULL
+            command("obce_core.jobs.worker", run.folder, "--attempt", "1", nice=0),
+            env=environment(),
+            stderr=subprocess.DEVNULL,
         )
         until(lambda: committed(run.folder / "checkpoints"))
         first.send_signal(signal.SIGSTOP)
@@ -270,4 +285,6 @@ def _press(job: Job, nonce: str) -> None:
 def _picture(folder: Path) -> dict[str, bytes]:
     """Read everything that a worker may write but its log and its lines of progress, which carry its attempt."""
     mine = {"log.txt", "progress.jsonl", "worker.lock", "STOPPING"}
-    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in mine}
+    return {
+        str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in mine
+    }

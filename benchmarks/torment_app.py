@@ -77,7 +77,11 @@ def server_slept(seconds: float = 60.0, texts: int = 600) -> Outcome:
 
 def reloaded_after_start(count: int = 20) -> Outcome:
     """C2 with a real browser: the page is reloaded, closed or left 100 to 2000 ms after Start, each time another form."""
-    with arena("C2", f"page left after Start, {count} random delays") as outcome, chromium() as browser, contextlib.ExitStack() as ended:
+    with (
+        arena("C2", f"page left after Start, {count} random delays") as outcome,
+        chromium() as browser,
+        contextlib.ExitStack() as ended,
+    ):
         port, chance = free_port(), random.Random(2)
         app = _start(port)
         ended.callback(lambda: _end(app))
@@ -106,7 +110,9 @@ def reloaded_after_start(count: int = 20) -> Outcome:
         for run in runs[:-1]:
             launcher.cancel(run)
         until(lambda: all(launcher.probe(run).state in FINAL for run in runs), 240.0)
-        outcome.expect(runs[-1].status().state in ("done", "cancelled"), f"the first run ended as {runs[-1].status().state}")
+        outcome.expect(
+            runs[-1].status().state in ("done", "cancelled"), f"the first run ended as {runs[-1].status().state}"
+        )
     return outcome
 
 

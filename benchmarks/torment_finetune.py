@@ -29,7 +29,10 @@ def finetuning_killed(kills: int = 30, inside: int = 10) -> Outcome:
 
     A tiny BERT on made-up sentence pairs, 720 steps, a checkpoint every 12 (so a kill finds work to lose).
     """
-    with tempfile.TemporaryDirectory(prefix="obce-finetune-") as aside, arena("C4", f"fine-tuning killed {kills} times") as outcome:
+    with (
+        tempfile.TemporaryDirectory(prefix="obce-finetune-") as aside,
+        arena("C4", f"fine-tuning killed {kills} times") as outcome,
+    ):
         options = _options(Path(aside))
         right = _undisturbed(options, outcome)
         chance, launcher = random.Random(4), LocalLauncher()
@@ -62,7 +65,12 @@ def finetuning_killed(kills: int = 30, inside: int = 10) -> Outcome:
         (made,) = list_evaluations()
         outcome.expect(made.result["weights_sha256"] == right, "other weights than the undisturbed fine-tuning")
         outcome.expect(not committed(home), "checkpoints were left behind")
-        outcome.figures |= {"kills": done, "inside_a_checkpoint": within, "attempts": _attempt(run), "steps": made.result["steps"]}
+        outcome.figures |= {
+            "kills": done,
+            "inside_a_checkpoint": within,
+            "attempts": _attempt(run),
+            "steps": made.result["steps"],
+        }
     return outcome
 
 
@@ -73,7 +81,13 @@ def _unit(aside: Path) -> Unit:
 def _options(aside: Path) -> dict[str, Any]:
     tiny.save_tiny(aside / "tiny")
     glue = gluefolder.write_tasks(aside / "glue", "mrpc")
-    return {"units": plain_units([_unit(aside)]), "glue_dir": str(glue), "device": "cpu", "threads": 1, "save_every": 12}
+    return {
+        "units": plain_units([_unit(aside)]),
+        "glue_dir": str(glue),
+        "device": "cpu",
+        "threads": 1,
+        "save_every": 12,
+    }
 
 
 def _undisturbed(options: dict[str, Any], outcome: Outcome) -> str:

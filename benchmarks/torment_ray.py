@@ -25,14 +25,21 @@ _REGISTERED = 60.0
 
 def node_lost(job: Job, jobs: int = 3, nodes: int = 2) -> Outcome:
     """Send jobs to a cluster of several nodes, kill the node of the first one after a checkpoint, and wait for all results."""
-    with Cluster(nodes) as cluster, arena("C12", f"a Ray node of {nodes} lost, {jobs} jobs", **cluster.environment) as outcome:
+    with (
+        Cluster(nodes) as cluster,
+        arena("C12", f"a Ray node of {nodes} lost, {jobs} jobs", **cluster.environment) as outcome,
+    ):
         right = answer(job, outcome)
         launcher = RayLauncher(cluster.address)
         runs = [launcher.submit(job.kind, job.options, f"tormented-{at}") for at in range(jobs)]
         again = [launcher.submit(job.kind, job.options, f"tormented-{at}") for at in range(jobs)]
         outcome.expect(runs == again and len(list_runs()) == jobs + 1, "a double submit made another run")
         first = runs[0]
-        until(lambda: launcher.probe(first).state in {"running", *FINAL} and committed(first.folder / "checkpoints"), _REGISTERED, 0.1)
+        until(
+            lambda: launcher.probe(first).state in {"running", *FINAL} and committed(first.folder / "checkpoints"),
+            _REGISTERED,
+            0.1,
+        )
         begun = time.monotonic()
         cluster.kill(cluster.node_of(worker_pid(first)))
         until(lambda: launcher.probe(first).attempt > 1, 90, 0.2)
@@ -42,10 +49,16 @@ def node_lost(job: Job, jobs: int = 3, nodes: int = 2) -> Outcome:
         for run in runs:
             result = run.result() or {}
             outcome.expect(run.status().state == "done", f"run {run.id}: {run.status()}")
-            outcome.expect(result.get("weights_sha256") == right, f"run {run.id}: other weights than the undisturbed run")
+            outcome.expect(
+                result.get("weights_sha256") == right, f"run {run.id}: other weights than the undisturbed run"
+            )
         resumed = (first.result() or {}).get("resumed_from", 0)
         outcome.expect(resumed > 0, "the lost job began from nothing")
-        outcome.figures |= {"results": len(runs), "attempts": [run.status().attempt for run in runs], "resumed_from_step": resumed}
+        outcome.figures |= {
+            "results": len(runs),
+            "attempts": [run.status().attempt for run in runs],
+            "resumed_from_step": resumed,
+        }
     return outcome
 
 
@@ -54,7 +67,9 @@ def sweep_shared(evaluations: int = 12, jobs: int = 2) -> Outcome:
     with (
         Cluster(jobs) as cluster,
         tempfile.TemporaryDirectory(prefix="obce-sweep-") as aside,
-        arena("C12", f"{evaluations} evaluations shared by {jobs} Ray nodes, one lost", **cluster.environment) as outcome,
+        arena(
+            "C12", f"{evaluations} evaluations shared by {jobs} Ray nodes, one lost", **cluster.environment
+        ) as outcome,
     ):
         tiny.save_tiny(Path(aside) / "tiny")
         glue = gluefolder.write_tasks(Path(aside) / "glue", "mrpc")
@@ -66,7 +81,11 @@ def sweep_shared(evaluations: int = 12, jobs: int = 2) -> Outcome:
         launcher = RayLauncher(cluster.address)
         runs = [launcher.submit("evaluate", options) for _ in range(jobs)]
         first = runs[0]
-        until(lambda: all(launcher.probe(run).state == "running" and read_curve(run.folder) for run in runs), 2 * _REGISTERED, 0.1)
+        until(
+            lambda: all(launcher.probe(run).state == "running" and read_curve(run.folder) for run in runs),
+            2 * _REGISTERED,
+            0.1,
+        )
         begun = time.monotonic()
         cluster.kill(cluster.node_of(worker_pid(first)))
         until(lambda: launcher.probe(first).attempt > 1 or launcher.probe(runs[1]).state in FINAL, 120, 0.2)
@@ -76,7 +95,10 @@ def sweep_shared(evaluations: int = 12, jobs: int = 2) -> Outcome:
             outcome.expect(run.status().state == "done", f"run {run.id}: {run.status()}")
         outcome.expect(_weights() == right, "other evaluations than one undisturbed process makes")
         last = units[0].recipe.steps_over(48)
-        ended = [{row["seed"] for row in read_curve(run.folder) if "validation_f1" in row and row["step"] == last} for run in runs]
+        ended = [
+            {row["seed"] for row in read_curve(run.folder) if "validation_f1" in row and row["step"] == last}
+            for run in runs
+        ]
         twice = set.intersection(*ended)
         outcome.expect(not twice, f"made twice: seeds {sorted(twice)}")
         outcome.figures |= {"evaluations": len(right), "by_job": [len(seeds) for seeds in ended]}

@@ -54,7 +54,10 @@ def same_evaluations(units: int = 24, processes: int = 8, kills: int = 4, *, loc
     ):
         tiny.save_tiny(Path(aside) / "tiny")
         glue = gluefolder.write_tasks(Path(aside) / "glue", "mrpc")
-        recipe, variant = Recipe(epochs=3, batch_size=8, max_length=24), Variant(label="original", model=str(Path(aside) / "tiny"))
+        recipe, variant = (
+            Recipe(epochs=3, batch_size=8, max_length=24),
+            Variant(label="original", model=str(Path(aside) / "tiny")),
+        )
         wanted = [Unit(variant=variant, task="mrpc", seed=seed, recipe=recipe) for seed in range(units)]
         here, chance = os.environ["OBCE_CACHE"], random.Random(9)
         spawn = multiprocessing.get_context("fork")

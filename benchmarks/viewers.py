@@ -44,7 +44,9 @@ class Viewer:
         """Load the page, then click another cell every three seconds."""
         url = self.address.replace("http", "ws") + "/_stcore/stream"
         try:
-            async with websockets.connect(url, subprotocols=[websockets.Subprotocol("streamlit")], origin=None, max_size=None) as socket:
+            async with websockets.connect(
+                url, subprotocols=[websockets.Subprotocol("streamlit")], origin=None, max_size=None
+            ) as socket:
                 self.loads.append(await self._run(socket, "layer=3&component=value", None))
                 await asyncio.sleep(PAUSE * self.place / viewers)  # people do not click in step
                 end, turn = time.perf_counter() + seconds, 0
@@ -126,8 +128,14 @@ def main() -> None:
     loads = [taken for viewer in found for taken in viewer.loads]
     reruns = [taken for viewer in found for taken in viewer.reruns]
     failures = [told for viewer in found for told in viewer.failures]
-    note(f"{chosen.viewers} viewers, first load", ", ".join([*written(loads), f"{len(loads)} loads"]) if loads else "none")
-    note(f"{chosen.viewers} viewers, click on a cell", ", ".join([*written(reruns), f"{len(reruns)} reruns"]) if reruns else "none")
+    note(
+        f"{chosen.viewers} viewers, first load",
+        ", ".join([*written(loads), f"{len(loads)} loads"]) if loads else "none",
+    )
+    note(
+        f"{chosen.viewers} viewers, click on a cell",
+        ", ".join([*written(reruns), f"{len(reruns)} reruns"]) if reruns else "none",
+    )
     if reruns:
         below(f"{chosen.viewers} viewers at once: 95th percentile of a rerun", _p95(reruns), 1.0, " s")
     if loads:

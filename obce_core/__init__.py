@@ -41,7 +41,17 @@ _HOMES = {
     "verify": "obce_core.measure.verify",
 }
 
-__all__ = ["__version__", "analyze", "compress", "evaluate", "load", "make_plan", "read_analysis", "read_plan", "verify"]
+__all__ = [
+    "__version__",
+    "analyze",
+    "compress",
+    "evaluate",
+    "load",
+    "make_plan",
+    "read_analysis",
+    "read_plan",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

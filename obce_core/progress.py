@@ -44,7 +44,9 @@ class Steps:
         Cancelled: by `begin` and `next`, once `cancelled()` is true.
     """
 
-    def __init__(self, what: str, total: int, progress: Report | None = None, cancelled: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self, what: str, total: int, progress: Report | None = None, cancelled: Callable[[], bool] | None = None
+    ) -> None:
         self._what, self._total, self._done = what, total, 0
         self._progress, self._cancelled = progress, cancelled
 

@@ -74,8 +74,13 @@ def import_graph() -> dict[str, set[str]]:
     known = modules()
     graph: dict[str, set[str]] = {}
     for name, path in known.items():
-        targets = {other.removeprefix("obce_core.") for other in imported(path) if other.startswith("obce_core.")} & known.keys()
-        graph[name] = {other for other in targets if not any(deeper.startswith(other + ".") for deeper in targets)} - {name, ""}
+        targets = {
+            other.removeprefix("obce_core.") for other in imported(path) if other.startswith("obce_core.")
+        } & known.keys()
+        graph[name] = {other for other in targets if not any(deeper.startswith(other + ".") for deeper in targets)} - {
+            name,
+            "",
+        }
     return graph
 
 

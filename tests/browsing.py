@@ -73,10 +73,17 @@ def watch(page: Any) -> list[str]:
     """Collect errors of the page, but for two probes that streamlit itself makes below a deep link."""
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda line: faults.append(line.text) if line.type == "error" and "status of 404" not in line.text else None)
+    page.on(
+        "console",
+        lambda line: faults.append(line.text) if line.type == "error" and "status of 404" not in line.text else None,
+    )
     page.on(
         "response",
-        lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 400 and "/_stcore/" not in answer.url else None,
+        lambda answer: (
+            faults.append(f"{answer.status} {answer.url}")
+            if answer.status >= 400 and "/_stcore/" not in answer.url
+            else None
+        ),
     )
     return faults
 

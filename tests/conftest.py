@@ -21,7 +21,12 @@ os.environ["OBCE_ROOTS"] = os.pathsep.join([tempfile.gettempdir(), str(Path.cwd(
 from hypothesis import HealthCheck, configuration, settings
 
 settings.register_profile(
-    "obce", derandomize=True, deadline=None, max_examples=40, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "obce",
+    derandomize=True,
+    deadline=None,
+    max_examples=40,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("obce")
 configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "obce-hypothesis")
@@ -30,7 +35,9 @@ configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "obce-hypoth
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test an empty cache and no settings of whoever runs it; nothing is written into the checkout."""
-    for name in [name for name in os.environ if name.startswith("OBCE_") and name not in ("OBCE_REQUIRE_BROWSER", "OBCE_ROOTS")]:
+    for name in [
+        name for name in os.environ if name.startswith("OBCE_") and name not in ("OBCE_REQUIRE_BROWSER", "OBCE_ROOTS")
+    ]:
         monkeypatch.delenv(name)
     home = tmp_path / "obce-cache"
     monkeypatch.setenv("OBCE_CACHE", str(home))
@@ -88,7 +95,9 @@ def tiny_cut(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
     from obce_core.compression.build import compress
 
-    return compress(tiny_analysis, some_of_everything(tiny_analysis), tmp_path_factory.mktemp("cuts") / "cut", device="cpu").folder
+    return compress(
+        tiny_analysis, some_of_everything(tiny_analysis), tmp_path_factory.mktemp("cuts") / "cut", device="cpu"
+    ).folder
 
 
 @pytest.fixture(scope="session")

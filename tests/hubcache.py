@@ -33,7 +33,9 @@ def lay_out(source: Path, cache: Path, repository: str = "models--owner--tiny", 
 
 def publish(blob: Path, name: str, cache: Path) -> None:
     """Move a blob to the store that all repositories of the cache share."""
-    module = pytest.importorskip("huggingface_hub.utils._shared_blobs", reason="this huggingface_hub has no shared store")
+    module = pytest.importorskip(
+        "huggingface_hub.utils._shared_blobs", reason="this huggingface_hub has no shared store"
+    )
     size = blob.stat().st_size
     assert module.publish_blob_to_shared_store(blob_path=str(blob), xet_hash=name, cache_dir=cache, expected_size=size)
     assert blob.is_symlink() and blob.resolve().parent.parent == cache.resolve() / "blobs"

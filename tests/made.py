@@ -16,11 +16,25 @@ from obce_core.storage.atomic import digest, staged_folder, write_json
 
 
 def make_evaluation(
-    home: Path, task: str = "cola", seed: int = 0, *, label: str = "original", plan: str | None = None, wrong: float = 0.2,
-    examples: int = 200, parameters: int = 22_000, encoder: int = 10_000, recipe: Recipe | None = None, split_digest: str = "",
-    labels: np.ndarray | None = None, model_name: str = "somebody/tiny", asked: float = 1.0, width: int = 24,
-    told: dict[str, Any] | None = None, **result: Any,
-) -> Evaluation:  # fmt: skip
+    home: Path,
+    task: str = "cola",
+    seed: int = 0,
+    *,
+    label: str = "original",
+    plan: str | None = None,
+    wrong: float = 0.2,
+    examples: int = 200,
+    parameters: int = 22_000,
+    encoder: int = 10_000,
+    recipe: Recipe | None = None,
+    split_digest: str = "",
+    labels: np.ndarray | None = None,
+    model_name: str = "somebody/tiny",
+    asked: float = 1.0,
+    width: int = 24,
+    told: dict[str, Any] | None = None,
+    **result: Any,
+) -> Evaluation:
     """Write one evaluation into `home` (the cache's `evaluations`) and return it; `told` is what its document says besides."""
     import pyarrow as arrow
     import pyarrow.parquet as parquet
@@ -42,17 +56,41 @@ def make_evaluation(
         outputs = {f"output_{at}": (answers == at).astype(float) for at in range(known.classes)}
         tables[split] = arrow.table({"label": truth, "prediction": answers, **outputs})
     unit = {
-        "format": FORMAT, "label": label, "asked": asked, "model_name": model_name, "model": "a" * 64, "plan": plan,
-        "order": "cut-first" if plan else None, "intent": None, "task": task, "train": "t" * 64, "splits": splits,
-        **rate_entries(chosen, width), "tier": tier_name(chosen), "seed": seed,
+        "format": FORMAT,
+        "label": label,
+        "asked": asked,
+        "model_name": model_name,
+        "model": "a" * 64,
+        "plan": plan,
+        "order": "cut-first" if plan else None,
+        "intent": None,
+        "task": task,
+        "train": "t" * 64,
+        "splits": splits,
+        **rate_entries(chosen, width),
+        "tier": tier_name(chosen),
+        "seed": seed,
         **(told or {}),
-    }  # fmt: skip
+    }
     outcome = {
-        "scores": scores, "examples": {"train": chosen.examples or 2_000, **dict.fromkeys(splits, examples)}, "sources": {},
-        "epoch": 3.0, "steps": chosen.steps_over(2_000), "rate": 40.0, "resumed": 0, "seconds": 160.0, "parameters": parameters,
-        "encoder": encoder, "original_encoder": 10_000, "notes": [], "device": "cpu", "precision": "float32", "threads": 1,
-        "versions": {"obce": "0.1.0"}, **result,
-    }  # fmt: skip
+        "scores": scores,
+        "examples": {"train": chosen.examples or 2_000, **dict.fromkeys(splits, examples)},
+        "sources": {},
+        "epoch": 3.0,
+        "steps": chosen.steps_over(2_000),
+        "rate": 40.0,
+        "resumed": 0,
+        "seconds": 160.0,
+        "parameters": parameters,
+        "encoder": encoder,
+        "original_encoder": 10_000,
+        "notes": [],
+        "device": "cpu",
+        "precision": "float32",
+        "threads": 1,
+        "versions": {"obce": "0.1.0"},
+        **result,
+    }
     folder = home / digest([unit, outcome])[:24]
     curve = [{"step": step, "epoch": step / 10, "loss": 0.7 - step / 100} for step in range(10, 40, 10)]
     with staged_folder(folder, overwrite=True) as stage:
@@ -64,7 +102,9 @@ def make_evaluation(
     return read_evaluation(folder)
 
 
-def make_board(home: Path, tasks: tuple[str, ...] = ("cola", "mrpc"), seeds: tuple[int, ...] = (0, 1)) -> list[Evaluation]:
+def make_board(
+    home: Path, tasks: tuple[str, ...] = ("cola", "mrpc"), seeds: tuple[int, ...] = (0, 1)
+) -> list[Evaluation]:
     """Write an original, two cuts and a control of the second one, on some tasks with some seeds."""
     models: tuple[tuple[str, str | None, float, int, int], ...] = (
         ("original", None, 0.15, 22_000, 10_000),
@@ -73,7 +113,9 @@ def make_board(home: Path, tasks: tuple[str, ...] = ("cola", "mrpc"), seeds: tup
         ("P50 by r_f, random 0 of the same shape", "d" * 64, 0.3, 18_400, 6_400),
     )
     return [
-        make_evaluation(home, task, seed, label=label, plan=plan, wrong=wrong, parameters=size, encoder=encoder, asked=float(at))
+        make_evaluation(
+            home, task, seed, label=label, plan=plan, wrong=wrong, parameters=size, encoder=encoder, asked=float(at)
+        )
         for task in tasks
         for seed in seeds
         for at, (label, plan, wrong, size, encoder) in enumerate(models)
@@ -82,4 +124,8 @@ def make_board(home: Path, tasks: tuple[str, ...] = ("cola", "mrpc"), seeds: tup
 
 def _labels(task: Any, examples: int) -> np.ndarray:
     rng = np.random.default_rng(len(task.name))
-    return np.round(rng.uniform(0, 5, examples), 1) if task.regression else rng.integers(0, task.classes, examples).astype(float)
+    return (
+        np.round(rng.uniform(0, 5, examples), 1)
+        if task.regression
+        else rng.integers(0, task.classes, examples).astype(float)
+    )

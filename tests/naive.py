@@ -38,7 +38,11 @@ def as_points(cloud: np.ndarray) -> np.ndarray:
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:
-    return math.sqrt(sum((float(x) - float(y)) ** 2 for x, y in zip(a, b, strict=True))) if len(a) > 1 else abs(float(a[0]) - float(b[0]))
+    return (
+        math.sqrt(sum((float(x) - float(y)) ** 2 for x, y in zip(a, b, strict=True)))
+        if len(a) > 1
+        else abs(float(a[0]) - float(b[0]))
+    )
 
 
 def parts_at(cloud: np.ndarray, radius: float) -> int:
@@ -87,9 +91,14 @@ def two_pass(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def count_layer(
-    query: Sequence[bool], key: Sequence[bool], value: Sequence[bool], middle: Sequence[bool], constants: Sequence[float] | None,
-    hidden: int, heads: int,
-) -> int:  # fmt: skip
+    query: Sequence[bool],
+    key: Sequence[bool],
+    value: Sequence[bool],
+    middle: Sequence[bool],
+    constants: Sequence[float] | None,
+    hidden: int,
+    heads: int,
+) -> int:
     """Count the parameters of a folded layer, a neuron at a time, LayerNorms left out; constants None is least-squares."""
     size = len(query) // heads
     total = 2 * hidden  # biases of attention output and output
@@ -104,7 +113,9 @@ def count_layer(
     return total
 
 
-def head_pairs(query: Sequence[bool], key: Sequence[bool], constants: Sequence[float] | None, dims: range) -> tuple[int, bool]:
+def head_pairs(
+    query: Sequence[bool], key: Sequence[bool], constants: Sequence[float] | None, dims: range
+) -> tuple[int, bool]:
     """Count the stored pairs of the head with these dimensions, and say whether it needs an extra key row."""
     if constants is None:
         queries, keys = [i for i in dims if query[i]], [i for i in dims if key[i]]
@@ -114,9 +125,15 @@ def head_pairs(query: Sequence[bool], key: Sequence[bool], constants: Sequence[f
 
 
 def flops_layer(
-    query: Sequence[bool], key: Sequence[bool], value: Sequence[bool], middle: Sequence[bool], constants: Sequence[float] | None,
-    hidden: int, heads: int, tokens: int,
-) -> int:  # fmt: skip
+    query: Sequence[bool],
+    key: Sequence[bool],
+    value: Sequence[bool],
+    middle: Sequence[bool],
+    constants: Sequence[float] | None,
+    hidden: int,
+    heads: int,
+    tokens: int,
+) -> int:
     """Count two operations for every multiply-add of one text, a token and a row at a time."""
     size = len(query) // heads
     total = 0
@@ -149,9 +166,14 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 
 def masked_layer(
-    hidden: np.ndarray, present: np.ndarray, weights: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray],
-    constants: Mapping[str, Any], heads: int, act: Any,
-) -> np.ndarray:  # fmt: skip
+    hidden: np.ndarray,
+    present: np.ndarray,
+    weights: Mapping[str, np.ndarray],
+    masks: Mapping[str, np.ndarray],
+    constants: Mapping[str, Any],
+    heads: int,
+    act: Any,
+) -> np.ndarray:
     """Run a layer's attention and feed-forward maps on one text, removed neurons replaced by their constants.
 
     In the place of a component's constants there may be (weight, bias): removed = weight @ kept + bias.

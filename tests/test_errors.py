@@ -32,7 +32,9 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
 @pytest.mark.parametrize("cls", every(), ids=lambda cls: cls.__name__)
 def test_every_class_says_what_it_is_for(cls: type[ObceError]) -> None:
     assert cls.__doc__ and cls.__doc__.endswith(".")
-    assert cls.exit_code == (2 if issubclass(cls, (BadInput, NotFinite)) else {"Cancelled": 130, "Superseded": 3}.get(cls.__name__, 1))
+    assert cls.exit_code == (
+        2 if issubclass(cls, (BadInput, NotFinite)) else {"Cancelled": 130, "Superseded": 3}.get(cls.__name__, 1)
+    )
 
 
 def test_a_message_is_one_line_with_its_hint_after_it() -> None:
@@ -42,9 +44,14 @@ def test_a_message_is_one_line_with_its_hint_after_it() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones_and_guesses() -> None:
-    assert str(UnknownName("criterion", "rf", ["r_f", "std"])) == "Unknown criterion 'rf'; known: r_f, std. Did you mean 'r_f'?"
+    assert (
+        str(UnknownName("criterion", "rf", ["r_f", "std"]))
+        == "Unknown criterion 'rf'; known: r_f, std. Did you mean 'r_f'?"
+    )
     assert str(UnknownName("criterion", 3, iter(["r_f"]))) == "Unknown criterion '3'; known: r_f."
-    assert "\n" not in str(UnknownName("x", "a\nb" * 500, ["c"])) and len(str(UnknownName("x", "a\nb" * 500, ["c"]))) < 120
+    assert (
+        "\n" not in str(UnknownName("x", "a\nb" * 500, ["c"])) and len(str(UnknownName("x", "a\nb" * 500, ["c"]))) < 120
+    )
 
 
 @pytest.mark.parametrize(

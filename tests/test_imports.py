@@ -11,13 +11,38 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture import BEGIN, END, PACKAGE, PAGE, RANK, ROOT, cycles, dotted, import_graph, imported, place, render
+from tests.architecture import (
+    BEGIN,
+    END,
+    PACKAGE,
+    PAGE,
+    RANK,
+    ROOT,
+    cycles,
+    dotted,
+    import_graph,
+    imported,
+    place,
+    render,
+)
 
 ENGINE = sorted(PACKAGE.rglob("*.py"))
 PAGES = sorted((ROOT / "pages").rglob("*.py"))
 EVERY = [*ENGINE, *PAGES, ROOT / "app.py"]
 
-HEAVY = ("torch", "transformers", "pandas", "scipy", "streamlit", "sklearn", "datasets", "plotly", "gudhi", "pyarrow", "huggingface_hub")
+HEAVY = (
+    "torch",
+    "transformers",
+    "pandas",
+    "scipy",
+    "streamlit",
+    "sklearn",
+    "datasets",
+    "plotly",
+    "gudhi",
+    "pyarrow",
+    "huggingface_hub",
+)
 
 
 def tops(path: Path) -> set[str]:
@@ -27,7 +52,9 @@ def tops(path: Path) -> set[str]:
 def strings(path: Path) -> Iterator[tuple[int, str]]:
     """Yield every string of a file that is no docstring."""
     tree = ast.parse(path.read_text("utf-8"))
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    prose = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield node.lineno, node.value
@@ -50,7 +77,9 @@ def test_imports_go_one_way(name: str) -> None:
     for other in sorted(GRAPH[name]) if name else []:  # the facade imports what it names
         here, there = place(name), place(other)
         assert here in RANK, f"give {name} a place in ORDER (tests/architecture.py)"
-        assert here.split(".")[0] == there.split(".")[0] or RANK[there] < RANK[here], f"{name} imports {other}, which stands below it"
+        assert here.split(".")[0] == there.split(".")[0] or RANK[there] < RANK[here], (
+            f"{name} imports {other}, which stands below it"
+        )
 
 
 def test_no_module_imports_itself_through_others() -> None:
@@ -68,7 +97,9 @@ def test_the_map_in_the_docs_is_the_order_of_imports() -> None:
 
 def test_the_tree_can_be_taken_in_at_a_glance() -> None:
     assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 28
-    assert [path for path in PACKAGE.rglob("*") if path.is_dir() and path.name != "__pycache__" and not any(path.iterdir())] == []
+    assert [
+        path for path in PACKAGE.rglob("*") if path.is_dir() and path.name != "__pycache__" and not any(path.iterdir())
+    ] == []
 
 
 # folder or file (prefix of its path in the package), top-level modules that must not be imported there
@@ -151,7 +182,11 @@ def test_nothing_runs_foreign_code(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BANNED_CALLS:
             found.append((node.lineno, node.func.id))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and (node.value.id, node.attr) in BANNED_ATTRIBUTES:
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and (node.value.id, node.attr) in BANNED_ATTRIBUTES
+        ):
             found.append((node.lineno, f"{node.value.id}.{node.attr}"))
         if isinstance(node, ast.keyword) and node.arg in {"trust_remote_code", "allow_pickle", "shell"}:
             assert isinstance(node.value, ast.Constant)
@@ -162,7 +197,9 @@ def test_nothing_runs_foreign_code(path: Path) -> None:
 
 def fresh(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a script in a Python that has imported nothing yet."""
-    return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=120, cwd=ROOT
+    )
 
 
 # what is imported, what must not come with it
@@ -179,7 +216,9 @@ LIGHT = [
 
 @pytest.mark.parametrize(("module", "heavy"), LIGHT, ids=[module for module, _ in LIGHT])
 def test_importing_what_the_dashboard_needs_is_light(module: str, heavy: tuple[str, ...]) -> None:
-    done = fresh(f"import json, sys; import {module}; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))")
+    done = fresh(
+        f"import json, sys; import {module}; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    )
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)) & set(heavy) == set()
 

@@ -25,11 +25,20 @@ STRAY = (
 MARKUP = re.compile(r"<style.*?</style>|<svg.*?</svg>|style=\"[^\"]*\"", re.DOTALL)
 CELL = {"layer": "3", "component": "value"}
 PAGES = [
-    ("home", {}), ("analysis", {}), ("importance", CELL), ("importance", CELL | {"aggregate": "share under"}),
-    ("importance", CELL | {"compare": "SECOND", "number": "jaccard"}), ("neuron", CELL | {"neuron": "7"}),
-    ("neuron", CELL | {"neuron": "7", "view": "head"}), ("plan", {}), ("model", {}), ("launch", {}), ("runs", {}), ("results", {}),
+    ("home", {}),
+    ("analysis", {}),
+    ("importance", CELL),
+    ("importance", CELL | {"aggregate": "share under"}),
+    ("importance", CELL | {"compare": "SECOND", "number": "jaccard"}),
+    ("neuron", CELL | {"neuron": "7"}),
+    ("neuron", CELL | {"neuron": "7", "view": "head"}),
+    ("plan", {}),
+    ("model", {}),
+    ("launch", {}),
+    ("runs", {}),
+    ("results", {}),
     *(("learn", CELL | {"lesson": str(number)}) for number in range(1, 6)),
-]  # fmt: skip
+]
 
 
 def stray(text: str) -> list[str]:
@@ -51,12 +60,25 @@ def test_the_search_leaves_the_one_form_alone(text: str) -> None:
 def shown(app: Any) -> str:
     """Join all that a page writes, tables, figures and labels of widgets included."""
     parts = [words(app)]
-    for kind in ("dataframe", "button", "checkbox", "toggle", "selectbox", "segmented_control", "number_input", "text_input", "metric"):
+    for kind in (
+        "dataframe",
+        "button",
+        "checkbox",
+        "toggle",
+        "selectbox",
+        "segmented_control",
+        "number_input",
+        "text_input",
+        "metric",
+    ):
         for element in app.get(kind):
             parts += [str(getattr(element, "label", "")), *map(str, getattr(element, "options", ()) or ())]
             if kind == "dataframe":
                 table = element.value
-                parts += [*map(str, table.columns), *(str(value) for name in table for value in table[name] if isinstance(value, str))]
+                parts += [
+                    *map(str, table.columns),
+                    *(str(value) for name in table for value in table[name] if isinstance(value, str)),
+                ]
     for element in (*app.get("progress"), *app.get("plotly_chart"), *app.get("alert")):
         parts.append(_figure(str(getattr(element.proto, "spec", "") or element.proto)))
     return "\n".join(parts)
@@ -64,10 +86,14 @@ def shown(app: Any) -> str:
 
 def _figure(text: str) -> str:
     """Keep the words of a figure: its data are full numbers, and `%{x}` is a place for one."""
-    return "\n".join(re.findall(r'"(?:text|title|ticktext|hovertemplate|name)":\s*("(?:[^"\\]|\\.)*"|\[[^\]]*\])', text))
+    return "\n".join(
+        re.findall(r'"(?:text|title|ticktext|hovertemplate|name)":\s*("(?:[^"\\]|\\.)*"|\[[^\]]*\])', text)
+    )
 
 
-@pytest.mark.parametrize(("page", "address"), PAGES, ids=[f"{page}-{'-'.join(address.values())}" for page, address in PAGES])
+@pytest.mark.parametrize(
+    ("page", "address"), PAGES, ids=[f"{page}-{'-'.join(address.values())}" for page, address in PAGES]
+)
 def test_pages_write_numbers_in_one_form(
     page: str, address: dict[str, str], tiny_analysis: Any, second: Any, cache: Path, tmp_path: Path
 ) -> None:
@@ -91,7 +117,9 @@ def second(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     from obce_core import analyze
 
-    return analyze(tiny_folder, sample(20, heldout=6, seed=5), batch_size=8, out=tmp_path_factory.mktemp("second") / "tiny")
+    return analyze(
+        tiny_folder, sample(20, heldout=6, seed=5), batch_size=8, out=tmp_path_factory.mktemp("second") / "tiny"
+    )
 
 
 def test_commands_cards_and_exports_write_numbers_in_one_form(
@@ -122,5 +150,7 @@ def test_commands_cards_and_exports_write_numbers_in_one_form(
 
 def test_tables_and_documents_write_numbers_in_one_form(tmp_path: Path) -> None:
     for name in ("README.md", "benchmarks/README.md", "benchmarks/results/glue.md", "docs/architecture.md"):
-        text = re.sub(r"```.*?```|`[^`\n]*`|\[[^\]\n]*\]\([^)\n]*\)", "", (ROOT / name).read_text("utf-8"), flags=re.DOTALL)
+        text = re.sub(
+            r"```.*?```|`[^`\n]*`|\[[^\]\n]*\]\([^)\n]*\)", "", (ROOT / name).read_text("utf-8"), flags=re.DOTALL
+        )
         assert stray(text) == [], name

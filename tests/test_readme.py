@@ -49,7 +49,9 @@ def test_the_table_of_variables_is_the_one_of_the_settings() -> None:
 
 
 def test_the_tables_of_sizes_are_printed_by_the_benchmark() -> None:
-    done = subprocess.run([sys.executable, "-m", "benchmarks.readme", "sizes"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.readme", "sizes"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     told = README.split("<!-- printed by benchmarks/readme.py, checked by tests/test_readme.py -->\n")[1]
     assert told.startswith(done.stdout)

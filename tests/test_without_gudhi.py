@@ -55,7 +55,11 @@ print("everything works")
 def test_everything_works_where_gudhi_is_absent(tmp_path: Path, cache: Path) -> None:
     script = _SCRIPT.format(root=str(TESTS.parent), tests=str(TESTS), pages=str(TESTS / "ui"), work=str(tmp_path))
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ, "OBCE_CACHE": str(cache)}, timeout=300
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OBCE_CACHE": str(cache)},
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "everything works" in done.stdout

@@ -25,8 +25,20 @@ SIZES = {
     "max_position_embeddings": 130,
 }
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *(f"##{c}" for c in LETTERS), *(str(n) for n in range(10)),
-              ".", ",", "-", "!"]  # fmt: skip
+VOCABULARY = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *LETTERS,
+    *(f"##{c}" for c in LETTERS),
+    *(str(n) for n in range(10)),
+    ".",
+    ",",
+    "-",
+    "!",
+]
 WORDS = [
     "able",
     "acid",
@@ -143,17 +155,34 @@ def edit_tensors(folder: Path, change: Any) -> None:
 
 
 def memory_analysis(
-    layers: int, hidden: int, heads: int, intermediate: int, *, vocab: int = 100, positions: int = 64, pooler: bool = True,
-    seed: int = 0, changes: Mapping[str, Any] | None = None,
-) -> Analysis:  # fmt: skip
+    layers: int,
+    hidden: int,
+    heads: int,
+    intermediate: int,
+    *,
+    vocab: int = 100,
+    positions: int = 64,
+    pooler: bool = True,
+    seed: int = 0,
+    changes: Mapping[str, Any] | None = None,
+) -> Analysis:
     """Make an analysis of a BERT that was never built: random columns, all different, some constants negative."""
     shape = {
-        "layers": layers, "hidden": hidden, "heads": heads, "head_size": hidden // heads, "intermediate": intermediate
-    }  # fmt: skip
+        "layers": layers,
+        "hidden": hidden,
+        "heads": heads,
+        "head_size": hidden // heads,
+        "intermediate": intermediate,
+    }
     config = {
-        "vocab_size": vocab, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads,
-        "intermediate_size": intermediate, "max_position_embeddings": positions, "type_vocab_size": 2,
-    }  # fmt: skip
+        "vocab_size": vocab,
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "intermediate_size": intermediate,
+        "max_position_embeddings": positions,
+        "type_vocab_size": 2,
+    }
     tensors = {name: list(size) for name, size in FAMILIES["bert"].tensors(config).items()}
     if pooler:
         tensors |= {"pooler.dense.weight": [hidden, hidden], "pooler.dense.bias": [hidden]}
@@ -165,7 +194,14 @@ def memory_analysis(
     columns["min"], columns["max"] = -rng.random(neurons), rng.random(neurons)
     columns |= dict(changes or {})
     model = {
-        "spec": "nowhere", "name": "in-memory", "revision": "", "weights_sha256": "ab" * 32, "family": "bert",
-        "architecture": "BertModel", "shape": shape, "tensors": tensors, "bytes": 0,
-    }  # fmt: skip
+        "spec": "nowhere",
+        "name": "in-memory",
+        "revision": "",
+        "weights_sha256": "ab" * 32,
+        "family": "bert",
+        "architecture": "BertModel",
+        "shape": shape,
+        "tensors": tensors,
+        "bytes": 0,
+    }
     return Analysis(meta={"format": "obce-analysis/1", "id": "0123456789abcdef", "model": model}, columns=columns)

@@ -65,15 +65,21 @@ class Door:
             await self._app(scope, receive, send)
             return
         await receive()  # websocket.connect
-        await send({"type": "websocket.close", "code": 1008, "reason": "forbidden"})  # before accept: the server answers 403
+        await send(
+            {"type": "websocket.close", "code": 1008, "reason": "forbidden"}
+        )  # before accept: the server answers 403
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._policy.is_host_allowed(_header(scope, b"host")):
-            await _answer(send, 403, "This Host name is not allowed. Open the printed address, or start with --allow-host NAME.\n")
+            await _answer(
+                send, 403, "This Host name is not allowed. Open the printed address, or start with --allow-host NAME.\n"
+            )
             return
         method, path = scope["method"], scope["path"]
         if not _is_same_origin(scope):
-            await _answer(send, 403, "A request from another site is not allowed. A proxy must pass the Host header on.\n")
+            await _answer(
+                send, 403, "A request from another site is not allowed. A proxy must pass the Host header on.\n"
+            )
             return
         given, rest = _split_token(scope)
         if given is not None and method == "GET":
@@ -81,7 +87,9 @@ class Door:
         elif self._is_known(scope) or (path == _HEALTH and method in {"GET", "HEAD"}):
             await self._app(scope, receive, _with_headers(send, str(_header(scope, b"host"))))
         elif method == "GET" and _wants_page(scope):
-            if _came_from_another_site(scope):  # a strict cookie stays at home on the first step of such a visit, not on the second
+            if _came_from_another_site(
+                scope
+            ):  # a strict cookie stays at home on the first step of such a visit, not on the second
                 await _answer(send, 200, hop_page(_target(path, rest)), html=True)
             else:
                 await _answer(send, 403, entry_page(_path(path), rest), html=True)

@@ -23,8 +23,14 @@ def announcement(policy: Policy, *, read_only: bool = False) -> str:
     lines = [f"Dashboard on {policy.address()} (Ctrl-C ends it; running jobs go on)"]
     who = _user()
     if policy.needs_token:
-        lines.append("The token in the address is new at each start and signs a browser in; whoever has it acts as you.")
-    reach = "every account on this machine" if policy.is_local else f"everybody who reaches port {policy.port} of this machine"
+        lines.append(
+            "The token in the address is new at each start and signs a browser in; whoever has it acts as you."
+        )
+    reach = (
+        "every account on this machine"
+        if policy.is_local
+        else f"everybody who reaches port {policy.port} of this machine"
+    )
     if not policy.needs_token:
         may = "read what the cache holds" if read_only else f"start jobs and read files as {who}"
         lines.append(f"WARNING: --no-token: {reach} can {may}.")
@@ -35,7 +41,9 @@ def announcement(policy: Policy, *, read_only: bool = False) -> str:
             "Put a proxy with TLS in front (docs/reverse-proxy.md)."
         )
     if policy.is_wildcard:
-        lines.append(f"Other machines open it by an address of this one, port {policy.port}; for a name start with --allow-host NAME.")
+        lines.append(
+            f"Other machines open it by an address of this one, port {policy.port}; for a name start with --allow-host NAME."
+        )
     if read_only:
         lines.append("Read-only: no jobs, uploads, paths or deletion; each visitor's plan lasts as long as the page.")
     return "\n".join(lines)

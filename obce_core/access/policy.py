@@ -90,7 +90,10 @@ def check_names(names: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         value = name.strip().lower().rstrip(".")
         if not value or "*" in value or host_name(value) != value:
-            raise BadInput(f"--allow-host {shorten(name)!r} is not a host name.", hint="Give the name alone, such as obce.example.org.")
+            raise BadInput(
+                f"--allow-host {shorten(name)!r} is not a host name.",
+                hint="Give the name alone, such as obce.example.org.",
+            )
         found.append(value)
     return tuple(found)
 

@@ -215,10 +215,14 @@ def find_analysis(where: str | Path) -> Path:
         pass
     home = settings.cache_dir() / "analyses"
     if "/" not in text and len(text) >= 6 and home.is_dir():
-        hits = [entry for entry in sorted(home.iterdir()) if entry.name.startswith(check_name(text)) and is_complete(entry)]
+        hits = [
+            entry for entry in sorted(home.iterdir()) if entry.name.startswith(check_name(text)) and is_complete(entry)
+        ]
         if len(hits) == 1:
             return hits[0]
-    raise AnalysisError(f"No analysis at {shorten(text, 200)!r}.", hint="Name a folder or an id; obce analyze makes one.")
+    raise AnalysisError(
+        f"No analysis at {shorten(text, 200)!r}.", hint="Name a folder or an id; obce analyze makes one."
+    )
 
 
 def read_meta(folder: Path) -> dict[str, Any]:
@@ -232,7 +236,8 @@ def read_meta(folder: Path) -> dict[str, Any]:
         raise AnalysisError(f"{folder} is no analysis ({META} is missing or unreadable).") from None
     if written != FORMAT:
         raise AnalysisError(
-            f"{folder} has format {shorten(written)!r}; this version reads {FORMAT}.", hint="Update obce, or analyse again."
+            f"{folder} has format {shorten(written)!r}; this version reads {FORMAT}.",
+            hint="Update obce, or analyse again.",
         )
     if not is_complete(folder):
         raise AnalysisError(f"{folder} is incomplete (it has no manifest).", hint="Run obce analyze again.")

@@ -102,7 +102,14 @@ def analyze(
         texts
         if isinstance(texts, Texts)
         else load_texts(
-            texts, n=n_texts, seed=seed, column=column, split=split, glue_dir=glue_dir, heldout=heldout_of(heldout), progress=look
+            texts,
+            n=n_texts,
+            seed=seed,
+            column=column,
+            split=split,
+            glue_dir=glue_dir,
+            heldout=heldout_of(heldout),
+            progress=look,
         )
     )
     if len(set(sample.texts)) < 2:
@@ -123,9 +130,15 @@ def analyze(
         reading = read_sample(loaded.tokenizer, sample, max_length=max_length, positions=positions)
         sample, encoded = reading.sample, reading.encoded
         collected = collect(
-            loaded, encoded, stage / ACTIVATIONS, tokens=tokens, tap=tap, batch_size=batch_size, progress=progress,
+            loaded,
+            encoded,
+            stage / ACTIVATIONS,
+            tokens=tokens,
+            tap=tap,
+            batch_size=batch_size,
+            progress=progress,
             cancelled=cancelled,
-        )  # fmt: skip
+        )
         _write_importance(stage, loaded, collected.moments, collected.n_tokens, cancelled)
         sample.write(stage / TEXTS)
         write_json(
@@ -172,8 +185,12 @@ def describe_model(report: ModelReport) -> dict[str, Any]:
         "config": dict(report.config),
         "family": report.family.model_type,
         "architecture": report.architecture,
-        "shape": {name: getattr(report.shape, name) for name in ("layers", "hidden", "heads", "head_size", "intermediate")},
-        "tensors": {name: list(info.shape) for name, info in report.tensors.items() if info.dtype.startswith(("F", "BF"))},
+        "shape": {
+            name: getattr(report.shape, name) for name in ("layers", "hidden", "heads", "head_size", "intermediate")
+        },
+        "tensors": {
+            name: list(info.shape) for name, info in report.tensors.items() if info.dtype.startswith(("F", "BF"))
+        },
         "bytes": report.bytes,
         "notes": list(report.notes),
         "widths": [layer and to_entry(layer, report.shape) for layer in report.layers] or None,
@@ -194,7 +211,11 @@ def _inputs(report: ModelReport, sample: Texts, *, device: str, **chosen: Any) -
 
 
 def _write_importance(
-    stage: Path, loaded: LoadedModel, moments: Mapping[Cell, CellMoments], n_tokens: int, cancelled: Callable[[], bool] | None
+    stage: Path,
+    loaded: LoadedModel,
+    moments: Mapping[Cell, CellMoments],
+    n_tokens: int,
+    cancelled: Callable[[], bool] | None,
 ) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq

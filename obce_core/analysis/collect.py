@@ -83,7 +83,10 @@ def collect(
     columns = {cell: torch.from_numpy(which) for cell, which in neurons.items() if len(which) < shape.width(cell[1])}
     everywhere = {cell: Moments(len(neurons[cell])) for cell in cells}
     at_cls = {cell: Moments.of_few(len(neurons[cell])) for cell in cells}
-    with RowWriter(path, {tensor_name(*cell): (rows, len(neurons[cell])) for cell in cells}) as writer, ExitStack() as stack:
+    with (
+        RowWriter(path, {tensor_name(*cell): (rows, len(neurons[cell])) for cell in cells}) as writer,
+        ExitStack() as stack,
+    ):
         now = _Now()
 
         def read(cell: Cell, output: torch.Tensor, *, folded: bool, kept: bool) -> None:
@@ -117,7 +120,10 @@ def collect(
                     progress(done, len(lengths))
     moments = {
         cell: CellMoments(
-            mean_cls=at_cls[cell].mean, std_cls=at_cls[cell].std, mean_all=everywhere[cell].mean, std_all=everywhere[cell].std
+            mean_cls=at_cls[cell].mean,
+            std_cls=at_cls[cell].std,
+            mean_all=everywhere[cell].mean,
+            std_all=everywhere[cell].std,
         )
         for cell in cells
     }
@@ -133,7 +139,9 @@ class _Now:
 
 
 @contextmanager
-def _hook(base: torch.nn.Module, point: TapPoint, cell: Cell, read: Callable[..., None], folded: bool, kept: bool) -> Iterator[None]:
+def _hook(
+    base: torch.nn.Module, point: TapPoint, cell: Cell, read: Callable[..., None], folded: bool, kept: bool
+) -> Iterator[None]:
     module = base.get_submodule(point.path)
 
     def before(_: torch.nn.Module, args: tuple[Any, ...]) -> None:
@@ -149,7 +157,9 @@ def _hook(base: torch.nn.Module, point: TapPoint, cell: Cell, read: Callable[...
         handle.remove()
 
 
-def _pick(values: torch.Tensor, now: _Now, tokens: Tokens, starts: np.ndarray) -> tuple[Sequence[int] | np.ndarray, np.ndarray]:
+def _pick(
+    values: torch.Tensor, now: _Now, tokens: Tokens, starts: np.ndarray
+) -> tuple[Sequence[int] | np.ndarray, np.ndarray]:
     """Choose the rows that are kept and where they go."""
     rows = now.batch.rows
     if tokens == "cls":

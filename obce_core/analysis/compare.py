@@ -59,7 +59,9 @@ def check_comparable(first: Analysis, second: Analysis) -> None:
         if a != b:
             named = {"hidden": "a hidden size of", "intermediate": "an intermediate size of"}.get(what, "")
             told = f"{named} {a} and the other {b}" if named else f"{a} {what} and the other {b}"
-            raise AnalysisError(f"One model has {told.strip()}: their cells do not correspond.", hint="Compare models of one shape.")
+            raise AnalysisError(
+                f"One model has {told.strip()}: their cells do not correspond.", hint="Compare models of one shape."
+            )
 
 
 def differences(first: Analysis, second: Analysis) -> list[str]:
@@ -83,7 +85,9 @@ def differences(first: Analysis, second: Analysis) -> list[str]:
     return found
 
 
-def compare(first: Analysis, second: Analysis, name: str = "r_f", *, aggregate: str = "median", below: float = 0.0) -> list[CellComparison]:
+def compare(
+    first: Analysis, second: Analysis, name: str = "r_f", *, aggregate: str = "median", below: float = 0.0
+) -> list[CellComparison]:
     """Compare a criterion in every cell of two analyses, in the order layer, component.
 
     Raises:
@@ -106,7 +110,7 @@ def agreement(first: Analysis, second: Analysis, name: str = "r_f") -> Agreement
     middle = np.median(values, axis=0)
     return Agreement(
         criterion=name, cells=len(rows), spearman=float(middle[0]), jaccard=float(middle[1]), chance=float(middle[2])
-    )  # fmt: skip
+    )
 
 
 def find_sibling(analysis: Analysis, saved: Iterable[Saved]) -> Saved | None:
@@ -127,7 +131,9 @@ def find_sibling(analysis: Analysis, saved: Iterable[Saved]) -> Saved | None:
     return min(same, key=lambda entry: (abs(entry.meta["texts"]["n"] - told["texts"]["n"]), entry.id), default=None)
 
 
-def _cell(first: Analysis, second: Analysis, layer: int, component: str, name: str, aggregate: str, below: float) -> CellComparison:
+def _cell(
+    first: Analysis, second: Analysis, layer: int, component: str, name: str, aggregate: str, below: float
+) -> CellComparison:
     for source in (first, second):
         if not source.width(layer, component):
             return CellComparison(layer=layer, component=component, reason="an earlier cut left no neuron")
@@ -139,6 +145,11 @@ def _cell(first: Analysis, second: Analysis, layer: int, component: str, name: s
         return CellComparison(layer=layer, component=component, reason="an earlier cut left other neurons")
     shared, chance = jaccard(a, b, PERCENTILE)
     return CellComparison(
-        layer=layer, component=component, spearman=spearman(a, b), jaccard=shared, chance=chance,
-        first=summarize(a, aggregate, below=below), second=summarize(b, aggregate, below=below),
-    )  # fmt: skip
+        layer=layer,
+        component=component,
+        spearman=spearman(a, b),
+        jaccard=shared,
+        chance=chance,
+        first=summarize(a, aggregate, below=below),
+        second=summarize(b, aggregate, below=below),
+    )

@@ -72,12 +72,17 @@ def read_sample(tokenizer: PreTrainedTokenizerBase, sample: Texts, *, max_length
     notes = check_unknown(encoded.unknown, encoded.pieces, tokenizer)
     if coverage.empty:
         verb = "text has" if coverage.empty == 1 else "texts have"
-        notes = (f"{coverage.empty:,} {verb} no word piece and {'was' if coverage.empty == 1 else 'were'} dropped.", *notes)
+        notes = (
+            f"{coverage.empty:,} {verb} no word piece and {'was' if coverage.empty == 1 else 'were'} dropped.",
+            *notes,
+        )
     kept = np.flatnonzero(~empty)
     if len(kept) < 2:
         raise TextsError(
             f"An analysis needs at least 2 different texts with a word piece; {len(kept)} of {len(sample):,} has one.",
-            hint="--heldout none measures the held-out texts too." if heldout else "Give other texts, or another tokenizer.",
+            hint="--heldout none measures the held-out texts too."
+            if heldout
+            else "Give other texts, or another tokenizer.",
         )
     return Reading(
         sample=replace(

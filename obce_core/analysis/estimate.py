@@ -54,10 +54,16 @@ def bill(
     number of texts is nearest, scaled by the number of texts, and the start. `starts` are the seconds of a start by the id of
     a saved analysis (`jobs.starts`); that of this model is their lower median.
     """
-    neurons = sum(len(report.neurons(layer, name)) for layer in range(1, report.shape.layers + 1) for name in COMPONENTS)
+    neurons = sum(
+        len(report.neurons(layer, name)) for layer in range(1, report.shape.layers + 1) for name in COMPONENTS
+    )
     rows = n_texts * (max_length if tokens == "all" else 1)
     tensors = {name: list(info.shape) for name, info in report.tensors.items() if info.dtype[0] in "FB"}
-    same = [entry for entry in saved if (entry.meta["model"]["name"], entry.meta["model"]["tensors"]) == (report.source.name, tensors)]
+    same = [
+        entry
+        for entry in saved
+        if (entry.meta["model"]["name"], entry.meta["model"]["tensors"]) == (report.source.name, tensors)
+    ]
     like = [
         entry
         for entry in same

@@ -121,11 +121,15 @@ def _cpu_moments(block: torch.Tensor, padding: torch.Tensor) -> tuple[np.ndarray
     rows, width = block.shape
     count = rows - len(padding)
     image = block.contiguous().view(1, rows, 1, width).permute(0, 3, 1, 2)  # channels last: a neuron is a channel
-    center, variance = (part.numpy() for part in torch.batch_norm_update_stats(image, None, None, 0.0))  # each (neurons,), float32
+    center, variance = (
+        part.numpy() for part in torch.batch_norm_update_stats(image, None, None, 0.0)
+    )  # each (neurons,), float32
     mean, squares = center.astype(np.float64), rows * variance.astype(np.float64)
     poor = np.zeros(width, dtype=bool)
     if len(padding):
-        off = block.numpy()[padding.numpy()] - center  # (padding rows, neurons); numpy: torch would wake its threads for a few rows
+        off = (
+            block.numpy()[padding.numpy()] - center
+        )  # (padding rows, neurons); numpy: torch would wake its threads for a few rows
         shift = np.einsum("td->d", off) / -count
         tokens = squares - np.einsum("td,td->d", off, off) - count * shift**2
         poor = squares > _CANCELLED * tokens

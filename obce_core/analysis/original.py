@@ -71,7 +71,11 @@ def _checked(analysis: Analysis, report: ModelReport) -> ModelReport:
     parts = _differences(analysis, report)
     if parts:
         recorded = str(analysis.meta["model"]["weights_sha256"])
-        digests = f" ({report.source.weights_sha256[:12]}… instead of {recorded[:12]}…)" if parts[0] == "other weights" else ""
+        digests = (
+            f" ({report.source.weights_sha256[:12]}… instead of {recorded[:12]}…)"
+            if parts[0] == "other weights"
+            else ""
+        )
         raise ModelError(
             f"{report.source.name} has {' and '.join(parts)}{digests} than the analysis was made on.",
             hint="Analyse it again, or name the original with --model.",

@@ -64,7 +64,9 @@ def spearman(first: Float[np.ndarray, " neurons"], second: Float[np.ndarray, " n
     return round(float(a @ b) / size, 12) if size > 0 else None
 
 
-def jaccard(first: Float[np.ndarray, " neurons"], second: Float[np.ndarray, " neurons"], percentile: float = 50) -> tuple[float, float]:
+def jaccard(
+    first: Float[np.ndarray, " neurons"], second: Float[np.ndarray, " neurons"], percentile: float = 50
+) -> tuple[float, float]:
     """Compare what two rankings remove at a percentile: (Jaccard index of the two sets, the index that chance gives).
 
     Removed are the scores at or below the percentile (numpy `linear`). Chance: two independent sets of these sizes, their

@@ -15,5 +15,7 @@ def family_of(model_type: object) -> Family:
     """Return the family of a config's `model_type`, or raise ModelError naming the known ones."""
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         known = ", ".join(family.title for family in FAMILIES.values())
-        raise ModelError(f"The model type {str(model_type)[:60]!r} cannot be cut.", hint=f"Known families: {known} encoders.")
+        raise ModelError(
+            f"The model type {str(model_type)[:60]!r} cannot be cut.", hint=f"Known families: {known} encoders."
+        )
     return FAMILIES[model_type]

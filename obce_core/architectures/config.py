@@ -37,7 +37,9 @@ class Field:
         found = f"config.json: {self.name} is {shorten(value)}"
         if self.kind is str:
             if not isinstance(value, str) or (self.choices and value not in self.choices):
-                raise ConfigError(f"config.json: {self.name} {shorten(value)!r} is not one of {', '.join(self.choices)}.")
+                raise ConfigError(
+                    f"config.json: {self.name} {shorten(value)!r} is not one of {', '.join(self.choices)}."
+                )
             return value
         if self.kind is bool:
             if not isinstance(value, bool):

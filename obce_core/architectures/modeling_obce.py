@@ -65,7 +65,9 @@ class _Slotted(nn.Module, ABC):
         if not self.padded:
             return 0
         held = sum(tensor.numel() for tensor in self.parameters())
-        return held - sum(tensor.numel() // tensor.shape[axis] * len(places) for _, tensor, axis, places in self._stored())
+        return held - sum(
+            tensor.numel() // tensor.shape[axis] * len(places) for _, tensor, axis, places in self._stored()
+        )
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         if not self.padded:
@@ -86,7 +88,9 @@ class _Slotted(nn.Module, ABC):
         error_msgs: list[str],
     ) -> None:
         if not self.padded:
-            super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+            super()._load_from_state_dict(
+                state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+            )
             return
         known = set()
         for name, tensor, axis, places in self._stored():
@@ -112,7 +116,9 @@ class HeadRows(_Slotted):
     constant 1 (`kind="one"`, for queries).
     """
 
-    def __init__(self, inputs: int, rows: Sequence[int], width: int, *, extra: Sequence[int] = (), kind: str = "none") -> None:
+    def __init__(
+        self, inputs: int, rows: Sequence[int], width: int, *, extra: Sequence[int] = (), kind: str = "none"
+    ) -> None:
         super().__init__()
         self.in_features, self.out_features = inputs, len(rows) * width
         starts = [head * width for head in range(len(rows))]
@@ -169,8 +175,13 @@ class HeadRows(_Slotted):
         self.padded = True
 
     def _stored(self) -> list[tuple[str, torch.Tensor, int, torch.Tensor]]:
-        rows, extra = (torch.tensor(slots, dtype=torch.long, device=self.weight.device) for slots in (self.slots, self.extra_slots))
-        found: list[tuple[str, torch.Tensor, int, torch.Tensor]] = [("weight", self.weight, 0, rows), ("bias", self.bias, 0, rows)]
+        rows, extra = (
+            torch.tensor(slots, dtype=torch.long, device=self.weight.device) for slots in (self.slots, self.extra_slots)
+        )
+        found: list[tuple[str, torch.Tensor, int, torch.Tensor]] = [
+            ("weight", self.weight, 0, rows),
+            ("bias", self.bias, 0, rows),
+        ]
         return [*found, ("extra", self.weight, 0, extra)] if self.extra_slots else found
 
     def extra_repr(self) -> str:
@@ -203,7 +214,10 @@ class HeadColumns(_Slotted):
 
     def _stored(self) -> list[tuple[str, torch.Tensor, int, torch.Tensor]]:
         columns = torch.tensor(self.slots, dtype=torch.long, device=self.weight.device)
-        return [("weight", self.weight, 1, columns), ("bias", self.bias, 0, torch.arange(self.out_features, device=self.bias.device))]
+        return [
+            ("weight", self.weight, 1, columns),
+            ("bias", self.bias, 0, torch.arange(self.out_features, device=self.bias.device)),
+        ]
 
     def extra_repr(self) -> str:
         return f"columns={len(self.slots)}, slots={self.in_features}, out_features={self.out_features}"
@@ -280,7 +294,9 @@ _HEADS = (
 AUTO_CLASSES = {"AutoModel": "ObceBertModel"} | {f"AutoModelFor{head}": f"ObceBertFor{head}" for head in _HEADS}
 """The class here that each Auto class of transformers opens."""
 
-AUTO_MAP = {"AutoConfig": "modeling_obce.ObceBertConfig"} | {auto: f"modeling_obce.{name}" for auto, name in AUTO_CLASSES.items()}
+AUTO_MAP = {"AutoConfig": "modeling_obce.ObceBertConfig"} | {
+    auto: f"modeling_obce.{name}" for auto, name in AUTO_CLASSES.items()
+}
 """What config.json says of this file, so that transformers finds it in the model's folder."""
 
 
@@ -320,7 +336,11 @@ class _Uneven(PreTrainedModel):
         super().__init__(config, **kwargs)
         if self.base_model is not self:
             # A stock head makes a stock base model; that of a cut model counts and saves itself as one.
-            setattr(self, self.base_model_prefix, ObceBertModel(config, add_pooling_layer=self.base_model.pooler is not None))
+            setattr(
+                self,
+                self.base_model_prefix,
+                ObceBertModel(config, add_pooling_layer=self.base_model.pooler is not None),
+            )
             self.post_init()
             return
         rows, layers = config.widths or (), self.base_model.encoder.layer
@@ -359,7 +379,10 @@ class _Uneven(PreTrainedModel):
             pretrained_model_name_or_path, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
         )
         prefix = cls.base_model_prefix + "."
-        for what, names in (("is missing", info["missing_keys"]), ("belongs to no part of this model", info["unexpected_keys"])):
+        for what, names in (
+            ("is missing", info["missing_keys"]),
+            ("belongs to no part of this model", info["unexpected_keys"]),
+        ):
             for name in sorted(names):
                 if name.removeprefix(prefix).startswith(("embeddings.", "encoder.")):
                     raise ValueError(f"{pretrained_model_name_or_path}: tensor {name} {what}; the model is not loaded.")

@@ -41,9 +41,14 @@ class LayerRows:
 
     def widths(self, extra: Sequence[int], shape: EncoderShape) -> LayerWidths:
         """Count the rows by head; `extra` is given, since an extra key row is no row of the original."""
-        by_head = [np.bincount(rows // shape.head_size, minlength=shape.heads).tolist() for rows in (self.pairs, self.values)]
+        by_head = [
+            np.bincount(rows // shape.head_size, minlength=shape.heads).tolist() for rows in (self.pairs, self.values)
+        ]
         return LayerWidths(
-            pairs=tuple(by_head[0]), extra=tuple(map(int, extra)), values=tuple(by_head[1]), intermediate=len(self.intermediate)
+            pairs=tuple(by_head[0]),
+            extra=tuple(map(int, extra)),
+            values=tuple(by_head[1]),
+            intermediate=len(self.intermediate),
         )
 
 
@@ -71,7 +76,9 @@ class StoredLayer:
 
     def marked(self, earlier: StoredLayer) -> StoredLayer:
         """Carry on the marks of rows that an earlier cut mixed."""
-        past = np.zeros(int(max(earlier.rows.pairs.max(initial=-1), self.rows.pairs.max(initial=-1))) + 1, dtype=np.int64)
+        past = np.zeros(
+            int(max(earlier.rows.pairs.max(initial=-1), self.rows.pairs.max(initial=-1))) + 1, dtype=np.int64
+        )
         past[earlier.rows.pairs] = earlier.rows.mixed
         mixed = np.where(self.rows.mixed > 0, self.rows.mixed, past[self.rows.pairs])
         return replace(self, rows=replace(self.rows, mixed=mixed))
@@ -114,7 +121,9 @@ def stored_shapes(widths: LayerWidths, shape: EncoderShape) -> dict[str, tuple[i
     return found
 
 
-def compact_tensors(family: Family, config: Mapping[str, Any], widths: Sequence[LayerWidths | None]) -> dict[str, tuple[int, ...]]:
+def compact_tensors(
+    family: Family, config: Mapping[str, Any], widths: Sequence[LayerWidths | None]
+) -> dict[str, tuple[int, ...]]:
     """List the tensors that a compressed encoder must have, relative to the base model, with their shapes."""
     found, shape = dict(family.tensors(config)), family.shape(config)
     for layer, row in enumerate(widths, start=1):
@@ -136,9 +145,12 @@ def to_entry(layer: StoredLayer, shape: EncoderShape) -> dict[str, Any]:
     if rows.mixed.any():
         told["mixed"] = "".join(map(str, rows.mixed.tolist()))
     return {
-        "pairs": list(widths.pairs), "extra": list(widths.extra), "values": list(widths.values),
-        "intermediate": widths.intermediate, "rows": told,
-    }  # fmt: skip
+        "pairs": list(widths.pairs),
+        "extra": list(widths.extra),
+        "values": list(widths.values),
+        "intermediate": widths.intermediate,
+        "rows": told,
+    }
 
 
 def read_entries(value: object, shape: EncoderShape) -> list[StoredLayer | None]:
@@ -177,7 +189,12 @@ def _read_entry(row: object, layer: int, shape: EncoderShape) -> StoredLayer:
 
 
 def _read_rows(value: object, where: str, shape: EncoderShape) -> LayerRows:
-    if not isinstance(value, dict) or not {"pairs", "values", "intermediate"} <= set(value) <= {"pairs", "values", "intermediate", "mixed"}:
+    if not isinstance(value, dict) or not {"pairs", "values", "intermediate"} <= set(value) <= {
+        "pairs",
+        "values",
+        "intermediate",
+        "mixed",
+    }:
         raise ConfigError(f"{where}: rows must have pairs, values and intermediate.")
     sizes = {"pairs": shape.width("query"), "values": shape.width("value"), "intermediate": shape.intermediate}
     found = {name: _from_hex(value[name], size, f"{where}: rows.{name}") for name, size in sizes.items()}

@@ -92,7 +92,9 @@ class WarmWorker:
                 question = self._waiting[key]
                 question.asked, question.place = now, min(question.place, (priority, question.place[1]))
             elif key != self._working and len(self._waiting) < _WAITING_LIMIT and not self._closed:
-                self._waiting[key] = _Question(task=task, arguments=arguments, place=(priority, next(self._turn)), asked=now)
+                self._waiting[key] = _Question(
+                    task=task, arguments=arguments, place=(priority, next(self._turn)), asked=now
+                )
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._serve, name="obce-warm", daemon=True)
                     self._thread.start()
@@ -159,12 +161,16 @@ class WarmWorker:
             told = json.loads(line) if line else {}
         except (OSError, ValueError) as error:
             self._end()
-            return Answer(state="failed", reason=f"The helper process could not work ({type(error).__name__}). Try again."), 0
+            return Answer(
+                state="failed", reason=f"The helper process could not work ({type(error).__name__}). Try again."
+            ), 0
         except ObceError as error:
             return Answer(state="failed", reason=str(error)), 0
         if told.get("id") != key:
             self._end()
-            return Answer(state="failed", reason="The helper process ended unexpectedly, perhaps for want of memory. Try again."), 0
+            return Answer(
+                state="failed", reason="The helper process ended unexpectedly, perhaps for want of memory. Try again."
+            ), 0
         if "reason" in told:
             return Answer(state="failed", reason=told["reason"]), 0
         return Answer(state="done", value=told["value"]), len(line)

@@ -57,9 +57,13 @@ def _ask(task: str, spec: str, options: dict[str, Any], memory: int | None, seco
     with _AT_ONCE:
         process = subprocess.Popen(
             command("obce_core.background.text_worker", nice=_NICE),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env={**environment(), **_QUIET}, text=True, start_new_session=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**environment(), **_QUIET},
+            text=True,
+            start_new_session=True,
+        )
         try:
             output, _ = process.communicate(request, timeout=seconds)
         except subprocess.TimeoutExpired:

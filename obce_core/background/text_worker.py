@@ -42,7 +42,9 @@ def limit_process(memory: int | None, seconds: float) -> None:
         # Address space is reserved far beyond what is used; Linux counts private memory as data.
         limits[resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS] = memory
     for kind, value in limits.items():
-        with contextlib.suppress(OSError, ValueError):  # above a limit that is there already, or not known to this system
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # above a limit that is there already, or not known to this system
             resource.setrlimit(kind, (value, value))
 
 

@@ -84,8 +84,15 @@ def list_entries(kinds: Iterable[str] = KINDS) -> list[Entry]:
         if kind not in KINDS:
             raise BadInput(f"The cache has no {shorten(kind)!r}; it has {', '.join(KINDS)}.")
         home = settings.cache_dir() / kind
-        paths = [path for path in home.iterdir() if path.name[0] != "." and ".tmp-" not in path.name] if home.is_dir() else []
-        found += [Entry(kind=kind, path=path, label=_label(kind, path)) for path in sorted(paths, key=lambda path: -_modified(path))]
+        paths = (
+            [path for path in home.iterdir() if path.name[0] != "." and ".tmp-" not in path.name]
+            if home.is_dir()
+            else []
+        )
+        found += [
+            Entry(kind=kind, path=path, label=_label(kind, path))
+            for path in sorted(paths, key=lambda path: -_modified(path))
+        ]
     return found
 
 
@@ -96,7 +103,11 @@ def find_entry(ref: str) -> Entry:
         BadInput: there is none, or more than one.
     """
     kind, _, name = ref.partition("/")
-    hits = [entry for entry in list_entries([kind]) if entry.id == name or (len(name) >= 6 and entry.id.startswith(check_name(name)))]
+    hits = [
+        entry
+        for entry in list_entries([kind])
+        if entry.id == name or (len(name) >= 6 and entry.id.startswith(check_name(name)))
+    ]
     exact = [entry for entry in hits if entry.id == name]
     if len(exact or hits) != 1:
         told = f"{len(hits)} entries begin with" if hits else "There is no entry"
@@ -125,7 +136,9 @@ def remove(entries: Sequence[Entry], *, along: bool = False) -> str:
     for entry in chosen:  # grows while it is walked through: who refers to a referrer goes too
         held = [other for other in referrers(entry) if other.path not in known]
         if held and not along:
-            names = ", ".join(other.told() for other in held[:4]) + (f" and {len(held) - 4} more" if len(held) > 4 else "")
+            names = ", ".join(other.told() for other in held[:4]) + (
+                f" and {len(held) - 4} more" if len(held) > 4 else ""
+            )
             raise BadInput(f"{entry.told()} is still needed by: {names}.", hint="Remove these first, or with it.")
         chosen += held
         known |= {other.path for other in held}
@@ -159,7 +172,10 @@ def restore(step: str) -> list[str]:
         put_back(content, Path(path))
         return [path]
     try:
-        refs = [(check_name(kind), check_name(name)) for kind, name in (str(ref).split("/", 1) for ref in read_json(home / MOVED)["refs"])]
+        refs = [
+            (check_name(kind), check_name(name))
+            for kind, name in (str(ref).split("/", 1) for ref in read_json(home / MOVED)["refs"])
+        ]
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(f"The trash holds no {shorten(step)!r}.", hint="See obce cache list trash.") from None
     taken = [f"{kind}/{name}" for kind, name in refs if (settings.cache_dir() / kind / name).exists()]
@@ -227,7 +243,9 @@ def _refers(other: Entry, entry: Entry) -> bool:
         if other.kind == "models":
             return entry.id in _analyses_of(_read(other.path / _PLAN))
         if other.kind == "plans":
-            return other.id.startswith(entry.id) or any(entry.id in _analyses_of(_read(path)) for path in _documents(other.path))
+            return other.id.startswith(entry.id) or any(
+                entry.id in _analyses_of(_read(path)) for path in _documents(other.path)
+            )
     if entry.kind == "models" and other.kind == "analyses":
         spec = str(_part(_read(other.path / META), "model", "spec"))
         return spec == str(entry.path) or spec.startswith(f"{entry.path}/")

@@ -21,19 +21,28 @@ if TYPE_CHECKING:
 
 
 def analyze(
-    model: Annotated[str, typer.Option(callback=opt.expand, help="demo, a model folder, or a hub id (owner/name).")] = "demo",
+    model: Annotated[
+        str, typer.Option(callback=opt.expand, help="demo, a model folder, or a hub id (owner/name).")
+    ] = "demo",
     revision: opt.Revision = None,
     texts: Annotated[
-        str, typer.Option(callback=opt.expand, help="demo, wikipedia, glue:TASK, or a file (.txt .csv .tsv .jsonl .parquet).")
+        str,
+        typer.Option(
+            callback=opt.expand, help="demo, wikipedia, glue:TASK, or a file (.txt .csv .tsv .jsonl .parquet)."
+        ),
     ] = "demo",
     n_texts: Annotated[int, typer.Option(help="How many texts to draw.")] = 150,
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
     max_length: Annotated[int, typer.Option(help="Cut texts after this many tokens.")] = 128,
     tokens: Annotated[str, typer.Option(help="cls (the paper), mean over the text's tokens, or all.")] = "cls",
-    tap: Annotated[str, typer.Option(help="neuron, linear (before the activation) or block (after LayerNorm).")] = "neuron",
+    tap: Annotated[
+        str, typer.Option(help="neuron, linear (before the activation) or block (after LayerNorm).")
+    ] = "neuron",
     column: Annotated[str | None, typer.Option(help="Column that holds the text.")] = None,
     split: Annotated[str | None, typer.Option(help="periods: cut longer texts into sentences.")] = None,
-    glue_dir: Annotated[str | None, typer.Option(callback=opt.expand, help="Folder of GLUE tasks in the official TSV layout.")] = None,
+    glue_dir: Annotated[
+        str | None, typer.Option(callback=opt.expand, help="Folder of GLUE tasks in the official TSV layout.")
+    ] = None,
     heldout: Annotated[
         str | None,
         typer.Option(
@@ -41,7 +50,9 @@ def analyze(
             help="Texts that only measure fidelity: a file, a share (25%), or none. Default: those not drawn; 25% of a file taken whole.",
         ),
     ] = None,
-    out: Annotated[str | None, typer.Option(callback=opt.expand, help="Folder of its own instead of the cache.")] = None,
+    out: Annotated[
+        str | None, typer.Option(callback=opt.expand, help="Folder of its own instead of the cache.")
+    ] = None,
     overwrite: opt.Overwrite = False,
     device: opt.Device = "auto",
     dtype: opt.Dtype = "float32",
@@ -58,13 +69,26 @@ def analyze(
     if offline:
         settings.set_offline()
     chosen = {
-        "model": absolute(model), "revision": revision, "texts": absolute(texts), "n_texts": n_texts, "seed": seed,
-        "max_length": max_length, "tokens": tokens, "tap": tap, "column": column, "split": split,
-        "glue_dir": absolute(glue_dir) if glue_dir else None, "heldout": absolute(heldout) if heldout else None,
+        "model": absolute(model),
+        "revision": revision,
+        "texts": absolute(texts),
+        "n_texts": n_texts,
+        "seed": seed,
+        "max_length": max_length,
+        "tokens": tokens,
+        "tap": tap,
+        "column": column,
+        "split": split,
+        "glue_dir": absolute(glue_dir) if glue_dir else None,
+        "heldout": absolute(heldout) if heldout else None,
         "out": str(Path(out).absolute()) if out is not None else None,
-        "overwrite": overwrite, "device": device, "dtype": dtype, "batch_size": batch_size, "threads": threads,
+        "overwrite": overwrite,
+        "device": device,
+        "dtype": dtype,
+        "batch_size": batch_size,
+        "threads": threads,
         "offline": offline,
-    }  # fmt: skip
+    }
     with replacing(out, overwrite=overwrite):
         done = work("analyze", chosen, quiet=quiet or json)
     from obce_core.analysis.analysis import read_analysis
@@ -80,7 +104,9 @@ def analyze(
         "neurons": len(analysis.columns["r_f"]),
         "texts": f"{told['n']} of {told['available']} from {told['source']}, seed {told['seed']}",
         "cut_at_max_length": f"{told['truncated']} texts (--max-length {analysis.meta['max_length']})",
-        "unknown": f"{told['unknown']:,} of {told['word_pieces']:,} word pieces are [UNK]" if "unknown" in told else "not counted",
+        "unknown": f"{told['unknown']:,} of {told['word_pieces']:,} word pieces are [UNK]"
+        if "unknown" in told
+        else "not counted",
         "empty": f"{told.get('empty', 0):,} texts without a word piece, dropped",
         "all_equal": ", ".join(equal) or "no cell",
     }
@@ -143,11 +169,16 @@ def info(
     }
     if json:
         answer |= {
-            "heads": shape.heads, "head_size": shape.head_size, "parameters": report.parameters, "can_be_cut": True,
-            "encoder_parameters": report.encoder_parameters, "memory_needed": report.memory_bytes,
-            "ignored_config_keys": list(report.ignored), "notes": list(report.notes),
+            "heads": shape.heads,
+            "head_size": shape.head_size,
+            "parameters": report.parameters,
+            "can_be_cut": True,
+            "encoder_parameters": report.encoder_parameters,
+            "memory_needed": report.memory_bytes,
+            "ignored_config_keys": list(report.ignored),
+            "notes": list(report.notes),
             "head": {"present": list(report.head.present), "absent": list(report.head.absent)},
-        }  # fmt: skip
+        }
         if ledger is not None:
             answer["table"] = ledger.plain()
     show(answer, as_json=json)

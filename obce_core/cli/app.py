@@ -36,13 +36,19 @@ def server_environment() -> dict[str, str]:
 
 def app(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is every address of this machine.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 is every address of this machine.")
+    ] = "127.0.0.1",
     allow_host: Annotated[
-        list[str] | None, typer.Option(help="Host name that visitors type, such as obce.example.org behind a proxy; repeatable.")
+        list[str] | None,
+        typer.Option(help="Host name that visitors type, such as obce.example.org behind a proxy; repeatable."),
     ] = None,
     token: Annotated[
         bool,
-        typer.Option("--token/--no-token", help="Ask for the token of the printed address; --no-token serves whoever reaches the port."),
+        typer.Option(
+            "--token/--no-token",
+            help="Ask for the token of the printed address; --no-token serves whoever reaches the port.",
+        ),
     ] = True,
     visitors: Annotated[
         bool, typer.Option("--read-only", help="No jobs, uploads, paths or deletion: for a public demo or a class.")
@@ -60,9 +66,15 @@ def app(
     if visitors:
         environment["OBCE_READ_ONLY"] = "1"
     command = [
-        sys.executable, str(home / "pages" / "_shared" / "serve.py"), str(home / "app.py"), f"--host={policy.host}", f"--port={port}",
-        *(f"--allow-host={name}" for name in policy.names), *(() if token else ("--no-token",)),
-        *(("--read-only",) if visitors or read_only() else ()), *(("--open",) if open_browser else ()),
-    ]  # fmt: skip
+        sys.executable,
+        str(home / "pages" / "_shared" / "serve.py"),
+        str(home / "app.py"),
+        f"--host={policy.host}",
+        f"--port={port}",
+        *(f"--allow-host={name}" for name in policy.names),
+        *(() if token else ("--no-token",)),
+        *(("--read-only",) if visitors or read_only() else ()),
+        *(("--open",) if open_browser else ()),
+    ]
     os.chdir(home)  # streamlit reads .streamlit/config.toml from here too: the theme
     os.execve(sys.executable, command, environment)

@@ -18,7 +18,9 @@ app = typer.Typer(no_args_is_help=True, help="List, measure and remove what was 
 
 @app.command("list")
 def list_(
-    kind: Annotated[str | None, typer.Argument(help="analyses, evaluations, models, plans, runs, texts or trash.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="analyses, evaluations, models, plans, runs, texts or trash.")
+    ] = None,
     json: opt.Json = False,
 ) -> None:
     """List the entries of the cache, the newest first."""
@@ -26,7 +28,10 @@ def list_(
 
     entries = list_entries([kind] if kind else KINDS)
     if json:
-        rows = [{"ref": entry.ref, "label": entry.label, "bytes": entry.bytes, "modified": round(entry.modified, 3)} for entry in entries]
+        rows = [
+            {"ref": entry.ref, "label": entry.label, "bytes": entry.bytes, "modified": round(entry.modified, 3)}
+            for entry in entries
+        ]
         show({"cache": str(settings.cache_dir()), "entries": rows}, as_json=True)
         return
     for entry in entries:
@@ -45,7 +50,10 @@ def size(json: opt.Json = False) -> None:
     total = {kind: sum(entry.bytes for entry in entries) for kind, entries in found.items()}
     if json:
         counts = {kind: len(entries) for kind, entries in found.items()}
-        show({"cache": str(settings.cache_dir()), "bytes": total, "entries": counts, "total": sum(total.values())}, as_json=True)
+        show(
+            {"cache": str(settings.cache_dir()), "bytes": total, "entries": counts, "total": sum(total.values())},
+            as_json=True,
+        )
         return
     show({kind: f"{total[kind] / 1e6:9.1f} MB in {len(found[kind]):,} entries" for kind in KINDS}, as_json=False)
     say(f"{megabytes(sum(total.values()))} in all, in {settings.cache_dir()}")

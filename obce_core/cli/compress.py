@@ -20,7 +20,8 @@ def compress(
     plan: Annotated[str, typer.Option(callback=opt.expand, help="A plan file.")],
     out: Annotated[str, typer.Option(callback=opt.expand, help="The new model folder.")],
     model: Annotated[
-        str | None, typer.Option(callback=opt.expand, help="Where the original lies now, if it moved since the analysis.")
+        str | None,
+        typer.Option(callback=opt.expand, help="Where the original lies now, if it moved since the analysis."),
     ] = None,
     overwrite: opt.Overwrite = False,
     device: opt.Device = "auto",
@@ -36,17 +37,25 @@ def compress(
     if offline:
         settings.set_offline()
     chosen = {
-        "analysis": absolute(analysis), "plan": absolute(plan), "out": str(Path(out).absolute()),
-        "model": absolute(model) if model else None, "overwrite": overwrite, "device": device, "threads": threads,
+        "analysis": absolute(analysis),
+        "plan": absolute(plan),
+        "out": str(Path(out).absolute()),
+        "model": absolute(model) if model else None,
+        "overwrite": overwrite,
+        "device": device,
+        "threads": threads,
         "offline": offline,
-    }  # fmt: skip
+    }
     with replacing(out, overwrite=overwrite):
         done = work("compress", chosen, quiet=quiet or json)
     if json:
         show(done, as_json=True)
         return
     size, close = done["budget"], done["fidelity"]
-    left = {name: f"{size[f'{name}_left']:,} of {size[name]:,} ({share(size[f'{name}_left'] / size[name])})" for name in _SIZES}
+    left = {
+        name: f"{size[f'{name}_left']:,} of {size[name]:,} ({share(size[f'{name}_left'] / size[name])})"
+        for name in _SIZES
+    }
     show(
         {
             "folder": done["folder"],

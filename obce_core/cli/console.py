@@ -77,7 +77,9 @@ def say(text: str) -> None:
 def fail(error: ObceError, *, as_json: bool = False) -> int:
     """Print an error as one line (or as JSON) on the error stream and return its exit code."""
     if as_json:
-        print(json.dumps({"error": type(error).__name__, "message": error.message, "hint": error.hint}), file=sys.stderr)
+        print(
+            json.dumps({"error": type(error).__name__, "message": error.message, "hint": error.hint}), file=sys.stderr
+        )
     else:
         print(f"obce: {error}", file=sys.stderr, flush=True)
     return error.exit_code
@@ -115,7 +117,9 @@ def free_name(name: str) -> str:
 def load_line(call: str, path: str) -> str:
     """Return the shell command that runs one Python call on a path: `{path}` in `call` is its place."""
     module = call.split(".", 1)[0].split()[-1]
-    return f"python -c {shlex.quote(f'import {module}; ' + call.replace('{path}', json.dumps(path, ensure_ascii=False)))}"
+    return (
+        f"python -c {shlex.quote(f'import {module}; ' + call.replace('{path}', json.dumps(path, ensure_ascii=False)))}"
+    )
 
 
 @contextmanager

@@ -24,17 +24,23 @@ _TIERS = "; ".join(f"{name}: {words}" for name, words in TIER_WORDS.items())
 GlueDir = Annotated[
     str | None,
     typer.Option(
-        "--glue-dir", callback=opt.expand, help="Folder of tasks as the official TSV files (default: OBCE_GLUE_DIR, else the hub)."
+        "--glue-dir",
+        callback=opt.expand,
+        help="Folder of tasks as the official TSV files (default: OBCE_GLUE_DIR, else the hub).",
     ),
 ]
-Launcher = Annotated[str, typer.Option(help="shell: here, with a bar; local or ray: as a job that outlives this shell.")]
+Launcher = Annotated[
+    str, typer.Option(help="shell: here, with a bar; local or ray: as a job that outlives this shell.")
+]
 Address = Annotated[str | None, typer.Option(help="Address of the Ray cluster's dashboard, for --launcher ray.")]
 Cpus = Annotated[float, typer.Option(min=0, help="Processors that a job reserves on a cluster.")]
 Gpus = Annotated[float, typer.Option(min=0, help="GPUs that a job reserves on a cluster.")]
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Jobs that share the work, for --launcher local or ray.")]
 Out = Annotated[
     str | None,
-    typer.Option(callback=opt.expand, help="A new folder for the table and the evaluations (they are in the cache in any case)."),
+    typer.Option(
+        callback=opt.expand, help="A new folder for the table and the evaluations (they are in the cache in any case)."
+    ),
 ]
 
 
@@ -50,41 +56,70 @@ class _Starter(NamedTuple):
 
 def evaluate(
     model: Annotated[
-        str, typer.Option("--model", "--model_name_or_path", callback=opt.expand, help="demo, a hub id, a model folder, cut or not.")
+        str,
+        typer.Option(
+            "--model", "--model_name_or_path", callback=opt.expand, help="demo, a hub id, a model folder, cut or not."
+        ),
     ] = "demo",
     task: Annotated[
-        list[str] | None, typer.Option("--task", "--task_name", help="A GLUE task; may be repeated; all: the paper's eight.")
+        list[str] | None,
+        typer.Option("--task", "--task_name", help="A GLUE task; may be repeated; all: the paper's eight."),
     ] = None,
-    analysis: Annotated[str | None, typer.Option(callback=opt.expand, help="The analysis of --plan: its folder or its id.")] = None,
+    analysis: Annotated[
+        str | None, typer.Option(callback=opt.expand, help="The analysis of --plan: its folder or its id.")
+    ] = None,
     plan: Annotated[
-        list[str] | None, typer.Option(callback=opt.expand, help="A plan file to carry out before the training; may be repeated.")
+        list[str] | None,
+        typer.Option(callback=opt.expand, help="A plan file to carry out before the training; may be repeated."),
     ] = None,
-    control: Annotated[list[str] | None, typer.Option(help="random, magnitude or std: also a control of each plan's stored shape.")] = None,
+    control: Annotated[
+        list[str] | None, typer.Option(help="random, magnitude or std: also a control of each plan's stored shape.")
+    ] = None,
     draws: Annotated[int, typer.Option(min=1, max=100, help="Draws of --control random.")] = 1,
-    order: Annotated[str, typer.Option(help="cut-first (the paper), or finetune-first: cut the fine-tuned model.")] = "cut-first",
+    order: Annotated[
+        str, typer.Option(help="cut-first (the paper), or finetune-first: cut the fine-tuned model.")
+    ] = "cut-first",
     original: Annotated[bool, typer.Option(help="Evaluate the uncut model beside the plans.")] = True,
     glue_dir: GlueDir = None,
     tier: Annotated[str, typer.Option(help=_TIERS)] = "paper",
     epochs: Annotated[
-        int | None, typer.Option("--epochs", "--num_train_epochs", min=0, max=10_000, help="Epochs; 0: score the model as it is.")
+        int | None,
+        typer.Option("--epochs", "--num_train_epochs", min=0, max=10_000, help="Epochs; 0: score the model as it is."),
     ] = None,
     max_steps: Annotated[int | None, typer.Option(min=0, help="At most so many steps (0: no limit).")] = None,
-    examples: Annotated[int | None, typer.Option(min=0, help="At most so many seeded training examples (0: all).")] = None,
+    examples: Annotated[
+        int | None, typer.Option(min=0, help="At most so many seeded training examples (0: all).")
+    ] = None,
     recipe_batch: Annotated[
-        int | None, typer.Option("--batch-size", "--per_device_train_batch_size", min=1, max=65_536, help="Examples a step.")
+        int | None,
+        typer.Option("--batch-size", "--per_device_train_batch_size", min=1, max=65_536, help="Examples a step."),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", "--learning_rate", help=f"Peak learning rate (default by width: {rule_words()}).")
+        float | None,
+        typer.Option(
+            "--learning-rate", "--learning_rate", help=f"Peak learning rate (default by width: {rule_words()})."
+        ),
     ] = None,
-    accumulation: Annotated[int | None, typer.Option(min=1, help="Compute a step's examples in so many equal parts.")] = None,
+    accumulation: Annotated[
+        int | None, typer.Option(min=1, help="Compute a step's examples in so many equal parts.")
+    ] = None,
     warmup: Annotated[
-        float | None, typer.Option("--warmup", "--warmup_ratio", help="Share of the steps until the peak learning rate (default 0.1).")
+        float | None,
+        typer.Option(
+            "--warmup", "--warmup_ratio", help="Share of the steps until the peak learning rate (default 0.1)."
+        ),
     ] = None,
-    max_length: Annotated[int | None, typer.Option("--max-length", "--max_seq_length", min=3, help="Tokens of an example.")] = None,
-    patience: Annotated[int | None, typer.Option(min=0, help="End after so many epochs without a better score (0: never).")] = None,
+    max_length: Annotated[
+        int | None, typer.Option("--max-length", "--max_seq_length", min=3, help="Tokens of an example.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=0, help="End after so many epochs without a better score (0: never).")
+    ] = None,
     keep: Annotated[str | None, typer.Option(help="last or best: the epoch whose score counts (default last).")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed; may be repeated.")] = None,
-    test: Annotated[bool, typer.Option(help="Predict the test splits too; --out then has a submission.zip a seed.")] = False,
+    test: Annotated[
+        bool, typer.Option(help="Predict the test splits too; --out then has a submission.zip a seed.")
+    ] = False,
     save_model: Annotated[bool, typer.Option(help="Keep the fine-tuned models.")] = False,
     save_steps: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints within an epoch.")] = 500,
     out: Out = None,
@@ -116,9 +151,17 @@ def evaluate(
     where = absolute(model)
     names = usual_tasks() if not task or "all" in task else tuple(dict.fromkeys(task_of(name).name for name in task))
     changes = {
-        "epochs": epochs, "steps": max_steps, "examples": examples, "batch_size": recipe_batch, "accumulation": accumulation,
-        "learning_rate": learning_rate, "warmup": warmup, "max_length": max_length, "patience": patience, "keep": keep,
-    }  # fmt: skip
+        "epochs": epochs,
+        "steps": max_steps,
+        "examples": examples,
+        "batch_size": recipe_batch,
+        "accumulation": accumulation,
+        "learning_rate": learning_rate,
+        "warmup": warmup,
+        "max_length": max_length,
+        "patience": patience,
+        "keep": keep,
+    }
     recipe = recipe_of(tier, **{name: value for name, value in changes.items() if value is not None})
     variants = [Variant(label="original" if plan else Path(where).name, model=where)] if original or not plan else []
     if plan:
@@ -127,22 +170,38 @@ def evaluate(
         source = read_analysis(absolute(analysis))
         for path in plan:
             label = Path(path).stem if order == "cut-first" else f"{Path(path).stem}, cut after fine-tuning"
-            variants += variants_of(label, where, source, read_plan(path, source), controls=tuple(control or ()), draws=draws, order=order)
+            variants += variants_of(
+                label, where, source, read_plan(path, source), controls=tuple(control or ()), draws=draws, order=order
+            )
     elif control or order != "cut-first":
         raise BadInput("--control and --order speak of a plan.", hint="Give --plan and --analysis.")
-    sweep = Sweep(variants=tuple(variants), tasks=names, recipe=recipe, seeds=tuple(dict.fromkeys(seed or [0])), tests=test)
+    sweep = Sweep(
+        variants=tuple(variants), tasks=names, recipe=recipe, seeds=tuple(dict.fromkeys(seed or [0])), tests=test
+    )
     _perform(
-        sweep.units, out=out, overwrite=overwrite, starter=starter, quiet=quiet, json=json,
+        sweep.units,
+        out=out,
+        overwrite=overwrite,
+        starter=starter,
+        quiet=quiet,
+        json=json,
         options={
-            "glue_dir": _glue(glue_dir), "device": device, "threads": threads, "offline": offline, "save_model": save_model,
+            "glue_dir": _glue(glue_dir),
+            "device": device,
+            "threads": threads,
+            "offline": offline,
+            "save_model": save_model,
             "save_every": save_steps,
         },
-    )  # fmt: skip
+    )
 
 
 def sweep(
     spec: Annotated[
-        str, typer.Argument(callback=opt.expand, help="A YAML or JSON file: models, plans and controls, tasks, tier, seeds (README).")
+        str,
+        typer.Argument(
+            callback=opt.expand, help="A YAML or JSON file: models, plans and controls, tasks, tier, seeds (README)."
+        ),
     ],
     glue_dir: GlueDir = None,
     save_model: Annotated[bool, typer.Option(help="Keep the fine-tuned models.")] = False,
@@ -185,14 +244,27 @@ def sweep(
             show({"evaluations": told}, as_json=True)
         else:
             for row in told:
-                say(f"{'done' if row['done'] else 'to do':<6} {row['label']}, {row['task']}, seed {row['seed']}, {row['steps']:,} steps")
+                say(
+                    f"{'done' if row['done'] else 'to do':<6} {row['label']}, {row['task']}, seed {row['seed']}, {row['steps']:,} steps"
+                )
             if any(rates):
                 say(f"Learning rate {rate_words(filter(None, rates))}.")
         return
     _perform(
-        units, out=out, overwrite=overwrite, starter=starter, quiet=quiet, json=json,
-        options={"glue_dir": _glue(glue_dir), "device": device, "threads": threads, "offline": offline, "save_model": save_model},
-    )  # fmt: skip
+        units,
+        out=out,
+        overwrite=overwrite,
+        starter=starter,
+        quiet=quiet,
+        json=json,
+        options={
+            "glue_dir": _glue(glue_dir),
+            "device": device,
+            "threads": threads,
+            "offline": offline,
+            "save_model": save_model,
+        },
+    )
 
 
 def _begin(offline: bool, out: str | None, overwrite: bool, starter: _Starter) -> None:
@@ -215,11 +287,19 @@ def _refuse(starter: _Starter, out: str | None) -> None:
             "table, the evaluations and the submissions, and makes nothing again.",
         )
     if name == "shell" and starter.workers != 1:
-        raise BadInput("--workers is for --launcher local or ray; this shell is one worker.", hint="Add --launcher local.")
+        raise BadInput(
+            "--workers is for --launcher local or ray; this shell is one worker.", hint="Add --launcher local."
+        )
     if name != "ray":
-        for flag, given in (("--address", starter.address), ("--cpus", starter.cpus != 1.0), ("--gpus", starter.gpus != 0.0)):
+        for flag, given in (
+            ("--address", starter.address),
+            ("--cpus", starter.cpus != 1.0),
+            ("--gpus", starter.gpus != 0.0),
+        ):
             if given:
-                raise BadInput(f"{flag} is for --launcher ray, not {name}.", hint=f"Add --launcher ray, or leave {flag} out.")
+                raise BadInput(
+                    f"{flag} is for --launcher ray, not {name}.", hint=f"Add --launcher ray, or leave {flag} out."
+                )
 
 
 def _glue(given: str | None) -> str | None:
@@ -252,7 +332,9 @@ def _perform(
         return
     if int(os.environ.get("RANK", "0")) > 0:  # a further process of torchrun: it computes, the first one tells
         with tempfile.TemporaryDirectory(prefix="obce-") as aside:
-            kind_of("evaluate").work(chosen, Context(progress=lambda *_: None, cancelled=lambda: False, folder=Path(aside)))
+            kind_of("evaluate").work(
+                chosen, Context(progress=lambda *_: None, cancelled=lambda: False, folder=Path(aside))
+            )
         return
     done = work("evaluate", chosen, quiet=quiet or json)
     made = [read_evaluation(name) for name in done["evaluations"]]
@@ -265,11 +347,17 @@ def _perform(
     if json:
         rows = [
             {
-                "id": one.id, "label": one.label, "task": one.task.name, "seed": one.seed, "tier": one.tier,
-                "learning_rate": one.learning_rate[0], "scores": one.scores, "majority_class": one.baseline,
+                "id": one.id,
+                "label": one.label,
+                "task": one.task.name,
+                "seed": one.seed,
+                "tier": one.tier,
+                "learning_rate": one.learning_rate[0],
+                "scores": one.scores,
+                "majority_class": one.baseline,
             }
             for one in made
-        ]  # fmt: skip
+        ]
         show({**done, "scores": rows, "not_learned": [one.plain() for one in floors]}, as_json=True)
         if done["failed"]:
             raise typer.Exit(1)
@@ -286,7 +374,9 @@ def _perform(
     if out is None and any(split.startswith("test") for one in made for split in one.unit["splits"]):
         say("Note: the test predictions are in the cache; give --out DIR for the files that the GLUE server takes.")
     if not quiet and len(made) > 1:
-        say("Mean ± standard deviation over seeds, in per cent; in brackets the difference to the original and its 95 % interval.")
+        say(
+            "Mean ± standard deviation over seeds, in per cent; in brackets the difference to the original and its 95 % interval."
+        )
     if done["failed"]:
         raise typer.Exit(1)
 
@@ -296,7 +386,9 @@ def _submit(chosen: Mapping[str, Any], starter: _Starter, *, json: bool) -> None
     from obce_core.jobs.launchers import launcher_named
 
     confirmed = starter.launcher == "ray" and confirm_cluster(starter.address)
-    chief = launcher_named(starter.launcher, address=starter.address, cpus=starter.cpus, gpus=starter.gpus, confirmed=confirmed)
+    chief = launcher_named(
+        starter.launcher, address=starter.address, cpus=starter.cpus, gpus=starter.gpus, confirmed=confirmed
+    )
     runs = [chief.submit("evaluate", chosen).id for _ in range(starter.workers)]
     if json:
         show({"runs": runs}, as_json=True)
@@ -304,7 +396,9 @@ def _submit(chosen: Mapping[str, Any], starter: _Starter, *, json: bool) -> None
     for run in runs:
         say(f"run {run}")
     say(f"Watch: obce runs show {runs[0]}   Stop: obce runs cancel {runs[0]}")
-    say("Once it is done, the same command without --launcher prints the table, and with --out DIR writes it; nothing is made again.")
+    say(
+        "Once it is done, the same command without --launcher prints the table, and with --out DIR writes it; nothing is made again."
+    )
 
 
 def _write(out: Path, made: Sequence[Any], table: str, *, overwrite: bool) -> None:
@@ -315,7 +409,11 @@ def _write(out: Path, made: Sequence[Any], table: str, *, overwrite: bool) -> No
 
     rows, tasks = board(made), list(dict.fromkeys(one.task.name for one in made))
     with staged_folder(out, overwrite=overwrite) as stage:
-        for name, text in (("results.md", table), ("results.tex", latex(rows, tasks)), ("results.csv", table_csv(rows))):
+        for name, text in (
+            ("results.md", table),
+            ("results.tex", latex(rows, tasks)),
+            ("results.csv", table_csv(rows)),
+        ):
             atomic_write(stage / name, text)
         for one in made:
             shutil.copytree(one.folder, stage / "evaluations" / one.id)

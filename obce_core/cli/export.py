@@ -15,12 +15,20 @@ from obce_core.formatting import amount, megabytes
 
 
 def export(
-    model: Annotated[str, typer.Argument(callback=opt.expand, help="A folder of obce compress, or demo, a model folder, or a hub id.")],
-    onnx: Annotated[str | None, typer.Option(callback=opt.expand, help="Write ONNX into this new folder, checked against torch.")] = None,
-    dense: Annotated[
-        str | None, typer.Option(callback=opt.expand, help="Write the same function in stock BERT shapes into this new folder.")
+    model: Annotated[
+        str,
+        typer.Argument(callback=opt.expand, help="A folder of obce compress, or demo, a model folder, or a hub id."),
+    ],
+    onnx: Annotated[
+        str | None, typer.Option(callback=opt.expand, help="Write ONNX into this new folder, checked against torch.")
     ] = None,
-    int8: Annotated[bool, typer.Option("--int8", help="With --onnx: a dynamically quantised file too, its loss measured.")] = False,
+    dense: Annotated[
+        str | None,
+        typer.Option(callback=opt.expand, help="Write the same function in stock BERT shapes into this new folder."),
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="With --onnx: a dynamically quantised file too, its loss measured.")
+    ] = False,
     revision: opt.Revision = None,
     overwrite: opt.Overwrite = False,
     threads: opt.Threads = None,
@@ -44,9 +52,14 @@ def export(
         return
     assert onnx is not None
     chosen = {
-        "model": absolute(model), "out": str(Path(onnx).absolute()), "revision": revision, "int8": int8, "overwrite": overwrite,
-        "threads": threads, "offline": offline,
-    }  # fmt: skip
+        "model": absolute(model),
+        "out": str(Path(onnx).absolute()),
+        "revision": revision,
+        "int8": int8,
+        "overwrite": overwrite,
+        "threads": threads,
+        "offline": offline,
+    }
     with replacing(onnx, overwrite=overwrite):
         done = work("export-onnx", chosen, quiet=quiet or json)
     if json:
@@ -74,10 +87,16 @@ def export(
         say(f"Next: {load_line('onnxruntime.InferenceSession({path})', str(Path(onnx) / 'model.onnx'))}")
 
 
-def _dense(model: str, out: str, *, overwrite: bool, threads: int | None, offline: bool, quiet: bool, json: bool) -> None:
+def _dense(
+    model: str, out: str, *, overwrite: bool, threads: int | None, offline: bool, quiet: bool, json: bool
+) -> None:
     chosen = {
-        "model": absolute(model), "out": str(Path(out).absolute()), "overwrite": overwrite, "threads": threads, "offline": offline
-    }  # fmt: skip
+        "model": absolute(model),
+        "out": str(Path(out).absolute()),
+        "overwrite": overwrite,
+        "threads": threads,
+        "offline": offline,
+    }
     with replacing(out, overwrite=overwrite):
         done = work("export-dense", chosen, quiet=quiet or json)
     if json:

@@ -13,7 +13,9 @@ from obce_core.errors import BadInput
 
 
 def fsck(
-    mend: Annotated[bool, typer.Option("--repair", help="Sweep what has no owner; strike out damaged checkpoints.")] = False,
+    mend: Annotated[
+        bool, typer.Option("--repair", help="Sweep what has no owner; strike out damaged checkpoints.")
+    ] = False,
     since: Annotated[
         Path | None, typer.Option(callback=opt.expand, help="What an earlier --json printed: is all of it still there?")
     ] = None,

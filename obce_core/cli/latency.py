@@ -15,7 +15,10 @@ from obce_core.measure.latency import STEADY
 def latency(
     model: Annotated[str, typer.Argument(callback=opt.expand, help="A folder that obce compress wrote.")],
     against: Annotated[str, typer.Option(callback=opt.expand, help="The original: demo, a model folder, or a hub id.")],
-    batch: Annotated[list[int], typer.Option(min=1, max=4096, help="Texts in a batch; may be given several times.")] = [1, 32],  # noqa: B006
+    batch: Annotated[list[int], typer.Option(min=1, max=4096, help="Texts in a batch; may be given several times.")] = [
+        1,
+        32,
+    ],
     length: opt.Length = 128,
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="Batches of each model.")] = 15,
     device: opt.Device = "auto",
@@ -31,9 +34,15 @@ def latency(
     if offline:
         settings.set_offline()
     chosen = {
-        "model": absolute(model), "against": absolute(against), "batches": batch, "length": length, "rounds": rounds,
-        "device": device, "threads": threads, "offline": offline,
-    }  # fmt: skip
+        "model": absolute(model),
+        "against": absolute(against),
+        "batches": batch,
+        "length": length,
+        "rounds": rounds,
+        "device": device,
+        "threads": threads,
+        "offline": offline,
+    }
     done = work("latency", chosen, quiet=quiet or json)
     show(done if json else {_name(row, done): _line(row) for row in done["rows"]}, as_json=json)
 
@@ -44,6 +53,12 @@ def _name(row: dict[str, Any], done: dict[str, Any]) -> str:
 
 
 def _line(row: dict[str, Any]) -> str:
-    times = f"{row['model']:.1f} ms, original {row['original']:.1f} ms: {row['model'] / row['original']:.2f} of its time"
-    busy = "" if row["spread"] <= STEADY else f"; UNSTEADY, the times vary by a factor of {row['spread']:.1f}: try again on a quiet machine"
+    times = (
+        f"{row['model']:.1f} ms, original {row['original']:.1f} ms: {row['model'] / row['original']:.2f} of its time"
+    )
+    busy = (
+        ""
+        if row["spread"] <= STEADY
+        else f"; UNSTEADY, the times vary by a factor of {row['spread']:.1f}: try again on a quiet machine"
+    )
     return f"{times} (medians of {row['rounds']}{busy})"

@@ -25,7 +25,8 @@ def expand(value: Any) -> Any:
         expanded = Path(text).expanduser()
     except RuntimeError:
         raise BadInput(
-            f"{shorten(text)} names the home folder of a user who does not exist.", hint="Write ./~… for a file of this name."
+            f"{shorten(text)} names the home folder of a user who does not exist.",
+            hint="Write ./~… for a file of this name.",
         ) from None
     return expanded if isinstance(value, Path) else str(expanded)
 

@@ -25,23 +25,35 @@ app = typer.Typer(invoke_without_command=True, no_args_is_help=False, add_comple
 @app.callback()
 def plan(
     context: typer.Context,
-    analysis: Annotated[str | None, typer.Option(callback=opt.expand, help="An analysis: its folder or its id.")] = None,
-    percentile: Annotated[float | None, typer.Option(help="One percentile for all components from the first layer on.")] = None,
+    analysis: Annotated[
+        str | None, typer.Option(callback=opt.expand, help="An analysis: its folder or its id.")
+    ] = None,
+    percentile: Annotated[
+        float | None, typer.Option(help="One percentile for all components from the first layer on.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="paper-bert-base, paper-bert-large or paper-scaled.")] = None,
     from_: Annotated[
-        str | None, typer.Option("--from", callback=opt.expand, help="File with an intent (or a plan, whose intent is read).")
+        str | None,
+        typer.Option("--from", callback=opt.expand, help="File with an intent (or a plan, whose intent is read)."),
     ] = None,
-    target_encoder: Annotated[float | None, typer.Option(help="Leave at most this share of the encoder's parameters.")] = None,
+    target_encoder: Annotated[
+        float | None, typer.Option(help="Leave at most this share of the encoder's parameters.")
+    ] = None,
     target_params: Annotated[float | None, typer.Option(help="Leave at most this share of all parameters.")] = None,
     first_layer: Annotated[int | None, typer.Option(help="First layer to cut (default 3; not with --preset).")] = None,
-    criterion: Annotated[str, typer.Option(help="Ranks the neurons; obce plan --criterion x lists the known ones.")] = "r_f",
+    criterion: Annotated[
+        str, typer.Option(help="Ranks the neurons; obce plan --criterion x lists the known ones.")
+    ] = "r_f",
     seed: Annotated[int, typer.Option(help="Seed of the criterion random.")] = 0,
     compensation: Annotated[str, typer.Option(help="mean+std (the paper), mean, zero or least-squares.")] = "mean+std",
     compensation_tokens: Annotated[str | None, typer.Option(help="cls (the paper) or all; least-squares: all.")] = None,
     round_to: Annotated[int, typer.Option(help="Add neurons back until stored widths are multiples of 8 or 16.")] = 0,
-    per_head: Annotated[bool, typer.Option("--per-head", help="Add neurons back until a layer's heads are equally wide.")] = False,
+    per_head: Annotated[
+        bool, typer.Option("--per-head", help="Add neurons back until a layer's heads are equally wide.")
+    ] = False,
     out: Annotated[
-        str | None, typer.Option(callback=opt.expand, help="plan.json or plan.yaml; without it the plan is only counted.")
+        str | None,
+        typer.Option(callback=opt.expand, help="plan.json or plan.yaml; without it the plan is only counted."),
     ] = None,
     overwrite: opt.Overwrite = False,
     quiet: opt.Quiet = False,
@@ -61,10 +73,20 @@ def plan(
         raise PlanError("No analysis was named.", hint="Give --analysis DIR or ID; obce analyze makes one.")
     source = read_analysis(analysis)
     made = make_plan(
-        source, percentile=percentile, preset=preset, intent=from_, target_encoder=target_encoder,
-        target_params=target_params, first_layer=first_layer, criterion=criterion, seed=seed, compensation=compensation,
-        compensation_tokens=compensation_tokens, round_to=round_to, per_head=per_head,
-    )  # fmt: skip
+        source,
+        percentile=percentile,
+        preset=preset,
+        intent=from_,
+        target_encoder=target_encoder,
+        target_params=target_params,
+        first_layer=first_layer,
+        criterion=criterion,
+        seed=seed,
+        compensation=compensation,
+        compensation_tokens=compensation_tokens,
+        round_to=round_to,
+        per_head=per_head,
+    )
     if out is not None:
         with replacing(out, overwrite=overwrite):
             write_plan(made, out, overwrite=overwrite)
@@ -73,13 +95,20 @@ def plan(
         for note in (*made.notes, *_older(source)):
             say(note)
         if out is not None:
-            say("Next: " + shlex.join(["obce", "compress", "--analysis", analysis, "--plan", out, "--out", free_name("my-model")]))
+            say(
+                "Next: "
+                + shlex.join(
+                    ["obce", "compress", "--analysis", analysis, "--plan", out, "--out", free_name("my-model")]
+                )
+            )
 
 
 @app.command("show")
 def show_plan(
     file: Annotated[str, typer.Argument(callback=opt.expand, help="A plan file.")],
-    analysis: Annotated[str | None, typer.Option(callback=opt.expand, help="Its analysis, when it is not in the cache.")] = None,
+    analysis: Annotated[
+        str | None, typer.Option(callback=opt.expand, help="Its analysis, when it is not in the cache.")
+    ] = None,
     table: opt.Table = False,
     length: opt.Length = 128,
     json: opt.Json = False,
@@ -94,7 +123,11 @@ def show_plan(
         show_ledger(ledger)
     elif not json:
         for layer in range(1, source.shape.layers + 1):
-            row = [f"{made.cut(layer, name):>6,} of {source.width(layer, name):,} {name}" for name in CUTTABLE if made.cut(layer, name)]
+            row = [
+                f"{made.cut(layer, name):>6,} of {source.width(layer, name):,} {name}"
+                for name in CUTTABLE
+                if made.cut(layer, name)
+            ]
             say(f"layer {layer:>2}  " + (", ".join(row) or "whole"))
 
 
@@ -102,7 +135,9 @@ def show_plan(
 def diff(
     first: Annotated[str, typer.Argument(callback=opt.expand, help="A plan file.")],
     second: Annotated[str, typer.Argument(callback=opt.expand, help="Another plan file of the same model.")],
-    analysis: Annotated[str | None, typer.Option(callback=opt.expand, help="Their analysis, when it is not in the cache.")] = None,
+    analysis: Annotated[
+        str | None, typer.Option(callback=opt.expand, help="Their analysis, when it is not in the cache.")
+    ] = None,
     json: opt.Json = False,
 ) -> None:
     """Compare two plans: neurons that only one of them cuts, cell by cell, and the sizes."""
@@ -122,9 +157,13 @@ def diff(
         show({"cells": cells, "sizes": [asdict(size) for size in sizes]}, as_json=True)
         return
     for cell, entry in cells.items():
-        say(f"{cell:<24} only first cuts {entry['only_first_cuts']:>5,}   only second cuts {entry['only_second_cuts']:>5,}")
+        say(
+            f"{cell:<24} only first cuts {entry['only_first_cuts']:>5,}   only second cuts {entry['only_second_cuts']:>5,}"
+        )
     for path, size in zip((first, second), sizes, strict=True):
-        say(f"{path}: {size.neurons_cut:,} neurons cut, {share(size.encoder_share)} of the encoder, {share(size.model_share)} of the model")
+        say(
+            f"{path}: {size.neurons_cut:,} neurons cut, {share(size.encoder_share)} of the encoder, {share(size.model_share)} of the model"
+        )
     if not cells:
         say("Both plans cut the same neurons.")
 

@@ -15,9 +15,12 @@ from obce_core.errors import BadInput, PathError, UnknownName
 def report(
     out: Annotated[str, typer.Option(callback=opt.expand, help="The HTML file to write.")],
     recipe: Annotated[
-        str | None, typer.Option(help="smoke, quick, paper, or a recipe's key (default: paper, else quick, else another).")
+        str | None,
+        typer.Option(help="smoke, quick, paper, or a recipe's key (default: paper, else quick, else another)."),
     ] = None,
-    task: Annotated[list[str] | None, typer.Option(help="A GLUE task; may be repeated (default: all that were evaluated).")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(help="A GLUE task; may be repeated (default: all that were evaluated).")
+    ] = None,
     overwrite: opt.Overwrite = False,
     json: opt.Json = False,
 ) -> None:
@@ -35,9 +38,14 @@ def report(
 
     target = Path(out)
     if target.is_dir() or (target.exists() and not overwrite):
-        raise PathError(f"{target} already exists.", hint="Choose another --out" + ("." if target.is_dir() else ", or give --overwrite."))
+        raise PathError(
+            f"{target} already exists.",
+            hint="Choose another --out" + ("." if target.is_dir() else ", or give --overwrite."),
+        )
     if target.exists() and not is_report(target):
-        raise PathError(f"{target} is not a report that obce wrote, so --overwrite leaves it alone.", hint="Choose another --out.")
+        raise PathError(
+            f"{target} is not a report that obce wrote, so --overwrite leaves it alone.", hint="Choose another --out."
+        )
     groups = by_recipe(list_evaluations())
     if not groups:
         raise BadInput("There is no evaluation to report on.", hint="obce evaluate makes one.")
@@ -49,7 +57,9 @@ def report(
     made = [name for name in TASKS if any(name in row.cells for row in rows)]
     wanted = [name for name in made if not task or name in {task_of(one).name for one in task}]
     if not wanted:
-        raise BadInput(f"Nothing was evaluated on {', '.join(task or [])} with this recipe.", hint=f"There are: {', '.join(made)}.")
+        raise BadInput(
+            f"Nothing was evaluated on {', '.join(task or [])} with this recipe.", hint=f"There are: {', '.join(made)}."
+        )
     with replacing(out, overwrite=overwrite):
         replace_file(target, write(rows, wanted, recipe=group.words))
     told = {"out": str(target), "recipe": group.title, "rows": len(rows), "tasks": wanted}

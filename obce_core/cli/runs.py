@@ -21,7 +21,9 @@ Address = Annotated[str | None, typer.Option(help="Address of the Ray cluster (d
 
 @app.command("list")
 def list_(
-    state: Annotated[str | None, typer.Option(help="Only those queued, running, done, failed, cancelled or lost.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only those queued, running, done, failed, cancelled or lost.")
+    ] = None,
     json: opt.Json = False,
 ) -> None:
     """List runs, the newest first, with their progress and the time left where it is known; a look also starts what waits and has room."""
@@ -69,7 +71,9 @@ def show_(run_id: RunId, json: opt.Json = False) -> None:
 
 
 @app.command()
-def log(run_id: RunId, limit: Annotated[int, typer.Option(min=1, max=10_000_000, help="Bytes from the end.")] = 20_000) -> None:
+def log(
+    run_id: RunId, limit: Annotated[int, typer.Option(min=1, max=10_000_000, help="Bytes from the end.")] = 20_000
+) -> None:
     """Print the end of a run's log."""
     say(_found(run_id).log(limit).rstrip("\n"))
 
@@ -91,8 +95,12 @@ def cancel(run_id: RunId, json: opt.Json = False) -> None:
 
 
 @app.command()
-def resume(run_id: RunId, launcher: Annotated[str | None, typer.Option(help="Another launcher than before.")] = None,
-           address: Address = None, json: opt.Json = False) -> None:  # fmt: skip
+def resume(
+    run_id: RunId,
+    launcher: Annotated[str | None, typer.Option(help="Another launcher than before.")] = None,
+    address: Address = None,
+    json: opt.Json = False,
+) -> None:
     """Begin a run that was cancelled, failed or got lost anew, from its newest checkpoint that verifies."""
     from obce_core.jobs import launcher_of
 
@@ -168,8 +176,17 @@ def _row(run: Any) -> dict[str, Any]:
         told = poll.told(run)  # on a cluster silence alone is no end
     spec, progress = run.spec, run.progress()
     return {
-        "run": run.id, "kind": spec["kind"], "state": told.state, "reason": told.reason, "created": spec["created"],
-        "started": told.started, "ended": told.ended, "attempt": told.attempt, "launcher": told.launcher or "shell",
-        "done": progress.done, "total": progress.total, "what": progress.what,
+        "run": run.id,
+        "kind": spec["kind"],
+        "state": told.state,
+        "reason": told.reason,
+        "created": spec["created"],
+        "started": told.started,
+        "ended": told.ended,
+        "attempt": told.attempt,
+        "launcher": told.launcher or "shell",
+        "done": progress.done,
+        "total": progress.total,
+        "what": progress.what,
         "seconds_left": progress.seconds_left if poll.works(told) else None,
-    }  # fmt: skip
+    }

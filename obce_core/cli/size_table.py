@@ -16,30 +16,53 @@ def show_ledger(ledger: Ledger) -> None:
     """Print entries by layer and component, the parts that no plan cuts, the sums, FLOPs, and the three readings."""
     rows: list[Sequence[object]] = [
         ("layer", "component", "neurons", "kept by plan", "rows stored", "extra key rows", "parameters", "left"),
-        *((e.layer, e.component, e.neurons, e.kept, e.rows, e.extra, e.parameters, e.parameters_left) for e in ledger.entries),
+        *(
+            (e.layer, e.component, e.neurons, e.kept, e.rows, e.extra, e.parameters, e.parameters_left)
+            for e in ledger.entries
+        ),
         *(("", _PARTS[name], "", "", "", "", count, count) for name, count in ledger.parts.items()),
     ]
     _align(rows)
     say("")
-    _align([
-        ("", "parameters", "left", "", "bytes in float32", "left", ""),
-        *(
-            (s.name, s.parameters, s.parameters_left, _share(s.parameters_left / s.parameters), s.bytes, s.bytes_left,
-             _share(s.bytes_left / s.bytes))
-            for s in ledger.scopes
-        ),
-        (f"FLOPs of the layers, {ledger.length} tokens", ledger.flops, ledger.flops_left, _share(ledger.flops_left / ledger.flops),
-         "", "", ""),
-    ])  # fmt: skip
+    _align(
+        [
+            ("", "parameters", "left", "", "bytes in float32", "left", ""),
+            *(
+                (
+                    s.name,
+                    s.parameters,
+                    s.parameters_left,
+                    _share(s.parameters_left / s.parameters),
+                    s.bytes,
+                    s.bytes_left,
+                    _share(s.bytes_left / s.bytes),
+                )
+                for s in ledger.scopes
+            ),
+            (
+                f"FLOPs of the layers, {ledger.length} tokens",
+                ledger.flops,
+                ledger.flops_left,
+                _share(ledger.flops_left / ledger.flops),
+                "",
+                "",
+                "",
+            ),
+        ]
+    )
     say("")
     paper, claim = ledger.paper_readings, ledger.claim
     nominal = "nominal size" if claim is None else f"{claim.nominal // 10**6}M"
-    _align([
-        ("", "parameters left", "of total", "encoder only", f"encoder after / {nominal}"),
-        ("as stored", ledger.total.parameters_left, *_shares(ledger.readings)),
-        ("by the paper's convention", ledger.paper_left, *(("-",) * 3 if paper is None else _shares(paper))),
-    ])  # fmt: skip
-    say("The paper's convention: each side of query and key is cut on its own, coupled columns are cut too; nothing is stored so.")
+    _align(
+        [
+            ("", "parameters left", "of total", "encoder only", f"encoder after / {nominal}"),
+            ("as stored", ledger.total.parameters_left, *_shares(ledger.readings)),
+            ("by the paper's convention", ledger.paper_left, *(("-",) * 3 if paper is None else _shares(paper))),
+        ]
+    )
+    say(
+        "The paper's convention: each side of query and key is cut on its own, coupled columns are cut too; nothing is stored so."
+    )
     if claim is not None:
         say(f"The paper claims {claim.words}.")
 
@@ -48,7 +71,11 @@ _PARTS = {"layers": "LayerNorms", "embeddings": "embeddings", "pooler": "pooler"
 
 
 def _shares(found: Readings) -> tuple[str, str, str]:
-    return _share(found.of_total), _share(found.encoder_only), "-" if found.of_nominal is None else _share(found.of_nominal)
+    return (
+        _share(found.of_total),
+        _share(found.encoder_only),
+        "-" if found.of_nominal is None else _share(found.of_nominal),
+    )
 
 
 def _share(value: float) -> str:
@@ -57,11 +84,19 @@ def _share(value: float) -> str:
 
 def _align(rows: Sequence[Sequence[object]]) -> None:
     """Print rows in columns, numbers to the right."""
-    texts = [["-" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    texts = [
+        ["-" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows
+    ]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    words = [any(isinstance(row[at], str) and row[at] for row in rows[1:]) and not _numbers(rows, at) for at in range(len(widths))]
+    words = [
+        any(isinstance(row[at], str) and row[at] for row in rows[1:]) and not _numbers(rows, at)
+        for at in range(len(widths))
+    ]
     for row in texts:
-        cells = (f"{cell:<{width}}" if left else f"{cell:>{width}}" for cell, width, left in zip(row, widths, words, strict=True))
+        cells = (
+            f"{cell:<{width}}" if left else f"{cell:>{width}}"
+            for cell, width, left in zip(row, widths, words, strict=True)
+        )
         say("  ".join(cells).rstrip())
 
 

@@ -18,7 +18,8 @@ def verify(
     model: Annotated[str, typer.Argument(callback=opt.expand, help="A folder that obce compress wrote.")],
     against: Annotated[str, typer.Option(callback=opt.expand, help="The original: demo, a model folder, or a hub id.")],
     plan: Annotated[
-        str | None, typer.Option(callback=opt.expand, help="The plan that it must have been cut by (default: the folder's own).")
+        str | None,
+        typer.Option(callback=opt.expand, help="The plan that it must have been cut by (default: the folder's own)."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the random texts.")] = 0,
     device: opt.Device = "auto",
@@ -34,9 +35,14 @@ def verify(
     if offline:
         settings.set_offline()
     chosen = {
-        "model": absolute(model), "against": absolute(against), "plan": absolute(plan) if plan else None, "seed": seed,
-        "device": device, "threads": threads, "offline": offline,
-    }  # fmt: skip
+        "model": absolute(model),
+        "against": absolute(against),
+        "plan": absolute(plan) if plan else None,
+        "seed": seed,
+        "device": device,
+        "threads": threads,
+        "offline": offline,
+    }
     done = work("verify", chosen, quiet=quiet or json)
     if json:
         show(done, as_json=True)
@@ -51,7 +57,11 @@ def verify(
 
 
 def _line(row: dict[str, Any]) -> str:
-    parts = [f"{name} {_share(row[key])}" for name, key in (("hidden states", "hidden"), ("logits", "logits")) if row[key] is not None]
+    parts = [
+        f"{name} {_share(row[key])}"
+        for name, key in (("hidden states", "hidden"), ("logits", "logits"))
+        if row[key] is not None
+    ]
     texts = f"{row['count']} texts of {row['shortest']}–{row['longest']} tokens"
     return f"{', '.join(parts)} of the largest output ({texts}; at most {row['tolerance']:g}){'' if row['equal'] else ': BEYOND IT'}"
 

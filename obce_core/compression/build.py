@@ -77,7 +77,11 @@ def compress(
     steps = Steps("Compressing", source.shape.layers + 4 + (len(chosen.kept) if predicts else 0), progress, cancelled)
     original = load_model(report, device=device)
     texts = source.texts
-    maps = fit_maps(original, _encode(original, source, texts.texts), chosen, step=steps.next, cancelled=cancelled) if predicts else {}
+    maps = (
+        fit_maps(original, _encode(original, source, texts.texts), chosen, step=steps.next, cancelled=cancelled)
+        if predicts
+        else {}
+    )
     removed = removed_neurons(source, chosen, maps)
     layers, state = _fold(stock_state(report), source, chosen, report, removed, steps)
     with staged_folder(target, overwrite=overwrite, keep_existing=out is None) as stage:
@@ -128,7 +132,9 @@ def _fold(
     state: dict[str, torch.Tensor], analysis: Analysis, plan: Plan, report: ModelReport, removed: Removed, steps: Steps
 ) -> tuple[list[StoredLayer | None], dict[str, torch.Tensor]]:
     """Fold every cut layer and hold its widths against those that the plan counts."""
-    layers, folded = fold_state(state, report.family, report.shape, removed, earlier=report.layers, next_layer=steps.next)
+    layers, folded = fold_state(
+        state, report.family, report.shape, removed, earlier=report.layers, next_layer=steps.next
+    )
     for number, (built, wanted) in enumerate(zip(layers, plan_widths(analysis, plan), strict=True), start=1):
         if built is not None and built.widths != wanted:
             raise Mismatch(f"Layer {number}: folding gave other widths than the plan counts.")

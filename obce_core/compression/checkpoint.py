@@ -53,9 +53,15 @@ def write_checkpoint(
     need = tensor_bytes([*state.values(), *constants.values()])
     require_space(stage, need)
     with writing(stage, need):
-        save_file({names[name]: tensor.contiguous() for name, tensor in state.items()}, stage / WEIGHTS, metadata={"format": "pt"})
+        save_file(
+            {names[name]: tensor.contiguous() for name, tensor in state.items()},
+            stage / WEIGHTS,
+            metadata={"format": "pt"},
+        )
         save_file(dict(constants), stage / COMPENSATION, metadata={"format": "pt"})
-    atomic_write(stage / CONFIG, json.dumps(model.config.to_diff_dict() | _class_names(model), indent=1, sort_keys=True) + "\n")
+    atomic_write(
+        stage / CONFIG, json.dumps(model.config.to_diff_dict() | _class_names(model), indent=1, sort_keys=True) + "\n"
+    )
     if getattr(model.config, "auto_map", None):
         code = Path(inspect.getfile(type(model)))
         atomic_write(stage / code.name, code.read_bytes())
@@ -79,7 +85,9 @@ def load(where: str | Path, *, device: str = "auto", dtype: str = "float32") -> 
     """
     report = check_model(where)
     if not report.head.is_complete:
-        warnings.warn(f"{report.source.name}: the file lacks {report.head.absent_words}, which starts at random.", stacklevel=2)
+        warnings.warn(
+            f"{report.source.name}: the file lacks {report.head.absent_words}, which starts at random.", stacklevel=2
+        )
     return load_checked(report, device=device, dtype=dtype)
 
 
@@ -97,7 +105,11 @@ def load_checked(report: ModelReport, *, device: str = "auto", dtype: str = "flo
 
 
 def build_compact(
-    report: ModelReport, layers: Sequence[StoredLayer | None], state: dict[str, torch.Tensor], *, dtype: torch.dtype = torch.float32
+    report: ModelReport,
+    layers: Sequence[StoredLayer | None],
+    state: dict[str, torch.Tensor],
+    *,
+    dtype: torch.dtype = torch.float32,
 ) -> PreTrainedModel:
     """Build the uneven model in `dtype` and fill it from compact tensors, named relative to the base model."""
     cls: Any = report.family.compact_class(report.architecture)

@@ -21,7 +21,9 @@ from obce_core.compression.ridge import AffineMap
 from obce_core.plan.widths import stored_layer
 
 
-def mix_layer(weights: Weights, masks: Mapping[str, np.ndarray], maps: Mapping[str, AffineMap], shape: EncoderShape) -> FoldedLayer:
+def mix_layer(
+    weights: Weights, masks: Mapping[str, np.ndarray], maps: Mapping[str, AffineMap], shape: EncoderShape
+) -> FoldedLayer:
     """Fold one layer, like `fold_layer`.
 
     Args:
@@ -56,7 +58,9 @@ def _mix_head(
     full = {name: _whole_head(masks[name], maps.get(name), place) for name in ("query", "key")}
     (queries, shift), (keys, offset) = full["query"], full["key"]  # (size, nq), (size,), (size, nk), (size,)
     rows = {
-        f"{name}.{part}": weights[f"{name}.{part}"][place][masks[name][place]] for name in ("query", "key") for part in ("weight", "bias")
+        f"{name}.{part}": weights[f"{name}.{part}"][place][masks[name][place]]
+        for name in ("query", "key")
+        for part in ("weight", "bias")
     }
     across = keys.T @ queries  # (nk, nq)
     if keys.shape[1] <= queries.shape[1]:

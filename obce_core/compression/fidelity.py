@@ -36,7 +36,9 @@ def fidelity(
         for batch in batches(encoded, batch_size, device):
             if cancelled is not None and cancelled():
                 raise Cancelled("Measuring the fidelity was cancelled.")
-            found.append((summaries(_hidden(original, batch), batch.mask), summaries(_hidden(smaller, batch), batch.mask)))
+            found.append(
+                (summaries(_hidden(original, batch), batch.mask), summaries(_hidden(smaller, batch), batch.mask))
+            )
     first, second = zip(*found, strict=True)
     return compare(torch.cat(first, dim=1), torch.cat(second, dim=1))
 
@@ -62,7 +64,9 @@ def compare(first: torch.Tensor, second: torch.Tensor) -> Fidelity:
     )
 
 
-def largest_difference(reference: torch.nn.Module, model: torch.nn.Module, encoded: Encoded, *, batch_size: int = 16) -> float:
+def largest_difference(
+    reference: torch.nn.Module, model: torch.nn.Module, encoded: Encoded, *, batch_size: int = 16
+) -> float:
     """Return the largest |difference| of two models' first outputs, over non-padding positions, as a share of the
     largest |reference output|: logits where there is a head, hidden states where there is none."""
     worst = largest = 0.0

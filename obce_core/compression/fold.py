@@ -33,7 +33,9 @@ class FoldedLayer:
     stored: StoredLayer
 
 
-def fold_layer(weights: Weights, masks: Mapping[str, np.ndarray], constants: Mapping[str, np.ndarray], shape: EncoderShape) -> FoldedLayer:
+def fold_layer(
+    weights: Weights, masks: Mapping[str, np.ndarray], constants: Mapping[str, np.ndarray], shape: EncoderShape
+) -> FoldedLayer:
     """Fold one layer.
 
     Args:

@@ -56,7 +56,10 @@ class Origin:
 
 def fixed_config(report: ModelReport) -> dict[str, Any]:
     """Return what must not change in config.json after a cut, as `obce.json` records it."""
-    return {"architecture": report.architecture, **{field.name: report.config[field.name] for field in report.family.fields}}
+    return {
+        "architecture": report.architecture,
+        **{field.name: report.config[field.name] for field in report.family.fields},
+    }
 
 
 def read_origin(report: ModelReport) -> Origin | None:
@@ -79,7 +82,10 @@ def read_origin(report: ModelReport) -> Origin | None:
     if len(missing) == len(files):
         return None
     if missing:
-        raise ModelError(f"{source.folder} is incomplete: {missing[0]} is missing.", hint="Copy the whole folder, or cut the model again.")
+        raise ModelError(
+            f"{source.folder} is incomplete: {missing[0]} is missing.",
+            hint="Copy the whole folder, or cut the model again.",
+        )
     facts = _facts(report)
     document = load_document(source.required(PLAN))
     found = digest(document)
@@ -90,16 +96,22 @@ def read_origin(report: ModelReport) -> Origin | None:
         )
     *past, fact = read_facts(document, report.shape, PLAN)
     if fact.digest != facts["plan"]:
-        raise ModelError(f"{RESULT} was altered after the cut: it names the plan {shorten(facts['plan'][:12])}…, not {fact.digest[:12]}….")
+        raise ModelError(
+            f"{RESULT} was altered after the cut: it names the plan {shorten(facts['plan'][:12])}…, not {fact.digest[:12]}…."
+        )
     cuts = [(entry.kept, entry.compensation.predicts) for entry in (*past, fact)]
     *earlier, removed = read_removed(source, cuts, report.shape)
     before = () if facts["before"] is None else tuple(read_entries(facts["before"], report.shape))
     _check_config(report, facts["config"])
     _check_layers(report.layers, removed_layers(removed, report.shape, before))
     return Origin(
-        document=document, fact=fact, removed=removed, earlier=tuple(zip(past, earlier, strict=True)), before=before,
+        document=document,
+        fact=fact,
+        removed=removed,
+        earlier=tuple(zip(past, earlier, strict=True)),
+        before=before,
         identity=read_identity(facts.get("identity")),
-    )  # fmt: skip
+    )
 
 
 def _facts(report: ModelReport) -> Mapping[str, Any]:
@@ -140,4 +152,6 @@ def _check_layers(have: Sequence[StoredLayer | None], wanted: Sequence[StoredLay
                 )
         for name in ("pairs", "mixed", "values", "intermediate"):
             if not np.array_equal(getattr(found.rows, name), getattr(planned.rows, name)):
-                raise ConfigError(f"config.json: widths of layer {layer}: rows.{name} names other rows than the plan leaves.")
+                raise ConfigError(
+                    f"config.json: widths of layer {layer}: rows.{name} names other rows than the plan leaves."
+                )

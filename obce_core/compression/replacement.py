@@ -44,9 +44,14 @@ def removed_neurons(analysis: Analysis, plan: Plan, maps: Maps | None = None) ->
             how = maps.get((layer, component)) if maps else None
             if how is None:
                 values = np.zeros(len(mask))
-                values[analysis.neurons(layer, component)] = plan.intent.compensation.constants(analysis.cell(layer, component))
+                values[analysis.neurons(layer, component)] = plan.intent.compensation.constants(
+                    analysis.cell(layer, component)
+                )
             become = (values,) if how is None else (how.weight, how.bias)
-            found[layer, component] = (torch.from_numpy(~mask), *(torch.from_numpy(np.ascontiguousarray(part)) for part in become))
+            found[layer, component] = (
+                torch.from_numpy(~mask),
+                *(torch.from_numpy(np.ascontiguousarray(part)) for part in become),
+            )
     return found
 
 
@@ -94,7 +99,9 @@ def read_removed(source: ModelSource, cuts: Sequence[tuple[Kept, bool]], shape: 
                         known.add(name + part)
                         parts.append(file.get_tensor(name + part))
                         if not bool(torch.isfinite(parts[-1]).all()):
-                            raise NotFinite(f"{COMPENSATION}: {name + part} contains NaN or inf.", hint="The file is damaged.")
+                            raise NotFinite(
+                                f"{COMPENSATION}: {name + part} contains NaN or inf.", hint="The file is damaged."
+                            )
                     cells[layer, component] = (torch.from_numpy(gone), *parts)
             found.append(cells)
     strange = [name for name in header if name not in known]
@@ -111,7 +118,9 @@ def _check_tensor(header: Mapping[str, TensorInfo], name: str, size: tuple[int, 
         raise ModelError(f"{COMPENSATION}: {name} is {info.dtype} {list(info.shape)}; expected F64 {list(size)}.")
 
 
-def removed_layers(removed: Removed, shape: EncoderShape, earlier: Sequence[StoredLayer | None] = ()) -> list[StoredLayer | None]:
+def removed_layers(
+    removed: Removed, shape: EncoderShape, earlier: Sequence[StoredLayer | None] = ()
+) -> list[StoredLayer | None]:
     """Say what every layer stores once these neurons are folded away; None for an uncut layer.
 
     `earlier` is what each layer stored before.

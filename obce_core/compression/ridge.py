@@ -121,7 +121,12 @@ def take_apart(moments: CrossMoments, group: int, kept: np.ndarray) -> Parts:
     mean, cross = moments.mean[group], moments.cross[group]
     gone = ~kept
     return Parts(
-        moments.count, mean[kept], mean[gone], cross[np.ix_(kept, kept)], cross[np.ix_(gone, kept)], float(np.diagonal(cross)[gone].sum())
+        moments.count,
+        mean[kept],
+        mean[gone],
+        cross[np.ix_(kept, kept)],
+        cross[np.ix_(gone, kept)],
+        float(np.diagonal(cross)[gone].sum()),
     )
 
 

@@ -44,7 +44,9 @@ def fold_state(
             layers.append(None)
             continue
         paths = {name: family.linear(layer, name) for name in (*CUTTABLE, "attention_output", "output")}
-        weights = {f"{c}.{p}": state[f"{path}.{p}"].double().numpy() for c, path in paths.items() for p in ("weight", "bias")}
+        weights = {
+            f"{c}.{p}": state[f"{path}.{p}"].double().numpy() for c, path in paths.items() for p in ("weight", "bias")
+        }
         masks, constants, maps = layer_cut(removed, layer, shape, past)
         folded = mix_layer(weights, masks, maps, shape) if maps else fold_layer(weights, masks, constants, shape)
         layers.append(folded.stored if past is None else folded.stored.marked(past))

@@ -23,7 +23,10 @@ def is_export_of(folder: Path, model: Path) -> bool:
     """
     try:
         facts = read_json(folder / FACTS) if is_complete(folder) else {}
-        return (facts.get("identity"), facts.get("algorithm")) == (identity_of(check_model(model)).plain(), ALGORITHMS["export"])
+        return (facts.get("identity"), facts.get("algorithm")) == (
+            identity_of(check_model(model)).plain(),
+            ALGORITHMS["export"],
+        )
     except (ObceError, OSError, ValueError, AttributeError):
         return False
 

@@ -78,8 +78,12 @@ def check(model: PreTrainedModel, path: Path, *, cancelled: Callable[[], bool] |
         if cancelled is not None and cancelled():
             raise Cancelled("Checking the exported file was cancelled.")
         expected, found = outputs(model, feed), dict(zip(names, run.run(None, dict(feed)), strict=True))
-        if {name: value.shape for name, value in found.items()} != {name: value.shape for name, value in expected.items()}:
-            raise Mismatch(f"The exported file gives {_shapes(found)}, the model {_shapes(expected)}; nothing was written.")
+        if {name: value.shape for name, value in found.items()} != {
+            name: value.shape for name, value in expected.items()
+        }:
+            raise Mismatch(
+                f"The exported file gives {_shapes(found)}, the model {_shapes(expected)}; nothing was written."
+            )
         for name, value in expected.items():
             # numpy's maximum hands NaN on, where max() would drop it.
             worst = float(np.maximum(worst, np.abs(value - found[name]).max()))

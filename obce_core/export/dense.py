@@ -60,10 +60,15 @@ def export_dense(
     steps.begin()
     report = check_model(model)
     if not report.layers:
-        raise BadInput(f"{report.source.name} is in the stock shapes already: it was never cut.", hint="Name a folder of obce compress.")
+        raise BadInput(
+            f"{report.source.name} is in the stock shapes already: it was never cut.",
+            hint="Name a folder of obce compress.",
+        )
     stock = load_model(report, device="cpu")
     steps.begin()
-    texts = encode(stock.tokenizer, load_texts("demo", n=_TEXTS, seed=0).texts, positions=report.config["max_position_embeddings"])
+    texts = encode(
+        stock.tokenizer, load_texts("demo", n=_TEXTS, seed=0).texts, positions=report.config["max_position_embeddings"]
+    )
     difference = largest_difference(load_checked(report, device="cpu").model, stock.model, texts)
     if not difference <= TOLERANCE:
         raise Mismatch(f"The stock shapes give other outputs, by {difference:.1e} of the largest; nothing was written.")
@@ -71,10 +76,15 @@ def export_dense(
     head = report.head
     absent = f"{report.source.weights.name} lacks {head.absent_words}, and so does the export: random in both, unless it is trained."
     facts = {
-        "format": FORMAT, "model": report.source.name, "identity": identity_of(report).plain(), "algorithm": ALGORITHMS["export"],
-        "difference": difference, "texts": len(texts.ids), "versions": versions(),
+        "format": FORMAT,
+        "model": report.source.name,
+        "identity": identity_of(report).plain(),
+        "algorithm": ALGORITHMS["export"],
+        "difference": difference,
+        "texts": len(texts.ids),
+        "versions": versions(),
         "notes": [] if head.is_complete else [absent],
-    }  # fmt: skip
+    }
     names = report.family.file_names(report.tensors)
     with staged_folder(target, overwrite=overwrite) as stage:
         state = {names[name]: tensor.contiguous() for name, tensor in stock_state(report).items()}

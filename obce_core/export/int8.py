@@ -91,7 +91,9 @@ def measure(
         Mismatch: an output of the int8 file is not finite.
     """
     one, other = session(exact), session(short)
-    encoded = encode(tokenizer, load_texts("demo", n=LOSS_TEXTS, seed=0).texts, max_length=min(128, positions), positions=positions)
+    encoded = encode(
+        tokenizer, load_texts("demo", n=LOSS_TEXTS, seed=0).texts, max_length=min(128, positions), positions=positions
+    )
     cosines, worst, largest = [], 0.0, 0.0
     for batch in batches(encoded, 16):
         if cancelled is not None and cancelled():
@@ -103,10 +105,18 @@ def measure(
             x, y = (v[row] if v.ndim and len(v) == len(row) and not choices else v for v in (x, y))
             worst = float(np.maximum(worst, np.abs(x - y).max()))
             largest = float(np.maximum(largest, np.abs(x).max()))
-            cosines.append(float((x * y).sum() / max(np.sqrt((x * x).sum() * (y * y).sum()), np.finfo(np.float64).tiny)))
+            cosines.append(
+                float((x * y).sum() / max(np.sqrt((x * x).sum() * (y * y).sum()), np.finfo(np.float64).tiny))
+            )
     if not np.isfinite([worst, *cosines]).all():
         raise Mismatch("The int8 file gives NaN or inf; nothing was written.", hint="Leave --int8 out.")
-    return Loss(texts=len(cosines), difference=worst, largest=largest, cosine=float(np.mean(cosines)), cosine_lowest=float(np.min(cosines)))
+    return Loss(
+        texts=len(cosines),
+        difference=worst,
+        largest=largest,
+        cosine=float(np.mean(cosines)),
+        cosine_lowest=float(np.min(cosines)),
+    )
 
 
 def _first(run: Any, ids: np.ndarray, mask: np.ndarray, choices: bool) -> np.ndarray:

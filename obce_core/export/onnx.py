@@ -65,7 +65,9 @@ def export_onnx(
     require()
     target = Path(out)
     if target.suffix == ".onnx":
-        raise PathError(f"{target.name}: the export is a folder that holds {FLOAT}.", hint="Name a folder, without .onnx.")
+        raise PathError(
+            f"{target.name}: the export is a folder that holds {FLOAT}.", hint="Name a folder, without .onnx."
+        )
     check_target(target, overwrite=overwrite)
     source = locate(model, revision=revision)
     steps = Steps("The export", 5 if int8 else 3, progress, cancelled)
@@ -113,7 +115,9 @@ def export_onnx(
             quantize(proto, stage / INT8)
             steps.begin()
             positions, choices = loaded.model.config.max_position_embeddings, len(axes(loaded.model)) == 3
-            loss = measure(stage / FLOAT, stage / INT8, loaded.tokenizer, positions=positions, choices=choices, cancelled=cancelled)
+            loss = measure(
+                stage / FLOAT, stage / INT8, loaded.tokenizer, positions=positions, choices=choices, cancelled=cancelled
+            )
             facts["int8"] = {"bytes": (stage / INT8).stat().st_size, **asdict(loss)}
         _side_files(stage, source, loaded.model)
         write_json(stage / FACTS, facts | {"versions": versions() | {name: version(name) for name in ONNX_PACKAGES}})
@@ -124,5 +128,8 @@ def export_onnx(
 def _side_files(stage: Path, source: ModelSource, model: Any) -> None:
     """Copy the tokenizer and the licence; write the checked config, without the code that it would name elsewhere."""
     source.copy((*TOKENIZER_FILES, *(name for name in SIDE_FILES if name.startswith("LICENSE"))), stage)
-    config = model.config.to_diff_dict() | {"architectures": [type(model).__name__], "model_type": model.config.model_type}
+    config = model.config.to_diff_dict() | {
+        "architectures": [type(model).__name__],
+        "model_type": model.config.model_type,
+    }
     write_json(stage / CONFIG, {name: value for name, value in config.items() if name != "auto_map"})

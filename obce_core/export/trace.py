@@ -49,7 +49,14 @@ def trace(model: PreTrainedModel) -> ModelProto:
         with torch.no_grad(), _silence():
             outputs = [name for name, value in model(**example).items() if value is not None]
             program = torch.onnx.export(
-                model, (), kwargs=example, dynamo=True, verbose=False, dynamic_shapes=sizes, input_names=list(INPUTS), output_names=outputs
+                model,
+                (),
+                kwargs=example,
+                dynamo=True,
+                verbose=False,
+                dynamic_shapes=sizes,
+                input_names=list(INPUTS),
+                output_names=outputs,
             )
             assert program is not None  # it is None for the old exporter only
             proto: ModelProto = program.model_proto
@@ -91,7 +98,9 @@ def name_weights(proto: ModelProto, model: PreTrainedModel) -> None:
         _rename(graph, entry, name)
         if twin is not None and np.array_equal(numpy_helper.to_array(twin).T, numpy_helper.to_array(entry)):
             graph.initializer.remove(entry)
-            graph.node.insert(list(graph.node).index(node), helper.make_node("Transpose", [twin.name], [name], name=name, perm=[1, 0]))
+            graph.node.insert(
+                list(graph.node).index(node), helper.make_node("Transpose", [twin.name], [name], name=name, perm=[1, 0])
+            )
         else:
             stored[name] = entry
 
@@ -117,7 +126,16 @@ def _module(node: NodeProto) -> str:
 def _strip(proto: ModelProto) -> None:
     """Take out what the exporter noted of this machine: stack traces with paths, the graph of torch."""
     graph = proto.graph
-    for holder in (proto, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer, *proto.functions):
+    for holder in (
+        proto,
+        graph,
+        *graph.node,
+        *graph.input,
+        *graph.output,
+        *graph.value_info,
+        *graph.initializer,
+        *proto.functions,
+    ):
         holder.ClearField("metadata_props")
         holder.ClearField("doc_string")
     for function in proto.functions:
@@ -128,7 +146,10 @@ def _strip(proto: ModelProto) -> None:
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
     """Keep the exporter's remarks (on packages that it could also use, on axes with one name) off the screen."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnxscript", "onnx_ir")]
+    loggers = [
+        logging.getLogger(name)
+        for name in ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnxscript", "onnx_ir")
+    ]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
@@ -145,6 +166,9 @@ def describe(proto: ModelProto) -> dict[str, dict[str, list[Any]]]:
     """List the axes of a graph's inputs and outputs by name."""
 
     def listed(entries: Any) -> dict[str, list[Any]]:
-        return {entry.name: [dim.dim_param or dim.dim_value for dim in entry.type.tensor_type.shape.dim] for entry in entries}
+        return {
+            entry.name: [dim.dim_param or dim.dim_value for dim in entry.type.tensor_type.shape.dim]
+            for entry in entries
+        }
 
     return {"inputs": listed(proto.graph.input), "outputs": listed(proto.graph.output)}

@@ -32,7 +32,11 @@ def blank(colours: Palette, *, height: int) -> go.Figure:
             "font": {"family": FONT, "size": 13, "color": colours.ink},
             "dragmode": False,
             "showlegend": False,
-            "hoverlabel": {"bgcolor": colours.ink, "font": {"color": colours.background, "family": FONT, "size": 13}, "align": "left"},
+            "hoverlabel": {
+                "bgcolor": colours.ink,
+                "font": {"color": colours.background, "family": FONT, "size": 13},
+                "align": "left",
+            },
             "xaxis": {**axis, "showgrid": False},
             "yaxis": {**axis, "gridcolor": colours.grid, "showline": False},
             "bargap": 0.12,
@@ -49,7 +53,9 @@ def level(figure: go.Figure, value: float, text: str, colours: Palette, *, uprig
         figure.add_annotation(x=value, yref="paper", y=1, yanchor="bottom", text=text, showarrow=False, font=font)
     else:
         figure.add_shape(type="line", y0=value, y1=value, xref="paper", x0=0, x1=1, line=line, name=text)
-        figure.add_annotation(y=value, xref="paper", x=1, xanchor="right", yanchor="bottom", text=text, showarrow=False, font=font)
+        figure.add_annotation(
+            y=value, xref="paper", x=1, xanchor="right", yanchor="bottom", text=text, showarrow=False, font=font
+        )
 
 
 def log_ticks(low: float, high: float) -> list[float]:
@@ -81,5 +87,7 @@ def size_ticks(low: float, high: float) -> dict[str, list[Any]]:
 
 def _short(value: float) -> str:
     """Write a round number of parameters without needless digits: 5000000 is "5 M"."""
-    limit, unit = next(((limit, unit) for limit, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")) if abs(value) >= limit), (1.0, ""))
+    limit, unit = next(
+        ((limit, unit) for limit, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")) if abs(value) >= limit), (1.0, "")
+    )
     return f"{value / limit:.10g}{unit}".replace("-", MINUS)

@@ -44,7 +44,14 @@ def cloud_scatter(
     if colour is not None and colour["kind"] == "category":
         figure.update_layout(
             showlegend=True,
-            legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemclick": False, "itemdoubleclick": False},
+            legend={
+                "orientation": "h",
+                "y": 1.02,
+                "yanchor": "bottom",
+                "x": 0,
+                "itemclick": False,
+                "itemdoubleclick": False,
+            },
         )
     figure.update_xaxes(title_text=axes[0], showgrid=False)
     figure.update_yaxes(title_text=axes[1], scaleanchor="x", scaleratio=1)
@@ -65,31 +72,54 @@ def bars(deaths: np.ndarray, *, edge_length: bool = False, noun: str = "text", m
         y=y,
         mode="lines",
         line={"color": colours.faint, "width": width},
-        customdata=np.repeat([[amount(end / scale), amount(2 * end / scale)] for end in ends], 3, axis=0) if len(ends) else None,
+        customdata=np.repeat([[amount(end / scale), amount(2 * end / scale)] for end in ends], 3, axis=0)
+        if len(ends)
+        else None,
         hovertemplate="ends at radius %{customdata[0]}<br>edge length %{customdata[1]}<extra></extra>",
     )
     figure.add_scatter(
-        x=[0, reach], y=[0, 0], mode="lines+text", line={"color": colours.ink, "width": 3}, text=["", "∞"], textposition="middle right",
-        textfont={"size": 17, "color": colours.ink}, cliponaxis=False, hovertemplate="never ends<extra></extra>",
-    )  # fmt: skip
+        x=[0, reach],
+        y=[0, 0],
+        mode="lines+text",
+        line={"color": colours.ink, "width": 3},
+        text=["", "∞"],
+        textposition="middle right",
+        textfont={"size": 17, "color": colours.ink},
+        cliponaxis=False,
+        hovertemplate="never ends<extra></extra>",
+    )
     if len(ends):
         figure.add_vline(x=float(ends[0]), line={"color": colours.accent, "width": 1.8})
         figure.add_annotation(
-            x=float(ends[0]), y=0.04, yref="paper", xanchor="right", xshift=-6, showarrow=False,
-            text=f"{'2 ' if edge_length else ''}r<sub>f</sub> = {amount(float(ends[0]))}", font={"color": colours.accent, "size": 13},
-        )  # fmt: skip
+            x=float(ends[0]),
+            y=0.04,
+            yref="paper",
+            xanchor="right",
+            xshift=-6,
+            showarrow=False,
+            text=f"{'2 ' if edge_length else ''}r<sub>f</sub> = {amount(float(ends[0]))}",
+            font={"color": colours.accent, "size": 13},
+        )
     figure.update_xaxes(
-        title_text="edge length" if edge_length else "radius", range=[0, reach * 1.06], showgrid=True, gridcolor=colours.grid
+        title_text="edge length" if edge_length else "radius",
+        range=[0, reach * 1.06],
+        showgrid=True,
+        gridcolor=colours.grid,
     )
     figure.update_yaxes(visible=False, range=[-len(ends) - 1, 1.5 if len(ends) < 40 else 0.03 * len(ends)])
     figure.update_layout(
-        title={"text": f"{count(len(ends) + 1)} bar{'s' if len(ends) else ''}, one a {noun}", "font": {"size": 13, "color": colours.muted}}
+        title={
+            "text": f"{count(len(ends) + 1)} bar{'s' if len(ends) else ''}, one a {noun}",
+            "font": {"size": 13, "color": colours.muted},
+        }
     )
     figure.update_layout(margin={"t": 30, "r": 24})
     return figure
 
 
-def _groups(size: int, colour: Mapping[str, Any] | None, colours: Palette, mode: str) -> list[tuple[str, list[int], dict[str, Any]]]:
+def _groups(
+    size: int, colour: Mapping[str, Any] | None, colours: Palette, mode: str
+) -> list[tuple[str, list[int], dict[str, Any]]]:
     """Split the points by what they show: (name, points, marker)."""
     if colour is None:
         return [("", list(range(size)), {"color": colours.components["query"]})]

@@ -23,7 +23,12 @@ _BEFORE = 12
 
 def loss_curve(rows: Sequence[Mapping[str, Any]], *, mode: str = "light") -> go.Figure:
     """Draw the training loss; `rows` are those of `read_curve`."""
-    figure = _curves([(unit, [row for row in own if "loss" in row]) for unit, own in _units(rows)], lambda row: row["loss"], mode, "loss")
+    figure = _curves(
+        [(unit, [row for row in own if "loss" in row]) for unit, own in _units(rows)],
+        lambda row: row["loss"],
+        mode,
+        "loss",
+    )
     return figure
 
 
@@ -40,7 +45,9 @@ def score_curve(rows: Sequence[Mapping[str, Any]], *, mode: str = "light") -> go
     return figure
 
 
-def _curves(units: list[tuple[str, list[Mapping[str, Any]]]], value: Any, mode: str, name: str, *, dots: bool = False) -> go.Figure:
+def _curves(
+    units: list[tuple[str, list[Mapping[str, Any]]]], value: Any, mode: str, name: str, *, dots: bool = False
+) -> go.Figure:
     colours = palette(mode)
     figure = blank(colours, height=250)
     drawn = [(unit, own) for unit, own in units if own][-_BEFORE - 1 :]
@@ -60,9 +67,14 @@ def _curves(units: list[tuple[str, list[Mapping[str, Any]]]], value: Any, mode: 
         )
         if last:
             figure.add_annotation(
-                x=own[-1]["step"], y=value(own[-1]), text=amount(value(own[-1])), showarrow=False, xanchor="left", xshift=7,
+                x=own[-1]["step"],
+                y=value(own[-1]),
+                text=amount(value(own[-1])),
+                showarrow=False,
+                xanchor="left",
+                xshift=7,
                 font={"color": colours.ink, "size": 13},
-            )  # fmt: skip
+            )
     most = max((row["step"] for _, own in drawn for row in own), default=1)
     figure.update_xaxes(title_text="step", range=[0, most * 1.12], showline=True, tickformat=",d")
     figure.update_yaxes(title_text=name, nticks=5)

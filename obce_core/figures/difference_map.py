@@ -44,7 +44,10 @@ def difference_map(
         entry: dict[str, Any] = {"layer": row.layer, "component": row.component, "locked": row.component in LOCKED}
         place = f"Layer {row.layer}, {TITLES[row.component]}"
         if row.reason:
-            entry |= {"equal": row.reason if row.reason == "all equal" else "not comparable", "label": f"{place}: {row.reason}"}
+            entry |= {
+                "equal": row.reason if row.reason == "all equal" else "not comparable",
+                "label": f"{place}: {row.reason}",
+            }
         elif number == "difference":
             assert row.first is not None and row.second is not None
             entry |= _tinted(row, strongest, scale)
@@ -85,11 +88,19 @@ def _strength(row: CellComparison, scale: str) -> float:
 
 def _tinted(row: CellComparison, strongest: float, scale: str) -> dict[str, Any]:
     assert row.first is not None and row.second is not None
-    one_sided = scale == "log" and min(row.first, row.second) <= 0 < max(row.first, row.second)  # no ratio: as strong as can be
+    one_sided = scale == "log" and min(row.first, row.second) <= 0 < max(
+        row.first, row.second
+    )  # no ratio: as strong as can be
     at = 1.0 if one_sided else _strength(row, scale) / strongest if strongest else 0.0
     colours = MORE if row.second > row.first else LESS
-    light, dark = (ramp((mode.background, colour), _TINT * at) for mode, colour in zip((LIGHT, DARK), colours, strict=True))
-    return {**inked(light, dark, math.copysign(at, row.second - row.first)), "ink_light": LIGHT.ink, "ink_dark": DARK.ink}
+    light, dark = (
+        ramp((mode.background, colour), _TINT * at) for mode, colour in zip((LIGHT, DARK), colours, strict=True)
+    )
+    return {
+        **inked(light, dark, math.copysign(at, row.second - row.first)),
+        "ink_light": LIGHT.ink,
+        "ink_dark": DARK.ink,
+    }
 
 
 def _ramped(value: float | None) -> dict[str, Any]:
@@ -100,12 +111,31 @@ def _ramped(value: float | None) -> dict[str, Any]:
 
 def _legend(number: str, scale: str, strongest: float, known: Sequence[CellComparison], what: str) -> dict[str, Any]:
     if number != "difference":
-        chance = next((f", chance {row.chance:.2f}" for row in known if row.chance is not None), "") if number == "jaccard" else ""
-        told = "rank correlation of the neurons" if number == "spearman" else f"share of the removed sets that is in both{chance}"
-        return {"low": "0", "high": "1", "text": told, "near": "", "light": list(LIGHT.sequence), "dark": list(DARK.sequence)}
+        chance = (
+            next((f", chance {row.chance:.2f}" for row in known if row.chance is not None), "")
+            if number == "jaccard"
+            else ""
+        )
+        told = (
+            "rank correlation of the neurons"
+            if number == "spearman"
+            else f"share of the removed sets that is in both{chance}"
+        )
+        return {
+            "low": "0",
+            "high": "1",
+            "text": told,
+            "near": "",
+            "light": list(LIGHT.sequence),
+            "dark": list(DARK.sequence),
+        }
     ends = [[ramp((mode.background, pair[i]), _TINT) for pair in (LESS, MORE)] for i, mode in enumerate((LIGHT, DARK))]
     strength = f"strongest × {math.exp(strongest):.2f}" if scale == "log" else "tint by difference"
     return {
-        "low": "less in B", "high": "more", "text": f"B − A{f' of the {what}' if what else ''}; {strength}", "near": "",
-        "light": [ends[0][0], LIGHT.background, ends[0][1]], "dark": [ends[1][0], DARK.background, ends[1][1]],
-    }  # fmt: skip
+        "low": "less in B",
+        "high": "more",
+        "text": f"B − A{f' of the {what}' if what else ''}; {strength}",
+        "near": "",
+        "light": [ends[0][0], LIGHT.background, ends[0][1]],
+        "dark": [ends[1][0], DARK.background, ends[1][1]],
+    }

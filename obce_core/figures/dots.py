@@ -35,7 +35,13 @@ def dot_colours(name: str, values: Sequence[object]) -> dict[str, Any]:
     if len(known) == filled and len(set(known)) > SHAPES:
         low, high = min(known), max(known)
         places = [None if number is None else round((number - low) / (high - low), 4) for number in numbers]
-        found = {"kind": "number", "of": places, "low": _written(low), "high": _written(high), "missing": len(values) - len(known)}
+        found = {
+            "kind": "number",
+            "of": places,
+            "low": _written(low),
+            "high": _written(high),
+            "missing": len(values) - len(known),
+        }
     else:
         words = [_cut(str(value)) or "(empty)" for value in values]
         tally = Counter(words).most_common()
@@ -45,7 +51,13 @@ def dot_colours(name: str, values: Sequence[object]) -> dict[str, Any]:
         if own < len(tally):
             names.append(f"{len(tally) - own} others")
             counts.append(sum(count for _, count in tally[own:]))
-        found = {"kind": "category", "of": [place[word] for word in words], "names": names, "counts": counts, "others": len(tally) - own}
+        found = {
+            "kind": "category",
+            "of": [place[word] for word in words],
+            "names": names,
+            "counts": counts,
+            "others": len(tally) - own,
+        }
     found["name"] = _cut(name)
     found["signature"] = hashlib.sha256(json.dumps(found, sort_keys=True).encode("ascii")).hexdigest()[:12]
     return found

@@ -28,7 +28,9 @@ def layers(ledger: Ledger, *, mode: str = "light") -> go.Figure:
             orientation="h",
             marker={"color": colours.components[component], "line": {"width": 0}},
             customdata=[[count(entry.parameters_left), count(entry.parameters)] for entry in entries],
-            hovertemplate="layer %{y}, " + TITLES[component].lower() + "<br>%{customdata[0]} of %{customdata[1]} parameters<extra></extra>",
+            hovertemplate="layer %{y}, "
+            + TITLES[component].lower()
+            + "<br>%{customdata[0]} of %{customdata[1]} parameters<extra></extra>",
         )
     cut = [sum(rows[layer, c].parameters - rows[layer, c].parameters_left for c in COMPONENTS) for layer in numbers]
     figure.add_bar(
@@ -45,8 +47,12 @@ def layers(ledger: Ledger, *, mode: str = "light") -> go.Figure:
         hovertemplate="layer %{y}: %{customdata} parameters cut<extra></extra>",
     )
     legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal", "itemwidth": 30}
-    figure.update_layout(barmode="stack", bargap=0.28, showlegend=True, legend=legend, legend_font={"size": 12, "color": colours.muted})
+    figure.update_layout(
+        barmode="stack", bargap=0.28, showlegend=True, legend=legend, legend_font={"size": 12, "color": colours.muted}
+    )
     whole = max(sum(rows[layer, c].parameters for c in COMPONENTS) for layer in numbers)
-    figure.update_yaxes(autorange="reversed", showgrid=False, type="category", title_text="layer", ticklabelstandoff=6, nticks=0)
+    figure.update_yaxes(
+        autorange="reversed", showgrid=False, type="category", title_text="layer", ticklabelstandoff=6, nticks=0
+    )
     figure.update_xaxes(**size_ticks(0, whole), title_text="parameters", showline=True)
     return figure

@@ -50,42 +50,72 @@ def lines(
         known = [number for number in numbers if number is not None]
         if not known:
             continue
-        y = np.array([np.nan if number is None else number if scale == "linear" else np.log10(number) for number in numbers])
+        y = np.array(
+            [np.nan if number is None else number if scale == "linear" else np.log10(number) for number in numbers]
+        )
         last[component] = float(y[~np.isnan(y)][-1])
         figure.add_scatter(
-            x=data["layers"], y=y, name=TITLES[component], mode="lines+markers",
-            line={"color": colours.components[component], "width": 2, "dash": "dot" if component in LOCKED else "solid"},
+            x=data["layers"],
+            y=y,
+            name=TITLES[component],
+            mode="lines+markers",
+            line={
+                "color": colours.components[component],
+                "width": 2,
+                "dash": "dot" if component in LOCKED else "solid",
+            },
             marker={
                 "opacity": 1,
                 "size": [11 if selected == (layer, component) else 6 for layer in data["layers"]],
-                "line": {"width": [2 if selected == (layer, component) else 0 for layer in data["layers"]], "color": colours.ink},
+                "line": {
+                    "width": [2 if selected == (layer, component) else 0 for layer in data["layers"]],
+                    "color": colours.ink,
+                },
             },
-            customdata=[[layer, component, "" if n is None else written(n, aggregate)]
-                        for layer, n in zip(data["layers"], numbers, strict=True)],
+            customdata=[
+                [layer, component, "" if n is None else written(n, aggregate)]
+                for layer, n in zip(data["layers"], numbers, strict=True)
+            ],
             hovertemplate=f"Layer %{{x}} · {TITLES[component]}<br>%{{customdata[2]}}<extra></extra>",
             unselected={"marker": {"opacity": 1}},
-        )  # fmt: skip
+        )
     for component, place in zip(last, apart([(last[c] - bottom) / (top - bottom) for c in last], _GAP), strict=True):
         figure.add_annotation(
-            x=1, xref="paper", xanchor="left", xshift=6, y=bottom + place * (top - bottom), yanchor="middle", showarrow=False,
-            text=SHORT.get(component, TITLES[component]), font={"size": 12.5, "color": colours.ink},
-        )  # fmt: skip
+            x=1,
+            xref="paper",
+            xanchor="left",
+            xshift=6,
+            y=bottom + place * (top - bottom),
+            yanchor="middle",
+            showarrow=False,
+            text=SHORT.get(component, TITLES[component]),
+            font={"size": 12.5, "color": colours.ink},
+        )
         figure.add_shape(
-            type="line", x0=data["layers"][-1], x1=data["layers"][-1] + 0.3, y0=last[component], y1=bottom + place * (top - bottom),
+            type="line",
+            x0=data["layers"][-1],
+            x1=data["layers"][-1] + 0.3,
+            y0=last[component],
+            y1=bottom + place * (top - bottom),
             line={"color": colours.components[component], "width": 0.8},
-        )  # fmt: skip
+        )
     if scale == "log":
         ticks = log_ticks(10**bottom, 10**top)
-        figure.update_yaxes(tickvals=[float(np.log10(tick)) for tick in ticks], ticktext=[_tick(tick, aggregate) for tick in ticks])
+        figure.update_yaxes(
+            tickvals=[float(np.log10(tick)) for tick in ticks], ticktext=[_tick(tick, aggregate) for tick in ticks]
+        )
     else:
         ticks = [float(tick) for tick in np.linspace(ends[0], ends[1], 5)]
         figure.update_yaxes(tickvals=ticks, ticktext=[written(tick, aggregate) for tick in ticks])
     every = 1 if len(data["layers"]) <= 12 else 2
     figure.update_yaxes(range=[bottom, top], title_text=f"{data['legend']['what']}, {scale} scale")
     figure.update_xaxes(
-        tickvals=data["layers"][::every], ticktext=[str(layer) for layer in data["layers"][::every]], title_text="layer",
-        range=[0.7, len(data["layers"]) + 0.3], nticks=0,
-    )  # fmt: skip
+        tickvals=data["layers"][::every],
+        ticktext=[str(layer) for layer in data["layers"][::every]],
+        title_text="layer",
+        range=[0.7, len(data["layers"]) + 0.3],
+        nticks=0,
+    )
     figure.update_layout(margin={"r": 76, "t": 12}, clickmode="event+select", hovermode="closest")
     return figure
 

@@ -14,7 +14,13 @@ from obce_core.figures.units import factor, title
 
 
 def neuron_table(
-    analysis: Analysis, layer: int, component: str, kept: np.ndarray | None, *, name: str = "r_f", edge_length: bool = False
+    analysis: Analysis,
+    layer: int,
+    component: str,
+    kept: np.ndarray | None,
+    *,
+    name: str = "r_f",
+    edge_length: bool = False,
 ) -> dict[str, Any]:
     """Return columns by title, each of shape (neurons,), sorted by falling score.
 
@@ -28,8 +34,14 @@ def neuron_table(
     place = {"head": neurons // analysis.shape.head_size, "offset": neurons % analysis.shape.head_size}
     by = factor(name, edge_length=edge_length)
     table: dict[str, Any] = {"neuron": neurons, **(place if component in HEADED else {})}
-    table |= {title(name, edge_length=edge_length): by * scores} | ({"percentile in cell": percentiles(scores)} if len(scores) > 1 else {})
-    table |= {told: cell[column] for column, told in {"std": "std", "mean": "mean", "std_all": "std, all tokens"}.items() if column != name}
+    table |= {title(name, edge_length=edge_length): by * scores} | (
+        {"percentile in cell": percentiles(scores)} if len(scores) > 1 else {}
+    )
+    table |= {
+        told: cell[column]
+        for column, told in {"std": "std", "mean": "mean", "std_all": "std, all tokens"}.items()
+        if column != name
+    }
     if criterion(name).unit != "radius":
         table[title("r_f", edge_length=edge_length)] = factor("r_f", edge_length=edge_length) * cell["r_f"]
     table = {told: values[order] for told, values in table.items()}

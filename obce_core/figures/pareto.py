@@ -39,27 +39,40 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
         encoder = f"<br>{share(row.share)} of the encoder" if row.share is not None else ""
         learned = f"<br>{MARK}" if mark(row.cells[task], row.cells[task].main) else ""
         figure.add_scatter(
-            x=[x], y=[y], mode="markers", customdata=[[row.key]],
-            error_y={"type": "data", "array": [100 * told.std], "color": colours.ink, "thickness": 1.4, "width": 0} if told.std else None,
+            x=[x],
+            y=[y],
+            mode="markers",
+            customdata=[[row.key]],
+            error_y={"type": "data", "array": [100 * told.std], "color": colours.ink, "thickness": 1.4, "width": 0}
+            if told.std
+            else None,
             marker={
-                "symbol": "circle", "size": 14 if row.key == selected else 10, "color": colours.background if hollow else colours.ink,
-                "line": {"color": colours.ink, "width": 1.8}, "opacity": 1,
+                "symbol": "circle",
+                "size": 14 if row.key == selected else 10,
+                "color": colours.background if hollow else colours.ink,
+                "line": {"color": colours.ink, "width": 1.8},
+                "opacity": 1,
             },
             hovertemplate=f"{plot_text(row.label)}<br>{percent(told.mean)}{spread}, {told.seeds} "
             f"{'seed' if told.seeds == 1 else 'seeds'}<br>{count(row.parameters)} parameters{encoder}{learned}<extra></extra>",
-            unselected={"marker": {"opacity": 1}}, selected={"marker": {"opacity": 1}},
-        )  # fmt: skip
+            unselected={"marker": {"opacity": 1}},
+            selected={"marker": {"opacity": 1}},
+        )
     _names(figure, [(_short(row, shown), *places[row.key]) for row in shown], colours.ink)
     low, high = min((x for x, _ in places.values()), default=0), max((x for x, _ in places.values()), default=1)
     pad = 0.08 * (high - low) or 0.1 * high
     figure.update_xaxes(
-        range=[low - pad, high + 3.2 * pad], title_text="parameters stored, head included", showline=True,
+        range=[low - pad, high + 3.2 * pad],
+        title_text="parameters stored, head included",
+        showline=True,
         **size_ticks(low - pad, high + 3.2 * pad),
-    )  # fmt: skip
+    )
     floors = [100 * value for value in main_baselines(shown, task)]
     for floor in floors:
         level(figure, floor, f"{TITLE} {percent(floor / 100)}", colours)
-    figure.update_yaxes(title_text=f"{metric_of(TASKS[task].metric).title}, %", **_least([*floors, *(y for _, y in places.values())]))
+    figure.update_yaxes(
+        title_text=f"{metric_of(TASKS[task].metric).title}, %", **_least([*floors, *(y for _, y in places.values())])
+    )
     figure.update_layout(margin={"t": 16, "r": 12}, clickmode="event+select", hovermode="closest")
     return figure
 
@@ -79,25 +92,41 @@ def intervals(rows: Sequence[tuple[str, Cell]], *, floors: Sequence[float] = (),
         names.append(plot_text(name, 60, 26))
         ends += [100 * told.low, 100 * told.high]
         figure.add_scatter(
-            x=[100 * told.low, 100 * told.high], y=[at, at], mode="lines", line={"color": colours.ink, "width": 2}, hoverinfo="skip"
+            x=[100 * told.low, 100 * told.high],
+            y=[at, at],
+            mode="lines",
+            line={"color": colours.ink, "width": 2},
+            hoverinfo="skip",
         )
         low, high = (percent(value, signed=True) for value in (told.low, told.high))
         figure.add_scatter(
-            x=[100 * told.mean], y=[at], mode="markers",
-            marker={"size": 10, "color": colours.ink if told.clear else colours.background, "line": {"color": colours.ink, "width": 2}},
+            x=[100 * told.mean],
+            y=[at],
+            mode="markers",
+            marker={
+                "size": 10,
+                "color": colours.ink if told.clear else colours.background,
+                "line": {"color": colours.ink, "width": 2},
+            },
             hovertemplate=f"{plot_text(name)}<br>{percent(told.mean, signed=True)}, 95 % from {low} to {high}<br>"
             f"{told.seeds} {'seed' if told.seeds == 1 else 'seeds'}, {told.resamples:,} resamples<extra></extra>",
-        )  # fmt: skip
+        )
     figure.add_shape(type="line", x0=0, x1=0, yref="paper", y0=0, y1=1, line={"color": colours.faint, "width": 1.2})
     figure.update_yaxes(
-        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5], tickfont={"color": colours.ink, "size": 12.5},
-        nticks=0, ticklabelstandoff=8,
-    )  # fmt: skip
+        tickvals=list(range(len(names))),
+        ticktext=names,
+        range=[len(names) - 0.5, -0.5],
+        tickfont={"color": colours.ink, "size": 12.5},
+        nticks=0,
+        ticklabelstandoff=8,
+    )
     for floor in floors:
         level(figure, 100 * floor, f"{TITLE} {percent(floor, signed=True)}", colours, upright=True)
     ends += [100 * floor for floor in floors]
     metric = metric_of(rows[0][1].task.metric).title if rows else ""
-    figure.update_xaxes(title_text=f"points of {metric}, 95 %<br>by the paired bootstrap", showline=True, **_least(ends))
+    figure.update_xaxes(
+        title_text=f"points of {metric}, 95 %<br>by the paired bootstrap", showline=True, **_least(ends)
+    )
     figure.update_layout(margin={"t": 26 if floors else 12})
     return figure
 
@@ -132,9 +161,15 @@ def _names(figure: go.Figure, places: Sequence[tuple[str, float, float]], ink: s
         close = any(abs(x - other) < 0.3 * wide and abs(y - height) < 0.06 * tall for other, height in put)
         put.append((x, y))
         figure.add_annotation(
-            x=x, y=y, text=plot_text(name, 44, 99), showarrow=False, xanchor="left", xshift=8, yshift=-10 if close else 10,
+            x=x,
+            y=y,
+            text=plot_text(name, 44, 99),
+            showarrow=False,
+            xanchor="left",
+            xshift=8,
+            yshift=-10 if close else 10,
             font={"color": ink, "size": 12},
-        )  # fmt: skip
+        )
 
 
 def _short(row: Row, rows: Sequence[Row]) -> str:

@@ -45,25 +45,31 @@ _CONVENTIONS = (
 )
 
 
-def report(rows: Sequence[Row], tasks: Sequence[str], *, recipe: str, title: str = "GLUE: original, cuts and controls") -> str:
+def report(
+    rows: Sequence[Row], tasks: Sequence[str], *, recipe: str, title: str = "GLUE: original, cuts and controls"
+) -> str:
     """Write a report on a board as one HTML page; nothing in it is fetched, and every text is escaped.
 
     Args:
         rows: of one recipe (see `board`), `recipe` in words.
         tasks: those to tell of.
     """
-    parts = [f"<h1>{escape(title)}</h1>", f"<p class=note>{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC · written by obce</p>"]
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f"<p class=note>{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC · written by obce</p>",
+    ]
     parts += ["<h2>What was compared</h2>", f"<p>{escape(recipe)}.</p>", _compared(rows)]
     parts += ["<h2>Scores</h2>", f'<div class="leaderboard">{leaderboard_html(leaderboard(rows, tasks))}</div>']
     parts += [_figures(rows, name, first=at == 0) for at, name in enumerate(tasks)]
     parts += ["<h2>Conventions</h2>", "<ul>", *(f"<li>{escape(line)}</li>" for line in _CONVENTIONS), "</ul>"]
-    parts += ["<h2>Notes</h2>", _list(dict.fromkeys(note for one in _evaluations(rows) for note in one.result["notes"]))]
+    parts += [
+        "<h2>Notes</h2>",
+        _list(dict.fromkeys(note for one in _evaluations(rows) for note in one.result["notes"])),
+    ]
     parts += ["<h2>Commands</h2>", f"<pre>{escape(commands(rows))}</pre>"]
     parts += ["<h2>Versions</h2>", _versions(rows)]
     css = leaderboard_assets()[0]
-    head = (
-        f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title><style>{css}{_STYLE}</style>"
-    )
+    head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title><style>{css}{_STYLE}</style>"
     return f"<!doctype html>\n<html lang=en><head>{head}</head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
 
 
@@ -88,7 +94,12 @@ def commands(rows: Sequence[Row]) -> str:
         label = "".join(sign if sign.isprintable() else " " for sign in row.label)
         lines = [f"# {label}" + (f", cut {row.plan[:16]}" if row.plan else "")]
         for seeds, tasks in _by_seeds(row).items():
-            parts = ["obce evaluate --model", shlex.quote(row.model), *(f"--task {name}" for name in tasks), *_cut(row, rows)]
+            parts = [
+                "obce evaluate --model",
+                shlex.quote(row.model),
+                *(f"--task {name}" for name in tasks),
+                *_cut(row, rows),
+            ]
             parts += _recipe(row.recipe)
             lines.append(" ".join([*parts, *(f"--seed {seed}" for seed in seeds)]))
         found.setdefault("\n".join(lines))
@@ -121,35 +132,55 @@ def _recipe(recipe: Mapping[str, Any]) -> list[str]:
     if tier != "own":
         return [f"--tier {tier}"]
     names = {
-        "epochs": "--epochs", "steps": "--max-steps", "examples": "--examples", "batch_size": "--batch-size",
-        "accumulation": "--accumulation", "learning_rate": "--learning-rate", "warmup": "--warmup", "max_length": "--max-length",
-        "patience": "--patience", "keep": "--keep",
-    }  # fmt: skip
-    return ["--tier paper", *(f"{flag} {recipe[name]}" for name, flag in names.items() if recipe[name] is not None)]  # paper has no limits
+        "epochs": "--epochs",
+        "steps": "--max-steps",
+        "examples": "--examples",
+        "batch_size": "--batch-size",
+        "accumulation": "--accumulation",
+        "learning_rate": "--learning-rate",
+        "warmup": "--warmup",
+        "max_length": "--max-length",
+        "patience": "--patience",
+        "keep": "--keep",
+    }
+    return [
+        "--tier paper",
+        *(f"{flag} {recipe[name]}" for name, flag in names.items() if recipe[name] is not None),
+    ]  # paper has no limits
 
 
 def _compared(rows: Sequence[Row]) -> str:
     heads = ("row", "model", "cut", "order", "seeds", "parameters")
     lines = [
         (
-            row.label, row.model, row.plan[:16] if row.plan else "none", row.order or "–",
-            _seeds(row), f"{row.parameters:,}",
+            row.label,
+            row.model,
+            row.plan[:16] if row.plan else "none",
+            row.order or "–",
+            _seeds(row),
+            f"{row.parameters:,}",
         )
         for row in rows
-    ]  # fmt: skip
+    ]
     return _table(heads, lines)
 
 
 def _seeds(row: Row) -> str:
     """List a row's seeds, by task where they differ."""
     groups = _by_seeds(row)
-    told = {", ".join(map(str, seeds)): ", ".join(TASKS[name].title for name in tasks) for seeds, tasks in groups.items()}
+    told = {
+        ", ".join(map(str, seeds)): ", ".join(TASKS[name].title for name in tasks) for seeds, tasks in groups.items()
+    }
     return "; ".join(seeds if len(groups) == 1 else f"{seeds} ({tasks})" for seeds, tasks in told.items())
 
 
 def _figures(rows: Sequence[Row], task: str, *, first: bool) -> str:
     """Draw a task's two figures; the first brings Plotly's script along."""
-    gaps = [(row.label, row.cells[task]) for row in rows if task in row.cells and row.cells[task].main in row.cells[task].differences]
+    gaps = [
+        (row.label, row.cells[task])
+        for row in rows
+        if task in row.cells and row.cells[task].main in row.cells[task].differences
+    ]
     config = {"displayModeBar": False, "responsive": True}
     shown = [against_size(rows, task), *([intervals(gaps, floors=below_original(rows, task))] if gaps else [])]
     drawn = [

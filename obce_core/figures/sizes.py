@@ -45,13 +45,24 @@ def sizes(rows: Sequence[tuple[str, Budget]], *, mode: str = "light") -> go.Figu
             hovertemplate="%{y}: %{customdata} parameters " + name + "<extra></extra>",
         )
     figure.update_layout(
-        barmode="stack", bargap=0.38, showlegend=True,
+        barmode="stack",
+        bargap=0.38,
+        showlegend=True,
         legend={
-            "orientation": "h", "x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top", "traceorder": "normal",
-            "itemclick": False, "itemdoubleclick": False, "font": {"color": colours.muted, "size": 12}, "bgcolor": "rgba(0,0,0,0)",
+            "orientation": "h",
+            "x": 0,
+            "xref": "container",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "traceorder": "normal",
+            "itemclick": False,
+            "itemdoubleclick": False,
+            "font": {"color": colours.muted, "size": 12},
+            "bgcolor": "rgba(0,0,0,0)",
         },
         margin={"t": 34},
-    )  # fmt: skip
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=6)
     figure.update_xaxes(**size_ticks(0, whole.parameters), showline=True)
     return figure

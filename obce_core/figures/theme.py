@@ -27,17 +27,33 @@ class Palette:
 
 
 LIGHT = Palette(
-    background="#FFFFFF", surface="#F4F6F8", hairline="#DDE2E8", ink="#1B2430", muted="#5A6675", faint="#8A94A3",
-    accent="#C8283F", ghost="#D5DBE2", primary="#1F3A5F", grid="#EDF0F3",
+    background="#FFFFFF",
+    surface="#F4F6F8",
+    hairline="#DDE2E8",
+    ink="#1B2430",
+    muted="#5A6675",
+    faint="#8A94A3",
+    accent="#C8283F",
+    ghost="#D5DBE2",
+    primary="#1F3A5F",
+    grid="#EDF0F3",
     components=dict(zip(COMPONENTS, ("#3392E5", "#147B64", "#864FA5", "#434B54", "#D27914", "#88909B"), strict=True)),
     sequence=("#EEF3EE", "#BFDCCB", "#7FBFB5", "#3F93A0", "#1F6287", "#173A63"),
-)  # fmt: skip
+)
 DARK = Palette(
-    background="#11161D", surface="#1A212B", hairline="#2C3642", ink="#E4E9EF", muted="#A3AEBB", faint="#77828F",
-    accent="#FF6B7A", ghost="#37424F", primary="#3A78BE", grid="#1F2731",
+    background="#11161D",
+    surface="#1A212B",
+    hairline="#2C3642",
+    ink="#E4E9EF",
+    muted="#A3AEBB",
+    faint="#77828F",
+    accent="#FF6B7A",
+    ghost="#37424F",
+    primary="#3A78BE",
+    grid="#1F2731",
     components=dict(zip(COMPONENTS, ("#1B8BE1", "#8EE1C1", "#D0A4EF", "#929AA5", "#ECAB4E", "#656D77"), strict=True)),
     sequence=("#1A2530", "#1E4257", "#23677B", "#3A9396", "#82C4AE", "#E3F2DC"),
-)  # fmt: skip
+)
 
 
 def palette(mode: str) -> Palette:

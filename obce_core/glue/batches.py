@@ -37,7 +37,9 @@ class Rows(Dataset[Row]):
         return np.array([len(row["input_ids"]) for row in self.rows], dtype=np.int64)
 
 
-def tokenized(examples: Examples, tokenizer: PreTrainedTokenizerBase, max_length: int, positions: int, segments: int = 2) -> Rows:
+def tokenized(
+    examples: Examples, tokenizer: PreTrainedTokenizerBase, max_length: int, positions: int, segments: int = 2
+) -> Rows:
     """Tokenize examples, pairs with their segments, cut at `max_length` tokens (of a pair the longer sentence loses first).
 
     Args:
@@ -96,5 +98,7 @@ class ByLength(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         # The library's own sampler draws from the global generator, whose state a resume within an epoch does not bring back.
-        generator = torch.Generator().manual_seed(int(np.random.SeedSequence([self.seed, self.epoch]).generate_state(1)[0]))
+        generator = torch.Generator().manual_seed(
+            int(np.random.SeedSequence([self.seed, self.epoch]).generate_state(1)[0])
+        )
         return iter(get_length_grouped_indices(self.lengths, self.batch, generator=generator))

@@ -11,7 +11,11 @@ from obce_core.glue.examples import Examples
 from obce_core.glue.statistics import CLOSE
 from obce_core.glue.tasks import Task
 
-KINDS = {"lost": "right before, wrong now", "won": "wrong before, right now", "moved": "wrong before, wrong in another way now"}
+KINDS = {
+    "lost": "right before, wrong now",
+    "won": "wrong before, right now",
+    "moved": "wrong before, wrong in another way now",
+}
 
 
 def right_words(task: Task) -> str:
@@ -33,7 +37,11 @@ def changed_rows(
     seeds = len(found["ours"])
     rows = []
     for at in order:
-        texts = {} if examples is None else {f"sentence {n}": text for n, text in enumerate(examples.sentences[at], start=1)}
+        texts = (
+            {}
+            if examples is None
+            else {f"sentence {n}": text for n, text in enumerate(examples.sentences[at], start=1)}
+        )
         rows.append(
             {
                 "example": int(at),

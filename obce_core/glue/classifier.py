@@ -68,7 +68,11 @@ def head_note(report: ModelReport, task: Task, *, keep_head: bool) -> str:
     family = report.family
     head = head_of(family, family.classifier, report.config, report.tensors)
     pooler = [name for name in head.absent if family.part(name) == "pooler"]
-    return "The classifier" + (" and the pooler, which is not in the file," if pooler else "") + " started at random, drawn from the seed."
+    return (
+        "The classifier"
+        + (" and the pooler, which is not in the file," if pooler else "")
+        + " started at random, drawn from the seed."
+    )
 
 
 def cut_state(analysis: Analysis, plan: Plan, report: ModelReport) -> tuple[list[StoredLayer | None], State]:
@@ -77,7 +81,9 @@ def cut_state(analysis: Analysis, plan: Plan, report: ModelReport) -> tuple[list
     if plan.intent.compensation.predicts:
         original = load_model(report)
         positions = report.config.get("max_position_embeddings", 512)
-        encoded = encode(original.tokenizer, analysis.texts.texts, max_length=analysis.meta["max_length"], positions=positions)
+        encoded = encode(
+            original.tokenizer, analysis.texts.texts, max_length=analysis.meta["max_length"], positions=positions
+        )
         maps = fit_maps(original, encoded, plan)
     removed = removed_neurons(analysis, plan, maps)
     return fold_state(stock_state(report), report.family, report.shape, removed, earlier=report.layers)
@@ -87,6 +93,14 @@ def _config(report: ModelReport, task: Task, layers: list[StoredLayer | None]) -
     """Return the model's checked config with the task's labels."""
     labels = task.words or (("score",) if task.regression else tuple(map(str, range(task.classes))))
     kind = "regression" if task.regression else "single_label_classification"
-    found = {**report.config, "id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+    found = {
+        **report.config,
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: i for i, label in enumerate(labels)},
+    }
     found["problem_type"] = kind
-    return found | ({"widths": [None if layer is None else to_entry(layer, report.shape) for layer in layers]} if any(layers) else {})
+    return found | (
+        {"widths": [None if layer is None else to_entry(layer, report.shape) for layer in layers]}
+        if any(layers)
+        else {}
+    )

@@ -80,11 +80,18 @@ def lay_out(
         unit, found = one.unit, len(one.train) if one.train is not None else 0
         lines.append(
             Line(
-                id=one.id, label=unit.variant.label, task=unit.task, seed=unit.seed, weights=one.report.source.weights_sha256,
-                plan=one.fact.digest if one.fact else None, steps=steps[one.id], examples=_examples(unit.recipe, steps[one.id], found),
-                looks=_looks(unit.recipe, steps[one.id], found), rate=unit.recipe.rate(one.report.shape.hidden),
+                id=one.id,
+                label=unit.variant.label,
+                task=unit.task,
+                seed=unit.seed,
+                weights=one.report.source.weights_sha256,
+                plan=one.fact.digest if one.fact else None,
+                steps=steps[one.id],
+                examples=_examples(unit.recipe, steps[one.id], found),
+                looks=_looks(unit.recipe, steps[one.id], found),
+                rate=unit.recipe.rate(one.report.shape.hidden),
             )
-        )  # fmt: skip
+        )
     return lines, list(wrong)
 
 
@@ -119,25 +126,41 @@ def lay_out_unread(
             steps = 0 if _original(unit) in trained else steps
             trained.add(_original(unit))
         asked: dict[str, Any] = {
-            "model": report.source.weights_sha256, "identity": identity_of(report).plain(),
-            "plan": fact.digest if fact else None, "order": variant.order if fact else None,
+            "model": report.source.weights_sha256,
+            "identity": identity_of(report).plain(),
+            "plan": fact.digest if fact else None,
+            "order": variant.order if fact else None,
             "control": [variant.control, variant.draw] if variant.control is not None else None,
             "intent": digest(variant.plan["intent"]) if variant.plan and variant.order == "finetune-first" else None,
-            "task": unit.task, "seed": unit.seed, **rate_entries(unit.recipe, report.shape.hidden),
+            "task": unit.task,
+            "seed": unit.seed,
+            **rate_entries(unit.recipe, report.shape.hidden),
             "splits": [*task.validation, *(task.tests if unit.tests else ())],
-        }  # fmt: skip
+        }
         lines.append(
             Line(
-                id=known.get(_question(asked), _question(asked)), label=variant.label, task=unit.task, seed=unit.seed,
-                weights=asked["model"], plan=asked["plan"], steps=steps, examples=_examples(unit.recipe, steps, examples),
-                looks=_looks(unit.recipe, steps, examples), rate=unit.recipe.rate(report.shape.hidden),
+                id=known.get(_question(asked), _question(asked)),
+                label=variant.label,
+                task=unit.task,
+                seed=unit.seed,
+                weights=asked["model"],
+                plan=asked["plan"],
+                steps=steps,
+                examples=_examples(unit.recipe, steps, examples),
+                looks=_looks(unit.recipe, steps, examples),
+                rate=unit.recipe.rate(report.shape.hidden),
             )
-        )  # fmt: skip
+        )
     return lines, list(wrong)
 
 
 def bill(
-    lines: Sequence[Line], done: Collection[str], evaluations: Sequence[Evaluation], *, device: str = "auto", workers: int = 1
+    lines: Sequence[Line],
+    done: Collection[str],
+    evaluations: Sequence[Evaluation],
+    *,
+    device: str = "auto",
+    workers: int = 1,
 ) -> Bill:
     """Sum up a launch.
 
@@ -209,7 +232,10 @@ def _original(unit: Unit) -> tuple[str, str, int, Recipe]:
 
 
 def _question(unit: Mapping[str, Any]) -> str:
-    asked = [unit.get(name) for name in ("model", "identity", "plan", "order", "control", "intent", "task", "seed", "recipe", RATE_BY)]
+    asked = [
+        unit.get(name)
+        for name in ("model", "identity", "plan", "order", "control", "intent", "task", "seed", "recipe", RATE_BY)
+    ]
     return digest([*asked, sorted(unit["splits"])])[:24]
 
 

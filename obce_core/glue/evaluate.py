@@ -59,4 +59,6 @@ def evaluate(
     name = label or ("original" if plan is None else "the plan")
     variant = Variant(label=name, model=str(model), plan=document, order=order if plan is not None else "cut-first")
     unit = Unit(variant=variant, task=task, seed=seed, recipe=recipe_of(tier, **changes), tests=tests)
-    return perform(prepare(unit, glue_dir=glue_dir), save_model=save_model, device=device, progress=progress, cancelled=cancelled)
+    return perform(
+        prepare(unit, glue_dir=glue_dir), save_model=save_model, device=device, progress=progress, cancelled=cancelled
+    )

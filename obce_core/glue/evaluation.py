@@ -154,25 +154,45 @@ def read_evaluation(where: str | Path) -> Evaluation:
         found = Evaluation(folder=folder, unit=unit, result=result)
         _check_shape(found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise BadInput(f"There is no evaluation at {shorten(where, 200)}.", hint="obce runs list shows what was started.") from None
+        raise BadInput(
+            f"There is no evaluation at {shorten(where, 200)}.", hint="obce runs list shows what was started."
+        ) from None
     return found
 
 
 _TEXT, _TEXT_OR_NONE, _NUMBER = (str,), (str, type(None)), (int, float)
 _NEEDED: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "unit": {
-        "label": _TEXT, "model": _TEXT, "model_name": _TEXT, "plan": _TEXT_OR_NONE, "order": _TEXT_OR_NONE, "intent": _TEXT_OR_NONE,
-        "train": _TEXT_OR_NONE, "splits": (dict,), "recipe": (dict,), "tier": _TEXT, "seed": (int,),
+        "label": _TEXT,
+        "model": _TEXT,
+        "model_name": _TEXT,
+        "plan": _TEXT_OR_NONE,
+        "order": _TEXT_OR_NONE,
+        "intent": _TEXT_OR_NONE,
+        "train": _TEXT_OR_NONE,
+        "splits": (dict,),
+        "recipe": (dict,),
+        "tier": _TEXT,
+        "seed": (int,),
     },
     "result": {"scores": (dict,), "parameters": (int,), "encoder": (int,)},
-}  # fmt: skip
+}
 _OPTIONAL: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "unit": {"asked": _NUMBER, "origin": (dict,), "control": (list,), "control_of": (dict,), "identity": (dict,)},
     "result": {
-        "original_encoder": (int, type(None)), "examples": (dict,), "sources": (dict,), "notes": (list,), "versions": (dict,),
-        "rate": (*_NUMBER, type(None)), "seconds": _NUMBER, "steps": (int,), "epoch": _NUMBER, "device": _TEXT, "resumed": (int,),
+        "original_encoder": (int, type(None)),
+        "examples": (dict,),
+        "sources": (dict,),
+        "notes": (list,),
+        "versions": (dict,),
+        "rate": (*_NUMBER, type(None)),
+        "seconds": _NUMBER,
+        "steps": (int,),
+        "epoch": _NUMBER,
+        "device": _TEXT,
+        "resumed": (int,),
     },
-}  # fmt: skip
+}
 
 
 def _check_shape(found: Evaluation) -> None:

@@ -48,7 +48,12 @@ class Examples:
             return self
         rows = np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))
         note = f"{most:,} of {len(self):,} examples drawn with seed {seed}."
-        return replace(self, sentences=tuple(self.sentences[row] for row in rows), labels=self.labels[rows], notes=(*self.notes, note))
+        return replace(
+            self,
+            sentences=tuple(self.sentences[row] for row in rows),
+            labels=self.labels[rows],
+            notes=(*self.notes, note),
+        )
 
 
 def read_examples(
@@ -80,7 +85,9 @@ def read_examples(
     broken = 0
     for number, row in enumerate(found, start=1):
         if row is None and test:
-            raise TextsError(f"{source}, example {number} lacks a field.", hint="A submission needs every row: get the file again.")
+            raise TextsError(
+                f"{source}, example {number} lacks a field.", hint="A submission needs every row: get the file again."
+            )
         if row is None:
             broken += 1
             continue
@@ -90,7 +97,12 @@ def read_examples(
         raise TextsError(f"{source} has no example.", hint="Put the official files there.")
     notes = _notes(known, split, len(sentences), broken)
     return Examples(
-        task=known.name, split=split, sentences=tuple(sentences), labels=np.array(labels, dtype=np.float64), source=source, notes=notes
+        task=known.name,
+        split=split,
+        sentences=tuple(sentences),
+        labels=np.array(labels, dtype=np.float64),
+        source=source,
+        notes=notes,
     )
 
 

@@ -16,7 +16,16 @@ import torch
 from transformers import PreTrainedModel
 
 from obce_core.errors import PathError
-from obce_core.glue.evaluation import BASELINE, CURVE, MODEL, RESULT, UNIT, Evaluation, evaluations_home, read_evaluation
+from obce_core.glue.evaluation import (
+    BASELINE,
+    CURVE,
+    MODEL,
+    RESULT,
+    UNIT,
+    Evaluation,
+    evaluations_home,
+    read_evaluation,
+)
 from obce_core.glue.metrics import answers, baseline, score
 from obce_core.glue.tasks import task_of
 from obce_core.glue.train import Finetuned, finetune
@@ -76,9 +85,18 @@ def perform(
                 break
             try:
                 _make(
-                    prepared, target, save_model=save_model, device=device, batch_size=batch_size, progress=progress, heard=heard,
-                    cancelled=cancelled, attempt=attempt, guard=guard, save_every=save_every,
-                )  # fmt: skip
+                    prepared,
+                    target,
+                    save_model=save_model,
+                    device=device,
+                    batch_size=batch_size,
+                    progress=progress,
+                    heard=heard,
+                    cancelled=cancelled,
+                    attempt=attempt,
+                    guard=guard,
+                    save_every=save_every,
+                )
             except Exception as error:
                 if not _vanished(error) or not left:
                     raise
@@ -104,9 +122,17 @@ def _make(
     began = time.time()
     older = _older_note(prepared)
     again = partial(
-        perform, save_model=True, device=device, attempt=attempt, guard=guard, save_every=save_every, batch_size=batch_size,
-        progress=progress, heard=heard, cancelled=cancelled,
-    )  # fmt: skip
+        perform,
+        save_model=True,
+        device=device,
+        attempt=attempt,
+        guard=guard,
+        save_every=save_every,
+        batch_size=batch_size,
+        progress=progress,
+        heard=heard,
+        cancelled=cancelled,
+    )
     built = build_unit(prepared, again, device=device, cancelled=cancelled)
     sizes = _sizes(built.model, built.report, prepared.document.get("origin"))
     done = finetune(
@@ -129,7 +155,9 @@ def _make(
         **sizes,
         "seconds": time.time() - began,
         "device": str(where),
-        "machine": torch.cuda.get_device_name(where) if where.type == "cuda" else platform.processor() or platform.machine(),
+        "machine": torch.cuda.get_device_name(where)
+        if where.type == "cuda"
+        else platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "versions": versions(),
     }
@@ -146,7 +174,9 @@ def _vanished(error: Exception) -> bool:
     if isinstance(error, PathError):
         return "swept away" in str(error)
     said = str(error)
-    return isinstance(error, (FileNotFoundError, RuntimeError)) and ("checkpoints" in said or "open file failed" in said)
+    return isinstance(error, (FileNotFoundError, RuntimeError)) and (
+        "checkpoints" in said or "open file failed" in said
+    )
 
 
 def _older_note(prepared: Prepared) -> tuple[str, ...]:
@@ -199,7 +229,9 @@ def _weights_sha256(model: PreTrainedModel) -> str:
     return hasher.hexdigest()
 
 
-def _write(target: Path, prepared: Prepared, built: Built, done: Finetuned, result: Mapping[str, Any], *, save_model: bool) -> None:
+def _write(
+    target: Path, prepared: Prepared, built: Built, done: Finetuned, result: Mapping[str, Any], *, save_model: bool
+) -> None:
     import pyarrow as arrow
     import pyarrow.parquet as parquet
 

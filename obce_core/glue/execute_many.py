@@ -66,7 +66,11 @@ def perform_all(
     done: dict[str, int] = {}
     made: dict[str, Evaluation] = {}
     # A unit that is cut after the training needs its original's model: that one keeps it, and is trained once.
-    afterwards = (one for one in ready if one.unit.variant.order == "finetune-first" and not is_complete(evaluations_home() / one.id))
+    afterwards = (
+        one
+        for one in ready
+        if one.unit.variant.order == "finetune-first" and not is_complete(evaluations_home() / one.id)
+    )
     kept = set(wanted) if save_model else {whole(one).id for one in afterwards}
     for name in wanted:
         if name not in kept and is_complete(evaluations_home() / name):

@@ -48,7 +48,11 @@ def kept_head(report: ModelReport, task: Task) -> KeptHead:
             f"{report.source.name}: id2label in config.json has {len(labels)} names; the classifier has {outputs} outputs.",
             hint="Name every output once.",
         )
-    return KeptHead(order=(0,), note="") if task.regression else _by_name([str(labels[at]) for at in range(outputs)], task, report)
+    return (
+        KeptHead(order=(0,), note="")
+        if task.regression
+        else _by_name([str(labels[at]) for at in range(outputs)], task, report)
+    )
 
 
 def _require_classifier(report: ModelReport) -> None:
@@ -59,18 +63,26 @@ def _require_classifier(report: ModelReport) -> None:
     hint = "Fine-tune it on the task (--epochs 1 or more), or name a model that was."
     if not head.is_complete:
         raise ModelError(
-            f"{source.name} ({report.architecture}) has no classifier to keep: {source.weights.name} lacks {head.absent_words}.", hint=hint
+            f"{source.name} ({report.architecture}) has no classifier to keep: {source.weights.name} lacks {head.absent_words}.",
+            hint=hint,
         )
     if not unnamed and report.architecture != family.classifier:
-        raise ModelError(f"{source.name} has no classifier to keep: it is a {report.architecture}, not a {family.classifier}.", hint=hint)
+        raise ModelError(
+            f"{source.name} has no classifier to keep: it is a {report.architecture}, not a {family.classifier}.",
+            hint=hint,
+        )
 
 
 def _by_name(names: Sequence[str], task: Task, report: ModelReport) -> KeptHead:
     """Match the names of the outputs with those of the classes."""
     numbered = [re.fullmatch(r"label_(\d{1,4})", _plain(name)) for name in names]
-    classes = [next((at for at, known in enumerate(task.names) if _plain(name) in map(_plain, known)), None) for name in names]
+    classes = [
+        next((at for at, known in enumerate(task.names) if _plain(name) in map(_plain, known)), None) for name in names
+    ]
     listed = ", ".join(shorten(name, 30) for name in names[:8])
-    if all(place is None for place in classes) and all(match is None or int(match[1]) == at for at, match in enumerate(numbered)):
+    if all(place is None for place in classes) and all(
+        match is None or int(match[1]) == at for at, match in enumerate(numbered)
+    ):
         taken = ", ".join(f"{at} as {known[0]}" for at, known in enumerate(task.names))
         note = f"The model's own classifier: its names ({listed}) are not those of {task.title}; its outputs were read in order, {taken}."
         return KeptHead(order=tuple(range(len(names))), note=note)

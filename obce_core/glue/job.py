@@ -103,9 +103,14 @@ def memory_of(units: Sequence[Mapping[str, Any]]) -> int | None:
             report = check_model(model)
         except BadInput:
             return None  # the job itself says what is wrong
-        recipe = max((read_unit(unit).recipe for unit in units), key=lambda recipe: recipe.batch_size // recipe.accumulation)
+        recipe = max(
+            (read_unit(unit).recipe for unit in units), key=lambda recipe: recipe.batch_size // recipe.accumulation
+        )
         shape, tokens = report.shape, recipe.batch_size // recipe.accumulation * recipe.max_length
-        a_token = shape.layers * (14 * shape.hidden + 3 * shape.intermediate) + 2 * shape.layers * shape.heads * recipe.max_length
+        a_token = (
+            shape.layers * (14 * shape.hidden + 3 * shape.intermediate)
+            + 2 * shape.layers * shape.heads * recipe.max_length
+        )
         most = max(most, report.memory_bytes + 4 * (5 * report.parameters + tokens * a_token))
     return most or None
 

@@ -86,7 +86,9 @@ def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> l
     for members in groups.values():
         if _is_original(members[0]):
             originals.update(dict.fromkeys(_families(members[0]), members))
-    rows = [_row(key, members, originals.get(_families(members[0])[0], []), resamples) for key, members in groups.items()]
+    rows = [
+        _row(key, members, originals.get(_families(members[0])[0], []), resamples) for key, members in groups.items()
+    ]
     return sorted(rows, key=board_order)
 
 
@@ -126,7 +128,11 @@ def front(rows: Sequence[Row], task: str) -> list[str]:
     Returns:
         Keys, by rising number of parameters.
     """
-    points = [(row.parameters, -row.cells[task].spreads[row.cells[task].main].mean, row.key) for row in rows if task in row.cells]
+    points = [
+        (row.parameters, -row.cells[task].spreads[row.cells[task].main].mean, row.key)
+        for row in rows
+        if task in row.cells
+    ]
     found, best = [], np.inf
     for _, negative, key in sorted(points):
         if negative < best:
@@ -137,7 +143,9 @@ def front(rows: Sequence[Row], task: str) -> list[str]:
 
 def _key(one: Evaluation) -> str:
     model = [one.unit["model"], one.identity.digest] if one.identity is not None else one.unit["model"]
-    return digest([model, one.unit["plan"], one.unit["order"], one.unit["intent"], one.unit.get("control"), one.recipe.plain()])[:16]
+    return digest(
+        [model, one.unit["plan"], one.unit["order"], one.unit["intent"], one.unit.get("control"), one.recipe.plain()]
+    )[:16]
 
 
 def _families(one: Evaluation) -> tuple[str, str]:
@@ -163,7 +171,9 @@ def _row(key: str, members: list[Evaluation], originals: list[Evaluation], resam
     first = members[0]
     tasks = {name: [one for one in members if one.task.name == name] for name in TASKS}
     cells = {
-        name: _cell(own, [one for one in originals if one.task.name == name] if not _is_original(first) else [], resamples)
+        name: _cell(
+            own, [one for one in originals if one.task.name == name] if not _is_original(first) else [], resamples
+        )
         for name, own in tasks.items()
         if own
     }
@@ -188,7 +198,9 @@ def _row(key: str, members: list[Evaluation], originals: list[Evaluation], resam
 
 def _cell(own: list[Evaluation], others: list[Evaluation], resamples: int) -> Cell:
     task = own[0].task
-    mine = {one.seed: one for one in sorted(own, key=lambda one: (one.seed, one.unit.get("asked", 0.0)))}  # of two, the newest
+    mine = {
+        one.seed: one for one in sorted(own, key=lambda one: (one.seed, one.unit.get("asked", 0.0)))
+    }  # of two, the newest
     theirs: dict[int, Evaluation] = {}
     for one in others:
         if one.seed in mine and one.unit["train"] == mine[one.seed].unit["train"]:
@@ -196,9 +208,15 @@ def _cell(own: list[Evaluation], others: list[Evaluation], resamples: int) -> Ce
     spreads, differences, intervals = {}, {}, {}
     newest = max(mine.values(), key=lambda one: one.unit.get("asked", 0.0))
     for split in task.validation:
-        same = [one.predictions(split) for one in mine.values() if one.unit["splits"][split] == newest.unit["splits"][split]]
+        same = [
+            one.predictions(split) for one in mine.values() if one.unit["splits"][split] == newest.unit["splits"][split]
+        ]
         answers = np.stack([one["prediction"] for one in same])
-        seeds = [seed for seed in mine if seed in theirs and mine[seed].unit["splits"][split] == theirs[seed].unit["splits"][split]]
+        seeds = [
+            seed
+            for seed in mine
+            if seed in theirs and mine[seed].unit["splits"][split] == theirs[seed].unit["splits"][split]
+        ]
         a = [mine[seed].predictions(split) for seed in seeds]
         b = [theirs[seed].predictions(split) for seed in seeds]
         for metric in task.metrics:
@@ -209,5 +227,10 @@ def _cell(own: list[Evaluation], others: list[Evaluation], resamples: int) -> Ce
                 differences[split, metric] = difference(metric, a[0]["label"], *stacked, resamples=resamples)
     against = next((one.label for one in theirs.values()), others[0].label if others else "")
     return Cell(
-        evaluations=mine, spreads=spreads, intervals=intervals, differences=differences, against=against, other_data=len(own) - len(mine)
+        evaluations=mine,
+        spreads=spreads,
+        intervals=intervals,
+        differences=differences,
+        against=against,
+        other_data=len(own) - len(mine),
     )

@@ -46,7 +46,8 @@ def rate_words(rates: Iterable[Rate]) -> str:
     ("1e-04, by the model's width (384)", '5e-05')
     """
     parts = dict.fromkeys(
-        plain_rate(rate) + (f", by the model's width ({width:,})" if width is not None else "") for rate, width in sorted(rates, key=_order)
+        plain_rate(rate) + (f", by the model's width ({width:,})" if width is not None else "")
+        for rate, width in sorted(rates, key=_order)
     )
     return "; ".join(parts)
 

@@ -14,7 +14,9 @@ WORDS = (
     "Majority class: one answer for every example, from the labels of the split: accuracy is the share of the most frequent "
     "label, F1 that of the answer 1 throughout, Matthews, Pearson and Spearman are 0."
 )
-MARK_WORDS = "Not learned: the 95 % interval of the score (bootstrap over examples) does not lie above the majority class."
+MARK_WORDS = (
+    "Not learned: the 95 % interval of the score (bootstrap over examples) does not lie above the majority class."
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,18 +35,33 @@ TABLE_4: tuple[PublishedRow, ...] = (
     PublishedRow(
         name="Original",
         scores={
-            "mnli": "84.6/83.4", "qqp": "71.2", "qnli": "90.5", "sst2": "93.5", "cola": "52.1", "stsb": "85.8", "mrpc": "88.9",
+            "mnli": "84.6/83.4",
+            "qqp": "71.2",
+            "qnli": "90.5",
+            "sst2": "93.5",
+            "cola": "52.1",
+            "stsb": "85.8",
+            "mrpc": "88.9",
             "rte": "66.4",
         },
         split="GLUE test server; QQP and MRPC are F1, STS-B Spearman",
         size="110M",
         stated=True,
     ),
-    PublishedRow(name="AE-BERT", scores={"qnli": "88.7", "stsb": "86.1", "mrpc": "89.5", "rte": "69.7"}, split=_UNKNOWN),
+    PublishedRow(
+        name="AE-BERT", scores={"qnli": "88.7", "stsb": "86.1", "mrpc": "89.5", "rte": "69.7"}, split=_UNKNOWN
+    ),
     PublishedRow(
         name="ETbLSL",
         scores={
-            "mnli": "82.9", "qqp": "90.7", "qnli": "88.2", "sst2": "89.3", "cola": "52.6", "stsb": "84.6", "mrpc": "88.3", "rte": "63.9",
+            "mnli": "82.9",
+            "qqp": "90.7",
+            "qnli": "88.2",
+            "sst2": "89.3",
+            "cola": "52.6",
+            "stsb": "84.6",
+            "mrpc": "88.3",
+            "rte": "63.9",
         },
         split=_UNKNOWN,
     ),
@@ -59,16 +74,28 @@ TABLE_4: tuple[PublishedRow, ...] = (
     PublishedRow(
         name="OBCE",
         scores={
-            "mnli": "83.6/81.6", "qqp": "91.23", "qnli": "90.03", "sst2": "91.8", "cola": "62.96", "stsb": "87.16", "mrpc": "89.63",
+            "mnli": "83.6/81.6",
+            "qqp": "91.23",
+            "qnli": "90.03",
+            "sst2": "91.8",
+            "cola": "62.96",
+            "stsb": "87.16",
+            "mrpc": "89.63",
             "rte": "70.2",
         },
         split="not the test server's metrics (its QQP is an accuracy); the split is not stated",
         size="58.47 % claimed; 62.8 % of the encoder, 70.8 % of the model counted from its Table 2",
         other=("qqp",),
     ),
-)  # fmt: skip
+)
 
-TABLE_5: Mapping[str, str] = {"mnli": "+0.4/+0.33", "qnli": "+0.45", "cola": "+1.28", "mrpc": "below RPP", "rte": "below RPP"}
+TABLE_5: Mapping[str, str] = {
+    "mnli": "+0.4/+0.33",
+    "qnli": "+0.45",
+    "cola": "+1.28",
+    "mrpc": "below RPP",
+    "rte": "below RPP",
+}
 """What the paper's Table 5 (BERT Large) claims as differences to the original; its scores are not at hand."""
 
 

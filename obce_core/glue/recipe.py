@@ -54,7 +54,10 @@ class Recipe:
         for name in LIMITS:
             if getattr(self, name) is not None:
                 _whole(name, getattr(self, name), 1, 10**9)
-        for name, value in (("learning_rate", 0 if self.learning_rate is None else self.learning_rate), ("warmup", self.warmup)):
+        for name, value in (
+            ("learning_rate", 0 if self.learning_rate is None else self.learning_rate),
+            ("warmup", self.warmup),
+        ):
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
                 raise BadInput(f"{name} is {value}; expected a number from 0 to below 1.")
         if self.keep not in ("last", "best"):
@@ -71,7 +74,11 @@ class Recipe:
     def in_parts(self, at_once: int | None) -> Recipe:
         """Return the recipe with each batch computed in the fewest equal parts of at most `at_once` examples; None changes nothing."""
         most = min(at_once or self.batch_size, self.batch_size // self.accumulation)
-        parts = next(parts for parts in range(1, self.batch_size + 1) if self.batch_size % parts == 0 and self.batch_size // parts <= most)
+        parts = next(
+            parts
+            for parts in range(1, self.batch_size + 1)
+            if self.batch_size % parts == 0 and self.batch_size // parts <= most
+        )
         return replace(self, accumulation=parts)
 
     def at_width(self, width: int) -> Recipe:
@@ -141,9 +148,17 @@ def words(recipe: Recipe, rates: Iterable[Rate] = ()) -> str:
     if not recipe.epochs:
         return f"no training: the model's own head, {recipe.max_length} tokens"
     examples = f"at most {recipe.examples:,} seeded training examples" if recipe.examples else "all training examples"
-    length = f"{recipe.steps:,} steps, or {recipe.epochs} epochs where those are fewer," if recipe.steps else f"{recipe.epochs} epochs"
+    length = (
+        f"{recipe.steps:,} steps, or {recipe.epochs} epochs where those are fewer,"
+        if recipe.steps
+        else f"{recipe.epochs} epochs"
+    )
     ends = f", ended after {recipe.patience} epochs without a better score" if recipe.patience else ""
-    kept = "the metric of the last epoch" if recipe.keep == "last" else "the metric of the best epoch on this same split (optimistic)"
+    kept = (
+        "the metric of the last epoch"
+        if recipe.keep == "last"
+        else "the metric of the best epoch on this same split (optimistic)"
+    )
     given = [] if recipe.learning_rate is None else [(recipe.learning_rate, None)]
     rate = rate_words([*given, *rates]) or "by the model's width"
     return (

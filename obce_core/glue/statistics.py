@@ -78,10 +78,14 @@ def spread(scores: Sequence[float]) -> Spread:
     """
     values = np.asarray(scores, dtype=np.float64)
     std = float(values.std(ddof=1)) if len(values) > 1 else None
-    return Spread(mean=float(values.mean()), std=std, low=float(values.min()), high=float(values.max()), seeds=len(values))
+    return Spread(
+        mean=float(values.mean()), std=std, low=float(values.min()), high=float(values.max()), seeds=len(values)
+    )
 
 
-def difference(metric: str, labels: Labels, ours: Answers, others: Answers, *, resamples: int = RESAMPLES, seed: int = 0) -> Difference:
+def difference(
+    metric: str, labels: Labels, ours: Answers, others: Answers, *, resamples: int = RESAMPLES, seed: int = 0
+) -> Difference:
     """Estimate how much better `ours` is than `others`, by the paired bootstrap over examples.
 
     Each resample draws examples with replacement, the same ones for both models and all seeds, and takes the difference of the two
@@ -93,7 +97,10 @@ def difference(metric: str, labels: Labels, ours: Answers, others: Answers, *, r
     """
     whole = np.arange(len(labels))[None, :]
     point = float(_scores(metric, labels, ours, whole)[0] - _scores(metric, labels, others, whole)[0])
-    gaps = [_scores(metric, labels, ours, draws) - _scores(metric, labels, others, draws) for draws in _draws(len(labels), resamples, seed)]
+    gaps = [
+        _scores(metric, labels, ours, draws) - _scores(metric, labels, others, draws)
+        for draws in _draws(len(labels), resamples, seed)
+    ]
     low, high = np.quantile(np.concatenate(gaps), (0.025, 0.975))
     return Difference(mean=point, low=float(low), high=float(high), seeds=len(ours), resamples=resamples)
 
@@ -137,7 +144,9 @@ def _right(labels: Labels, answers: Answers) -> Bool[np.ndarray, "seeds examples
     return answers == labels if whole else np.abs(answers - labels) <= CLOSE
 
 
-def _scores(metric: str, labels: Labels, answers: Answers, draws: Int[np.ndarray, "draws examples"]) -> Float[np.ndarray, " draws"]:
+def _scores(
+    metric: str, labels: Labels, answers: Answers, draws: Int[np.ndarray, "draws examples"]
+) -> Float[np.ndarray, " draws"]:
     """Score every resample, averaged over seeds."""
     fast = _FAST.get(metric)
     total = np.zeros(len(draws))
@@ -154,7 +163,10 @@ def _accuracy(labels: Labels, row: Labels, draws: Int[np.ndarray, "draws example
 
 
 def _f1(labels: Labels, row: Labels, draws: Int[np.ndarray, "draws examples"]) -> Float[np.ndarray, " draws"]:
-    both, either = ((labels == 1) & (row == 1))[draws].sum(axis=1), ((labels == 1) * 1 + (row == 1) * 1)[draws].sum(axis=1)
+    both, either = (
+        ((labels == 1) & (row == 1))[draws].sum(axis=1),
+        ((labels == 1) * 1 + (row == 1) * 1)[draws].sum(axis=1),
+    )
     return np.divide(2.0 * both, either, out=np.zeros(len(draws)), where=either > 0)
 
 
@@ -171,7 +183,9 @@ def _pearson(labels: Labels, row: Labels, draws: Int[np.ndarray, "draws examples
     return _correlation(labels[draws], row[draws])
 
 
-def _correlation(a: Float[np.ndarray, "draws examples"], b: Float[np.ndarray, "draws examples"]) -> Float[np.ndarray, " draws"]:
+def _correlation(
+    a: Float[np.ndarray, "draws examples"], b: Float[np.ndarray, "draws examples"]
+) -> Float[np.ndarray, " draws"]:
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     root = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     return np.divide((a * b).sum(axis=1), root, out=np.zeros(len(a)), where=root > 0)

@@ -26,12 +26,18 @@ def submission(evaluations: Sequence[Evaluation]) -> bytes:
             if split not in one.unit["splits"]:
                 continue
             if name in files:
-                raise BadInput(f"Two evaluations of {one.task.title}: a submission has one prediction a task.", hint="Choose one seed.")
+                raise BadInput(
+                    f"Two evaluations of {one.task.title}: a submission has one prediction a task.",
+                    hint="Choose one seed.",
+                )
             answers = one.predictions(split)["prediction"]
             lines = [f"{at}\t{answer_text(value, one.task)}" for at, value in enumerate(answers)]
             files[name] = "index\tprediction\n" + "\n".join(lines) + "\n"
     if not files:
-        raise BadInput("No test split was predicted.", hint="Evaluate with --test, with the official test files in --glue-dir or online.")
+        raise BadInput(
+            "No test split was predicted.",
+            hint="Evaluate with --test, with the official test files in --glue-dir or online.",
+        )
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):

@@ -35,7 +35,19 @@ from obce_core.plan.plan_file import load_document, read_plan, to_document
 
 CONTROLS = ("random", "magnitude", "std")
 _KEYS = ("model", "analysis", "variants", "tasks", "tier", "recipe", "seeds", "tests")
-_VARIANT_KEYS = ("percentile", "preset", "plan", "model", "label", "criterion", "first_layer", "controls", "draws", "order", "compensation")
+_VARIANT_KEYS = (
+    "percentile",
+    "preset",
+    "plan",
+    "model",
+    "label",
+    "criterion",
+    "first_layer",
+    "controls",
+    "draws",
+    "order",
+    "compensation",
+)
 _MOST = 5_000
 """Evaluations in one sweep."""
 
@@ -84,14 +96,23 @@ def read_sweep(source: str | Path | Mapping[str, Any]) -> Sweep:
     seeds = tuple(dict.fromkeys(_list(data, "seeds", [0])))
     if any(isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32 for seed in seeds):
         raise BadInput(f"seeds are {shorten(seeds)}; expected whole numbers from 0.")
-    found = Sweep(variants=tuple(variants), tasks=tasks, recipe=recipe, seeds=seeds, tests=bool(data.get("tests", False)))
+    found = Sweep(
+        variants=tuple(variants), tasks=tasks, recipe=recipe, seeds=seeds, tests=bool(data.get("tests", False))
+    )
     if not found.units or len(found.units) > _MOST:
         raise BadInput(f"The sweep has {len(found.units):,} evaluations; allowed: 1 to {_MOST:,}.")
     return found
 
 
 def variants_of(
-    label: str, model: str, analysis: Analysis, plan: Plan, *, controls: tuple[str, ...] = (), draws: int = 1, order: str = "cut-first"
+    label: str,
+    model: str,
+    analysis: Analysis,
+    plan: Plan,
+    *,
+    controls: tuple[str, ...] = (),
+    draws: int = 1,
+    order: str = "cut-first",
 ) -> list[Variant]:
     """Return a plan as a variant, and its controls of the same stored shape behind it.
 
@@ -105,7 +126,17 @@ def variants_of(
         for draw in range(draws if name == "random" else 1):
             said, of = control_label(label, name, draw), Control(plan=plan.digest, criterion=name, draw=draw).plain()
             if order == "finetune-first":
-                found.append(Variant(label=said, model=model, plan=to_document(plan), order=order, control=name, draw=draw, control_of=of))
+                found.append(
+                    Variant(
+                        label=said,
+                        model=model,
+                        plan=to_document(plan),
+                        order=order,
+                        control=name,
+                        draw=draw,
+                        control_of=of,
+                    )
+                )
             else:
                 other = to_document(same_shape(analysis, plan, name, seed=draw))
                 found.append(Variant(label=said, model=model, plan=other, control_of=of))
@@ -126,7 +157,9 @@ def _variants(row: object, model: str, analysis: Analysis | None, home: Path) ->
     if "plan" in row:
         plan, name = read_plan(_path(home, str(row["plan"])), analysis), Path(str(row["plan"])).stem
     else:
-        given = {key: row[key] for key in ("percentile", "preset", "criterion", "first_layer", "compensation") if key in row}
+        given = {
+            key: row[key] for key in ("percentile", "preset", "criterion", "first_layer", "compensation") if key in row
+        }
         plan = make_plan(analysis, **given)
         name = str(row.get("preset") or f"P{row.get('percentile', 0):g} by {row.get('criterion', 'r_f')}")
     order = str(row.get("order", "cut-first"))

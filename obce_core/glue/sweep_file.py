@@ -53,7 +53,9 @@ def sweep_document(chosen: Choices) -> dict[str, Any]:
             rows.append(row)
     rows += [{"model": path, "label": name} for name, path in chosen.models.items()]
     tier = TIERS[chosen.tier].plain()
-    recipe = {name: value for name, value in chosen.recipe.items() if value != tier[name]}  # None: no limit, where the tier has one
+    recipe = {
+        name: value for name, value in chosen.recipe.items() if value != tier[name]
+    }  # None: no limit, where the tier has one
     found: dict[str, Any] = {"model": chosen.model}
     if cuts:
         found["analysis"] = chosen.analysis
@@ -72,9 +74,17 @@ def sweep_file(document: Mapping[str, Any]) -> str:
 
 
 def sweep_command(
-    *, glue_dir: str | None, save_model: bool, launcher: str, address: str | None, workers: int, device: str = "auto",
-    cpus: float = 1.0, gpus: float = 0.0, name: str = "sweep.yaml",
-) -> str:  # fmt: skip
+    *,
+    glue_dir: str | None,
+    save_model: bool,
+    launcher: str,
+    address: str | None,
+    workers: int,
+    device: str = "auto",
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+    name: str = "sweep.yaml",
+) -> str:
     """Write the command that runs a sweep's file as the form would."""
     parts = ["obce", "sweep", name]
     if glue_dir:

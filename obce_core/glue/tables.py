@@ -13,7 +13,12 @@ from obce_core.glue.metrics import metric_of
 from obce_core.glue.published import TABLE_4
 from obce_core.glue.tasks import TASKS
 
-_LATEX = {"\\": r"\textbackslash{}", **{sign: "\\" + sign for sign in "&%$#_{}"}, "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{sign: "\\" + sign for sign in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
 _LATEX |= {"±": r"$\pm$", "−": "$-$", "–": "--", "…": r"\ldots{}", "◇": r"$\diamond$", "×": r"$\times$"}
 
 
@@ -89,7 +94,12 @@ def older_kind(rows: Sequence[Row]) -> str:
 def markdown(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> str:
     """Write the table in Markdown."""
     table = [head(tasks), ["---"] * (5 + len(tasks)), *lines(rows, tasks, published=published)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in table) + "\n"
+    return (
+        "\n".join(
+            "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in table
+        )
+        + "\n"
+    )
 
 
 def latex(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> str:
@@ -97,7 +107,16 @@ def latex(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False)
     body = [" & ".join(map(_escape, line)) + r" \\" for line in lines(rows, tasks, published=published)]
     top = " & ".join(map(_escape, head(tasks))) + r" \\"
     return "\n".join(
-        [rf"\begin{{tabular}}{{ll{'r' * (3 + len(tasks))}}}", r"\toprule", top, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", ""]
+        [
+            rf"\begin{{tabular}}{{ll{'r' * (3 + len(tasks))}}}",
+            r"\toprule",
+            top,
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
     )
 
 
@@ -105,8 +124,20 @@ def table_csv(rows: Sequence[Row]) -> str:
     """Write every number of the board as CSV, a line a model, task, split and metric; text that a spreadsheet would run is quoted."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    names = ("mean", "std", "lowest", "highest", "interval_low", "interval_high", "majority_class", "learned",
-             "difference", "difference_low", "difference_high", "against")  # fmt: skip
+    names = (
+        "mean",
+        "std",
+        "lowest",
+        "highest",
+        "interval_low",
+        "interval_high",
+        "majority_class",
+        "learned",
+        "difference",
+        "difference_low",
+        "difference_high",
+        "against",
+    )
     about = ("label", "model", "plan", "order", "tier", "learning_rate", "parameters", "encoder", "encoder_left")
     writer.writerow([*about, "task", "split", "metric", "seeds", *names])
     for row in rows:

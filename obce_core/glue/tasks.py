@@ -42,7 +42,9 @@ class Task:
     spoken: tuple[tuple[str, ...], ...] = ()
     classes: int = 2
     bounds: tuple[float, float] | None = None
-    files: Mapping[str, str] = field(default_factory=lambda: {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"})
+    files: Mapping[str, str] = field(
+        default_factory=lambda: {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"}
+    )
     submission: Mapping[str, str] = field(default_factory=dict)
     usual: bool = True
 
@@ -84,8 +86,12 @@ _MNLI_FILES = {
     "test_mismatched": "test_mismatched.tsv",
 }
 _MNLI_COUNTS = {
-    "train": 392_702, "validation_matched": 9_815, "validation_mismatched": 9_832, "test_matched": 9_796, "test_mismatched": 9_847,
-}  # fmt: skip
+    "train": 392_702,
+    "validation_matched": 9_815,
+    "validation_mismatched": 9_832,
+    "test_matched": 9_796,
+    "test_mismatched": 9_847,
+}
 
 
 def _counts(train: int, validation: int, test: int) -> dict[str, int]:
@@ -96,47 +102,116 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         Task(
-            name="mnli", title="MNLI", folder="MNLI", sentences=_TWO, label="gold_label", hub=("premise", "hypothesis"), classes=3,
-            words=("entailment", "neutral", "contradiction"), metrics=("accuracy",), files=_MNLI_FILES, counts=_MNLI_COUNTS,
+            name="mnli",
+            title="MNLI",
+            folder="MNLI",
+            sentences=_TWO,
+            label="gold_label",
+            hub=("premise", "hypothesis"),
+            classes=3,
+            words=("entailment", "neutral", "contradiction"),
+            metrics=("accuracy",),
+            files=_MNLI_FILES,
+            counts=_MNLI_COUNTS,
             submission={"test_matched": "MNLI-m.tsv", "test_mismatched": "MNLI-mm.tsv"},
         ),
         Task(
-            name="qqp", title="QQP", folder="QQP", sentences=("question1", "question2"), label="is_duplicate",
-            hub=("question1", "question2"), metrics=("f1", "accuracy"), counts=_counts(363_846, 40_430, 390_965),
-            submission={"test": "QQP.tsv"}, spoken=(("not_duplicate", "different", "not_paraphrase"), ("duplicate", "paraphrase")),
+            name="qqp",
+            title="QQP",
+            folder="QQP",
+            sentences=("question1", "question2"),
+            label="is_duplicate",
+            hub=("question1", "question2"),
+            metrics=("f1", "accuracy"),
+            counts=_counts(363_846, 40_430, 390_965),
+            submission={"test": "QQP.tsv"},
+            spoken=(("not_duplicate", "different", "not_paraphrase"), ("duplicate", "paraphrase")),
         ),
         Task(
-            name="qnli", title="QNLI", folder="QNLI", sentences=("question", "sentence"), hub=("question", "sentence"), words=_ENTAILS,
-            metrics=("accuracy",), counts=_counts(104_743, 5_463, 5_463), submission={"test": "QNLI.tsv"},
+            name="qnli",
+            title="QNLI",
+            folder="QNLI",
+            sentences=("question", "sentence"),
+            hub=("question", "sentence"),
+            words=_ENTAILS,
+            metrics=("accuracy",),
+            counts=_counts(104_743, 5_463, 5_463),
+            submission={"test": "QNLI.tsv"},
         ),
         Task(
-            name="sst2", title="SST-2", folder="SST-2", sentences=_ONE, hub=_ONE, metrics=("accuracy",),
-            counts=_counts(67_349, 872, 1_821), submission={"test": "SST-2.tsv"}, spoken=(("negative", "neg"), ("positive", "pos")),
+            name="sst2",
+            title="SST-2",
+            folder="SST-2",
+            sentences=_ONE,
+            hub=_ONE,
+            metrics=("accuracy",),
+            counts=_counts(67_349, 872, 1_821),
+            submission={"test": "SST-2.tsv"},
+            spoken=(("negative", "neg"), ("positive", "pos")),
         ),
         Task(
-            name="cola", title="CoLA", folder="CoLA", sentences=(3,), label=1, test=_ONE, hub=_ONE, metrics=("matthews",),
-            counts=_counts(8_551, 1_043, 1_063), submission={"test": "CoLA.tsv"},
+            name="cola",
+            title="CoLA",
+            folder="CoLA",
+            sentences=(3,),
+            label=1,
+            test=_ONE,
+            hub=_ONE,
+            metrics=("matthews",),
+            counts=_counts(8_551, 1_043, 1_063),
+            submission={"test": "CoLA.tsv"},
             spoken=(("unacceptable", "ungrammatical"), ("acceptable", "grammatical")),
         ),
         Task(
-            name="stsb", title="STS-B", folder="STS-B", sentences=_TWO, label="score", hub=_TWO, classes=1, bounds=(0.0, 5.0),
-            metrics=("pearson", "spearman"), counts=_counts(5_749, 1_500, 1_379), submission={"test": "STS-B.tsv"},
+            name="stsb",
+            title="STS-B",
+            folder="STS-B",
+            sentences=_TWO,
+            label="score",
+            hub=_TWO,
+            classes=1,
+            bounds=(0.0, 5.0),
+            metrics=("pearson", "spearman"),
+            counts=_counts(5_749, 1_500, 1_379),
+            submission={"test": "STS-B.tsv"},
         ),
         Task(
-            name="mrpc", title="MRPC", folder="MRPC", sentences=("#1 String", "#2 String"), label="Quality", hub=_TWO,
-            metrics=("f1", "accuracy"), counts=_counts(3_668, 408, 1_725), submission={"test": "MRPC.tsv"},
+            name="mrpc",
+            title="MRPC",
+            folder="MRPC",
+            sentences=("#1 String", "#2 String"),
+            label="Quality",
+            hub=_TWO,
+            metrics=("f1", "accuracy"),
+            counts=_counts(3_668, 408, 1_725),
+            submission={"test": "MRPC.tsv"},
             spoken=(("not_equivalent", "not_paraphrase"), ("equivalent", "paraphrase")),
         ),
         Task(
-            name="rte", title="RTE", folder="RTE", sentences=_TWO, hub=_TWO, words=_ENTAILS, metrics=("accuracy",),
-            counts=_counts(2_490, 277, 3_000), submission={"test": "RTE.tsv"},
+            name="rte",
+            title="RTE",
+            folder="RTE",
+            sentences=_TWO,
+            hub=_TWO,
+            words=_ENTAILS,
+            metrics=("accuracy",),
+            counts=_counts(2_490, 277, 3_000),
+            submission={"test": "RTE.tsv"},
         ),
         Task(
-            name="wnli", title="WNLI", folder="WNLI", sentences=_TWO, hub=_TWO, metrics=("accuracy",), counts=_counts(635, 71, 146),
-            submission={"test": "WNLI.tsv"}, usual=False, spoken=(("not_entailment",), ("entailment",)),
+            name="wnli",
+            title="WNLI",
+            folder="WNLI",
+            sentences=_TWO,
+            hub=_TWO,
+            metrics=("accuracy",),
+            counts=_counts(635, 71, 146),
+            submission={"test": "WNLI.tsv"},
+            usual=False,
+            spoken=(("not_entailment",), ("entailment",)),
         ),
     )
-}  # fmt: skip
+}
 """In the order of the paper's Table 4; WNLI, which the paper leaves out, last."""
 
 

@@ -13,7 +13,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors.torch import load_file, save_file
-from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback, TrainingArguments
+from transformers import (
+    DataCollatorWithPadding,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainingArguments,
+)
 from transformers.utils import logging as hf_logging
 
 from obce_core.analysis.coverage import check_unknown
@@ -91,7 +97,11 @@ def finetune(
     segments = int(model.config.type_vocab_size)
     check_tokenizer(tokenizer)
     rows = {part.split: tokenized(part, tokenizer, recipe.max_length, positions, segments) for part in others}
-    fit = tokenized(train, tokenizer, recipe.max_length, positions, segments) if train is not None and recipe.epochs else Rows([])
+    fit = (
+        tokenized(train, tokenizer, recipe.max_length, positions, segments)
+        if train is not None and recipe.epochs
+        else Rows([])
+    )
     every = [fit, *rows.values()]
     notes = check_unknown(sum(part.unknown for part in every), sum(part.pieces for part in every), tokenizer)
     where = choose_device(device)
@@ -128,7 +138,9 @@ def finetune(
         else:
             try:
                 trainer.train(resume_from_checkpoint=str(found.folder) if found else None)
-            except Cancelled:  # during an evaluation: the epoch is learned, and its generators are as training left them
+            except (
+                Cancelled
+            ):  # during an evaluation: the epoch is learned, and its generators are as training left them
                 trainer._save_checkpoint(trainer.model, None)
                 raise
         if watch.stopped:
@@ -150,14 +162,23 @@ class _Judge:
         recipe: Recipe,
         heard: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        self.trainer, self.task, self.parts, self.rows, self.recipe, self.heard = trainer, TASKS[task], parts, rows, recipe, heard
+        self.trainer, self.task, self.parts, self.rows, self.recipe, self.heard = (
+            trainer,
+            TASKS[task],
+            parts,
+            rows,
+            recipe,
+            heard,
+        )
         self.best: dict[str, torch.Tensor] = {}
         self.logits: dict[str, Logits] = {}
         trainer.add_callback(_Listener(heard))
 
     def look(self, epoch: float) -> bool:
         """Score the validation splits, add a row to the curve, and say whether training ends early."""
-        self.logits = {part.split: self._predict(part.split) for part in self.parts if not part.split.startswith("test")}
+        self.logits = {
+            part.split: self._predict(part.split) for part in self.parts if not part.split.startswith("test")
+        }
         scores = {
             f"{part.split}_{name}": value
             for part in self.parts
@@ -195,7 +216,13 @@ class _Judge:
         tests = {part.split: self._predict(part.split) for part in self.parts if part.split.startswith("test")}
         curve = tuple(_row(entry) for entry in history if "loss" in entry or "at" in entry)
         return Finetuned(
-            logits={**self.logits, **tests}, curve=curve, epoch=epoch, steps=steps, rate=rate, resumed=resumed, precision=precision
+            logits={**self.logits, **tests},
+            curve=curve,
+            epoch=epoch,
+            steps=steps,
+            rate=rate,
+            resumed=resumed,
+            precision=precision,
         )
 
     def save(self, folder: Path) -> None:
@@ -218,7 +245,9 @@ class _Judge:
     def _remember(self, epoch: float) -> None:
         state = self.trainer.accelerator.unwrap_model(self.trainer.model).state_dict()
         self.best = {f"weight.{name}": tensor.detach().cpu().clone() for name, tensor in state.items()}
-        self.best |= {f"logits.{name}": torch.from_numpy(np.ascontiguousarray(found)) for name, found in self.logits.items()}
+        self.best |= {
+            f"logits.{name}": torch.from_numpy(np.ascontiguousarray(found)) for name, found in self.logits.items()
+        }
         self.best["epoch"] = torch.tensor(epoch)
 
     def _predict(self, split: str) -> Logits:
@@ -230,7 +259,10 @@ class _Judge:
         logits = np.empty(found.shape, dtype=np.float32)
         logits[order] = found
         if not np.isfinite(logits).all():
-            raise NotFinite(f"The model's outputs on {self.task.title}, {split}, hold NaN or inf.", hint="Try a lower learning rate.")
+            raise NotFinite(
+                f"The model's outputs on {self.task.title}, {split}, hold NaN or inf.",
+                hint="Try a lower learning rate.",
+            )
         return logits
 
 
@@ -245,7 +277,9 @@ class _Listener(TrainerCallback):
         if state.is_world_process_zero and ("loss" in entry or "at" in entry):
             self.heard(_row(entry))
         if not math.isfinite(entry.get("loss", 0.0)):
-            raise NotFinite(f"The loss became {entry['loss']} at step {state.global_step}.", hint="Try a lower learning rate.")
+            raise NotFinite(
+                f"The loss became {entry['loss']} at step {state.global_step}.", hint="Try a lower learning rate."
+            )
 
 
 def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,7 +307,10 @@ def _arguments(recipe: Recipe, seed: int, device: torch.device, home: Path, exam
     """Write a recipe as the Trainer's arguments; a batch is shared by all processes of a `torchrun`, or all GPUs of this one."""
     cuda = device.type == "cuda"
     if cuda and device.index:
-        raise BadInput(f"The Trainer takes the first GPU that it sees, not {device}.", hint=f"Set CUDA_VISIBLE_DEVICES={device.index}.")
+        raise BadInput(
+            f"The Trainer takes the first GPU that it sees, not {device}.",
+            hint=f"Set CUDA_VISIBLE_DEVICES={device.index}.",
+        )
     probe = TrainingArguments(output_dir=str(home), use_cpu=device.type == "cpu", report_to="none")
     own = share_of_batch(recipe, devices=max(1, probe.world_size) * max(1, probe.n_gpu))
     return TrainingArguments(

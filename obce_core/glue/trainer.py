@@ -65,7 +65,11 @@ class WholeTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> ByLength:
         rows: Any = train_dataset if train_dataset is not None else self.train_dataset
         seed = self.args.data_seed if self.args.data_seed is not None else self.args.seed
-        return ByLength(rows.lengths, self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size, seed)
+        return ByLength(
+            rows.lengths,
+            self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size,
+            seed,
+        )
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self.saving.scratch) if self.saving.home is not None else super()._get_output_dir(trial)
@@ -113,7 +117,13 @@ class Watch(TrainerCallback):
         agree: Callable[[bool], bool],
         steps_an_epoch: int,
     ) -> None:
-        self.saving, self.evaluate, self.progress, self.cancelled, self.agree = saving, evaluate, progress, cancelled, agree
+        self.saving, self.evaluate, self.progress, self.cancelled, self.agree = (
+            saving,
+            evaluate,
+            progress,
+            cancelled,
+            agree,
+        )
         self.steps_an_epoch = steps_an_epoch
         self.seconds, self.steps, self.stopped = 0.0, 0, False
         self._began = 0.0
@@ -163,7 +173,9 @@ class Watch(TrainerCallback):
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.agree(self.cancelled()):
-            raise Cancelled("The fine-tuning was cancelled during an evaluation; it goes on with that when it is resumed.")
+            raise Cancelled(
+                "The fine-tuning was cancelled during an evaluation; it goes on with that when it is resumed."
+            )
 
 
 @contextmanager

@@ -85,7 +85,13 @@ def read_unit(data: Mapping[str, Any]) -> Unit:
     """Read a unit from plain data (see `Unit.plain`)."""
     try:
         variant, recipe = Variant(**data["variant"]), Recipe(**data["recipe"])
-        return Unit(variant=variant, task=task_of(data["task"]).name, seed=int(data["seed"]), recipe=recipe, tests=bool(data.get("tests")))
+        return Unit(
+            variant=variant,
+            task=task_of(data["task"]).name,
+            seed=int(data["seed"]),
+            recipe=recipe,
+            tests=bool(data.get("tests")),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"This is no unit of evaluation: {error}.") from None
 
@@ -187,7 +193,9 @@ def prepare(
         "plan": fact.digest if fact else None,
         "order": unit.variant.order if fact else None,
         **({"origin": _origin(report)} if report.layers else {}),
-        "intent": digest(unit.variant.plan["intent"]) if unit.variant.plan and unit.variant.order == "finetune-first" else None,
+        "intent": digest(unit.variant.plan["intent"])
+        if unit.variant.plan and unit.variant.order == "finetune-first"
+        else None,
         **({"control": [unit.variant.control, unit.variant.draw]} if unit.variant.control is not None else {}),
         **({"control_of": dict(unit.variant.control_of)} if unit.variant.control_of is not None else {}),
         "task": task.name,
@@ -229,7 +237,9 @@ def whole(prepared: Prepared) -> Prepared:
     def read(_: str, split: str, **__: Any) -> Examples:
         return prepared.train if split == "train" and prepared.train is not None else parts[split]
 
-    asked = Unit(variant=Variant(label="original", model=unit.variant.model), task=unit.task, seed=unit.seed, recipe=unit.recipe)
+    asked = Unit(
+        variant=Variant(label="original", model=unit.variant.model), task=unit.task, seed=unit.seed, recipe=unit.recipe
+    )
     return prepare(asked, read=read, cache={("model", unit.variant.model): prepared.report})
 
 

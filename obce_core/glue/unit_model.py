@@ -36,7 +36,9 @@ class Built:
     notes: tuple[str, ...] = ()
 
 
-def build_unit(prepared: Prepared, evaluate: Callable[[Prepared], Evaluation], *, device: str, cancelled: Callable[[], bool]) -> Built:
+def build_unit(
+    prepared: Prepared, evaluate: Callable[[Prepared], Evaluation], *, device: str, cancelled: Callable[[], bool]
+) -> Built:
     """Build the model of a unit.
 
     Args:
@@ -48,10 +50,16 @@ def build_unit(prepared: Prepared, evaluate: Callable[[Prepared], Evaluation], *
     keep_head = not unit.recipe.epochs
     notes = tuple(filter(None, [head_note(prepared.report, task, keep_head=keep_head)]))
     if unit.variant.plan is None or prepared.fact is None:
-        return Built(model=classifier(prepared.report, task, unit.seed, keep_head=keep_head), report=prepared.report, notes=notes)
+        return Built(
+            model=classifier(prepared.report, task, unit.seed, keep_head=keep_head), report=prepared.report, notes=notes
+        )
     analysis = read_analysis(prepared.fact.analysis)
     cut = cut_state(analysis, from_document(unit.variant.plan, analysis), prepared.report)
-    return Built(model=classifier(prepared.report, task, unit.seed, cut=cut, keep_head=keep_head), report=prepared.report, notes=notes)
+    return Built(
+        model=classifier(prepared.report, task, unit.seed, cut=cut, keep_head=keep_head),
+        report=prepared.report,
+        notes=notes,
+    )
 
 
 def _cut_afterwards(prepared: Prepared, original: Evaluation, device: str, cancelled: Callable[[], bool]) -> Built:
@@ -61,9 +69,15 @@ def _cut_afterwards(prepared: Prepared, original: Evaluation, device: str, cance
     first = read_analysis(prepared.fact.analysis)
     with tempfile.TemporaryDirectory(prefix="obce-") as aside:
         analysis = analyze(
-            original.folder / MODEL, texts=first.texts, out=Path(aside) / "analysis", max_length=first.meta["max_length"],
-            tokens=first.meta["tokens"], tap=first.meta["tap"], device=device, cancelled=cancelled,
-        )  # fmt: skip
+            original.folder / MODEL,
+            texts=first.texts,
+            out=Path(aside) / "analysis",
+            max_length=first.meta["max_length"],
+            tokens=first.meta["tokens"],
+            tap=first.meta["tap"],
+            device=device,
+            cancelled=cancelled,
+        )
         plan: Plan = resolve(analysis, intent_of(unit.variant.plan))
         if unit.variant.control is not None:  # of the shape that the plan has on the fine-tuned model
             plan = same_shape(analysis, plan, unit.variant.control, seed=unit.variant.draw)

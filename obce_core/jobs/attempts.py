@@ -39,7 +39,9 @@ class Attempt:
         """Raise Superseded when this attempt is no longer the run's."""
         told = self.run.stored()
         if told is not None and told.attempt != self.number:
-            raise Superseded(f"Attempt {self.number} of run {self.run.id} may write no more: attempt {told.attempt} has begun.")
+            raise Superseded(
+                f"Attempt {self.number} of run {self.run.id} may write no more: attempt {told.attempt} has begun."
+            )
 
     def write(self, **changes: Any) -> Status:
         """Change fields of the status."""
@@ -89,14 +91,25 @@ def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = Non
             raise Superseded(f"Run {run.id} is at attempt {told.attempt} already.")
         if told is None:
             raise BadInput(f"The status of run {run.id} cannot be read.", hint="obce fsck --repair")
-        state = told.state if told.state in FINAL else run.status().state  # one that is still ending is waited for below
+        state = (
+            told.state if told.state in FINAL else run.status().state
+        )  # one that is still ending is waited for below
         if not lost_contact and state not in RESUMABLE:
             raise BadInput(f"Run {run.id} is {state}; only one that ended without a result can go on.")
         if not _is_freed(run, 0.0 if lost_contact else _ENDING):
             if not lost_contact:
                 raise BadInput(f"Run {run.id} is still ending.", hint="Try again in a moment.")
             os.rename(run.folder / "worker.lock", run.folder / f"worker.lock.tmp-{told.attempt}")
-        made = replace(told, state="queued", attempt=told.attempt + 1, queued=time.time(), started=None, ended=None, starts=0, process={})
+        made = replace(
+            told,
+            state="queued",
+            attempt=told.attempt + 1,
+            queued=time.time(),
+            started=None,
+            ended=None,
+            starts=0,
+            process={},
+        )
         made = replace(made, **{"reason": "", **changes})
         run.reserve()
         for name in ("CANCEL", "STOPPING"):

@@ -48,9 +48,17 @@ def drill(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
         if name not in DEFAULTS:
             raise UnknownName("option of a drill", name, DEFAULTS)
     chosen = DEFAULTS | dict(options)
-    if not 1 <= int(chosen["steps"]) <= 10**7 or int(chosen["every"]) < 1 or not 1 <= int(chosen["batch_size"]) <= _EXAMPLES:
-        raise BadInput("A drill has 1 to 10,000,000 steps, checkpoints at least one step apart, and a batch of 1 to 4,096.")
-    hoarded = np.ones(int(chosen["hoard"] * chosen["batch_size"] / chosen["full_batch"]) // 8) if chosen["hoard"] else None
+    if (
+        not 1 <= int(chosen["steps"]) <= 10**7
+        or int(chosen["every"]) < 1
+        or not 1 <= int(chosen["batch_size"]) <= _EXAMPLES
+    ):
+        raise BadInput(
+            "A drill has 1 to 10,000,000 steps, checkpoints at least one step apart, and a batch of 1 to 4,096."
+        )
+    hoarded = (
+        np.ones(int(chosen["hoard"] * chosen["batch_size"] / chosen["full_batch"]) // 8) if chosen["hoard"] else None
+    )
     x, y = _examples(int(chosen["seed"]))  # (4096, 64), (4096,)
     found = newest(context.checkpoints)
     weights, momentum, random, begun = _start(found.checkpoint, int(chosen["seed"]))
@@ -99,7 +107,12 @@ def _start(checkpoint: Checkpoint | None, seed: int) -> tuple[np.ndarray, np.nda
 
 
 def _save(
-    context: Context, step: int, weights: np.ndarray, momentum: np.ndarray, random: np.random.Generator, chosen: Mapping[str, Any]
+    context: Context,
+    step: int,
+    weights: np.ndarray,
+    momentum: np.ndarray,
+    random: np.random.Generator,
+    chosen: Mapping[str, Any],
 ) -> None:
     def write(folder: Path) -> None:
         save_file({"weights": weights}, folder / "weights.safetensors")

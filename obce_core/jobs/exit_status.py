@@ -46,7 +46,12 @@ def name_death(death: Death, told: Status, *, cancelled: bool) -> tuple[str, str
 def is_memory(error: BaseException) -> bool:
     """Say whether an error means that memory ran out, whoever raised it."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or "can't allocate memory" in text or "out of memory" in text or "cannot allocate" in text
+    return (
+        isinstance(error, MemoryError)
+        or "can't allocate memory" in text
+        or "out of memory" in text
+        or "cannot allocate" in text
+    )
 
 
 def reason(error: BaseException) -> str:

@@ -29,7 +29,9 @@ def _analyze(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.analysis.analyze import analyze
 
     chosen = _common(options)
-    analysis = analyze(**chosen, progress=lambda done, total: context.progress(done, total, "texts"), cancelled=context.cancelled)
+    analysis = analyze(
+        **chosen, progress=lambda done, total: context.progress(done, total, "texts"), cancelled=context.cancelled
+    )
     return {"analysis": analysis.id, "folder": str(analysis.folder), "seconds": analysis.meta["seconds"]}
 
 
@@ -37,7 +39,9 @@ def _compress(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.compression.build import compress
 
     chosen = _common(options)
-    done = compress(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
+    done = compress(
+        **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
+    )
     return done.plain()
 
 
@@ -45,7 +49,9 @@ def _verify(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.measure.verify import verify
 
     chosen = _common(options)
-    done = verify(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
+    done = verify(
+        **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
+    )
     return done.plain()
 
 
@@ -53,7 +59,9 @@ def _latency(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.measure.latency import measure_latency
 
     chosen = _common(options)
-    done = measure_latency(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
+    done = measure_latency(
+        **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
+    )
     return done.plain()
 
 
@@ -61,14 +69,18 @@ def _export_dense(options: Mapping[str, Any], context: Context) -> dict[str, Any
     from obce_core.export.dense import export_dense
 
     chosen = _common(options)
-    return export_dense(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
+    return export_dense(
+        **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
+    )
 
 
 def _export_onnx(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.export.onnx import export_onnx
 
     chosen = _common(options)
-    return export_onnx(**chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled)
+    return export_onnx(
+        **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
+    )
 
 
 def _evaluate(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -118,10 +130,19 @@ KINDS: dict[str, Kind] = {
         Kind(name="analyze", title="Analysis", work=_analyze, memory=times_the_weights(1.6, option("model")), gpu=True),
         Kind(name="compress", title="Compression", work=_compress, memory=times_the_weights(4.1, analysed), gpu=True),
         Kind(name="verify", title="Proof", work=_verify, memory=times_the_weights(6.4, option("against")), gpu=True),
-        Kind(name="latency", title="Latency", work=_latency, memory=times_the_weights(3.4, option("against")), gpu=True),
+        Kind(
+            name="latency", title="Latency", work=_latency, memory=times_the_weights(3.4, option("against")), gpu=True
+        ),
         Kind(name="evaluate", title="Evaluation", work=_evaluate, memory=_evaluation_memory, gpu=True),
-        Kind(name="export-dense", title="Export in stock shapes", work=_export_dense, memory=times_the_weights(4.0, option("model"))),
-        Kind(name="export-onnx", title="ONNX export", work=_export_onnx, memory=times_the_weights(6.0, option("model"))),
+        Kind(
+            name="export-dense",
+            title="Export in stock shapes",
+            work=_export_dense,
+            memory=times_the_weights(4.0, option("model")),
+        ),
+        Kind(
+            name="export-onnx", title="ONNX export", work=_export_onnx, memory=times_the_weights(6.0, option("model"))
+        ),
         Kind(name="drill", title="Drill", work=_drill, memory=lambda options: options.get("memory")),
     )
 }

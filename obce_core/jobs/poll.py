@@ -125,4 +125,6 @@ def _silence(run: Run, stored: Status) -> str:
     """Say what is known of a worker that shows no sign of life."""
     known = _CLUSTERS.get(str(stored.launch.get("address")))
     said = known.said.get(run, "") if known is not None else ""
-    return said if said.startswith(_SILENT) else f"{_SILENT} from its worker; {said or 'its cluster has not said yet why'}"
+    return (
+        said if said.startswith(_SILENT) else f"{_SILENT} from its worker; {said or 'its cluster has not said yet why'}"
+    )

@@ -46,7 +46,12 @@ def signal_name(number: int) -> str:
 
 def total_memory() -> int:
     """Return the bytes that this machine (or the container around us) has."""
-    return min(filter(None, [_meminfo("MemTotal") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), _cgroup("memory.max")]))
+    return min(
+        filter(
+            None,
+            [_meminfo("MemTotal") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), _cgroup("memory.max")],
+        )
+    )
 
 
 def free_memory() -> int:

@@ -35,7 +35,10 @@ def dispatch(launcher: str, start: Start, *, seconds: float = 20.0) -> list[Run]
             try:
                 if _step(run, status, start, full):
                     begun.append(run)
-            except (OSError, DiskFull) as error:  # its folder cannot be written: the runs behind it must not wait for that
+            except (
+                OSError,
+                DiskFull,
+            ) as error:  # its folder cannot be written: the runs behind it must not wait for that
                 run.log_or_ignore(f"could not be started: {error}")
     return begun
 
@@ -94,7 +97,11 @@ def _begin(run: Run, told: Status, slot: Slot, start: Start) -> bool:
             run.write_status(replace(told, starts=told.starts + 1))
             start(run, told.attempt, lock, slot)
         except OSError as error:
-            run.write_status(replace(told, state="failed", reason=f"could not be started: {error.strerror or error}", ended=time.time()))
+            run.write_status(
+                replace(
+                    told, state="failed", reason=f"could not be started: {error.strerror or error}", ended=time.time()
+                )
+            )
             return False
         finally:
             slot.close()

@@ -55,7 +55,14 @@ def create_run(
         return Run(target), False
     stage.mkdir(mode=FOLDER)
     now = time.time()
-    spec = {"kind": kind, "options": dict(options), "form": form, "created": now, "memory": memory, "environment": settings.carried()}
+    spec = {
+        "kind": kind,
+        "options": dict(options),
+        "form": form,
+        "created": now,
+        "memory": memory,
+        "environment": settings.carried(),
+    }
     try:
         write_json(stage / "spec.json", spec)
         sha256 = file_sha256(stage / "spec.json")
@@ -107,7 +114,9 @@ def list_runs() -> list[Run]:
 def stray_entries() -> list[Path]:
     """List what lies among the runs and is not a run's folder: links, files, pipes, folders with other names."""
     runs = {run.id for run in list_runs()}
-    return sorted(runs_home() / entry.name for entry in _entries() if entry.name not in runs and ".tmp-" not in entry.name)
+    return sorted(
+        runs_home() / entry.name for entry in _entries() if entry.name not in runs and ".tmp-" not in entry.name
+    )
 
 
 def _entries() -> list[os.DirEntry[str]]:
@@ -182,5 +191,9 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             told = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(told, dict) and isinstance(told.get("run"), str) and ("removed" in told or isinstance(told.get("spec_sha256"), str)):
+        if (
+            isinstance(told, dict)
+            and isinstance(told.get("run"), str)
+            and ("removed" in told or isinstance(told.get("spec_sha256"), str))
+        ):
             yield told

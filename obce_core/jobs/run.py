@@ -60,8 +60,19 @@ SILENCE = 4 * HEARTBEAT
 _LIMIT = 256_000_000
 """Bytes of a JSON file of a run; a sweep's spec holds its plans."""
 
-_UNKNOWN: Mapping[str, Any] = {"kind": "unknown", "options": {}, "form": "", "created": 0.0, "memory": None, "environment": {}}
-_CHECKS: Mapping[str, Callable[[object], object]] = {"spec.json": check_spec, "status.json": check_status, "result.json": check_result}
+_UNKNOWN: Mapping[str, Any] = {
+    "kind": "unknown",
+    "options": {},
+    "form": "",
+    "created": 0.0,
+    "memory": None,
+    "environment": {},
+}
+_CHECKS: Mapping[str, Callable[[object], object]] = {
+    "spec.json": check_spec,
+    "status.json": check_status,
+    "result.json": check_result,
+}
 
 
 @dataclass(frozen=True)
@@ -146,7 +157,11 @@ class Run:
         if again.state == "queued" and self._may_wait(again):
             return again
         full = fullest([self.folder])
-        why = f"its process ended and could not say why. {full}" if full else "its process is gone (killed, or the machine stopped)"
+        why = (
+            f"its process ended and could not say why. {full}"
+            if full
+            else "its process is gone (killed, or the machine stopped)"
+        )
         return Status(**again.__dict__ | {"state": "lost", "reason": why})
 
     def is_alive(self, told: Status) -> bool:
@@ -275,7 +290,10 @@ class Run:
 
     def add_progress(self, done: int, total: int, what: str, *, attempt: int = 1) -> None:
         """Append a line of progress (the worker's part)."""
-        line = json.dumps({"t": round(time.time(), 3), "done": done, "total": total, "what": what, "attempt": attempt}) + "\n"
+        line = (
+            json.dumps({"t": round(time.time(), 3), "done": done, "total": total, "what": what, "attempt": attempt})
+            + "\n"
+        )
         with open_append(self.folder / "progress.jsonl") as stream:
             stream.write(line.encode())
 

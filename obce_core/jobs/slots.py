@@ -37,7 +37,10 @@ def places(*, gpu: bool) -> list[tuple[str, str]]:
     """Name the places for jobs of this machine, each with its GPU: of the GPUs when one is wanted and any can be seen, else of the
     processor, whose GPU is ""."""
     gpus = visible_gpus() if gpu else []
-    shares = ["", *(f".{number}" for number in range(1, settings.jobs_a_gpu()))]  # every GPU gets one before any gets two
+    shares = [
+        "",
+        *(f".{number}" for number in range(1, settings.jobs_a_gpu())),
+    ]  # every GPU gets one before any gets two
     return [(f"gpu-{name}{share}", name) for share in shares for name in gpus] or [
         (f"cpu-{number}", "") for number in range(settings.jobs_at_once())
     ]
@@ -76,7 +79,9 @@ def queue_lock(seconds: float = 20.0) -> Iterator[None]:
                 break
             except OSError:
                 if time.monotonic() > deadline:
-                    raise ObceError(f"Another process has held the queue of jobs for {seconds:.0f} s.", hint="Try again.") from None
+                    raise ObceError(
+                        f"Another process has held the queue of jobs for {seconds:.0f} s.", hint="Try again."
+                    ) from None
                 time.sleep(0.02)
         yield
     finally:

@@ -44,7 +44,11 @@ def check_spec(value: object) -> dict[str, Any]:
 
 def carried_only(environment: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables that a run carries from whoever asked for it to its worker; all others are left out."""
-    return {name: value for name, value in environment.items() if name in CARRIED and isinstance(value, str) and "\0" not in value}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in CARRIED and isinstance(value, str) and "\0" not in value
+    }
 
 
 def check_status(value: object) -> Status:
@@ -77,7 +81,13 @@ def check_step(value: object) -> dict[str, Any]:
     line = _object(value)
     time = _number(line, "t")
     done, total = (_count(line, name, None) for name in ("done", "total"))
-    return {"t": time, "done": done, "total": total, "what": _text(line, "what"), "attempt": _count(line, "attempt", 1, least=1)}
+    return {
+        "t": time,
+        "done": done,
+        "total": total,
+        "what": _text(line, "what"),
+        "attempt": _count(line, "attempt", 1, least=1),
+    }
 
 
 def check_result(value: object) -> dict[str, Any]:
@@ -107,7 +117,11 @@ def _process(status: Mapping[str, Any]) -> dict[str, Any]:
     for who in ("keeper", "worker"):
         entry = _object(process.get(who, {}), f"process.{who}")
         if entry:
-            named[who] = {"pid": _count(entry, "pid", None, least=1), "started": _text(entry, "started"), "boot": _text(entry, "boot")}
+            named[who] = {
+                "pid": _count(entry, "pid", None, least=1),
+                "started": _text(entry, "started"),
+                "boot": _text(entry, "boot"),
+            }
     return named
 
 
@@ -139,7 +153,12 @@ def _time(values: Mapping[str, Any], name: str) -> float | None:
 
 def _number(values: Mapping[str, Any], name: str) -> float:
     value = values.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _LARGEST or not math.isfinite(value):
+    if (
+        not isinstance(value, int | float)
+        or isinstance(value, bool)
+        or not abs(value) < _LARGEST
+        or not math.isfinite(value)
+    ):
         raise Damaged(f"{name} is {_shown(value)} (expected a number)")
     return value
 

@@ -96,7 +96,12 @@ def execute(
                 raise BadInput(f"This run is damaged: {why}.", hint=f"obce runs rm {run.id} removes it.")
             spec = run.spec
             context = Context(
-                progress=progress, cancelled=cancelled, folder=run.folder, attempt=mine.number, halvings=halvings, guard=mine.guard
+                progress=progress,
+                cancelled=cancelled,
+                folder=run.folder,
+                attempt=mine.number,
+                halvings=halvings,
+                guard=mine.guard,
             )
             if context.cancelled():
                 raise Cancelled("Cancelled before it began.")
@@ -224,7 +229,10 @@ def _again(run: Run) -> None:
         mine.write(state="failed", ended=time.time())
         return
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "obce_core.jobs.worker", str(run.folder), "--attempt", str(following.number)])
+    os.execv(
+        sys.executable,
+        [sys.executable, "-P", "-m", "obce_core.jobs.worker", str(run.folder), "--attempt", str(following.number)],
+    )
 
 
 def _succeed(slot: int | None) -> None:

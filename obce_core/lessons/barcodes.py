@@ -38,11 +38,14 @@ def _alive(scene: Scene, scale: int) -> Question:
     )
     where = "edge length" if scale == 2 else "radius"
     return Question(
-        text=f"At this {where}, how many bars of the parts are alive?", choices=choices, slips=slips, answer=f"{b0:,}",
+        text=f"At this {where}, how many bars of the parts are alive?",
+        choices=choices,
+        slips=slips,
+        answer=f"{b0:,}",
         why=f"{plural(count, 'point')} give {plural(count, 'bar')}, one of which never ends. At {at} {ended} have ended, so "
         f"{count} − {ended} = {b0} are alive: as many as there are parts, the infinite one included.",
         asks=("b0",),
-    )  # fmt: skip
+    )
 
 
 def _last(scene: Scene, scale: int) -> Question:
@@ -68,9 +71,17 @@ def _last(scene: Scene, scale: int) -> Question:
 def _gudhi(scene: Scene, edge_length: bool) -> Question:
     radius = float(scene.bars.h0[-1])
     if edge_length:
-        told, answer, text = radius, 2 * radius, f"Everything is one part at radius {amount(radius)}. Which edge length does gudhi report?"
+        told, answer, text = (
+            radius,
+            2 * radius,
+            f"Everything is one part at radius {amount(radius)}. Which edge length does gudhi report?",
+        )
     else:
-        told, answer, text = 2 * radius, radius, f"gudhi reports that the last part dies at {amount(2 * radius)}. Which radius is that?"
+        told, answer, text = (
+            2 * radius,
+            radius,
+            f"gudhi reports that the last part dies at {amount(2 * radius)}. Which radius is that?",
+        )
     return Question(
         kind="number",
         text=text,
@@ -80,7 +91,10 @@ def _gudhi(scene: Scene, edge_length: bool) -> Question:
         f"{amount(radius)} touch across an edge of {amount(2 * radius)}.",
         slips=(
             Slip(answer=told, why="The two conventions differ by a factor of two."),
-            Slip(answer=told / 2 if edge_length else 2 * told, why="The factor goes the other way: an edge is longer than a radius."),
+            Slip(
+                answer=told / 2 if edge_length else 2 * told,
+                why="The factor goes the other way: an edge is longer than a radius.",
+            ),
         ),
         asks=("last",),
     )

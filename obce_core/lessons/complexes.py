@@ -56,9 +56,13 @@ def _how_many(drawing: Drawing) -> Question:
     )
     faces = "This is missing" if missing == 1 else "These are missing"
     return Question(
-        text="How many faces are missing in all?", choices=choices, slips=slips, answer=f"{missing:,}",
-        why=f"{faces}: {_listed(drawing.missing)}. Once they are added, every face of every simplex is there.", asks=("missing",),
-    )  # fmt: skip
+        text="How many faces are missing in all?",
+        choices=choices,
+        slips=slips,
+        answer=f"{missing:,}",
+        why=f"{faces}: {_listed(drawing.missing)}. Once they are added, every face of every simplex is there.",
+        asks=("missing",),
+    )
 
 
 def _not_three_each(drawing: Drawing) -> str:
@@ -111,11 +115,14 @@ def _loops(found: Complex) -> Question:
     )
     v, e = len(found.vertices), len(found.edges)
     return Question(
-        text="How many loops are left that no triangles fill?", choices=choices, slips=slips, answer=f"{b1:,}",
+        text="How many loops are left that no triangles fill?",
+        choices=choices,
+        slips=slips,
+        answer=f"{b1:,}",
         why=f"There are {plural(e, 'edge')}: {v - b0} join the {plural(v, 'point')} to {plural(b0, 'piece')}, and {e - v + b0} more close "
         f"ways round. Triangles fill {filled}, so b₁ = {b1}.",
         asks=("b1", "euler"),
-    )  # fmt: skip
+    )
 
 
 def _pieces(found: Complex) -> Question:
@@ -130,11 +137,14 @@ def _pieces(found: Complex) -> Question:
         ],
     )
     return Question(
-        text="How many pieces is it?", choices=choices, slips=slips, answer=f"{b0:,}",
+        text="How many pieces is it?",
+        choices=choices,
+        slips=slips,
+        answer=f"{b0:,}",
         why=f"{plural(v, 'point')}; the boundary matrix of the edges has rank {v - b0}, the number of edges that join something new: "
         f"b₀ = {v} − {v - b0} = {b0}.",
         asks=("b0", "euler"),
-    )  # fmt: skip
+    )
 
 
 def _signed(value: int) -> str:

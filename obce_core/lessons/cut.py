@@ -47,7 +47,9 @@ def intent(layer: int, component: str, percentile: float) -> Intent:
     return Intent(first_layer=layer).with_cells({(layer, component): percentile})
 
 
-def look(analysis: Analysis, layer: int, component: str, percentile: float, carried: tuple[Plan, Budget] | None = None) -> Cut:
+def look(
+    analysis: Analysis, layer: int, component: str, percentile: float, carried: tuple[Plan, Budget] | None = None
+) -> Cut:
     """Cut one cell at a percentile and count what that saves.
 
     Args:
@@ -61,13 +63,23 @@ def look(analysis: Analysis, layer: int, component: str, percentile: float, carr
     scores, neurons = analysis.scores(layer, component), analysis.neurons(layer, component)
     before, after = stored_widths(analysis, layer), plan_widths(analysis, plan)[layer - 1]
     old, new = stored_shapes(before, analysis.shape), stored_shapes(after, analysis.shape)
-    changed = tuple((name, old.get(name, ()), new.get(name, ())) for name in {**old, **new} if old.get(name) != new.get(name))
+    changed = tuple(
+        (name, old.get(name, ()), new.get(name, ())) for name in {**old, **new} if old.get(name) != new.get(name)
+    )
     return Cut(
-        layer=layer, component=component, percentile=percentile, neurons=neurons, scores=scores,
-        kept=plan.mask(layer, component, analysis.shape)[neurons], threshold=float(np.percentile(scores, percentile)),
-        hidden=analysis.shape.hidden, saved=budget.parameters_cut, left=budget.encoder_share, extra=sum(after.extra) - sum(before.extra),
+        layer=layer,
+        component=component,
+        percentile=percentile,
+        neurons=neurons,
+        scores=scores,
+        kept=plan.mask(layer, component, analysis.shape)[neurons],
+        threshold=float(np.percentile(scores, percentile)),
+        hidden=analysis.shape.hidden,
+        saved=budget.parameters_cut,
+        left=budget.encoder_share,
+        extra=sum(after.extra) - sum(before.extra),
         tensors=changed,
-    )  # fmt: skip
+    )
 
 
 def questions(cut: Cut, neuron: int | None = None) -> tuple[Question, ...]:
@@ -86,11 +98,14 @@ def _count(cut: Cut) -> Question:
         ],
     )
     return Question(
-        text=f"How many of the {total:,} neurons does P{cut.percentile:g} cut?", choices=choices, slips=slips, answer=f"{gone:,}",
+        text=f"How many of the {total:,} neurons does P{cut.percentile:g} cut?",
+        choices=choices,
+        slips=slips,
+        answer=f"{gone:,}",
         why=f"P{cut.percentile:g} of this cell lies at r_f = {amount(cut.threshold)}; {gone:,} of {total:,} neurons are at or below it, "
         f"and the {total - gone:,} strictly above stay.",
         asks=("cut",),
-    )  # fmt: skip
+    )
 
 
 def _at_the_percentile(cut: Cut) -> tuple[int, str]:
@@ -113,7 +128,9 @@ def _fate(cut: Cut, neuron: int | None) -> Question:
     score, kept = float(cut.scores[at]), bool(cut.kept[at])
     sign, fate = (">", "stays") if kept else ("≤", "goes")
     told, limit = apart(score, cut.threshold)
-    mistake = "Only neurons at or below the percentile go." if kept else "Only neurons strictly above the percentile stay."
+    mistake = (
+        "Only neurons at or below the percentile go." if kept else "Only neurons strictly above the percentile stay."
+    )
     return Question(
         text=f"Neuron {int(cut.neurons[at])} has r_f {told}. Does P{cut.percentile:g} keep it?",
         choices=("Kept", "Cut"),
@@ -152,11 +169,17 @@ def _saved(cut: Cut) -> Question:
             (2 * one_side, "That leaves out the extra key rows."),
         ]
     if right != cut.saved:  # an earlier cut took some of the partners already
-        why = f"Counted from the tensors that are left: {cut.saved:,} fewer, because an earlier cut had taken part of it."
+        why = (
+            f"Counted from the tensors that are left: {cut.saved:,} fewer, because an earlier cut had taken part of it."
+        )
         slips = []
     choices, found = counted(cut.saved, [*slips, (gone, "That counts neurons; each has a row of weights.")])
     which = "does this neuron" if gone == 1 else f"do these {gone:,} neurons"
     return Question(
-        text=f"{TITLES[cut.component]}: how many parameters {which} take along?", choices=choices, slips=found, answer=f"{cut.saved:,}",
-        why=why, asks=("saved",),
-    )  # fmt: skip
+        text=f"{TITLES[cut.component]}: how many parameters {which} take along?",
+        choices=choices,
+        slips=found,
+        answer=f"{cut.saved:,}",
+        why=why,
+        asks=("saved",),
+    )

@@ -45,20 +45,27 @@ def make_drawing(points: Sequence[Point], simplices: Iterable[Sequence[int]]) ->
     kept = tuple(points[:MAX_VERTICES])
     found = {tuple(sorted(simplex)) for simplex in simplices}
     there = set(range(len(kept)))
-    fit = (simplex for simplex in found if len(simplex) in (2, 3) and len(set(simplex)) == len(simplex) and set(simplex) <= there)
+    fit = (
+        simplex
+        for simplex in found
+        if len(simplex) in (2, 3) and len(set(simplex)) == len(simplex) and set(simplex) <= there
+    )
     return Drawing(points=kept, simplices=tuple(sorted(fit, key=lambda simplex: (len(simplex), simplex))))
 
 
 def from_names(points: Sequence[Point], names: Iterable[object]) -> Drawing:
     """Make a drawing of simplices named by letters, such as "AB"; odd names are left out."""
     places = {letter: at for at, letter in enumerate(letters(MAX_VERTICES))}
-    simplices = [[places[letter] for letter in name] for name in names if isinstance(name, str) and set(name) <= set(places)]
+    simplices = [
+        [places[letter] for letter in name] for name in names if isinstance(name, str) and set(name) <= set(places)
+    ]
     return make_drawing(points, simplices)
 
 
 SHAPES: dict[str, Drawing] = {
     "house": from_names(
-        [(3200, 1400), (6800, 1400), (6800, 4600), (3200, 4600), (5000, 6800)], ["AB", "BC", "CD", "AD", "CE", "DE", "CDE"]
+        [(3200, 1400), (6800, 1400), (6800, 4600), (3200, 4600), (5000, 6800)],
+        ["AB", "BC", "CD", "AD", "CE", "DE", "CDE"],
     ),
     "broken": from_names([(2600, 1800), (7400, 1800), (7000, 5800), (3000, 5800)], ["AB", "BC", "CD", "ABC", "ACD"]),
     "pieces": from_names(

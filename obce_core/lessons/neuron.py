@@ -112,7 +112,7 @@ def _which(line: Line, widest: Gap, noun: str) -> Question:
         why=f"Of the marked gaps {widest.letter} is the widest, {amount(widest.width)} from {left} to {right}: its two sides merge last.",
         slips=tuple(slips),
         asks=("r_f", "widths"),
-    )  # fmt: skip
+    )
 
 
 def _r_f(line: Line, widest: Gap, edge_length: bool, noun: str) -> Question:
@@ -132,14 +132,18 @@ def _r_f(line: Line, widest: Gap, edge_length: bool, noun: str) -> Question:
         slips=(
             Slip(
                 answer=other,
-                why="That is the radius; the edge length is the whole gap." if edge_length
+                why="That is the radius; the edge length is the whole gap."
+                if edge_length
                 else "That is the whole gap, the edge length that gudhi reports; each disk covers half of it.",
             ),
-            Slip(answer=extent / 2, why=f"That is half of the range: all {noun}s count there, but only neighbours on the line merge."),
+            Slip(
+                answer=extent / 2,
+                why=f"That is half of the range: all {noun}s count there, but only neighbours on the line merge.",
+            ),
             Slip(answer=extent, why="That is the range, from the smallest output to the largest."),
         ),
         asks=("r_f", "widths"),
-    )  # fmt: skip
+    )
 
 
 def _apart(line: Line, widest: Gap, noun: str) -> Question:
@@ -155,8 +159,11 @@ def _apart(line: Line, widest: Gap, noun: str) -> Question:
     where = f"gap {widest.letter}, one of the widest" if line.tied else "the widest gap"
     last = "" if line.tied else f": the last merge joins parts of {sides[0]:,} and {sides[1]:,}"
     return Question(
-        text=f"How many {noun}s lie on the smaller side of {where}?", choices=choices, slips=slips, answer=f"{sides[0]:,}",
+        text=f"How many {noun}s lie on the smaller side of {where}?",
+        choices=choices,
+        slips=slips,
+        answer=f"{sides[0]:,}",
         why=f"Gap {widest.letter} has {plural(widest.merge.left_size, noun)} on its left "
         f"and {widest.merge.right_size:,} on its right{last}.",
         asks=("apart",),
-    )  # fmt: skip
+    )

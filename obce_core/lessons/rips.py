@@ -33,7 +33,10 @@ def questions(scene: Scene) -> tuple[Question, ...]:
     ranks, rank_slips = counted(
         rank,
         [
-            (e, "That counts the columns; the edges of a way round add up to zero over Z/2, so not all of them are independent."),
+            (
+                e,
+                "That counts the columns; the edges of a way round add up to zero over Z/2, so not all of them are independent.",
+            ),
             (v, "That counts the rows; the rows of one part add up to zero over Z/2."),
             (b0, "That is b₀, what is left of the points once the rank is taken off."),
         ],
@@ -41,22 +44,30 @@ def questions(scene: Scene) -> tuple[Question, ...]:
     at = f"r = {written_radius(scene.radius)}"
     return (
         Question(
-            text="At this radius, how many loops are not filled by triangles?", choices=loops, slips=loop_slips, answer=f"{b1:,}",
+            text="At this radius, how many loops are not filled by triangles?",
+            choices=loops,
+            slips=loop_slips,
+            answer=f"{b1:,}",
             why=f"At {at} there are {plural(e, 'edge')}: {rank} join the points to {plural(b0, 'part')}, and {e - rank} more close ways "
             f"round. ∂₂ of {plural(f, 'triangle')} has rank {filled}, so it fills {filled}: b₁ = {e} − {rank} − {filled} = {b1}.",
             asks=("b1", "rank2"),
         ),
         Question(
-            text="At this radius, how many parts are there?", choices=parts, slips=part_slips, answer=f"{b0:,}",
+            text="At this radius, how many parts are there?",
+            choices=parts,
+            slips=part_slips,
+            answer=f"{b0:,}",
             why=f"At {at} {plural(v, 'point')} and {plural(e, 'edge')} are there. ∂₁ has rank {rank}, the number of edges that join "
             f"something new: b₀ = {v} − {rank} = {b0}.",
             asks=("b0", "rank1"),
         ),
         Question(
-            text="The first boundary matrix ∂₁ has a row a point and a column an edge. What is its rank over Z/2?", choices=ranks,
-            slips=rank_slips, answer=f"{rank:,}",
+            text="The first boundary matrix ∂₁ has a row a point and a column an edge. What is its rank over Z/2?",
+            choices=ranks,
+            slips=rank_slips,
+            answer=f"{rank:,}",
             why=f"Its rank is points minus parts: {v} − {b0} = {rank}, the number of edges that join something new; "
             f"{e - rank} more close ways round.",
             asks=("rank1",),
         ),
-    )  # fmt: skip
+    )

@@ -86,7 +86,9 @@ def to_units(point: Point) -> tuple[float, float]:
 
 def from_units(pairs: Iterable[Sequence[object]]) -> tuple[Point, ...]:
     """Take points that a person typed; a row that is not filled yet is left out."""
-    full = [[value * UNIT for value in pair if isinstance(value, (int, float)) and math.isfinite(value)] for pair in pairs]
+    full = [
+        [value * UNIT for value in pair if isinstance(value, (int, float)) and math.isfinite(value)] for pair in pairs
+    ]
     return to_points(full)
 
 

@@ -34,7 +34,9 @@ def seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int, *, warm: int = 1, lead: int = 0, limit: float = float("inf")) -> Times:
+def interleaved(
+    calls: Mapping[str, Callable[[], Any]], rounds: int, *, warm: int = 1, lead: int = 0, limit: float = float("inf")
+) -> Times:
     """Time every call once a round, so that a busy minute of the machine meets all of them.
 
     Every other round goes backwards: no call always follows the same neighbour. `lead` calls of the same kind go before
@@ -131,11 +133,16 @@ def measure_latency(
     steps = Steps("The measurement", 1 + len(batches), progress, cancelled)
     steps.begin()
     where = choose_device(device)
-    original, smaller = load_model(against, device=str(where)), load_checked(check_model(model), device=str(where)).model
+    original, smaller = (
+        load_model(against, device=str(where)),
+        load_checked(check_model(model), device=str(where)).model,
+    )
     smaller = getattr(smaller, original.report.family.root, smaller)
     words = int(original.report.config["vocab_size"])
     if words != int(smaller.config.vocab_size):
-        raise ModelError(f"The original knows {words:,} tokens, the model {int(smaller.config.vocab_size):,}: they do not belong together.")
+        raise ModelError(
+            f"The original knows {words:,} tokens, the model {int(smaller.config.vocab_size):,}: they do not belong together."
+        )
     length = min(length, int(original.report.config.get("max_position_embeddings", length)))
     rows = []
     for batch in batches:
@@ -156,10 +163,14 @@ def measure_latency(
         rows.append(BatchTime(batch=batch, **middle, rounds=len(times["model"]), spread=spread))
     steps.finish()
     found = Latency(
-        length=length, device=str(where), threads=torch.get_num_threads(), rows=tuple(rows),
-        identity=identity_of(check_model(model)).plain(), original=identity_of(original.report).plain(),
+        length=length,
+        device=str(where),
+        threads=torch.get_num_threads(),
+        rows=tuple(rows),
+        identity=identity_of(check_model(model)).plain(),
+        original=identity_of(original.report).plain(),
         algorithm=ALGORITHMS["latency"],
-    )  # fmt: skip
+    )
     write_json(_path(model), found.plain())
     return found
 

@@ -24,7 +24,16 @@ FORMAT = "obce-preview/1"
 TEXTS = 150
 """At most this many of the held-out texts are read."""
 
-__all__ = ["FORMAT", "TEXTS", "chosen_texts", "keep_preview", "not_measured", "preview_key", "read_preview", "stored_previews"]
+__all__ = [
+    "FORMAT",
+    "TEXTS",
+    "chosen_texts",
+    "keep_preview",
+    "not_measured",
+    "preview_key",
+    "read_preview",
+    "stored_previews",
+]
 
 
 def chosen_texts(held: int) -> np.ndarray:
@@ -53,7 +62,9 @@ def preview_key(analysis: str, kept: Kept, compensation: Compensation) -> str:
         for layer, row in sorted(kept.items())
         for name, mask in sorted(row.items())
     ]
-    return digest([FORMAT, ALGORITHMS["preview"], TEXTS, analysis, masks, compensation.method, compensation.tokens])[:32]
+    return digest([FORMAT, ALGORITHMS["preview"], TEXTS, analysis, masks, compensation.method, compensation.tokens])[
+        :32
+    ]
 
 
 def read_preview(key: str) -> Fidelity | None:

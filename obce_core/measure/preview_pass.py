@@ -38,7 +38,11 @@ class Preview:
         self._base, self._family = original.base, original.report.family
         shape = original.report.shape
         self._batches = list(batches(encoded, device=next(self._base.parameters()).device))
-        size = sum(batch.ids.numel() for batch in self._batches) * shape.hidden * next(self._base.parameters()).element_size()
+        size = (
+            sum(batch.ids.numel() for batch in self._batches)
+            * shape.hidden
+            * next(self._base.parameters()).element_size()
+        )
         step = max(1, -(-shape.layers * size // room))
         self.starts = tuple(range(1, shape.layers + 1, step))
         self._states: list[dict[int, torch.Tensor]] = []
@@ -70,7 +74,9 @@ def prepare(analysis: Analysis, original: LoadedModel) -> Preview:
     held = analysis.texts.heldout
     positions = original.report.config.get("max_position_embeddings", 512)
     texts = [held[row] for row in chosen_texts(len(held))]
-    return Preview(original, encode(original.tokenizer, texts, max_length=analysis.meta["max_length"], positions=positions))
+    return Preview(
+        original, encode(original.tokenizer, texts, max_length=analysis.meta["max_length"], positions=positions)
+    )
 
 
 def measured(analysis: Analysis, plan: Plan, preview: Callable[[], Preview]) -> Fidelity:

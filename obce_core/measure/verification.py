@@ -61,22 +61,40 @@ class Verification:
     @property
     def difference(self) -> float:
         """The largest float32 difference: what the saved folder shows."""
-        shares = [share for row in self.measured if row.dtype == "float32" for share in (row.hidden, row.logits) if share is not None]
+        shares = [
+            share
+            for row in self.measured
+            if row.dtype == "float32"
+            for share in (row.hidden, row.logits)
+            if share is not None
+        ]
         return math.nan if any(math.isnan(share) for share in shares) else max(shares)
 
     def plain(self) -> dict[str, Any]:
         """Return everything as plain data; a difference that is not finite is a word, since JSON has no such number."""
         rows = [
             {
-                "dtype": row.dtype, "texts": row.texts, "count": row.count, "shortest": row.shortest, "longest": row.longest,
-                "hidden": _plain(row.hidden), "logits": _plain(row.logits), "tolerance": row.tolerance, "equal": row.equal,
+                "dtype": row.dtype,
+                "texts": row.texts,
+                "count": row.count,
+                "shortest": row.shortest,
+                "longest": row.longest,
+                "hidden": _plain(row.hidden),
+                "logits": _plain(row.logits),
+                "tolerance": row.tolerance,
+                "equal": row.equal,
             }
             for row in self.measured
-        ]  # fmt: skip
+        ]
         return {
-            "equal": self.equal, "folder": str(self.folder), "original": self.original, "plan": self.plan,
-            "tensors": self.tensors, "differs": self.differs, "measured": rows,
-        }  # fmt: skip
+            "equal": self.equal,
+            "folder": str(self.folder),
+            "original": self.original,
+            "plan": self.plan,
+            "tensors": self.tensors,
+            "differs": self.differs,
+            "measured": rows,
+        }
 
 
 def _plain(value: float | None) -> float | str | None:

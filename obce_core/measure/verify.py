@@ -107,15 +107,24 @@ def verify(
             lengths = texts.lengths
             measured.append(
                 Measured(
-                    dtype=dtype, texts=kind, count=len(lengths), shortest=int(lengths.min()), longest=int(lengths.max()),
-                    hidden=found.hidden, logits=found.logits,
+                    dtype=dtype,
+                    texts=kind,
+                    count=len(lengths),
+                    shortest=int(lengths.min()),
+                    longest=int(lengths.max()),
+                    hidden=found.hidden,
+                    logits=found.logits,
                 )
-            )  # fmt: skip
+            )
     steps.finish()
     return Verification(
-        folder=source.folder, original=first.name, plan=origin.fact.digest, tensors=tensors, differs=differs,
+        folder=source.folder,
+        original=first.name,
+        plan=origin.fact.digest,
+        tensors=tensors,
+        differs=differs,
         measured=tuple(measured),
-    )  # fmt: skip
+    )
 
 
 def first_difference(stored: Mapping[str, torch.Tensor], folded: Mapping[str, torch.Tensor]) -> str | None:
@@ -140,7 +149,9 @@ def first_difference(stored: Mapping[str, torch.Tensor], folded: Mapping[str, to
 
 def _cut(source: ModelSource) -> tuple[ModelReport, Origin]:
     if not is_compressed(source):
-        raise ModelError(f"{source.name} is not a model that obce cut.", hint="Name the folder that obce compress wrote.")
+        raise ModelError(
+            f"{source.name} is not a model that obce cut.", hint="Name the folder that obce compress wrote."
+        )
     report = check_compressed(source)
     origin = read_origin(report)
     if origin is None:
@@ -163,8 +174,12 @@ def _original(source: ModelSource, origin: Origin) -> tuple[ModelReport, list[Re
     _check_identity(report, origin, origin.cuts[at][0])
     cuts = [removed for _, removed in origin.cuts[at:]]
     for number, past in enumerate(cuts):
-        mixed_layers = {layer for (layer, name), become in past.items() if len(become) == 3 and name in ("query", "key")}
-        again = sorted({layer for later in cuts[number + 1 :] for layer, name in later if name in ("query", "key")} & mixed_layers)
+        mixed_layers = {
+            layer for (layer, name), become in past.items() if len(become) == 3 and name in ("query", "key")
+        }
+        again = sorted(
+            {layer for later in cuts[number + 1 :] for layer, name in later if name in ("query", "key")} & mixed_layers
+        )
         if again:
             raise ModelError(
                 f"Layer {again[0]}: least-squares mixed its queries or keys before they were cut again, so no mask of {source.name} is "
@@ -199,7 +214,9 @@ def _fold_again(
     state = stock_state(original)
     for number, removed in enumerate(cuts):
         if number:
-            state = dense_state({name: tensor.float() if saved else tensor for name, tensor in state.items()}, family, shape, layers)
+            state = dense_state(
+                {name: tensor.float() if saved else tensor for name, tensor in state.items()}, family, shape, layers
+            )
         layers, state = fold_state(state, family, shape, removed, earlier=layers, dtype=torch.float64)
     return layers, state
 
@@ -209,4 +226,7 @@ def _check_plan(plan: str | Path, origin: Origin, report: ModelReport) -> None:
     told = read_fact(load_document(plan), report.shape, name)
     parts = told.differs(origin.fact, report.shape)
     if parts:
-        raise PlanError(f"{name} is not the plan that {report.source.name} was cut by: {parts}.", hint="Leave --plan out to use its own.")
+        raise PlanError(
+            f"{name} is not the plan that {report.source.name} was cut by: {parts}.",
+            hint="Leave --plan out to use its own.",
+        )

@@ -62,7 +62,9 @@ class Batch:
     mask: torch.Tensor  # (batch, tokens), 1 for a token, 0 for padding
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, max_length: int = 128, positions: int = 512) -> Encoded:
+def encode(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, max_length: int = 128, positions: int = 512
+) -> Encoded:
     """Tokenize texts, each on its own, cut at `max_length` tokens.
 
     Raises:
@@ -80,12 +82,19 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, max_leng
         truncated += nested and len(row) > 1
         ids.append(tuple(row[0] if nested else row))
     if ids and not any(ids):
-        raise BadInput(f"None of {len(ids):,} texts has a token with this tokenizer.", hint="Give other texts, or another tokenizer.")
+        raise BadInput(
+            f"None of {len(ids):,} texts has a token with this tokenizer.",
+            hint="Give other texts, or another tokenizer.",
+        )
     unknown = tokenizer.unk_token_id
     return Encoded(
-        ids=tuple(ids), max_length=max_length, truncated=truncated, pad_id=tokenizer.pad_token_id or 0,
-        special=len(tokenizer("")["input_ids"]), unknown=0 if unknown is None else sum(row.count(unknown) for row in ids),
-    )  # fmt: skip
+        ids=tuple(ids),
+        max_length=max_length,
+        truncated=truncated,
+        pad_id=tokenizer.pad_token_id or 0,
+        special=len(tokenizer("")["input_ids"]),
+        unknown=0 if unknown is None else sum(row.count(unknown) for row in ids),
+    )
 
 
 def batches(encoded: Encoded, batch_size: int = 32, device: torch.device | None = None) -> Iterator[Batch]:

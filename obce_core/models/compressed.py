@@ -52,7 +52,9 @@ def check_compressed(source: ModelSource) -> ModelReport:
                 raise wrong_prefix(source, prefixes)
             raise ModelError(f"{WEIGHTS}: tensor {name} is missing; the model is not loaded.")
         if have[name].shape != size or have[name].dtype not in FLOATS:
-            raise ModelError(f"{WEIGHTS}: {name} is {have[name].dtype} {list(have[name].shape)}, config.json asks for {list(size)}.")
+            raise ModelError(
+                f"{WEIGHTS}: {name} is {have[name].dtype} {list(have[name].shape)}, config.json asks for {list(size)}."
+            )
     extra = [name for name in have if name not in wanted]
     parts = {name.split(".")[0] for name in wanted}  # of the encoder; a pooler or head is another part
     strange = [name for name in extra if name.split(".")[0] in parts and have[name].dtype in FLOATS]
@@ -60,6 +62,13 @@ def check_compressed(source: ModelSource) -> ModelReport:
         raise ModelError(f"{WEIGHTS}: tensor {shorten(strange[0])} belongs to no part of this model.")
     check_vocabulary(source, config)
     return ModelReport(
-        source=source, family=family, architecture=family.architecture(named[0].removeprefix("Obce")), shape=shape,
-        config=config, ignored=(), tensors=tensors, extra=tuple(extra), layers=tuple(layers),
-    )  # fmt: skip
+        source=source,
+        family=family,
+        architecture=family.architecture(named[0].removeprefix("Obce")),
+        shape=shape,
+        config=config,
+        ignored=(),
+        tensors=tensors,
+        extra=tuple(extra),
+        layers=tuple(layers),
+    )

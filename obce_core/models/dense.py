@@ -29,11 +29,19 @@ def dense_state(
         if layer is None:
             continue
         rows, slots = layer.rows, torch.from_numpy(layer.extra_slots(shape))
-        for component, stored in (("query", rows.pairs), ("key", rows.pairs), ("value", rows.values), ("intermediate", rows.intermediate)):
+        for component, stored in (
+            ("query", rows.pairs),
+            ("key", rows.pairs),
+            ("value", rows.values),
+            ("intermediate", rows.intermediate),
+        ):
             path = family.linear(number, component)
             where = torch.from_numpy(stored)
             weight, bias = state[f"{path}.weight"], state[f"{path}.bias"]
-            full, offset = weight.new_zeros(shape.width(component), weight.shape[1]), bias.new_zeros(shape.width(component))
+            full, offset = (
+                weight.new_zeros(shape.width(component), weight.shape[1]),
+                bias.new_zeros(shape.width(component)),
+            )
             full[where], offset[where] = weight, bias
             if component == "query":
                 offset[slots] = 1.0

@@ -64,7 +64,9 @@ def open_file(folder: Path, name: str) -> BinaryIO | None:
     except FileNotFoundError:
         return None
     except (OSError, RuntimeError) as error:  # RuntimeError: pathlib on a loop of links
-        raise PathError(f"Cannot read {folder / name}: {getattr(error, 'strerror', None) or 'too many links'}.") from None
+        raise PathError(
+            f"Cannot read {folder / name}: {getattr(error, 'strerror', None) or 'too many links'}."
+        ) from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise PathError(f"{name} in {folder} is not a regular file.")

@@ -37,7 +37,9 @@ class Head:
         there = name_tensors(self.present, self.absent)
         if not self.absent:
             return f"{there} in the file" if there else "none"
-        return (f"{there} in the file; " if there else "") + f"missing: {self.absent_words} (random unless it is trained)"
+        return (
+            f"{there} in the file; " if there else ""
+        ) + f"missing: {self.absent_words} (random unless it is trained)"
 
 
 def head_of(family: Family, architecture: str, config: Mapping[str, Any], names: Iterable[str]) -> Head:

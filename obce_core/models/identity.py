@@ -87,7 +87,11 @@ def stored_rows(report: ModelReport) -> str:
 def read_identity(data: object) -> Identity | None:
     """Read an identity from plain data, or return None where none, or one of another form, was stored."""
     names = {field.name for field in fields(Identity)}
-    if not isinstance(data, Mapping) or set(data) != names or not all(isinstance(value, str) for value in data.values()):
+    if (
+        not isinstance(data, Mapping)
+        or set(data) != names
+        or not all(isinstance(value, str) for value in data.values())
+    ):
         return None
     return Identity(**data)
 

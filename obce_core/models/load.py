@@ -53,7 +53,9 @@ def choose_device(name: str = "auto") -> torch.device:
     except RuntimeError:
         raise BadInput(f"Unknown device {name[:40]!r}; known: auto, cpu, cuda, cuda:N, mps.") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise BadInput(f"There is no device {name!r}: {torch.cuda.device_count()} CUDA devices found.", hint="Use --device auto.")
+        raise BadInput(
+            f"There is no device {name!r}: {torch.cuda.device_count()} CUDA devices found.", hint="Use --device auto."
+        )
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise BadInput("There is no device 'mps' on this machine.", hint="Use --device auto.")
     if device.type not in {"cpu", "cuda", "mps"}:
@@ -89,7 +91,9 @@ def load_model(
     cls: Any = report.family.model_class(report.architecture)
     config: PretrainedConfig = cls.config_class(**report.config, architectures=[report.architecture])
     model = build(cls, config, report, state)
-    return LoadedModel(model=model.to(device=where, dtype=compute).eval(), tokenizer=load_tokenizer(report), report=report)
+    return LoadedModel(
+        model=model.to(device=where, dtype=compute).eval(), tokenizer=load_tokenizer(report), report=report
+    )
 
 
 def read_state(report: ModelReport) -> dict[str, torch.Tensor]:
@@ -107,7 +111,9 @@ def read_state(report: ModelReport) -> dict[str, torch.Tensor]:
     bad = [name for name, tensor in floats.items() if not bool(torch.isfinite(tensor).all())]
     if bad:
         noun = "tensor contains" if len(bad) == 1 else "tensors contain"
-        raise NotFinite(f"{path.name}: {len(bad)} {noun} NaN or inf (first: {bad[0]}).", hint="The weights are damaged.")
+        raise NotFinite(
+            f"{path.name}: {len(bad)} {noun} NaN or inf (first: {bad[0]}).", hint="The weights are damaged."
+        )
     return {report.family.strip_root(name): tensor.float() for name, tensor in floats.items()}
 
 

@@ -91,7 +91,9 @@ class ModelSource:
         fetch = f"hf download {self.name} --revision {self.revision} --include {shlex.quote(nested[0] + '/*')} --local-dir my-model"
         return ModelError(
             f"{self.folder} has no {name}; the model is in its sub-folder {shorten(', '.join(nested[:3]))}.",
-            hint=f"Run {fetch}; then name my-model/{where}." if self.kind == "hub" else f"Name {self.folder / nested[0]}.",
+            hint=f"Run {fetch}; then name my-model/{where}."
+            if self.kind == "hub"
+            else f"Name {self.folder / nested[0]}.",
         )
 
     def copy(self, names: Iterable[str], folder: Path) -> None:
@@ -164,9 +166,13 @@ def hub_name(spec: str) -> str:
     if is_dir:
         return ""
     if is_there:
-        raise PathError(f"{shorten(spec)} is a file, not a model folder.", hint="Name the folder that holds config.json.")
+        raise PathError(
+            f"{shorten(spec)} is a file, not a model folder.", hint="Name the folder that holds config.json."
+        )
     if not _HUB_ID.fullmatch(spec) or spec.startswith((".", "~", "/")) or spec.count("/") > 1:
-        raise ModelError(f"No model folder at {shorten(spec, 200)!r}.", hint="Check the path, or give a hub id (owner/name).")
+        raise ModelError(
+            f"No model folder at {shorten(spec, 200)!r}.", hint="Check the path, or give a hub id (owner/name)."
+        )
     return spec
 
 
@@ -198,11 +204,19 @@ def _hub(name: str, revision: str | None, *, spec: str, sha256: str | None = Non
 
     try:
         folder = Path(
-            snapshot_download(name, revision=revision, allow_patterns=list(DOWNLOADS), local_files_only=settings.offline(), etag_timeout=10)
+            snapshot_download(
+                name,
+                revision=revision,
+                allow_patterns=list(DOWNLOADS),
+                local_files_only=settings.offline(),
+                etag_timeout=10,
+            )
         )
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         at = f" at revision {shorten(revision)!r}" if revision else ""
-        raise ModelError(f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN.") from None
+        raise ModelError(
+            f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN."
+        ) from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, RuntimeError) as error:
         partial = downloaded(name, revision)
         if partial is not None:
@@ -228,7 +242,9 @@ def downloaded(name: str, revision: str | None) -> Path | None:
 
     for patterns in (DOWNLOADS, (CONFIG, WEIGHTS)):
         try:
-            folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns), local_files_only=True))
+            folder = Path(
+                snapshot_download(name, revision=revision, allow_patterns=list(patterns), local_files_only=True)
+            )
         except (OSError, ValueError, RuntimeError):  # not in the cache, in the words of several classes
             continue
         if (folder / WEIGHTS).exists() and (folder / CONFIG).exists():

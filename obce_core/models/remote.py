@@ -13,7 +13,16 @@ from obce_core import settings
 from obce_core.components import COMPONENTS, CUTTABLE
 from obce_core.errors import ModelError, Offline, shorten
 from obce_core.models.check import ModelReport, check_model
-from obce_core.models.locate import CONFIG, DOWNLOADS, PICKLES, TOKENIZER_FILES, WEIGHTS, ModelSource, downloaded, hub_name
+from obce_core.models.locate import (
+    CONFIG,
+    DOWNLOADS,
+    PICKLES,
+    TOKENIZER_FILES,
+    WEIGHTS,
+    ModelSource,
+    downloaded,
+    hub_name,
+)
 from obce_core.models.vocabulary import adds_special_tokens
 from obce_core.models.weights import FLOATS, MAX_HEADER_BYTES
 
@@ -68,14 +77,18 @@ def _ask(spec: str, name: str, revision: str | None) -> Preview:
         told = HfApi().model_info(name, revision=revision, timeout=_SECONDS, files_metadata=True)
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         at = f" at revision {shorten(revision)!r}" if revision else ""
-        raise ModelError(f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN.") from None
+        raise ModelError(
+            f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN."
+        ) from None
     except Exception as error:  # the HTTP library's own classes, which differ from version to version
         raise _unreachable(name, error) from None
     sizes = {entry.rfilename: int(entry.size or 0) for entry in told.siblings or ()}
     with tempfile.TemporaryDirectory(prefix="obce-") as made:
         folder = Path(made)
         for file in sizes.keys() & {*TOKENIZER_FILES, *PICKLES, WEIGHTS + ".index.json"}:
-            (folder / file).write_text("[UNK]\n")  # that they are there is all that is asked; an empty vocabulary is refused
+            (folder / file).write_text(
+                "[UNK]\n"
+            )  # that they are there is all that is asked; an empty vocabulary is refused
         if CONFIG not in sizes:
             _lay_out_subfolders(folder, sizes)
         if CONFIG in sizes:
@@ -83,7 +96,9 @@ def _ask(spec: str, name: str, revision: str | None) -> Preview:
         if WEIGHTS in sizes:
             _shell(folder / WEIGHTS, name, told.sha, sizes[WEIGHTS])
         try:
-            report = check_model(ModelSource(spec=spec, kind="hub", name=name, revision=str(told.sha or ""), folder=folder))
+            report = check_model(
+                ModelSource(spec=spec, kind="hub", name=name, revision=str(told.sha or ""), folder=folder)
+            )
         except ModelError as error:
             if str(folder) not in error.message:
                 raise
@@ -121,7 +136,10 @@ def _fetch(name: str, file: str, revision: str | None, most: int) -> bytes:
     except Exception as error:  # the HTTP library's own classes, which differ from version to version
         raise _unreachable(name, error) from None
     if answer.status_code in (401, 403):
-        raise ModelError(f"The hub does not show {file} of {shorten(name)!r} to you.", hint="Accept its licence there and set HF_TOKEN.")
+        raise ModelError(
+            f"The hub does not show {file} of {shorten(name)!r} to you.",
+            hint="Accept its licence there and set HF_TOKEN.",
+        )
     if answer.status_code >= 400:
         raise _unreachable(name, RuntimeError(f"status {answer.status_code}"))
     return bytes(answer.content[:most])
@@ -147,25 +165,48 @@ def _lines(report: ModelReport) -> tuple[tuple[bool, str], ...]:
         for wanted in (COMPONENTS, CUTTABLE)
     }
     lines = [
-        (True, f"{report.family.title} ({report.architecture}), {shape.layers} layers, {shape.heads} heads of {shape.head_size}."),
-        (True, f"{count[COMPONENTS]:,} neurons are measured; {count[CUTTABLE]:,} of query, key, value and intermediate can be cut."),
+        (
+            True,
+            f"{report.family.title} ({report.architecture}), {shape.layers} layers, {shape.heads} heads of {shape.head_size}.",
+        ),
+        (
+            True,
+            f"{count[COMPONENTS]:,} neurons are measured; {count[CUTTABLE]:,} of query, key, value and intermediate can be cut.",
+        ),
     ]
     if report.layers:
         lines.append((True, "obce cut this model before; it can be cut again."))
     if any(report.source.file(name) for name in TOKENIZER_FILES):
-        lines.append((True, f"A tokenizer is there; texts of up to {report.config.get('max_position_embeddings', 512):,} tokens fit."))
+        lines.append(
+            (
+                True,
+                f"A tokenizer is there; texts of up to {report.config.get('max_position_embeddings', 512):,} tokens fit.",
+            )
+        )
     else:
         lines.append((False, "No tokenizer file is there: texts cannot be read with this model."))
     if not adds_special_tokens(report.source):
-        lines.append((False, "The tokenizer puts no [CLS] first (tokenizer.json has no post-processor): measure the mean or all tokens."))
-    floats = {report.family.strip_root(name) for name, info in report.tensors.items() if info.dtype in FLOATS}  # no index tables
+        lines.append(
+            (
+                False,
+                "The tokenizer puts no [CLS] first (tokenizer.json has no post-processor): measure the mean or all tokens.",
+            )
+        )
+    floats = {
+        report.family.strip_root(name) for name, info in report.tensors.items() if info.dtype in FLOATS
+    }  # no index tables
     parts = list(dict.fromkeys(shorten(name.split(".")[0], 30) for name in report.extra if name in floats))
     if parts:
         lines.append((False, f"Also in the file, kept as it is and never cut: {', '.join(parts[:6])}."))
     lines += [(False, note) for note in report.notes]
     if not report.head.is_complete:
         absent = report.head.absent_words
-        lines.append((False, f"The file lacks {absent}, which the outputs of {report.architecture} need; the encoder is complete."))
+        lines.append(
+            (
+                False,
+                f"The file lacks {absent}, which the outputs of {report.architecture} need; the encoder is complete.",
+            )
+        )
     if report.ignored:
         lines.append((False, f"Fields of config.json that change nothing here: {', '.join(report.ignored[:8])}."))
     return tuple(lines)

@@ -68,7 +68,9 @@ class ModelReport:
         floats = [name for name, info in self.unused.items() if info.dtype in FLOATS]  # index tables are usual there
         if not floats:
             return ()
-        numbers = {number for name in floats if (number := self.family.layer_number(name)) and number > self.shape.layers}
+        numbers = {
+            number for name in floats if (number := self.family.layer_number(name)) and number > self.shape.layers
+        }
         rest = sum(self.family.layer_number(name) not in numbers for name in floats)
         layers = f"{len(numbers)} layers beyond the {self.shape.layers} of num_hidden_layers" if numbers else ""
         if len(numbers) == 1:

@@ -25,7 +25,11 @@ def model_subfolders(folder: Path, config: str, weights: Sequence[str]) -> list[
             names = sorted(entry.name for entry in islice(entries, _MOST) if entry.is_dir(follow_symlinks=False))
     except OSError:
         return []
-    complete = [name for name in names if (folder / name / config).is_file() and any((folder / name / file).is_file() for file in weights)]
+    complete = [
+        name
+        for name in names
+        if (folder / name / config).is_file() and any((folder / name / file).is_file() for file in weights)
+    ]
     return complete or _transformers_of(folder)
 
 

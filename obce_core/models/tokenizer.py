@@ -69,7 +69,10 @@ def load_tokenizer(report: ModelReport) -> PreTrainedTokenizerBase:
     config = stock.config_class(**report.config)
     with _staged(source) as stage:
         if not any((stage / name).is_file() for name in VOCABULARIES):
-            raise ModelError(f"{source.folder} has no tokenizer (tokenizer.json, vocab.txt, …).", hint="Save the tokenizer there too.")
+            raise ModelError(
+                f"{source.folder} has no tokenizer (tokenizer.json, vocab.txt, …).",
+                hint="Save the tokenizer there too.",
+            )
         if (stage / "tokenizer.json").is_file():
             check_tokenizer(stage / "tokenizer.json")
         try:
@@ -91,7 +94,8 @@ def special_tokens(tokenizer: PreTrainedTokenizerBase) -> SpecialTokens:
     rows = [tokenizer(text)["input_ids"] for text in _PROBES]
     firsts, lasts = ({row[at] if row else None for row in rows} for at in (0, -1))
     return SpecialTokens(
-        cls_first=_is_special(firsts, tokenizer, tokenizer.cls_token_id), sep_last=_is_special(lasts, tokenizer, tokenizer.sep_token_id)
+        cls_first=_is_special(firsts, tokenizer, tokenizer.cls_token_id),
+        sep_last=_is_special(lasts, tokenizer, tokenizer.sep_token_id),
     )
 
 
@@ -119,7 +123,9 @@ def _staged(source: ModelSource) -> Iterator[Path]:
             with stream:
                 raw = stream.read(limit + 1)
             if len(raw) > limit:
-                raise ModelError(f"{name} in {source.folder} is larger than {limit / 1e6:.0f} MB.", hint="Save the tokenizer again.")
+                raise ModelError(
+                    f"{name} in {source.folder} is larger than {limit / 1e6:.0f} MB.", hint="Save the tokenizer again."
+                )
             (stage / name).write_bytes(_without_paths(raw) if name == _SETTINGS else raw)
         yield stage
 
@@ -141,4 +147,8 @@ def _clean(value: Any, depth: int = 0) -> Any:
         return value
     dropped = ("vocab", "merges", "init_inputs", "auto_map", "tokenizer_object", "name_or_path") if not depth else ()
     endings = ("_file", "_files", "_path", "_dir")
-    return {key: _clean(entry, depth + 1) for key, entry in value.items() if key not in dropped and not key.endswith(endings)}
+    return {
+        key: _clean(entry, depth + 1)
+        for key, entry in value.items()
+        if key not in dropped and not key.endswith(endings)
+    }

@@ -46,9 +46,13 @@ def check_tokenizer(path: Path) -> None:
         if not isinstance(document, dict):
             raise ValueError("expected an object")
     except UnicodeDecodeError:
-        raise ModelError(f"{path.name} cannot be read: it is not UTF-8 text.", hint="Save the tokenizer again.") from None
+        raise ModelError(
+            f"{path.name} cannot be read: it is not UTF-8 text.", hint="Save the tokenizer again."
+        ) from None
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path.name} cannot be read: {shorten(error, 100)}.", hint="Save the tokenizer again.") from None
+        raise ModelError(
+            f"{path.name} cannot be read: {shorten(error, 100)}.", hint="Save the tokenizer again."
+        ) from None
     _check_growth(path.name, document.get("normalizer"))
     for part in ("pre_tokenizer", "post_processor", "decoder"):
         _steps(path.name, part, document.get(part))
@@ -62,7 +66,8 @@ def _check_growth(name: str, normalizer: object) -> None:
         growth *= _growth(name, step)
         if growth > MAX_GROWTH:
             raise ModelError(
-                f"{name}: its normalizer can make a text more than {MAX_GROWTH} times as long.", hint="Use the model's original tokenizer."
+                f"{name}: its normalizer can make a text more than {MAX_GROWTH} times as long.",
+                hint="Use the model's original tokenizer.",
             )
 
 
@@ -110,9 +115,13 @@ def _steps(name: str, part: str, value: object) -> Iterator[Mapping[str, Any]]:
         pattern = step.get("pattern")
         for text in pattern.values() if isinstance(pattern, Mapping) else ():
             if isinstance(text, str) and len(text) > MAX_PATTERN_CHARS:
-                raise ModelError(f"{name}: a pattern of its {part} has {len(text):,} characters; limit {MAX_PATTERN_CHARS:,}.")
+                raise ModelError(
+                    f"{name}: a pattern of its {part} has {len(text):,} characters; limit {MAX_PATTERN_CHARS:,}."
+                )
         if len(steps) > MAX_STEPS:
-            raise ModelError(f"{name}: its {part} has more than {MAX_STEPS} steps.", hint="Use the model's original tokenizer.")
+            raise ModelError(
+                f"{name}: its {part} has more than {MAX_STEPS} steps.", hint="Use the model's original tokenizer."
+            )
     return iter(steps)
 
 
@@ -130,12 +139,17 @@ def _check_added(name: str, processor: object) -> None:
     for step in _steps(name, "post_processor", processor):
         tokens = step.get("special_tokens")
         ids = (
-            [len(entry["ids"]) for entry in tokens.values() if isinstance(entry, Mapping) and isinstance(entry.get("ids"), list)]
+            [
+                len(entry["ids"])
+                for entry in tokens.values()
+                if isinstance(entry, Mapping) and isinstance(entry.get("ids"), list)
+            ]
             if isinstance(tokens, Mapping)
             else []
         )
         pieces = [len(value) for key in ("single", "pair") if isinstance(value := step.get(key), list)]
         if max(pieces, default=0) * max(ids, default=1) > MAX_ADDED:
             raise ModelError(
-                f"{name}: its template adds more than {MAX_ADDED} tokens to a text.", hint="Use the model's original tokenizer."
+                f"{name}: its template adds more than {MAX_ADDED} tokens to a text.",
+                hint="Use the model's original tokenizer.",
             )

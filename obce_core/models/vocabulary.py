@@ -38,7 +38,9 @@ def adds_special_tokens(source: ModelSource) -> bool:
 def check_ids(highest: int, config: Mapping[str, Any]) -> None:
     """Raise ModelError where a tokenizer's highest id (-1: it has none) has no embedding."""
     if highest < 0:
-        raise ModelError("The tokenizer has an empty vocabulary.", hint="Save the tokenizer that the model was trained with.")
+        raise ModelError(
+            "The tokenizer has an empty vocabulary.", hint="Save the tokenizer that the model was trained with."
+        )
     if highest >= config["vocab_size"]:
         raise ModelError(
             f"The tokenizer has ids up to {highest:,}, the model's vocabulary has {config['vocab_size']:,}; resize the embeddings "
@@ -53,7 +55,13 @@ def _highest_id(source: ModelSource) -> int | None:
     if tokenizer is not None:
         model, added = tokenizer.get("model"), tokenizer.get("added_tokens")
         vocabulary = model.get("vocab") if isinstance(model, dict) else None
-        ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else [len(vocabulary) - 1] if isinstance(vocabulary, list) else []
+        ids = (
+            list(vocabulary.values())
+            if isinstance(vocabulary, dict)
+            else [len(vocabulary) - 1]
+            if isinstance(vocabulary, list)
+            else []
+        )
         ids += [token.get("id") for token in added if isinstance(token, dict)] if isinstance(added, list) else []
         numbers = [number for number in ids if isinstance(number, int)]
         return max(numbers) if numbers else None

@@ -131,7 +131,8 @@ def by_base_name(found: Mapping[str, TensorInfo], family: Family) -> dict[str, T
         other = names.setdefault(family.strip_root(name), name)
         if other != name:
             raise ModelError(
-                f"{WEIGHTS}: {shorten(other)} and {shorten(name)} are the same tensor of the model.", hint="Save the model again with one."
+                f"{WEIGHTS}: {shorten(other)} and {shorten(name)} are the same tensor of the model.",
+                hint="Save the model again with one.",
             )
     return {base: found[name] for base, name in names.items()}
 

@@ -16,18 +16,24 @@ def plan_commands(analysis: str, intent: Intent, *, out: str = "my-model") -> st
     """
     plain, how = Intent(), intent.compensation
     told = [
-        f"criterion {intent.criterion}" + (f", seed {intent.seed}" if intent.seed else "") if intent.criterion != plain.criterion else "",
-        f"compensation {how.method} over {'[CLS]' if how.tokens == 'cls' else 'all tokens'}" if how != plain.compensation else "",
+        f"criterion {intent.criterion}" + (f", seed {intent.seed}" if intent.seed else "")
+        if intent.criterion != plain.criterion
+        else "",
+        f"compensation {how.method} over {'[CLS]' if how.tokens == 'cls' else 'all tokens'}"
+        if how != plain.compensation
+        else "",
         intent.hardware.words(),
         f"{_neurons(intent.keep)} kept by hand" if intent.keep else "",
         f"{_neurons(intent.drop)} dropped by hand" if intent.drop else "",
     ]
     named = "; ".join(part for part in told if part)
-    return "\n".join([
-        *([f"# {named}"] if named else []),
-        f"obce plan --analysis {analysis} --from intent.json --out plan.json",
-        f"obce compress --analysis {analysis} --plan plan.json --out {shlex.quote(out)}",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            *([f"# {named}"] if named else []),
+            f"obce plan --analysis {analysis} --from intent.json --out plan.json",
+            f"obce compress --analysis {analysis} --plan plan.json --out {shlex.quote(out)}",
+        ]
+    )
 
 
 def _neurons(hands: Sequence[Hand]) -> str:

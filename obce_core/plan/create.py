@@ -86,7 +86,9 @@ def make_plan(
         criterion=criterion,
         seed=seed,
         first_layer=3 if first_layer is None else first_layer,
-        compensation=Compensation(method=as_method(compensation), tokens=cast(Literal["cls", "all"] | None, compensation_tokens)),
+        compensation=Compensation(
+            method=as_method(compensation), tokens=cast(Literal["cls", "all"] | None, compensation_tokens)
+        ),
     )
     notes: tuple[str, ...] = ()
     if preset is not None:
@@ -102,7 +104,9 @@ def make_plan(
     return replace(plan, notes=(*notes, *plan.notes, *missed))
 
 
-def _missed(analysis: Analysis, plan: Plan, target_encoder: float | None, target_params: float | None) -> tuple[str, ...]:
+def _missed(
+    analysis: Analysis, plan: Plan, target_encoder: float | None, target_params: float | None
+) -> tuple[str, ...]:
     """Say so when a target was met by the percentile, and what the hardware's options added back goes beyond it."""
     size = count(analysis, plan)
     for option, target, left in (
@@ -110,7 +114,9 @@ def _missed(analysis: Analysis, plan: Plan, target_encoder: float | None, target
         ("--target-params", target_params, size.model_share),
     ):
         if target is not None and left > target:
-            return (f"{option} {target:g} was met before the neurons added back for the hardware; with them {left:.3f} is left.",)
+            return (
+                f"{option} {target:g} was met before the neurons added back for the hardware; with them {left:.3f} is left.",
+            )
     return ()
 
 

@@ -61,7 +61,9 @@ def read_draft(analysis_id: str) -> Draft:
     try:
         with open_regular(path) as stream:
             data = parse_document(stream.read(), path.name)
-        return Draft(intent=parse_intent(data["intent"], path.name), stamp=str(data["stamp"]), written=str(data["written"]))
+        return Draft(
+            intent=parse_intent(data["intent"], path.name), stamp=str(data["stamp"]), written=str(data["written"])
+        )
     except (OSError, KeyError, TypeError, ObceError):
         return Draft(intent=Intent())
 
@@ -74,7 +76,9 @@ def read_history(analysis_id: str, stamp: str) -> History:
             data = parse_document(stream.read(), path.name)
         if data["stamp"] != stamp:
             return History()
-        earlier, later = (tuple(parse_intent(entry, path.name) for entry in data[side]) for side in ("earlier", "later"))
+        earlier, later = (
+            tuple(parse_intent(entry, path.name) for entry in data[side]) for side in ("earlier", "later")
+        )
         return History(earlier=earlier, later=later, version=str(data["version"]))
     except (OSError, KeyError, TypeError, ObceError):
         return History()
@@ -88,7 +92,9 @@ def write_draft(analysis_id: str, intent: Intent, *, seen: str, history: History
     with _alone(home / "draft.lock"):
         if read_draft(analysis_id).stamp != seen:
             return None
-        made = Draft(intent=intent, stamp=uuid.uuid4().hex[:16], written=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        made = Draft(
+            intent=intent, stamp=uuid.uuid4().hex[:16], written=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        )
         entry = {"format": FORMAT, "stamp": made.stamp, "written": made.written, "intent": intent_document(intent)}
         write_json(home / "draft.json", entry)
         if history is not None and history != History():
@@ -103,7 +109,9 @@ def _history_document(stamp: str, history: History) -> dict[str, Any]:
 
 def _nearest(intents: Sequence[Intent]) -> list[dict[str, Any]]:
     """Write the first of some intents, at most so many steps and so many neurons chosen by hand."""
-    neurons = list(accumulate(sum(len(hand.neurons) for hand in (*intent.keep, *intent.drop)) for intent in intents[:STEPS]))
+    neurons = list(
+        accumulate(sum(len(hand.neurons) for hand in (*intent.keep, *intent.drop)) for intent in intents[:STEPS])
+    )
     return [intent_document(intent) for intent, so_far in zip(intents, neurons, strict=False) if so_far <= _NEURONS]
 
 

@@ -40,6 +40,8 @@ def text(value: object, where: str) -> str:
 def pretty(value: Any, depth: int = 0) -> str:
     """Render JSON with an object's entries on lines of their own, down to a cell, and every list on one line."""
     if isinstance(value, dict) and value and depth < 4:
-        inner = ",\n".join(f"{' ' * (depth + 1)}{json.dumps(key)}: {pretty(entry, depth + 1)}" for key, entry in value.items())
+        inner = ",\n".join(
+            f"{' ' * (depth + 1)}{json.dumps(key)}: {pretty(entry, depth + 1)}" for key, entry in value.items()
+        )
         return "{\n" + inner + "\n" + " " * depth + "}"
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -42,11 +42,15 @@ def same_shape(analysis: Analysis, plan: Plan, criterion: str, *, seed: int = 0)
     >>> control = same_shape(analysis, plan, "random", seed=1)                         # doctest: +SKIP
     """
     if any(layer is not None for layer in analysis.layers):
-        raise PlanError("A control of the same shape needs an uncut model; this one was cut before.", hint="Analyse the original.")
+        raise PlanError(
+            "A control of the same shape needs an uncut model; this one was cut before.", hint="Analyse the original."
+        )
     drop = []
     for layer in sorted(plan.kept):
         masks = {name: plan.mask(layer, name, analysis.shape) for name in CUTTABLE}
-        scores = {name: _scores(analysis, layer, name, criterion, seed, needed=not masks[name].all()) for name in CUTTABLE}
+        scores = {
+            name: _scores(analysis, layer, name, criterion, seed, needed=not masks[name].all()) for name in CUTTABLE
+        }
         chosen = choose(masks, scores, analysis.shape.heads)
         for name in CUTTABLE:
             gone = np.flatnonzero(~chosen[name])
@@ -88,7 +92,9 @@ def choose(masks: Masks, scores: Masks, heads: int) -> Masks:
     }
 
 
-def _pairs(query: np.ndarray, key: np.ndarray, by_query: np.ndarray, by_key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(
+    query: np.ndarray, key: np.ndarray, by_query: np.ndarray, by_key: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Choose the kept dimensions of one head's query and key, each of shape (head size,)."""
     both, neither, alone = int((query & key).sum()), int((~query & ~key).sum()), int((query & ~key).sum())
     size = len(query)

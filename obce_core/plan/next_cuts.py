@@ -44,7 +44,9 @@ class NextCut:
         return tuple((self.layer, name) for name in self.components)
 
 
-def next_cuts(analysis: Analysis, intent: Intent, *, linked: bool, layers: Iterable[int] | None = None) -> list[NextCut]:
+def next_cuts(
+    analysis: Analysis, intent: Intent, *, linked: bool, layers: Iterable[int] | None = None
+) -> list[NextCut]:
     """List the next step of every cell (of some layers, where these are named) that saves anything, by layer and component.
 
     Cells whose neurons are all equal have none, nor has a step that would keep nothing.
@@ -58,7 +60,11 @@ def next_cuts(analysis: Analysis, intent: Intent, *, linked: bool, layers: Itera
             continue
         left = _left(analysis, intent, layer, now)
         for group in _LINKED if linked else [(name,) for name in CUTTABLE]:
-            names = tuple(name for name in group if analysis.width(layer, name) and not analysis.degenerate(layer, name, intent.criterion))
+            names = tuple(
+                name
+                for name in group
+                if analysis.width(layer, name) and not analysis.degenerate(layer, name, intent.criterion)
+            )
             before = min((intent.percentile(layer, name) for name in names), default=STEPS[-1])
             after = next((step for step in STEPS if step > before), None)
             if after is None:
@@ -72,9 +78,16 @@ def next_cuts(analysis: Analysis, intent: Intent, *, linked: bool, layers: Itera
             if saved > 0:
                 found.append(
                     NextCut(
-                        layer=layer, components=names, before=before, after=after, changes=changes, saved=saved, now=now, then=then
+                        layer=layer,
+                        components=names,
+                        before=before,
+                        after=after,
+                        changes=changes,
+                        saved=saved,
+                        now=now,
+                        then=then,
                     )
-                )  # fmt: skip
+                )
     return found
 
 

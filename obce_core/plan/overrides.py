@@ -71,4 +71,6 @@ def choices(intent: Intent) -> Iterator[Choice]:
 def choice_of(intent: Intent, layer: int, component: str, neuron: int) -> Choice | None:
     """Return what was chosen for a neuron by hand, or None."""
     wanted = (layer, component, neuron)
-    return next((choice for choice in choices(intent) if (choice.layer, choice.component, choice.neuron) == wanted), None)
+    return next(
+        (choice for choice in choices(intent) if (choice.layer, choice.component, choice.neuron) == wanted), None
+    )

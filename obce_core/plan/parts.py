@@ -16,7 +16,9 @@ Cell = tuple[int, str]
 def only(plan: Plan, cells: Iterable[Cell]) -> Plan:
     """Return the plan with nothing cut but in these cells."""
     wanted = set(cells)
-    kept = {layer: {name: mask for name, mask in row.items() if (layer, name) in wanted} for layer, row in plan.kept.items()}
+    kept = {
+        layer: {name: mask for name, mask in row.items() if (layer, name) in wanted} for layer, row in plan.kept.items()
+    }
     return replace(plan, kept={layer: row for layer, row in kept.items() if row})
 
 
@@ -30,23 +32,32 @@ def alone(intent: Intent, cells: Iterable[Cell]) -> Intent:
         layers = {layer for layer, _ in wanted}
         wanted |= {(layer, name) for layer, row in intent.cells.items() if layer in layers for name in row}
         wanted |= {(hand.layer, hand.component) for hand in (*intent.keep, *intent.drop) if hand.layer in layers}
-    left = {layer: {name: share for name, share in row.items() if (layer, name) in wanted} for layer, row in intent.cells.items()}
-    keep, drop = (tuple(hand for hand in hands if (hand.layer, hand.component) in wanted) for hands in (intent.keep, intent.drop))
+    left = {
+        layer: {name: share for name, share in row.items() if (layer, name) in wanted}
+        for layer, row in intent.cells.items()
+    }
+    keep, drop = (
+        tuple(hand for hand in hands if (hand.layer, hand.component) in wanted) for hands in (intent.keep, intent.drop)
+    )
     return replace(intent, cells={layer: row for layer, row in left.items() if row}, keep=keep, drop=drop)
 
 
 def of_layer(intent: Intent, layer: int) -> Intent:
     """Return the intent with every other layer untouched."""
     keep, drop = (tuple(hand for hand in hands if hand.layer == layer) for hands in (intent.keep, intent.drop))
-    return replace(intent, cells={number: row for number, row in intent.cells.items() if number == layer}, keep=keep, drop=drop)
+    return replace(
+        intent, cells={number: row for number, row in intent.cells.items() if number == layer}, keep=keep, drop=drop
+    )
 
 
 def without_equal(analysis: Analysis, intent: Intent) -> tuple[Intent, tuple[str, ...]]:
     """Leave the cells whole that the intent's criterion cannot rank (all neurons equal), and say which."""
     equal = [
-        (layer, name) for layer, row in intent.cells.items() for name in row
+        (layer, name)
+        for layer, row in intent.cells.items()
+        for name in row
         if layer <= analysis.shape.layers and analysis.degenerate(layer, name, intent.criterion)
-    ]  # fmt: skip
+    ]
     return intent.with_cells(dict.fromkeys(equal, 0.0)), tuple(left_whole(analysis, *cell) for cell in equal)
 
 

@@ -49,12 +49,18 @@ def render(plan: Plan, *, yaml: bool = False) -> str:
 
 def fits_yaml(plan: Plan) -> bool:
     """Say, without rendering it, whether a plan's YAML surely stays below the limit of a YAML file."""
-    size = 8_000 + sum(len(hand.neurons) * 8 + 8 * len(hand.reason) + 200 for hand in (*plan.intent.keep, *plan.intent.drop))
+    size = 8_000 + sum(
+        len(hand.neurons) * 8 + 8 * len(hand.reason) + 200 for hand in (*plan.intent.keep, *plan.intent.drop)
+    )
     for row in plan.kept.values():
         for mask in row.values():
-            edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))  # where a run of kept neurons begins or ends
+            edges = np.flatnonzero(
+                np.diff(mask, prepend=False, append=False)
+            )  # where a run of kept neurons begins or ends
             pairs = int(np.count_nonzero(edges[1::2] - edges[::2] > 1))
-            size += 13 * (len(edges) // 2 - pairs) + 21 * pairs + 40  # "      - 1234" and "      - [1234, 1235]", each with a line's end
+            size += (
+                13 * (len(edges) // 2 - pairs) + 21 * pairs + 40
+            )  # "      - 1234" and "      - [1234, 1235]", each with a line's end
     return size < MAX_PLAN_YAML_BYTES
 
 
@@ -69,10 +75,15 @@ def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None
         if not overwrite:
             raise PathError(f"{target} already exists.", hint="Choose another --out, or give --overwrite.")
         if not _is_plan(target):
-            raise PathError(f"{target} is not a plan that obce wrote, so --overwrite leaves it alone.", hint="Choose another --out.")
+            raise PathError(
+                f"{target} is not a plan that obce wrote, so --overwrite leaves it alone.", hint="Choose another --out."
+            )
     text = render(plan, yaml=_is_yaml(target))
     if _is_yaml(target) and len(text.encode()) > MAX_PLAN_YAML_BYTES:
-        raise PlanError(f"{target.name} would be larger than the {MAX_PLAN_YAML_BYTES // 1000} kB of a YAML plan.", hint="Write .json.")
+        raise PlanError(
+            f"{target.name} would be larger than the {MAX_PLAN_YAML_BYTES // 1000} kB of a YAML plan.",
+            hint="Write .json.",
+        )
     try:
         replace_file(target, text)
     except OSError as error:
@@ -153,7 +164,14 @@ def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "
     earlier = document.get("earlier", [])
     if not isinstance(earlier, list) or not all(isinstance(entry, dict) for entry in earlier):
         raise PlanError(f"{name}: earlier must be a list of plans.")
-    return Plan(model=plan.model, analysis=plan.analysis, intent=intent, kept=plan.kept, notes=plan.notes, earlier=tuple(earlier))
+    return Plan(
+        model=plan.model,
+        analysis=plan.analysis,
+        intent=intent,
+        kept=plan.kept,
+        notes=plan.notes,
+        earlier=tuple(earlier),
+    )
 
 
 def read_model(document: Mapping[str, Any], name: str) -> tuple[str, str]:

@@ -53,7 +53,10 @@ def preset_cells(name: str, layers: int) -> dict[int, dict[str, float]]:
         return {layer: dict(row) for layer, row in scaled.items() if row}
     table, needs = (TABLE_2, 12) if name == "paper-bert-base" else (TABLE_3, 24)
     if layers != needs:
-        raise PlanError(f"{name} is for {needs} layers; this model has {layers}.", hint="Use --preset paper-scaled, or --percentile.")
+        raise PlanError(
+            f"{name} is for {needs} layers; this model has {layers}.",
+            hint="Use --preset paper-scaled, or --percentile.",
+        )
     return _rows(table)
 
 
@@ -76,7 +79,9 @@ def preset(name: str, analysis: Analysis, base: Intent) -> tuple[Intent, tuple[s
             if keep_above(scores, percentile).any():
                 changes[layer, component] = percentile
             else:
-                notes.append(f"Layer {layer} {component} is left whole: P{percentile:g} would keep 0 of {len(scores)} there.")
+                notes.append(
+                    f"Layer {layer} {component} is left whole: P{percentile:g} would keep 0 of {len(scores)} there."
+                )
     first = min(cells, default=1)
     blank = Intent(criterion=base.criterion, seed=base.seed, first_layer=first, compensation=base.compensation)
     return blank.with_cells(changes), tuple(notes)
@@ -88,7 +93,9 @@ def uniform(percentile: float, layers: int, base: Intent) -> Intent:
         raise PlanError(f"--first-layer is {base.first_layer}; this model has layers 1–{layers}.")
     if not isinstance(percentile, (int, float)) or isinstance(percentile, bool) or not 0 < percentile < 100:
         raise PlanError(f"A percentile lies strictly between 0 and 100; got {percentile}.")
-    return base.with_cells({(layer, component): percentile for layer in range(base.first_layer, layers + 1) for component in CUTTABLE})
+    return base.with_cells(
+        {(layer, component): percentile for layer in range(base.first_layer, layers + 1) for component in CUTTABLE}
+    )
 
 
 def _rows(table: Table) -> dict[int, dict[str, float]]:

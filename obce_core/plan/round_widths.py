@@ -60,7 +60,13 @@ def widen(layer: LayerToWiden, hardware: Hardware) -> tuple[Masks, list[str]]:
             told += _fill(layer, masks, names, np.full_like(now, now.max()), now)
         if hardware.round_to:
             now = width(layer.widths(masks))
-            told += _fill(layer, masks, names, np.minimum(-(-now // hardware.round_to) * hardware.round_to, width(layer.limits)), now)
+            told += _fill(
+                layer,
+                masks,
+                names,
+                np.minimum(-(-now // hardware.round_to) * hardware.round_to, width(layer.limits)),
+                now,
+            )
         rows = width(layer.widths(masks)).tolist()
         if hardware.per_head and len(set(rows)) > 1 and not told:
             told.append(
@@ -95,7 +101,10 @@ def _fill(layer: LayerToWiden, masks: Masks, names: tuple[str, ...], goals: np.n
         free &= ~chosen
         for name in names:
             masks[name] |= chosen.ravel()
-    return [_note(layer.layer, names, block, now.tolist()[block], goals.tolist()[block]) for block in np.flatnonzero(most < goals).tolist()]
+    return [
+        _note(layer.layer, names, block, now.tolist()[block], goals.tolist()[block])
+        for block in np.flatnonzero(most < goals).tolist()
+    ]
 
 
 def _note(layer: int, names: tuple[str, ...], block: int, now: int, goal: int) -> str:

@@ -16,7 +16,11 @@ from obce_core.plan.spec import Intent
 def plan_rows(analysis: Analysis, intent: Intent) -> list[dict[str, Any]]:
     """Return a row for each layer: its number, and the percentile of each component; 0 is whole, None cannot be cut."""
     return [
-        {"layer": layer} | {name: intent.percentile(layer, name) if _rankable(analysis, intent, layer, name) else None for name in CUTTABLE}
+        {"layer": layer}
+        | {
+            name: intent.percentile(layer, name) if _rankable(analysis, intent, layer, name) else None
+            for name in CUTTABLE
+        }
         for layer in range(1, analysis.shape.layers + 1)
     ]
 

@@ -25,7 +25,9 @@ def intent_document(intent: Intent) -> dict[str, Any]:
         "drop": [_hand_document(hand) for hand in intent.drop],
         "compensation": {"method": intent.compensation.method, "tokens": intent.compensation.tokens},
     }
-    return document | ({"hardware": {"round_to": hardware.round_to, "per_head": hardware.per_head}} if hardware.asked else {})
+    return document | (
+        {"hardware": {"round_to": hardware.round_to, "per_head": hardware.per_head}} if hardware.asked else {}
+    )
 
 
 def render_intent(intent: Intent) -> str:
@@ -72,10 +74,12 @@ def _hands(value: object, where: str) -> tuple[Hand, ...]:
             raise PlanError(f"{where}: neurons must be a list of numbers.")
         found.append(
             Hand(
-                layer=data.get("layer", 0), component=data.get("component", ""), neurons=tuple(neurons),
+                layer=data.get("layer", 0),
+                component=data.get("component", ""),
+                neurons=tuple(neurons),
                 reason=data.get("reason", ""),
             )
-        )  # fmt: skip
+        )
     return tuple(found)
 
 

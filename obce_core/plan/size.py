@@ -76,7 +76,8 @@ def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_L
     total = sum(math.prod(size) for size in tensors.values())
     names = analysis.family.file_names(analysis.meta["model"]["tensors"])
     size, size_left = (
-        file_bytes({names[name]: dims for name, dims in found.items()}) for found in (tensors, cut_tensors(analysis, tensors, after))
+        file_bytes({names[name]: dims for name, dims in found.items()})
+        for found in (tensors, cut_tensors(analysis, tensors, after))
     )
     return Budget(
         neurons=sum(analysis.width(layer, component) for layer in range(1, shape.layers + 1) for component in CUTTABLE),
@@ -119,7 +120,9 @@ def original_tensors(analysis: Analysis) -> dict[str, tuple[int, ...]]:
     return {family.strip_root(name): tuple(size) for name, size in analysis.meta["model"]["tensors"].items()}
 
 
-def cut_tensors(analysis: Analysis, tensors: Mapping[str, tuple[int, ...]], widths: Sequence[LayerWidths]) -> dict[str, tuple[int, ...]]:
+def cut_tensors(
+    analysis: Analysis, tensors: Mapping[str, tuple[int, ...]], widths: Sequence[LayerWidths]
+) -> dict[str, tuple[int, ...]]:
     """Return the tensors of the cut model by name relative to the base model."""
     family, found = analysis.family, dict(tensors)
     for layer, row in enumerate(widths, start=1):

@@ -89,7 +89,11 @@ class Ledger:
     def plain(self) -> dict[str, Any]:
         """Return everything as plain data, readings included."""
         paper = self.paper_readings
-        return {**asdict(self), "readings": asdict(self.readings), "paper_readings": None if paper is None else asdict(paper)}
+        return {
+            **asdict(self),
+            "readings": asdict(self.readings),
+            "paper_readings": None if paper is None else asdict(paper),
+        }
 
     def _read(self, left: int) -> Readings:
         encoder_left = left - (self.total.parameters - self.encoder.parameters)

@@ -51,7 +51,11 @@ def model_ledger(report: ModelReport, kept: Kept | None = None, *, length: int =
         kept: what the plans of a cut model keep of the original (see `read_kept_of_model`); None: not known.
     """
     family, shape = report.family, report.shape
-    after = {family.strip_root(name): info.shape for name, info in report.tensors.items() if info.dtype.startswith(("F", "BF"))}
+    after = {
+        family.strip_root(name): info.shape
+        for name, info in report.tensors.items()
+        if info.dtype.startswith(("F", "BF"))
+    }
     layers = family.layers + "."
     rest = {name: size for name, size in after.items() if not name.startswith(layers)}
     before = {**rest, **{name: size for name, size in family.tensors(report.config).items() if name.startswith(layers)}}
@@ -71,9 +75,15 @@ def model_ledger(report: ModelReport, kept: Kept | None = None, *, length: int =
 
 
 def _ledger(
-    family: Family, shape: EncoderShape, before: Tensors, after: Tensors, names: Mapping[str, str],
-    neurons: Callable[[int, str], int], kept: Callable[[int, str], int | None], length: int,
-) -> Ledger:  # fmt: skip
+    family: Family,
+    shape: EncoderShape,
+    before: Tensors,
+    after: Tensors,
+    names: Mapping[str, str],
+    neurons: Callable[[int, str], int],
+    kept: Callable[[int, str], int | None],
+    length: int,
+) -> Ledger:
     entries = tuple(
         _entry(layer, component, family, before, after, neurons(layer, component), kept(layer, component), length)
         for layer in range(1, shape.layers + 1)
@@ -99,7 +109,14 @@ def _ledger(
 
 
 def _entry(
-    layer: int, component: str, family: Family, before: Tensors, after: Tensors, neurons: int, kept: int | None, length: int
+    layer: int,
+    component: str,
+    family: Family,
+    before: Tensors,
+    after: Tensors,
+    neurons: int,
+    kept: int | None,
+    length: int,
 ) -> Entry:
     path = family.linear(layer, component)
 
@@ -113,12 +130,22 @@ def _entry(
 
     (_, _, parameters, flops), (rows, extra, parameters_left, flops_left) = measure(before), measure(after)
     return Entry(
-        layer=layer, component=component, neurons=neurons, kept=kept, rows=rows, extra=extra, parameters=parameters,
-        parameters_left=parameters_left, flops=flops, flops_left=flops_left,
-    )  # fmt: skip
+        layer=layer,
+        component=component,
+        neurons=neurons,
+        kept=kept,
+        rows=rows,
+        extra=extra,
+        parameters=parameters,
+        parameters_left=parameters_left,
+        flops=flops,
+        flops_left=flops_left,
+    )
 
 
-def _scope(name: str, without: tuple[str, ...], family: Family, before: Tensors, after: Tensors, names: Mapping[str, str]) -> Scope:
+def _scope(
+    name: str, without: tuple[str, ...], family: Family, before: Tensors, after: Tensors, names: Mapping[str, str]
+) -> Scope:
     counts, sizes = [], []
     for tensors in (before, after):
         found = {names[key]: size for key, size in tensors.items() if family.part(key) not in without}

@@ -75,11 +75,15 @@ class Hand:
         check_cuttable(self.layer, self.component)
         for neuron in self.neurons:
             if isinstance(neuron, bool) or not isinstance(neuron, int) or neuron < 0:
-                raise PlanError(f"Layer {self.layer} {self.component}: {shorten(neuron)!r} is no neuron (whole numbers from 0).")
+                raise PlanError(
+                    f"Layer {self.layer} {self.component}: {shorten(neuron)!r} is no neuron (whole numbers from 0)."
+                )
         if len(set(self.neurons)) != len(self.neurons):
             raise PlanError(f"Layer {self.layer} {self.component}: a neuron is named twice by hand.")
         if not isinstance(self.reason, str) or len(self.reason) > _MAX_REASON:
-            raise PlanError(f"Layer {self.layer} {self.component}: a reason is text of at most {_MAX_REASON} characters.")
+            raise PlanError(
+                f"Layer {self.layer} {self.component}: a reason is text of at most {_MAX_REASON} characters."
+            )
         object.__setattr__(self, "neurons", tuple(sorted(self.neurons)))
 
 
@@ -132,7 +136,9 @@ class Intent:
 def check_percentile(value: object, layer: int, component: str) -> float:
     """Accept 0 (untouched) or a number strictly between 0 and 100."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 100:
-        raise PlanError(f"Layer {layer} {component}: percentile {shorten(value)!r} is not possible; allowed: 0 (untouched) to below 100.")
+        raise PlanError(
+            f"Layer {layer} {component}: percentile {shorten(value)!r} is not possible; allowed: 0 (untouched) to below 100."
+        )
     return float(value)
 
 
@@ -151,11 +157,17 @@ def check_cuttable(layer: object, component: object) -> None:
 def _check_hands(keep: tuple[Hand, ...], drop: tuple[Hand, ...]) -> None:
     kept = {(hand.layer, hand.component, neuron) for hand in keep for neuron in hand.neurons}
     both = [
-        (hand.layer, hand.component, neuron) for hand in drop for neuron in hand.neurons if (hand.layer, hand.component, neuron) in kept
+        (hand.layer, hand.component, neuron)
+        for hand in drop
+        for neuron in hand.neurons
+        if (hand.layer, hand.component, neuron) in kept
     ]
     if both:
         layer, component, neuron = both[0]
-        raise PlanError(f"Layer {layer} {component}: neuron {neuron} is both kept and dropped by hand.", hint="Remove it from one list.")
+        raise PlanError(
+            f"Layer {layer} {component}: neuron {neuron} is both kept and dropped by hand.",
+            hint="Remove it from one list.",
+        )
 
 
 def as_method(name: str) -> Method:

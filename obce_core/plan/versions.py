@@ -38,7 +38,9 @@ def save_version(analysis_id: str, name: str, intent: Intent, *, note: str = "")
     Raises:
         PlanError: the name is empty, too long or taken, or the note too long.
     """
-    made = Version(id=uuid.uuid4().hex[:12], name=_free(analysis_id, name), note=_note(note), written=_now(), intent=intent)
+    made = Version(
+        id=uuid.uuid4().hex[:12], name=_free(analysis_id, name), note=_note(note), written=_now(), intent=intent
+    )
     _write(analysis_id, made)
     return made
 
@@ -53,10 +55,13 @@ def list_versions(analysis_id: str) -> list[Version]:
                 data = parse_document(stream.read(), path.name)
             found.append(
                 Version(
-                    id=path.stem, name=str(data["name"]), note=str(data["note"]), written=str(data["written"]),
+                    id=path.stem,
+                    name=str(data["name"]),
+                    note=str(data["note"]),
+                    written=str(data["written"]),
                     intent=parse_intent(data["intent"], path.name),
                 )
-            )  # fmt: skip
+            )
         except (OSError, KeyError, TypeError, ObceError):
             continue
     return sorted(found, key=lambda version: (version.written, version.id), reverse=True)
@@ -101,7 +106,9 @@ def _find(analysis_id: str, version_id: str) -> Version:
 def _free(analysis_id: str, name: str) -> str:
     clean = name.strip()
     if not clean or len(clean) > MAX_NAME or not clean.isprintable():
-        raise PlanError(f"{shorten(name)!r} is no name of a version.", hint=f"Give one line of 1 to {MAX_NAME} characters.")
+        raise PlanError(
+            f"{shorten(name)!r} is no name of a version.", hint=f"Give one line of 1 to {MAX_NAME} characters."
+        )
     if any(version.name == clean for version in list_versions(analysis_id)):
         raise PlanError(f"A version named {shorten(clean)!r} exists.", hint="Choose another name, or delete that one.")
     return clean
@@ -116,9 +123,12 @@ def _note(note: str) -> str:
 def _write(analysis_id: str, version: Version) -> None:
     refuse_if_read_only("Saving a version of a plan")
     entry = {
-        "format": FORMAT, "name": version.name, "note": version.note, "written": version.written,
+        "format": FORMAT,
+        "name": version.name,
+        "note": version.note,
+        "written": version.written,
         "intent": intent_document(version.intent),
-    }  # fmt: skip
+    }
     write_json(_path(analysis_id, version.id, "versions"), entry)
 
 

@@ -35,7 +35,9 @@ def before(
     return found, constants
 
 
-def stored_layer(masks: Mapping[str, np.ndarray], query_constants: np.ndarray | None, shape: EncoderShape) -> StoredLayer:
+def stored_layer(
+    masks: Mapping[str, np.ndarray], query_constants: np.ndarray | None, shape: EncoderShape
+) -> StoredLayer:
     """Say what stays of a layer after exact folding.
 
     With constants a pair stays where query and key are both kept. With predictions (least-squares) the scores of a head
@@ -58,7 +60,9 @@ def stored_layer(masks: Mapping[str, np.ndarray], query_constants: np.ndarray | 
         mixed = np.broadcast_to(mark, heads)[stays]
     else:
         stays = query & key
-        extra = (~query & key & (query_constants.reshape(heads) != 0.0)).any(axis=1)  # a constant query: a bias on every key
+        extra = (~query & key & (query_constants.reshape(heads) != 0.0)).any(
+            axis=1
+        )  # a constant query: a bias on every key
         mixed = np.zeros(int(stays.sum()), dtype=np.int64)
     rows = LayerRows(
         pairs=np.flatnonzero(stays.ravel()),
@@ -69,12 +73,16 @@ def stored_layer(masks: Mapping[str, np.ndarray], query_constants: np.ndarray | 
     return StoredLayer(widths=rows.widths(extra.astype(int).tolist(), shape), rows=rows)
 
 
-def layer_widths(masks: Mapping[str, np.ndarray], query_constants: np.ndarray | None, shape: EncoderShape) -> LayerWidths:
+def layer_widths(
+    masks: Mapping[str, np.ndarray], query_constants: np.ndarray | None, shape: EncoderShape
+) -> LayerWidths:
     """Count what stays of a layer after exact folding (see `stored_layer`)."""
     return stored_layer(masks, query_constants, shape).widths
 
 
-def cut_widths(analysis: Analysis, compensation: Compensation, layer: int, masks: Mapping[str, np.ndarray]) -> LayerWidths:
+def cut_widths(
+    analysis: Analysis, compensation: Compensation, layer: int, masks: Mapping[str, np.ndarray]
+) -> LayerWidths:
     """Count what stays of a layer of an analysed model, earlier cuts included (see `before`)."""
     constants = None
     if not compensation.predicts:

@@ -98,7 +98,9 @@ def atomic_write(path: Path, data: bytes | str, *, guard: Callable[[], None] | N
 def _write_aside(path: Path, raw: bytes, mode: int | None, guard: Callable[[], None] | None) -> None:
     temporary = path.with_name(f"{path.name}.tmp-{uuid.uuid4().hex[:12]}")
     try:
-        with open(temporary, "wb", opener=None if mode is None else lambda name, flags: os.open(name, flags, mode)) as stream:
+        with open(
+            temporary, "wb", opener=None if mode is None else lambda name, flags: os.open(name, flags, mode)
+        ) as stream:
             stream.write(raw)
             stream.flush()
             os.fsync(stream.fileno())
@@ -213,7 +215,9 @@ def staged_folder(target: Path, *, overwrite: bool = False, keep_existing: bool 
     except OSError as error:
         if is_full(error):
             raise disk_full(target.parent) from None
-        raise PathError(f"Cannot write in {target.parent}: {error.strerror or error}.", hint="Choose another --out.") from None
+        raise PathError(
+            f"Cannot write in {target.parent}: {error.strerror or error}.", hint="Choose another --out."
+        ) from None
     try:
         with writing(stage):
             yield stage
@@ -232,7 +236,9 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise PathError(f"{target} already exists.", hint="Choose another --out, or give --overwrite.")
     why = foreign_content(target)
     if why:
-        raise PathError(f"{target} {why}, so --overwrite leaves it alone.", hint="Choose another --out, or move that folder away.")
+        raise PathError(
+            f"{target} {why}, so --overwrite leaves it alone.", hint="Choose another --out, or move that folder away."
+        )
 
 
 def foreign_content(folder: Path) -> str:
@@ -251,7 +257,9 @@ def foreign_content(folder: Path) -> str:
         listed = None
     if listed is None:
         return f"was not written by obce (its {MANIFEST} is not of the format {FORMAT})"
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
+    present = {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
+    }
     strangers = sorted(present - listed - {MANIFEST} - _BESIDE)
     return f"holds {shorten(strangers[0])}, which obce did not write" if strangers else ""
 
@@ -276,7 +284,11 @@ def manifest_faults(folder: Path) -> list[str]:
     for name, (size, sha256) in told.items():
         try:
             fault = _file_fault(folder, name, size, sha256)
-        except (OSError, ValueError, RuntimeError) as error:  # a name that no system takes, a loop of links, no right to read
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # a name that no system takes, a loop of links, no right to read
             fault = f"cannot be read ({shorten(error, 80)})"
         if fault:
             faults.append(f"{shorten(name, 120)} {fault}")

@@ -94,7 +94,13 @@ def commit(
     try:
         with writing(stage):
             write(stage)
-            told = {"format": FORMAT, "step": step, "attempt": attempt, "versions": _versions(), "files": manifest(stage)}
+            told = {
+                "format": FORMAT,
+                "step": step,
+                "attempt": attempt,
+                "versions": _versions(),
+                "files": manifest(stage),
+            }
             _sync_below(stage, mode)
             write_json(stage / MANIFEST, told)
         guard()
@@ -193,7 +199,9 @@ def _aside(target: Path) -> Path:
 
 
 def _files(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST}
+    return {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST
+    }
 
 
 def _sync_below(folder: Path, mode: int | None) -> None:

@@ -49,7 +49,8 @@ def disk_full(folder: Path, need: int | None = None, *, at_least: bool = False) 
     has = "an unknown number of bytes" if free is None else size(free)
     amount = "more space" if not need else f"more than {size(need)}" if at_least else size(need)
     return DiskFull(
-        f"Disk full: needs {amount} in {folder}, which has {has} free.", hint="Make space there, then resume the run or start it again."
+        f"Disk full: needs {amount} in {folder}, which has {has} free.",
+        hint="Make space there, then resume the run or start it again.",
     )
 
 
@@ -70,7 +71,9 @@ def writing(folder: Path, need: int | None = None) -> Iterator[None]:
     except Exception as error:
         if not is_full(error):
             raise
-        raise (disk_full(folder, need) if need is not None else disk_full(folder, tree_size(folder), at_least=True)) from error
+        raise (
+            disk_full(folder, need) if need is not None else disk_full(folder, tree_size(folder), at_least=True)
+        ) from error
 
 
 def tensor_bytes(tensors: Iterable[Any]) -> int:

@@ -56,7 +56,9 @@ def scan(raw: bytes, max_values: int) -> tuple[int, int]:
     The first is at least the number of values less one. Scanning ends early beyond `max_values`.
     """
     if b"\\" in raw:
-        raw = raw.replace(rb"\\", b"").replace(rb"\"", b"")  # in this order: what is left of a run of backslashes is its parity
+        raw = raw.replace(rb"\\", b"").replace(
+            rb"\"", b""
+        )  # in this order: what is left of a run of backslashes is its parity
     quotes = raw.count(b'"')
     if quotes > 2 * max_values:
         return quotes // 2, 0

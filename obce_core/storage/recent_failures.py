@@ -23,7 +23,9 @@ class Failures:
     2
     """
 
-    def __init__(self, kind: type[Exception], *, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, kind: type[Exception], *, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._kind, self._seconds, self._clock = kind, seconds, clock
         self._lock = threading.Lock()
         self._found: dict[Hashable, tuple[float, Exception]] = {}

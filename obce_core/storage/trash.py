@@ -60,7 +60,8 @@ def discard(path: Path) -> Path:
         if is_full(error):
             raise disk_full(step.parent, tree_size(path)) from None
         raise PathError(
-            f"{path} cannot be moved to the trash ({error.strerror or error}), so it is not replaced.", hint="Choose another --out."
+            f"{path} cannot be moved to the trash ({error.strerror or error}), so it is not replaced.",
+            hint="Choose another --out.",
         ) from None
     return target
 

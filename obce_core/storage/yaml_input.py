@@ -73,7 +73,9 @@ def render_yaml(value: dict[str, Any]) -> str:
         if not math.isfinite(value):
             raise ValueError(f"{value} cannot be written as a number")
         mantissa, exponent, power = repr(float(value)).partition("e")
-        point = ".0" if exponent and "." not in mantissa else ""  # YAML 1.1 takes 1e-05 for text, and would be given a tag
+        point = (
+            ".0" if exponent and "." not in mantissa else ""
+        )  # YAML 1.1 takes 1e-05 for text, and would be given a tag
         return dumper.represent_scalar("tag:yaml.org,2002:float", f"{mantissa}{point}{exponent}{power}")
 
     Dumper.add_representer(str, text)
@@ -149,7 +151,9 @@ class _Builder:
             return None
         if len(text) > _MAX_SCALAR:
             if not text.strip(_NUMBER_CHARS):
-                raise self._error(f"{self._name} line {line}: a number of {len(text):,} characters; limit {_MAX_SCALAR}.")
+                raise self._error(
+                    f"{self._name} line {line}: a number of {len(text):,} characters; limit {_MAX_SCALAR}."
+                )
             return text
         try:
             if _INTEGER.fullmatch(text):

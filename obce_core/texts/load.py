@@ -67,7 +67,9 @@ def load_texts(
     other = None if heldout is None else sources["file"].check(os.fspath(heldout))
     for option, value in (("column", column), ("split", split)):
         if value is not None and not (option in source.options or _fits_file(option, other)):
-            raise TextsError(f"--{option} does not apply to {source.name}; it is for files.", hint=f"Leave --{option} out.")
+            raise TextsError(
+                f"--{option} does not apply to {source.name}; it is for files.", hint=f"Leave --{option} out."
+            )
     request = Request(
         argument=argument,
         n=n,

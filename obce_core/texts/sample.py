@@ -120,7 +120,9 @@ def _write(texts: Texts, path: Path) -> None:
     pa: Any = import_module("pyarrow")
     pq: Any = import_module("pyarrow.parquet")
     facts = {"format": FORMAT, "digest": texts.digest} | {name: getattr(texts, name) for name in _FIELDS}
-    table = pa.table({name: pa.array(values, pa.string()) for name, values in {"text": texts.texts, **texts.columns}.items()})
+    table = pa.table(
+        {name: pa.array(values, pa.string()) for name, values in {"text": texts.texts, **texts.columns}.items()}
+    )
     buffer = io.BytesIO()
     # Metadata of the Arrow schema would be stored twice (once more in base64); added to the file, it is stored once.
     with pq.ParquetWriter(buffer, table.schema, store_schema=False) as writer:
@@ -140,7 +142,9 @@ def _read(path: Path) -> Texts:
     if not path.is_file():
         raise TextsError(f"No such file: {shorten(path, 200)}.")
     try:
-        table = pq.ParquetFile(path, thrift_string_size_limit=_HEADER_LIMIT, thrift_container_size_limit=_HEADER_LIMIT).read()
+        table = pq.ParquetFile(
+            path, thrift_string_size_limit=_HEADER_LIMIT, thrift_container_size_limit=_HEADER_LIMIT
+        ).read()
     except (pa.ArrowException, OSError):
         raise TextsError(f"{name} is not a readable parquet file.") from None
     raw = (table.schema.metadata or {}).get(KEY)

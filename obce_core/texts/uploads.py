@@ -26,7 +26,9 @@ def store_upload(raw: bytes, name: str) -> str:
     refuse_if_read_only("Uploading texts")
     clean = file_name(name)
     if Path(clean).suffix not in ENDINGS:
-        raise TextsError(f"{shorten(name)} has none of the endings {', '.join(ENDINGS)}.", hint="Rename it, or export it as .txt.")
+        raise TextsError(
+            f"{shorten(name)} has none of the endings {', '.join(ENDINGS)}.", hint="Rename it, or export it as .txt."
+        )
     key = sha256(clean.encode() + bytes(1) + raw).hexdigest()[:16]
     path = settings.cache_dir() / "texts" / key / clean
     if not path.exists():

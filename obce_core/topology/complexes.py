@@ -106,7 +106,9 @@ def complex_of(simplices: Iterable[Simplex]) -> Complex:
     missing = missing_faces(there)
     if missing:
         raise BadInput(f"This is no complex: {len(missing)} faces are missing, {missing[0]} first.")
-    vertices, edges, triangles = (tuple(sorted(simplex for simplex in there if len(simplex) == size)) for size in (1, 2, 3))
+    vertices, edges, triangles = (
+        tuple(sorted(simplex for simplex in there if len(simplex) == size)) for size in (1, 2, 3)
+    )
     return Complex(vertices=vertices, edges=edges, triangles=triangles)
 
 

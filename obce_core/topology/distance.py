@@ -23,6 +23,8 @@ def bottleneck(first: Barcode, second: Barcode) -> float:
     """
     a, b = (np.sort(np.asarray(bars.deaths, dtype=np.float64))[::-1] for bars in (first, second))
     pairs = min(len(a), len(b))
-    matched = np.maximum.accumulate(np.append(0.0, np.abs(a[:pairs] - b[:pairs])))  # (pairs + 1,): the farthest of k matches
+    matched = np.maximum.accumulate(
+        np.append(0.0, np.abs(a[:pairs] - b[:pairs]))
+    )  # (pairs + 1,): the farthest of k matches
     left = [np.append(bars, 0.0)[: pairs + 1] / 2 for bars in (a, b)]  # the longest bar left over
     return float(np.maximum(matched, np.maximum(*left)).min())

@@ -49,10 +49,15 @@ def bars(points: Float[np.ndarray, "points dim"]) -> Bars:
     place = {edge: at for at, edge in enumerate(edges)}
     # A triangle appears with its longest edge, which is the one that comes last.
     triangles = sorted(
-        (sorted((place[face] for face in combinations(triangle, 2)), reverse=True) for triangle in combinations(range(count), 3)),
+        (
+            sorted((place[face] for face in combinations(triangle, 2)), reverse=True)
+            for triangle in combinations(range(count), 3)
+        ),
     )
     joins = _reduce([(1 << a) | (1 << b) for a, b in edges])  # lowest vertex: the edge that ends its piece
-    fills = _reduce([(1 << a) | (1 << b) | (1 << c) for a, b, c in triangles])  # lowest edge: the triangle that fills its loop
+    fills = _reduce(
+        [(1 << a) | (1 << b) | (1 << c) for a, b, c in triangles]
+    )  # lowest edge: the triangle that fills its loop
     scale = np.array([lengths[edge] / 2 for edge in edges])
     h0 = np.sort(scale[sorted(joins.values())]) if edges else np.empty(0)
     pairs = [(float(scale[edge]), float(scale[triangles[triangle][0]])) for edge, triangle in fills.items()]

@@ -24,7 +24,9 @@ class Interval:
     draws: int
 
 
-def bootstrap_r_f(values: Float[np.ndarray, " texts"], *, draws: int = 1000, share: float = 0.9, seed: int = 0) -> Interval:
+def bootstrap_r_f(
+    values: Float[np.ndarray, " texts"], *, draws: int = 1000, share: float = 0.9, seed: int = 0
+) -> Interval:
     """Resample the N texts with replacement, `draws` times, and take the middle `share` of the r_f of these samples.
 
     The percentile bootstrap: for share 0.9 the 5th and 95th percentile (numpy's `linear`). Same seed, same interval.

@@ -14,7 +14,9 @@ from obce_core.background import Answer, WarmWorker
 @st.cache_resource(show_spinner=False, on_release=lambda worker: worker.close())
 def _worker() -> WarmWorker:
     worker = WarmWorker()
-    atexit.register(worker.close)  # Ctrl-C ends the server, which releases no cache; a busy worker would go on for seconds
+    atexit.register(
+        worker.close
+    )  # Ctrl-C ends the server, which releases no cache; a busy worker would go on for seconds
     return worker
 
 

@@ -31,7 +31,9 @@ def evaluations() -> list[Evaluation]:
     found = []
     try:
         with os.scandir(home) as entries:
-            named = [(_stamp(Path(entry.path)), entry.name) for entry in entries if entry.name[0] != "." and entry.is_dir()]
+            named = [
+                (_stamp(Path(entry.path)), entry.name) for entry in entries if entry.name[0] != "." and entry.is_dir()
+            ]
     except OSError:
         return []
     for changed, name in sorted(named, reverse=True):

@@ -12,7 +12,9 @@ from pages._shared import downloads, state
 from pages._shared.downloads import Data
 
 
-def show(figure: Any, *, key: str, name: str = "", csv_text: Data | None = None, units: tuple[str, str] = ("", "")) -> None:
+def show(
+    figure: Any, *, key: str, name: str = "", csv_text: Data | None = None, units: tuple[str, str] = ("", "")
+) -> None:
     """Draw a figure, larger in presentation; with a `name`, offer it for download (`units` as in `downloads.row`)."""
     shown = enlarge(figure) if state.get().presentation else figure
     st.plotly_chart(shown, theme=None, config={"displayModeBar": False}, key=key)

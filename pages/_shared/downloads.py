@@ -25,14 +25,21 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(header)
     for row in rows:
-        writer.writerow([f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value for value in row])
+        writer.writerow(
+            [f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value for value in row]
+        )
     return stream.getvalue()
 
 
 def row(
-    name: str, *, csv_text: Data | None = None, figure: Any = None, html: Data | None = None, label: str = "",
+    name: str,
+    *,
+    csv_text: Data | None = None,
+    figure: Any = None,
+    html: Data | None = None,
+    label: str = "",
     units: tuple[str, str] = ("", ""),
-) -> None:  # fmt: skip
+) -> None:
     """Offer what there is of a figure for download; a callable is called at the click.
 
     `figure` is a Plotly figure, or what makes one: it gives PNG, SVG and HTML. `html` is a whole page, for figures of our own.

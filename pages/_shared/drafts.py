@@ -123,7 +123,9 @@ def _write(analysis_id: str) -> None:
         return  # a visitor's plan lives in the session alone
     chosen = state.get()
     intents, at = chosen.intents[analysis_id], chosen.places[analysis_id]
-    history = History(earlier=tuple(intents[:at]), later=tuple(intents[at + 1 :]), version=chosen.versions.get(analysis_id, ""))
+    history = History(
+        earlier=tuple(intents[:at]), later=tuple(intents[at + 1 :]), version=chosen.versions.get(analysis_id, "")
+    )
     written = write_draft(analysis_id, intents[at], seen=chosen.stamps[analysis_id], history=history)
     if written is not None:
         chosen.stamps[analysis_id] = written.stamp

@@ -37,27 +37,60 @@ def _some(check: Check) -> Check:
 
 _STORED = _text(r"[0-9a-f]{8,64}(\.[a-z]{2,8})?")
 ANALYSIS: dict[str, Check] = {
-    "model": _text(), "revision": _text(), "source": _among("demo", "wikipedia", "glue", "file", "paste"), "task": _among(*TASKS),
-    "glue_dir": _text(), "file": _STORED, "file_name": _text(), "pasted_at": _STORED, r"column-[0-9a-f]{8,64}(\.[a-z]{2,8})?": _text(),
-    "split": _among(True, False), "size": _among(0, 150, 700, 1500, 3000), "n_texts": _number(2, 100_000),
-    "seed": _number(0, 2**32 - 1), "tokens": _among("cls", "mean", "all"), "tap": _among("neuron", "linear", "block"),
-    "max_length": _number(3, 512), "device": _among("auto", "cpu", "cuda", "mps"),
-    "dtype": _among("float32", "bfloat16", "float16", "float64"), "batch_size": _number(1, 4096), "threads": _number(0, 1024),
+    "model": _text(),
+    "revision": _text(),
+    "source": _among("demo", "wikipedia", "glue", "file", "paste"),
+    "task": _among(*TASKS),
+    "glue_dir": _text(),
+    "file": _STORED,
+    "file_name": _text(),
+    "pasted_at": _STORED,
+    r"column-[0-9a-f]{8,64}(\.[a-z]{2,8})?": _text(),
+    "split": _among(True, False),
+    "size": _among(0, 150, 700, 1500, 3000),
+    "n_texts": _number(2, 100_000),
+    "seed": _number(0, 2**32 - 1),
+    "tokens": _among("cls", "mean", "all"),
+    "tap": _among("neuron", "linear", "block"),
+    "max_length": _number(3, 512),
+    "device": _among("auto", "cpu", "cuda", "mps"),
+    "dtype": _among("float32", "bfloat16", "float16", "float64"),
+    "batch_size": _number(1, 4096),
+    "threads": _number(0, 1024),
     "heldout": _text(),
-}  # fmt: skip
+}
 _RECIPE = {
-    "epochs": _number(0, 10_000), "examples": _number(0, 10**9), "steps": _number(0, 10**9), "batch_size": _number(1, 65_536),
-    "max_length": _number(3, 65_536), "patience": _number(0, 10_000), "learning_rate": _number(0, 0.99, float),
+    "epochs": _number(0, 10_000),
+    "examples": _number(0, 10**9),
+    "steps": _number(0, 10**9),
+    "batch_size": _number(1, 65_536),
+    "max_length": _number(3, 65_536),
+    "patience": _number(0, 10_000),
+    "learning_rate": _number(0, 0.99, float),
     "keep": _among("last", "best"),
-}  # fmt: skip
+}
 LAUNCH: dict[str, Check] = {
-    "original": _among(True, False), "models": _some(_text("[0-9a-f]{1,64}")), "percentiles": _some(_among(*range(10, 100, 10))),
-    "plans": _some(_text()), "controls": _some(_among(*CONTROLS)), "draws": _number(1, 100), "orders": _some(_among(*ORDERS)),
-    "model": _text(), "folder": _text(), "tasks": _some(_among(*TASKS)), "tests": _among(True, False), "tier": _among(*TIERS),
-    "seeds": _text(r"[0-9,\s–-]{1,300}"), "launcher": _among("local", "ray"), "workers": _number(1, 256),
-    "device": _among("auto", "cpu", "cuda", "mps"), "save_model": _among(True, False), "cpus": _number(0, 1024, float),
-    "gpus": _number(0, 64, float), **{f"{tier}-{name}": check for tier in TIERS for name, check in _RECIPE.items()},
-}  # fmt: skip
+    "original": _among(True, False),
+    "models": _some(_text("[0-9a-f]{1,64}")),
+    "percentiles": _some(_among(*range(10, 100, 10))),
+    "plans": _some(_text()),
+    "controls": _some(_among(*CONTROLS)),
+    "draws": _number(1, 100),
+    "orders": _some(_among(*ORDERS)),
+    "model": _text(),
+    "folder": _text(),
+    "tasks": _some(_among(*TASKS)),
+    "tests": _among(True, False),
+    "tier": _among(*TIERS),
+    "seeds": _text(r"[0-9,\s–-]{1,300}"),
+    "launcher": _among("local", "ray"),
+    "workers": _number(1, 256),
+    "device": _among("auto", "cpu", "cuda", "mps"),
+    "save_model": _among(True, False),
+    "cpus": _number(0, 1024, float),
+    "gpus": _number(0, 64, float),
+    **{f"{tier}-{name}": check for tier in TIERS for name, check in _RECIPE.items()},
+}
 """Not here: the address of a cluster, which may hold a password."""
 
 PREFIXES = {"analysis": "new.", "launch": "launch."}
@@ -66,8 +99,15 @@ _CHECKS = {"analysis": ANALYSIS, "launch": LAUNCH}
 
 def write(page: str, values: Mapping[str, Any]) -> dict[str, str]:
     """Write a form's values as parameters of the page's address; one that may not stand there is left out."""
-    told = {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for name, value in values.items()}
-    return {f"{PREFIXES[page]}{name}": text for name, text in told.items() if _fits(page, name, values[name]) and len(text) <= _LONGEST}
+    told = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in values.items()
+    }
+    return {
+        f"{PREFIXES[page]}{name}": text
+        for name, text in told.items()
+        if _fits(page, name, values[name]) and len(text) <= _LONGEST
+    }
 
 
 def read(page: str, query: Mapping[str, Any]) -> dict[str, Any]:

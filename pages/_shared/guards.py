@@ -86,19 +86,25 @@ def writable(action: str) -> bool:
 
 def show_error(error: ObceError) -> None:
     """Show an error in a box, as plain text: what was given may be in it, and must not become markup."""
-    st.html(f'<div class="fault" role="alert"><b aria-hidden="true">!</b><span class="plain">{escape(str(error))}</span></div>')
+    st.html(
+        f'<div class="fault" role="alert"><b aria-hidden="true">!</b><span class="plain">{escape(str(error))}</span></div>'
+    )
 
 
 def show_notice(text: str) -> None:
     """Show a sentence in a box, as plain text."""
-    st.html(f'<div class="notice" role="status"><b aria-hidden="true">i</b><span class="plain">{escape(text)}</span></div>')
+    st.html(
+        f'<div class="notice" role="status"><b aria-hidden="true">i</b><span class="plain">{escape(text)}</span></div>'
+    )
 
 
 def show_gone(field: str, text: str) -> None:
     """Say that what the state's field names is gone; it stays selected, and the notice stays, until somebody dismisses it."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"gone-{field}"):
         show_notice(text)
-        st.button("Dismiss", key=f"dismiss-gone-{field}", on_click=setattr, args=(state.get(), field, ""), width="content")
+        st.button(
+            "Dismiss", key=f"dismiss-gone-{field}", on_click=setattr, args=(state.get(), field, ""), width="content"
+        )
 
 
 @contextmanager

@@ -108,7 +108,9 @@ def _ended(form: str, run: Run) -> None:
     status = run.status()
     words = {"failed": "Failed", "cancelled": "Cancelled", "lost": "Lost"}[status.state]
     guards.show_error(ObceError(f"{_GLYPHS[status.state]} {words}: {status.reason}"))
-    st.button("Dismiss", key=f"dismiss-{run.id}", on_click=_forget, args=(form,))  # as wide as its word: a share of a panel clips it
+    st.button(
+        "Dismiss", key=f"dismiss-{run.id}", on_click=_forget, args=(form,)
+    )  # as wide as its word: a share of a panel clips it
     if status.state != "cancelled":
         with st.expander("Log"):
             st.code(run.log() or "The log is empty.", language=None)

@@ -35,13 +35,23 @@ _grid = st.components.v2.component("obce_plangrid", html='<div class="plangrid">
 _film = st.components.v2.component("obce_film", html='<div class="film"></div>', css=_FILM_CSS, js=_FILM_JS)
 _field = st.components.v2.component("obce_field", html='<div class="field"></div>', css=_FIELD_CSS, js=_FIELD_JS)
 _gaps = st.components.v2.component("obce_gapline", html='<div class="gapline"></div>', css=_GAPS_CSS, js=_GAPS_JS)
-_threshold = st.components.v2.component("obce_threshold", html='<div class="threshold"></div>', css=_THRESHOLD_CSS, js=_THRESHOLD_JS)
+_threshold = st.components.v2.component(
+    "obce_threshold", html='<div class="threshold"></div>', css=_THRESHOLD_CSS, js=_THRESHOLD_JS
+)
 
-_board = st.components.v2.component("obce_leaderboard", html='<div class="leaderboard"></div>', css=_BOARD_CSS, js=_BOARD_JS)
+_board = st.components.v2.component(
+    "obce_leaderboard", html='<div class="leaderboard"></div>', css=_BOARD_CSS, js=_BOARD_JS
+)
 
 
 def leaderboard(
-    data: Mapping[str, Any], *, key: str, task: str, row: str, on_task: Callable[[str], None], on_row: Callable[[str], None]
+    data: Mapping[str, Any],
+    *,
+    key: str,
+    task: str,
+    row: str,
+    on_task: Callable[[str], None],
+    on_row: Callable[[str], None],
 ) -> None:
     """Show the leaderboard; `on_task` hears of a click on a column's head, `on_row` of one on a row's name."""
 
@@ -51,12 +61,16 @@ def leaderboard(
             tell(str(value))
 
     _board(
-        key=key, data={**data, "task": task, "row": row},
-        on_task_change=lambda: heard("task", on_task), on_row_change=lambda: heard("row", on_row),
-    )  # fmt: skip
+        key=key,
+        data={**data, "task": task, "row": row},
+        on_task_change=lambda: heard("task", on_task),
+        on_row_change=lambda: heard("row", on_row),
+    )
 
 
-def cell_map(data: Mapping[str, Any], *, key: str, selected: tuple[int, str], on_select: Callable[[int, str], None]) -> None:
+def cell_map(
+    data: Mapping[str, Any], *, key: str, selected: tuple[int, str], on_select: Callable[[int, str], None]
+) -> None:
     """Show the cell map; `on_select` hears of a click or an arrow."""
 
     def changed() -> None:
@@ -66,12 +80,20 @@ def cell_map(data: Mapping[str, Any], *, key: str, selected: tuple[int, str], on
 
     chosen = {"layer": selected[0], "component": selected[1]}
     _map(
-        key=key, data={**data, "selected": chosen, "rev": f"{selected[0]}.{selected[1]}", "signature": f"{key}:{data['signature']}"},
+        key=key,
+        data={
+            **data,
+            "selected": chosen,
+            "rev": f"{selected[0]}.{selected[1]}",
+            "signature": f"{key}:{data['signature']}",
+        },
         on_selected_change=changed,
-    )  # fmt: skip
+    )
 
 
-def cell_view(data: Mapping[str, Any], *, key: str, signature: str, view: str, on_view: Callable[[str], None]) -> int | None:
+def cell_view(
+    data: Mapping[str, Any], *, key: str, signature: str, view: str, on_view: Callable[[str], None]
+) -> int | None:
     """Show one cell's neurons; return the neuron that was opened just now. `on_view` hears of `head` or `rank`."""
 
     def changed() -> None:
@@ -80,13 +102,18 @@ def cell_view(data: Mapping[str, Any], *, key: str, signature: str, view: str, o
             on_view(value)
 
     result = _cell(
-        key=key, data={**data, "signature": signature, "view": view}, on_view_change=changed, on_open_change=lambda: None
-    )  # fmt: skip
+        key=key,
+        data={**data, "signature": signature, "view": view},
+        on_view_change=changed,
+        on_open_change=lambda: None,
+    )
     opened = result.get("open")
     return None if opened is None else int(opened)
 
 
-def plan_grid(data: Mapping[str, Any], *, key: str, revision: int, on_edit: Callable[[dict[tuple[int, str], float]], None]) -> None:
+def plan_grid(
+    data: Mapping[str, Any], *, key: str, revision: int, on_edit: Callable[[dict[tuple[int, str], float]], None]
+) -> None:
     """Show the plan grid; `on_edit` hears of every edit, with all percentiles."""
 
     def changed() -> None:
@@ -111,7 +138,11 @@ def next_cut_list(data: Mapping[str, Any], *, key: str, revision: str, on_apply:
 
 
 def film(
-    data: Mapping[str, Any], *, key: str, on_step: Callable[[int], None] | None = None, on_edge: Callable[[bool], None] | None = None
+    data: Mapping[str, Any],
+    *,
+    key: str,
+    on_step: Callable[[int], None] | None = None,
+    on_edge: Callable[[bool], None] | None = None,
 ) -> None:
     """Show a neuron's film; `on_step` hears of [ and ] (-1 and 1), `on_edge` of the switch between radii and edge lengths."""
 

@@ -30,9 +30,12 @@ def offer_analyses() -> None:
     if names:
         key = state.key("offered-analysis")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.selectbox("Saved analyses, the newest first", list(names), format_func=names.__getitem__, key=key, width=420)
+            st.selectbox(
+                "Saved analyses, the newest first", list(names), format_func=names.__getitem__, key=key, width=420
+            )
             st.button(
-                "Select it", icon=":material/folder_open:",
+                "Select it",
+                icon=":material/folder_open:",
                 on_click=lambda: state.select_analysis(str(st.session_state[key])),
-            )  # fmt: skip
+            )
     nav.link("analysis", "Measure a model, or see all saved analyses", icon=":material/play_circle:")

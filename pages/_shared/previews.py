@@ -37,7 +37,9 @@ class Previews:
     stored: frozenset[str] = field(default_factory=stored_previews)
 
     def __post_init__(self) -> None:
-        self.reason = not_measured(self.source, self.intent.compensation) or state.get().unmeasured.get(self.source.id, "")
+        self.reason = not_measured(self.source, self.intent.compensation) or state.get().unmeasured.get(
+            self.source.id, ""
+        )
 
     def whole(self, plan: Plan, *, priority: int = 0) -> Fidelity | None:
         """Return how close a whole plan stays, or None; `reason` says why it is not going to be measured."""
@@ -61,7 +63,9 @@ class Previews:
                     seen[place] = known
                     found[layer, component] = Closeness(cosine=known)
                 else:
-                    found[layer, component] = Closeness(cosine=None if self.reason else seen.get(place), old=True, reason=self.reason)
+                    found[layer, component] = Closeness(
+                        cosine=None if self.reason else seen.get(place), old=True, reason=self.reason
+                    )
         return found
 
     def alone(self, plan: Plan, cells: Sequence[Cell], *, priority: int) -> float | None:
@@ -83,12 +87,17 @@ class Previews:
             found.append(None if now is None or then is None else now - then)
         return found
 
-    def _known(self, task: str, kept: Kept, intent: Intent, cells: Sequence[Cell] | None, priority: int) -> Fidelity | None:
+    def _known(
+        self, task: str, kept: Kept, intent: Intent, cells: Sequence[Cell] | None, priority: int
+    ) -> Fidelity | None:
         key = preview_key(self.source.id, kept, intent.compensation)
         known = cached.preview(key, self.stored)
         if known is not None or self.reason:
             return known
-        arguments: dict[str, Any] = {"analysis": self.source.id, "intent": intent_document(alone(intent, cells) if cells else intent)}
+        arguments: dict[str, Any] = {
+            "analysis": self.source.id,
+            "intent": intent_document(alone(intent, cells) if cells else intent),
+        }
         if cells:
             arguments["cells"] = [list(cell) for cell in cells]
         answer = background.ask(task, arguments, priority=priority)

@@ -33,7 +33,9 @@ def options(policy: Policy) -> dict[str, Any]:
     return {
         "server.address": policy.host,
         "server.port": policy.port,
-        "server.allowedHosts": ["*"] if policy.is_wildcard else ["localhost", "127.0.0.1", "::1", policy.host, *policy.names],
+        "server.allowedHosts": ["*"]
+        if policy.is_wildcard
+        else ["localhost", "127.0.0.1", "::1", policy.host, *policy.names],
         "server.baseUrlPath": "",
         "server.corsAllowedOrigins": [],
         "server.customComponentBaseUrlPath": "",

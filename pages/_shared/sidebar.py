@@ -104,8 +104,12 @@ def _newest() -> None:
         return
     newest = saved[0]
     told = newest.meta
-    _below(f"none selected. The newest: {escape(newest.name or layout.short_name(told['model']['name']))}, {told['texts']['n']:,} texts")
-    st.button("Select the newest", key="pick-newest", on_click=state.select_analysis, args=(newest.id,), width="stretch")
+    _below(
+        f"none selected. The newest: {escape(newest.name or layout.short_name(told['model']['name']))}, {told['texts']['n']:,} texts"
+    )
+    st.button(
+        "Select the newest", key="pick-newest", on_click=state.select_analysis, args=(newest.id,), width="stretch"
+    )
 
 
 def _plan(source: Analysis) -> None:

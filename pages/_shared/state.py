@@ -218,7 +218,9 @@ def _address(state: State) -> dict[str, str]:
         wanted |= form_address.write("analysis", _changed(state.form, state.form_defaults))
     if state.page == "launch":
         plain = {name: value for name, value in state.launch.items() if isinstance(name, str)}
-        wanted |= form_address.write("launch", _changed(plain, {name: state.launch.get((name, "proposed")) for name in plain}))
+        wanted |= form_address.write(
+            "launch", _changed(plain, {name: state.launch.get((name, "proposed")) for name in plain})
+        )
     return wanted
 
 
@@ -249,7 +251,17 @@ def _from_address(query: Mapping[str, Any]) -> State:
         given = str(query.get(name, ""))
         if re.fullmatch(pattern, given):
             kind = type(getattr(state, name))
-            setattr(state, name, given == "1" if kind is bool else given if kind is str else float(given) if kind is float else int(given))
+            setattr(
+                state,
+                name,
+                given == "1"
+                if kind is bool
+                else given
+                if kind is str
+                else float(given)
+                if kind is float
+                else int(given),
+            )
     state.form, state.launch = form_address.read("analysis", query), form_address.read("launch", query)
     return state
 

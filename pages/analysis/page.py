@@ -37,11 +37,15 @@ def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
     columns = st.columns([2.4, 1], vertical_alignment="bottom")
     named = (
         columns[0]
-        .text_input("Model", help="demo, a folder on this machine, or a hub id such as google-bert/bert-base-cased", **kept)
+        .text_input(
+            "Model", help="demo, a folder on this machine, or a hub id such as google-bert/bert-base-cased", **kept
+        )
         .strip()
     )
     kept = given("revision", "")
-    revision = columns[1].text_input("Revision", placeholder="newest", help="Commit, branch or tag of a hub model", **kept)
+    revision = columns[1].text_input(
+        "Revision", placeholder="newest", help="Commit, branch or tag of a hub model", **kept
+    )
     found: Preview | ObceError
     try:
         typed_model(named)
@@ -106,11 +110,12 @@ def _numbers() -> dict[str, Any]:
         kept = given("heldout", "")
         more["heldout"] = (
             st.text_input(
-                "Held out to measure fidelity: a file, a share, or none", placeholder="empty: those not drawn; 25% of a file taken whole",
+                "Held out to measure fidelity: a file, a share, or none",
+                placeholder="empty: those not drawn; 25% of a file taken whole",
                 **kept,
             ).strip()
             or None
-        )  # fmt: skip
+        )
         if (named := heldout_file(more["heldout"])) is not None:
             typed_path(str(named), what="file of held-out texts")
     return {"n_texts": n_texts, "seed": seed, "tokens": tokens, "tap": tap, "max_length": length} | more
@@ -119,9 +124,15 @@ def _numbers() -> dict[str, Any]:
 def _bill(told: Bill, found: Preview) -> None:
     report = found.report
     begun = "the start not measured" if told.start is None else f"{duration(told.start)} of it to start"
-    time_ = ("not measured", "", "no earlier analysis of this model") if told.seconds is None or told.rate is None else (
-        duration(told.seconds), "", f"{begun}; {amount(told.rate, 2)} texts a second, measured on {count(told.measured_on)}"
-    )  # fmt: skip
+    time_ = (
+        ("not measured", "", "no earlier analysis of this model")
+        if told.seconds is None or told.rate is None
+        else (
+            duration(told.seconds),
+            "",
+            f"{begun}; {amount(told.rate, 2)} texts a second, measured on {count(told.measured_on)}",
+        )
+    )
     free = "" if told.memory_free is None else f"{megabytes(told.memory_free)} free"
     layout.facts(
         [
@@ -133,7 +144,12 @@ def _bill(told: Bill, found: Preview) -> None:
                 "once, from the hub" if found.download else "it is here",
             ),
             ("memory", megabytes(told.memory), "", f"about; {free}" if free else "about"),
-            ("disk", megabytes(told.disk), "", f"{'at most' if told.at_most else 'about'}; {megabytes(told.disk_free)} free"),
+            (
+                "disk",
+                megabytes(told.disk),
+                "",
+                f"{'at most' if told.at_most else 'about'}; {megabytes(told.disk_free)} free",
+            ),
             ("time", *time_),
         ]
     )

@@ -34,7 +34,9 @@ def table() -> None:
             key=f"saved-{len(saved)}-{saved[0].id}",
             column_config={
                 "": st.column_config.TextColumn(width=30, help="The selected analysis"),
-                "[UNK]": st.column_config.NumberColumn(format="percent", help="Share of the word pieces that the tokenizer does not know"),
+                "[UNK]": st.column_config.NumberColumn(
+                    format="percent", help="Share of the word pieces that the tokenizer does not know"
+                ),
                 "MB": st.column_config.NumberColumn(format="%.1f"),
                 "seconds": st.column_config.NumberColumn(format="%.1f"),
             },

@@ -19,7 +19,13 @@ from obce_core.texts.uploads import store_upload, upload_path, upload_ref
 from pages._shared import cached, guards, layout
 from pages.analysis.form import given, put, select, values
 
-_SOURCES = {"demo": "Demo sentences", "wikipedia": "Wikipedia", "glue": "A GLUE task", "file": "Your file", "paste": "Paste"}
+_SOURCES = {
+    "demo": "Demo sentences",
+    "wikipedia": "Wikipedia",
+    "glue": "A GLUE task",
+    "file": "Your file",
+    "paste": "Paste",
+}
 _ENDINGS = ["txt", "csv", "tsv", "jsonl", "parquet"]
 
 
@@ -30,17 +36,23 @@ def texts() -> dict[str, Any]:
     st.segmented_control("Texts", list(_SOURCES), format_func=_SOURCES.get, **kept)
     source = form["source"]
     if source == "demo":
-        layout.note("600 encyclopedic sentences on 12 topics, written for this project; the ones not drawn measure fidelity later.")
+        layout.note(
+            "600 encyclopedic sentences on 12 topics, written for this project; the ones not drawn measure fidelity later."
+        )
         return {"texts": "demo"}
     if source == "wikipedia":
-        layout.note("The paper's texts: English Wikipedia, split at periods, streamed from the hub when the analysis runs (minutes).")
+        layout.note(
+            "The paper's texts: English Wikipedia, split at periods, streamed from the hub when the analysis runs (minutes)."
+        )
         return {"texts": "wikipedia"}
     if source == "glue":
         columns = st.columns([1, 2])
         with columns[0]:
             task = select("Task", "task", {name: row.folder for name, row in TASKS.items()})
         kept = given("glue_dir", str(settings.glue_dir() or ""))
-        folder = columns[1].text_input("Folder of GLUE tasks (official TSV layout)", placeholder="empty: from the hub", **kept)
+        folder = columns[1].text_input(
+            "Folder of GLUE tasks (official TSV layout)", placeholder="empty: from the hub", **kept
+        )
         if folder.strip():
             typed_path(folder.strip(), what="GLUE folder")
         return {"texts": f"glue:{task}", "glue_dir": folder.strip() or None}
@@ -72,7 +84,9 @@ def preview(job: dict[str, Any]) -> bool:
         layout.note("These texts are read from the hub, and the network is forbidden here (OBCE_OFFLINE).")
         return False
     if spec == "wikipedia":
-        layout.note("Which sentences are drawn is known once they have been streamed; the saved analysis keeps them with their digest.")
+        layout.note(
+            "Which sentences are drawn is known once they have been streamed; the saved analysis keeps them with their digest."
+        )
         return True
     if away and form.get("asked") != spec:
         if st.button("Fetch these texts and show them", icon=":material/download:"):
@@ -160,11 +174,19 @@ def _show(sample: Texts) -> None:
         [
             ("texts", count(len(sample)), "", f"of {count(sample.available)} different ones"),
             ("words a text", count(words[len(words) // 2]), "", f"median; {count(words[0])} to {count(words[-1])}"),
-            ("held out", count(len(sample.heldout)), "", "to measure fidelity" if sample.heldout else "fidelity is not measured"),
+            (
+                "held out",
+                count(len(sample.heldout)),
+                "",
+                "to measure fidelity" if sample.heldout else "fidelity is not measured",
+            ),
         ]
     )
     st.dataframe(
         {"text": sample.texts, **{name: values for name, values in sample.columns.items() if name != "text"}},
-        width="stretch", height=214, column_config={"text": st.column_config.TextColumn(width="large")}, key="analysis-texts",
-    )  # fmt: skip
+        width="stretch",
+        height=214,
+        column_config={"text": st.column_config.TextColumn(width="large")},
+        key="analysis-texts",
+    )
     layout.note(f"Digest {sample.digest[:12]}: same texts, same digest. {escape(' '.join(sample.notes))}")

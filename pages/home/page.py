@@ -43,7 +43,12 @@ def _station(name: str, told: str, done: bool) -> str:
 def _is_demo(entry: Analysis) -> bool:
     """Say whether an analysis is what the demo's button makes."""
     texts = entry.meta["texts"]
-    made = {"model": entry.meta["model"]["spec"], "texts": texts["source"], "n_texts": texts["n"], "seed": texts["seed"]}
+    made = {
+        "model": entry.meta["model"]["spec"],
+        "texts": texts["source"],
+        "n_texts": texts["n"],
+        "seed": texts["seed"],
+    }
     return made == _DEMO and (entry.meta["tokens"], entry.meta["tap"]) == ("cls", "neuron")
 
 
@@ -82,7 +87,13 @@ with left:
         if not busy:
             buttons = st.columns([1, 1.15, 0.7])
             if analyses:
-                if buttons[0].button("Continue", type="primary", icon=":material/arrow_forward:", width="stretch", disabled=source is None):
+                if buttons[0].button(
+                    "Continue",
+                    type="primary",
+                    icon=":material/arrow_forward:",
+                    width="stretch",
+                    disabled=source is None,
+                ):
                     nav.go("importance")
             elif not guards.writable("Running the demo"):
                 pass
@@ -99,7 +110,9 @@ with left:
         if made is not None
         else "its time was not measured here yet"
     )
-    layout.note(f"The demo: all-MiniLM-L6-v2, 22.7 M parameters, 150 sentences, no network once it is installed; {told}.")
+    layout.note(
+        f"The demo: all-MiniLM-L6-v2, 22.7 M parameters, 150 sentences, no network once it is installed; {told}."
+    )
 with right:
     if source is not None:
         with guards.caught():
@@ -168,7 +181,10 @@ with work:
             on_select="rerun",
             selection_mode="single-row",
             key="your-work",
-            column_config={"told": st.column_config.TextColumn("state"), "when": st.column_config.TextColumn("when (UTC)")},
+            column_config={
+                "told": st.column_config.TextColumn("state"),
+                "when": st.column_config.TextColumn("when (UTC)"),
+            },
         )
         if picked := opened["selection"]["rows"]:
             _open([*analyses[:6], *models[:4]][picked[0]])

@@ -34,7 +34,11 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
     if rows:
         _numbers(rows)
     if source.degenerate(layer, component, name):
-        told = "Every text gives the same value here" if source.width(layer, component) else "An earlier cut left no neuron here"
+        told = (
+            "Every text gives the same value here"
+            if source.width(layer, component)
+            else "An earlier cut left no neuron here"
+        )
         layout.note(f"{told}: there is nothing to rank. Choose another cell.")
         return
     intent = drafts.current(source.id)
@@ -43,13 +47,24 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
     kept = planned if planned is not None else np.ones(len(scores), dtype=bool)
     percentile = intent.percentile(layer, component) if intent.criterion == name else 0
     view = cell_view(
-        scores, kept, neurons, layer, component, head_size=source.shape.head_size, name=name, percentile=percentile,
-        selected=chosen.neuron, edge_length=chosen.edge_length,
-    )  # fmt: skip
+        scores,
+        kept,
+        neurons,
+        layer,
+        component,
+        head_size=source.shape.head_size,
+        name=name,
+        percentile=percentile,
+        selected=chosen.neuron,
+        edge_length=chosen.edge_length,
+    )
     opened = mounts.cell_view(
-        view, key="cell-view", view=chosen.cell_view, on_view=_turn,
+        view,
+        key="cell-view",
+        view=chosen.cell_view,
+        on_view=_turn,
         signature=digest([source.id, name, chosen.presentation, view])[:16],
-    )  # fmt: skip
+    )
     if opened is not None:
         _open(opened)
     locked = " This component is locked: it is never cut." if component in LOCKED else ""
@@ -90,10 +105,19 @@ def neurons(source: Analysis) -> None:
         return
     st.subheader("Neurons of this cell", anchor=False)
     columns = neuron_table(
-        source, layer, component, _kept(source, drafts.current(source.id), layer, component), name=name, edge_length=chosen.edge_length
+        source,
+        layer,
+        component,
+        _kept(source, drafts.current(source.id), layer, component),
+        name=name,
+        edge_length=chosen.edge_length,
     )
     number = st.column_config.NumberColumn
-    told = {named: number(format="%.3g") for named, values in columns.items() if getattr(values, "dtype", None) == np.float64}
+    told = {
+        named: number(format="%.3g")
+        for named, values in columns.items()
+        if getattr(values, "dtype", None) == np.float64
+    }
     table = st.dataframe(
         columns,
         hide_index=True,
@@ -103,19 +127,29 @@ def neurons(source: Analysis) -> None:
         selection_mode=["single-row", "single-cell"],
         key=f"neurons-{source.id}-{layer}-{component}-{name}",
         column_config=told
-        | {"percentile in cell": st.column_config.ProgressColumn(format="%.0f", min_value=0, max_value=100, width="medium")},
+        | {
+            "percentile in cell": st.column_config.ProgressColumn(
+                format="%.0f", min_value=0, max_value=100, width="medium"
+            )
+        },
     )
     rows = [*table["selection"]["rows"], *(row for row, _ in table["selection"]["cells"])]
     if rows:
         _open(int(columns["neuron"][rows[0]]))
     left, right = st.columns([3, 1])
     with left:
-        layout.note("Click a row to open its neuron. Click a column's title to sort; the table's own search finds a number.")
+        layout.note(
+            "Click a row to open its neuron. Click a column's title to sort; the table's own search finds a number."
+        )
     right.download_button(
-        "All neurons (CSV)", lambda: source.importance.rename(columns={name: header(name) for name in CRITERIA}).to_csv(index=False),
-        f"importance-{source.id[:8]}-radius.csv", "text/csv",
-        key="csv-all-neurons", type="tertiary", on_click="ignore",
-    )  # fmt: skip
+        "All neurons (CSV)",
+        lambda: source.importance.rename(columns={name: header(name) for name in CRITERIA}).to_csv(index=False),
+        f"importance-{source.id[:8]}-radius.csv",
+        "text/csv",
+        key="csv-all-neurons",
+        type="tertiary",
+        on_click="ignore",
+    )
 
 
 def _numbers(rows: Sequence[CellComparison]) -> None:
@@ -141,7 +175,9 @@ def _against(source: Analysis, other: Analysis | None, layer: int, component: st
     name = state.get().criterion
     found = find_sibling(source, [entry for entry in cached.saved() if other is None or entry.id == other.id])
     if found is None:
-        missing = "How far another set of texts would rank them alike: not measured (analyse other texts or another seed)."
+        missing = (
+            "How far another set of texts would rank them alike: not measured (analyse other texts or another seed)."
+        )
         return missing if other is None else ""
     try:
         row, spread = (cached.compared_cell(source.id, found.id, by, layer, component) for by in (name, "std"))
@@ -150,10 +186,16 @@ def _against(source: Analysis, other: Analysis | None, layer: int, component: st
     if row.spearman is None:
         return ""
     here, there = source.meta["texts"], found.meta["texts"]
-    sets = f"two sets of {here['n']:,} texts" if here["n"] == there["n"] else f"sets of {here['n']:,} and {there['n']:,} texts"
+    sets = (
+        f"two sets of {here['n']:,} texts"
+        if here["n"] == there["n"]
+        else f"sets of {here['n']:,} and {there['n']:,} texts"
+    )
     also = f", {spread.spearman:.2f} for std" if name != "std" and spread.spearman is not None else ""
     told = criterion(name).title.replace("r_f", "r<sub>f</sub>")
-    return f"Ranks by {told}: Spearman {row.spearman:.2f} between {sets} (seeds {here['seed']} and {there['seed']}){also}."
+    return (
+        f"Ranks by {told}: Spearman {row.spearman:.2f} between {sets} (seeds {here['seed']} and {there['seed']}){also}."
+    )
 
 
 def _kept(source: Analysis, intent: Intent, layer: int, component: str) -> np.ndarray | None:

@@ -34,7 +34,9 @@ def beside(source: Analysis, other: Analysis) -> None:
             st.html(f'<p class="note plain"><b>{letter}</b> · {escape(naming.label(analysis))}</p>')
             figure.draw(figure.map_of(analysis, limits), letter, letter, limits)
     apart = cached.told_apart(source.id, other.id)
-    layout.note(f"A and B have {escape('; '.join(apart)) if apart else 'the same inputs'}. Both figures share one scale.")
+    layout.note(
+        f"A and B have {escape('; '.join(apart)) if apart else 'the same inputs'}. Both figures share one scale."
+    )
     left, right = st.columns([1.5, 1], gap="large")
     with left:
         top = st.columns([1.2, 1.6], vertical_alignment="center")
@@ -44,17 +46,33 @@ def beside(source: Analysis, other: Analysis) -> None:
         by = figure.unit_factor() if chosen.aggregate != "share under" else 1.0
         below = figure.below() * figure.unit_factor()
         shown = what(chosen.criterion, chosen.aggregate, below=below, edge_length=chosen.edge_length)
-        data = difference_map(rows, number=chosen.number, aggregate=chosen.aggregate, scale=chosen.scale, by=by, what=shown)
+        data = difference_map(
+            rows, number=chosen.number, aggregate=chosen.aggregate, scale=chosen.scale, by=by, what=shown
+        )
         mounts.cell_map(
-            {**data, "heading": "B against A"}, key="map-difference", selected=(chosen.layer, chosen.component), on_select=state.select_cell
+            {**data, "heading": "B against A"},
+            key="map-difference",
+            selected=(chosen.layer, chosen.component),
+            on_select=state.select_cell,
         )
         number = what(chosen.criterion, chosen.aggregate, below=figure.below())
-        header = ["layer", "component", f"A, {number}", f"B, {number}", "spearman", "jaccard_p50", "jaccard_chance", "note"]
+        header = [
+            "layer",
+            "component",
+            f"A, {number}",
+            f"B, {number}",
+            "spearman",
+            "jaccard_p50",
+            "jaccard_chance",
+            "note",
+        ]
         listed = [[r.layer, r.component, r.first, r.second, r.spearman, r.jaccard, r.chance, r.reason] for r in rows]
         downloads.row(
-            f"difference-{chosen.criterion}", figure=lambda: map_figure(data, heading="B against A", mode=mode),
-            csv_text=lambda: downloads.to_csv(header, listed), units=file_units(chosen.criterion, edge_length=chosen.edge_length),
-        )  # fmt: skip
+            f"difference-{chosen.criterion}",
+            figure=lambda: map_figure(data, heading="B against A", mode=mode),
+            csv_text=lambda: downloads.to_csv(header, listed),
+            units=file_units(chosen.criterion, edge_length=chosen.edge_length),
+        )
         layout.note(
             "<b>Difference</b>: B minus A; brown is less, teal is more, the stronger the larger the ratio (or, with linear colours, the "
             "difference). <b>Spearman</b>: do both rank the neurons alike (1: yes, 0: not at all). <b>Jaccard</b>: how much of what P50 "

@@ -24,11 +24,21 @@ def keep(field: str, key: str) -> None:
 
 
 def choice(
-    field: str, label: str, options: Mapping[str, str], *, segmented: bool = False, width: int | Literal["stretch"] = "stretch"
+    field: str,
+    label: str,
+    options: Mapping[str, str],
+    *,
+    segmented: bool = False,
+    width: int | Literal["stretch"] = "stretch",
 ) -> None:
     """Draw a choice whose value lives in the state; a segmented one is as wide as its words."""
     key, names = state.key(f"importance-{field}"), list(options)
-    given: dict[str, Any] = {"format_func": lambda name: options.get(name, name), "key": key, "on_change": keep, "args": (field, key)}
+    given: dict[str, Any] = {
+        "format_func": lambda name: options.get(name, name),
+        "key": key,
+        "on_change": keep,
+        "args": (field, key),
+    }
     if segmented:
         st.segmented_control(label, names, default=getattr(state.get(), field), width="content", **given)
     else:
@@ -39,9 +49,14 @@ def map_of(analysis: Analysis, limits: tuple[float, float] | None = None) -> dic
     """Make the data of an analysis's map, as the page's choices want it."""
     chosen = state.get()
     return cached.importance_map(
-        analysis.id, chosen.criterion, chosen.aggregate, below=below() * unit_factor(), scale=chosen.scale,
-        edge_length=chosen.edge_length, limits=limits,
-    )  # fmt: skip
+        analysis.id,
+        chosen.criterion,
+        chosen.aggregate,
+        below=below() * unit_factor(),
+        scale=chosen.scale,
+        edge_length=chosen.edge_length,
+        limits=limits,
+    )
 
 
 def below() -> float:
@@ -64,8 +79,10 @@ def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float,
     if chosen.figure == "lines":
         figure = lines(data, aggregate=chosen.aggregate, scale=chosen.scale, selected=cell, limits=limits, mode=mode)
         charts.choose(
-            figure, key=f"lines-{which}-{data['signature']}", on_pick=lambda picked: state.select_cell(int(picked[0]), str(picked[1]))
-        )  # fmt: skip
+            figure,
+            key=f"lines-{which}-{data['signature']}",
+            on_pick=lambda picked: state.select_cell(int(picked[0]), str(picked[1])),
+        )
         make: Any = figure
     else:
         mounts.cell_map({**data, "heading": heading}, key=f"map-{which}", selected=cell, on_select=state.select_cell)
@@ -74,7 +91,13 @@ def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float,
     column = what(chosen.criterion, chosen.aggregate, below=below())
     header = ["layer", "component", column, f"share near zero ({NEAR_RULE})", "note"]
     rows = [
-        [c["layer"], c["component"], c["value"] / scale if "value" in c else "", c.get("near_share", ""), c.get("equal", "")]
+        [
+            c["layer"],
+            c["component"],
+            c["value"] / scale if "value" in c else "",
+            c.get("near_share", ""),
+            c.get("equal", ""),
+        ]
         for c in data["cells"]
     ]
     downloads.row(

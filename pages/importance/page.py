@@ -38,14 +38,25 @@ def _controls(others: list[Saved]) -> None:
             by, key = figure.unit_factor(), state.key("importance-below")
             st.session_state[key] = chosen.below * by  # a radius is kept, and shown in the unit of the page
             st.number_input(
-                "Value", 0.0, None, step=chosen.below * by / 10 or 0.001, format="%.3g", key=key, width=150, on_change=_below,
+                "Value",
+                0.0,
+                None,
+                step=chosen.below * by / 10 or 0.001,
+                format="%.3g",
+                key=key,
+                width=150,
+                on_change=_below,
                 args=(by, key),
-            )  # fmt: skip
+            )
         figure.choice("criterion", "Criterion", {name: row.title for name, row in CRITERIA.items()}, width=190)
-        figure.choice("scale", "Colours" if chosen.figure == "map" else "Scale", {name: name for name in SCALES}, segmented=True)
+        figure.choice(
+            "scale", "Colours" if chosen.figure == "map" else "Scale", {name: name for name in SCALES}, segmented=True
+        )
         figure.choice("compare", "Compare with", ({chosen.compare: "deleted"} if gone else {}) | named, width=230)
     if gone:
-        guards.show_gone("compare", f"Analysis {chosen.compare} was deleted, or is in another cache: nothing is compared.")
+        guards.show_gone(
+            "compare", f"Analysis {chosen.compare} was deleted, or is in another cache: nothing is compared."
+        )
 
 
 def _lead(data: Mapping[str, Any]) -> str:
@@ -54,9 +65,9 @@ def _lead(data: Mapping[str, Any]) -> str:
     if found is None:
         return "Every text gives the same value everywhere: this criterion has nothing to tell here."
     low, high = found
-    told = (title(chosen.criterion, edge_length=True) if chosen.edge_length else criterion(chosen.criterion).title).replace(
-        "r_f", "r<sub>f</sub>"
-    )
+    told = (
+        title(chosen.criterion, edge_length=True) if chosen.edge_length else criterion(chosen.criterion).title
+    ).replace("r_f", "r<sub>f</sub>")
     what = criterion(chosen.criterion).definition.split(":")[0].split(" (")[0]
     if chosen.edge_length and chosen.criterion == "r_f":
         what = "the widest gap between the neuron's outputs"
@@ -73,7 +84,10 @@ def _banner(data: Mapping[str, Any]) -> None:
     """Name the cells that can be cut and hold many scores near zero; how stable their ranks are is another measurement."""
     near = [cell for cell in data["cells"] if cell.get("near") and not cell["locked"]]
     if near:
-        named = [f"layer {cell['layer']} {TITLES[cell['component']].lower()} ({share(cell['near_share'], 0)})" for cell in near]
+        named = [
+            f"layer {cell['layer']} {TITLES[cell['component']].lower()} ({share(cell['near_share'], 0)})"
+            for cell in near
+        ]
         more = f" and {len(named) - 6} more" if len(named) > 6 else ""
         told = criterion(chosen.criterion).title
         st.info(

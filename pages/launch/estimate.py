@@ -32,7 +32,9 @@ def show(asked: Asked | None) -> None:
     st.subheader("The bill", anchor=False)
     if asked is None or not asked.choices.tasks:
         layout.note("Known once the choices at the left are complete.")
-        st.button("Start", type="primary", icon=":material/play_arrow:", disabled=True, width="stretch", key="launch-start")
+        st.button(
+            "Start", type="primary", icon=":material/play_arrow:", disabled=True, width="stretch", key="launch-start"
+        )
         return
     document = sweep_document(asked.choices)
     if not document["variants"]:
@@ -45,7 +47,9 @@ def show(asked: Asked | None) -> None:
     with st.spinner("Reading the tasks and making the plans", show_time=True):
         sweep = cached_results.sweep(key, changed, document)
         lines, wrong = cached_results.laid_out(key, changed, asked.folder, document)
-    device = device_here(asked.device) if asked.launcher == "local" else asked.device  # a cluster's nodes are not known here
+    device = (
+        device_here(asked.device) if asked.launcher == "local" else asked.device
+    )  # a cluster's nodes are not known here
     told = bill(lines, {one.id for one in found}, found, device=device, workers=asked.at_once)
     _facts(told, lines, unread=asked.folder is None)
     for line in wrong:
@@ -112,10 +116,19 @@ def _start(asked: Asked, sweep: Sweep, told: Bill, *, ready: bool) -> None:
     rest = told.evaluations - told.done
     nothing = rest == 0 and not asked.save_model
     label = f"Start {rest:,} {'evaluation' if rest == 1 else 'evaluations'}" if rest else "Start"
-    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not ready or nothing, width="stretch", key="launch-start"):
+    if st.button(
+        label,
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=not ready or nothing,
+        width="stretch",
+        key="launch-start",
+    ):
         options, nonce = _options(asked, sweep.units), chosen.nonce(_FORM)
         with st.spinner("Starting"):
-            starter = launcher_named(asked.launcher, address=asked.address, cpus=asked.cpus, gpus=asked.gpus, confirmed=asked.confirmed)
+            starter = launcher_named(
+                asked.launcher, address=asked.address, cpus=asked.cpus, gpus=asked.gpus, confirmed=asked.confirmed
+            )
             runs = [starter.submit("evaluate", options, f"{nonce}-{at}", form=_FORM) for at in range(asked.workers)]
         chosen.run = runs[0].id
         chosen.renew(_FORM)
@@ -128,13 +141,21 @@ def _start(asked: Asked, sweep: Sweep, told: Bill, *, ready: bool) -> None:
 def _command(asked: Asked, document: dict[str, Any]) -> None:
     with st.expander("The command that does the same"):
         command = sweep_command(
-            glue_dir=asked.folder, save_model=asked.save_model, launcher=asked.launcher, address=asked.address, workers=asked.workers,
-            device=asked.device, cpus=asked.cpus, gpus=asked.gpus,
-        )  # fmt: skip
+            glue_dir=asked.folder,
+            save_model=asked.save_model,
+            launcher=asked.launcher,
+            address=asked.address,
+            workers=asked.workers,
+            device=asked.device,
+            cpus=asked.cpus,
+            gpus=asked.gpus,
+        )
         st.code(command, language="bash", wrap_lines=True)
         text = sweep_file(document)
         st.code(text, language="yaml", wrap_lines=True)
-        st.download_button("sweep.yaml", text, "sweep.yaml", "application/yaml", type="tertiary", on_click="ignore", key="launch-spec")
+        st.download_button(
+            "sweep.yaml", text, "sweep.yaml", "application/yaml", type="tertiary", on_click="ignore", key="launch-spec"
+        )
 
 
 def _lines(lines: list[Line], done: set[str]) -> None:
@@ -164,5 +185,7 @@ def _stamps(asked: Asked) -> tuple[tuple[int, int], ...]:
     for model in (chosen.model, *chosen.models.values()):
         files += [f"{model}/model.safetensors", f"{model}/config.json"]
     if asked.folder is not None:
-        files += [str(split_file(name, Path(asked.folder), split)) for name in chosen.tasks for split in TASKS[name].files]
+        files += [
+            str(split_file(name, Path(asked.folder), split)) for name in chosen.tasks for split in TASKS[name].files
+        ]
     return tuple(cached.stamp(path) for path in files)

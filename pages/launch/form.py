@@ -54,20 +54,33 @@ def ask() -> Asked:
     tier, recipe, seeds = _recipe()
     launching = _launcher()
     choices = Choices(
-        model=model, analysis=source.id if source is not None else "", tasks=names, seeds=seeds, tier=tier, recipe=recipe, tests=tests,
+        model=model,
+        analysis=source.id if source is not None else "",
+        tasks=names,
+        seeds=seeds,
+        tier=tier,
+        recipe=recipe,
+        tests=tests,
         **compared,
-    )  # fmt: skip
+    )
     return Asked(choices=choices, folder=folder, **launching)
 
 
 def lead(asked: Asked | None) -> str:
     """Say in one sentence what would be done."""
     if asked is None or not asked.choices.tasks:
-        return "Fine-tune the original, its cuts and controls of the same shape on GLUE, with the same seeds, and compare."
+        return (
+            "Fine-tune the original, its cuts and controls of the same shape on GLUE, with the same seeds, and compare."
+        )
     chosen = asked.choices
     cuts = (len(chosen.percentiles) + len(chosen.plans)) * len(chosen.orders)
     controls = sum(chosen.draws if name == "random" else 1 for name in chosen.controls) * cuts
-    parts = ((int(chosen.original), "original"), (cuts, "cut"), (controls, "control"), (len(chosen.models), "built model"))
+    parts = (
+        (int(chosen.original), "original"),
+        (cuts, "cut"),
+        (controls, "control"),
+        (len(chosen.models), "built model"),
+    )
     told = [f"<b>{number}</b> {name}{'' if number == 1 else 's'}" for number, name in parts if number]
     tasks, seeds = len(chosen.tasks), len(chosen.seeds)
     return (
@@ -92,7 +105,11 @@ def _recipe() -> tuple[str, dict[str, Any], tuple[int, ...]]:
     with row[0]:
         st.segmented_control("Tier", list(TIERS), default=form["tier"], **kept)
     kept = fields.kept("seeds", "0, 1, 2")
-    seeds = _seeds(row[1].text_input("Seeds, the same for every model", form["seeds"], help="Numbers and ranges: 0, 1, 5-7", **kept))
+    seeds = _seeds(
+        row[1].text_input(
+            "Seeds, the same for every model", form["seeds"], help="Numbers and ranges: 0, 1, 5-7", **kept
+        )
+    )
     tier = str(form["tier"])
     layout.note(f"<b>{tier}</b>: {TIER_WORDS[tier]}. Batch 32, 128 tokens, AdamW, the metric of the last epoch.")
     layout.note(f"Learning rate by the width of the model, the same for all its variants: {rule_words()}.")
@@ -107,10 +124,13 @@ def _changes(tier: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     row = st.columns(3)
     asked = (
-        ("epochs", "Epochs", 0, 10_000, 1), ("examples", "Training examples, at most (0: all)", 0, 10**9, 100),
-        ("steps", "Steps, at most (0: no limit)", 0, 10**9, 10), ("batch_size", "Batch", 1, 65_536, 1),
-        ("max_length", "Longest text, in tokens", 3, 65_536, 1), ("patience", "End after epochs without gain (0: never)", 0, 10_000, 1),
-    )  # fmt: skip
+        ("epochs", "Epochs", 0, 10_000, 1),
+        ("examples", "Training examples, at most (0: all)", 0, 10**9, 100),
+        ("steps", "Steps, at most (0: no limit)", 0, 10**9, 10),
+        ("batch_size", "Batch", 1, 65_536, 1),
+        ("max_length", "Longest text, in tokens", 3, 65_536, 1),
+        ("patience", "End after epochs without gain (0: never)", 0, 10_000, 1),
+    )
     for at, (name, label, low, high, step) in enumerate(asked):
         kept = fields.kept(f"{tier}-{name}", plain[name] or 0 if low == 0 else plain[name])
         value = int(row[at % 3].number_input(label, low, high, fields.values()[f"{tier}-{name}"], step, **kept))
@@ -118,11 +138,15 @@ def _changes(tier: str) -> dict[str, Any]:
     row = st.columns(3)
     kept = fields.kept(f"{tier}-learning_rate", plain["learning_rate"] or 0.0)
     label = "Learning rate (0: by the model's width)"
-    rate = float(row[0].number_input(label, 0.0, 0.99, fields.values()[f"{tier}-learning_rate"], 1e-5, format="%g", **kept))
+    rate = float(
+        row[0].number_input(label, 0.0, 0.99, fields.values()[f"{tier}-learning_rate"], 1e-5, format="%g", **kept)
+    )
     found["learning_rate"] = rate or None
     kept = fields.kept(f"{tier}-keep", plain["keep"])
     found["keep"] = str(
-        row[1].selectbox("Metric of the epoch", ["last", "best"], 0 if fields.values()[f"{tier}-keep"] == "last" else 1, **kept)
+        row[1].selectbox(
+            "Metric of the epoch", ["last", "best"], 0 if fields.values()[f"{tier}-keep"] == "last" else 1, **kept
+        )
     )
     return found
 
@@ -146,31 +170,48 @@ def _launcher() -> dict[str, Any]:
     kept = fields.kept("launcher", "local")
     with row[0]:
         st.segmented_control(
-            "Launcher", ["local", "ray"], default=form["launcher"], format_func={"local": "this machine", "ray": "Ray cluster"}.get, **kept
+            "Launcher",
+            ["local", "ray"],
+            default=form["launcher"],
+            format_func={"local": "this machine", "ray": "Ray cluster"}.get,
+            **kept,
         )
     ray = form["launcher"] == "ray"
     kept = fields.kept("workers", 1)
     workers = int(
-        row[1].number_input("Workers", 1, 256, form["workers"], help="Jobs that share the list; each evaluation is made once", **kept)
+        row[1].number_input(
+            "Workers", 1, 256, form["workers"], help="Jobs that share the list; each evaluation is made once", **kept
+        )
     )
     kept = fields.kept("device", "auto")
     devices = ["auto", "cpu", "cuda", "mps"]
     device = str(row[2].selectbox("Device", devices, devices.index(form["device"]), **kept))
     save_model = fields.toggle("Keep the fine-tuned models", "save_model", False)
-    found: dict[str, Any] = {"launcher": str(form["launcher"]), "address": None, "workers": workers, "cpus": 1.0, "gpus": 0.0}
+    found: dict[str, Any] = {
+        "launcher": str(form["launcher"]),
+        "address": None,
+        "workers": workers,
+        "cpus": 1.0,
+        "gpus": 0.0,
+    }
     found["confirmed"] = False
     if ray:
         row = st.columns([2, 1, 1], gap="medium")
         with row[0]:
             found["address"] = fields.text(
-                "Address of the cluster's dashboard", "address", public_address(settings.ray_address()), placeholder="http://host:8265"
+                "Address of the cluster's dashboard",
+                "address",
+                public_address(settings.ray_address()),
+                placeholder="http://host:8265",
             )
         kept = fields.kept("cpus", 1.0)
         found["cpus"] = float(row[1].number_input("CPUs a job", 0.0, 1024.0, form["cpus"], 1.0, **kept))
         kept = fields.kept("gpus", 0.0)
         found["gpus"] = float(row[2].number_input("GPUs a job", 0.0, 64.0, form["gpus"], 1.0, **kept))
         if not found["address"]:
-            raise BadInput("The Ray launcher needs the address of a cluster.", hint="http://host:8265, or set OBCE_RAY_ADDRESS.")
+            raise BadInput(
+                "The Ray launcher needs the address of a cluster.", hint="http://host:8265, or set OBCE_RAY_ADDRESS."
+            )
         found["address"], found["confirmed"] = _cluster(found["address"])
     here = None if ray else _here(device)
     if here is not None and workers > here[0]:

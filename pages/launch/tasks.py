@@ -21,13 +21,19 @@ def tasks() -> tuple[str | None, tuple[str, ...], bool]:
     form = fields.values()
     home = settings.glue_dir()
     named = fields.text(
-        "GLUE folder", "folder", str(home) if home is not None else "", placeholder="empty: the hub, nyu-mll/glue",
+        "GLUE folder",
+        "folder",
+        str(home) if home is not None else "",
+        placeholder="empty: the hub, nyu-mll/glue",
         help="The official TSV files, a folder a task (CoLA, MRPC, SST-2, …)",
-    )  # fmt: skip
+    )
     own = home is not None and named == str(home)  # OBCE_GLUE_DIR was not typed by a visitor
     folder = (Path(named).expanduser() if own else typed_path(named, what="GLUE folder")) if named else None
     if folder is not None and not folder.is_dir():
-        raise BadInput(f"There is no folder {shorten(named, 200)}.", hint="Name the folder that holds CoLA, MRPC, …, or leave it empty.")
+        raise BadInput(
+            f"There is no folder {shorten(named, 200)}.",
+            hint="Name the folder that holds CoLA, MRPC, …, or leave it empty.",
+        )
     found = {one.task.name: one for one in find_tasks(folder)}
     ready = [name for name, one in found.items() if one.ready]
     if "tasks" not in form:
@@ -35,15 +41,23 @@ def tasks() -> tuple[str | None, tuple[str, ...], bool]:
         form["tasks"] = small or [name for name in usual_tasks() if name in ready][:1]
     kept = fields.kept("tasks", [])
     st.pills(
-        "Tasks", ready, selection_mode="multi", default=[name for name in form["tasks"] if name in ready],
-        format_func=lambda name: TASKS[name].title, key=f"{kept['key']}-{named}", on_change=_keep_tasks, args=(f"{kept['key']}-{named}",),
-    )  # fmt: skip
+        "Tasks",
+        ready,
+        selection_mode="multi",
+        default=[name for name in form["tasks"] if name in ready],
+        format_func=lambda name: TASKS[name].title,
+        key=f"{kept['key']}-{named}",
+        on_change=_keep_tasks,
+        args=(f"{kept['key']}-{named}",),
+    )
     tasks = tuple(name for name in TASKS if name in form["tasks"] and name in ready)
     layout.note(_available(list(found.values()), tasks, folder is None))
     tests = fields.toggle("Predict the test splits too, for a submission", "tests", False)
     lack = [found[name].task.title for name in tasks if not found[name].tests]
     if tests and lack:
-        layout.note(f"<b>No test files</b> of {', '.join(lack)} in this folder: those evaluations will say so and not be made.")
+        layout.note(
+            f"<b>No test files</b> of {', '.join(lack)} in this folder: those evaluations will say so and not be made."
+        )
     return (str(folder.resolve()) if folder is not None else None), tasks, tests
 
 

@@ -33,14 +33,19 @@ def variants(source: Analysis | None) -> dict[str, Any]:
         found |= _cuts(source)
     built = {entry.folder.name: entry for entry in list_models()}
     names = {
-        key: f"{layout.short_name(one.name)}, {share(one.budget.encoder_share)} of the encoder, {key[:8]}" for key, one in built.items()
+        key: f"{layout.short_name(one.name)}, {share(one.budget.encoder_share)} of the encoder, {key[:8]}"
+        for key, one in built.items()
     }
     kept = fields.kept("models", [])
     if built:
         picked = st.multiselect(
-            "Built models, as they lie there", list(built), [key for key in form["models"] if key in built],
-            format_func=names.__getitem__, placeholder="none", **kept,
-        )  # fmt: skip
+            "Built models, as they lie there",
+            list(built),
+            [key for key in form["models"] if key in built],
+            format_func=names.__getitem__,
+            placeholder="none",
+            **kept,
+        )
         found["models"] = {names[key]: str(built[key].folder) for key in picked}
     return found
 
@@ -67,8 +72,12 @@ def _proposed(source: Analysis, versions: Mapping[str, Intent], intent: Intent) 
     """Name the plan that is chosen at first: the version that the draft equals, else the newer of draft and newest version."""
     same = [name for name, version in versions.items() if name != _CURRENT and version == intent]
     newest = max((version.written for version in list_versions(source.id)), default="")
-    draft_is_newer = read_draft(source.id).written >= newest  # to the second: a draft of the same second was edited after saving
-    by_age = sorted(versions, key=lambda name: (name == _CURRENT) != draft_is_newer)  # stable: versions stay newest first
+    draft_is_newer = (
+        read_draft(source.id).written >= newest
+    )  # to the second: a draft of the same second was edited after saving
+    by_age = sorted(
+        versions, key=lambda name: (name == _CURRENT) != draft_is_newer
+    )  # stable: versions stay newest first
     return (same or by_age)[:1]
 
 
@@ -78,13 +87,24 @@ def _cuts(source: Analysis) -> dict[str, Any]:
     versions, intent = _plans(source)
     proposed = _proposed(source, versions, intent)
     kept = fields.kept("percentiles", [30, 50] if whole and not proposed else [])
-    st.pills("Uniform percentiles, by r_f from layer 3", [10, 20, 30, 40, 50, 60, 70, 80, 90], selection_mode="multi",
-             default=form["percentiles"], format_func=lambda value: f"P{value}", **kept)  # fmt: skip
+    st.pills(
+        "Uniform percentiles, by r_f from layer 3",
+        [10, 20, 30, 40, 50, 60, 70, 80, 90],
+        selection_mode="multi",
+        default=form["percentiles"],
+        format_func=lambda value: f"P{value}",
+        **kept,
+    )
     kept = fields.kept("plans", proposed)
     names = st.multiselect(
-        "Plans", list(versions), [name for name in form["plans"] if name in versions], placeholder="none saved" if not versions else "none",
-        disabled=not versions, help="The plan under edit and its saved versions", **kept,
-    )  # fmt: skip
+        "Plans",
+        list(versions),
+        [name for name in form["plans"] if name in versions],
+        placeholder="none saved" if not versions else "none",
+        disabled=not versions,
+        help="The plan under edit and its saved versions",
+        **kept,
+    )
     plans = {}
     for name in names:
         plan, _ = cached.resolved(source.id, versions[name])
@@ -92,17 +112,36 @@ def _cuts(source: Analysis) -> dict[str, Any]:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_plan(plan, path)
-        plans[f"plan {plan.digest[:8]}" if name == _CURRENT else name] = str(path)  # which plan is current changes, a result's name stays
+        plans[f"plan {plan.digest[:8]}" if name == _CURRENT else name] = str(
+            path
+        )  # which plan is current changes, a result's name stays
     row = st.columns([1.6, 1], gap="medium", vertical_alignment="bottom")
     kept = fields.kept("controls", ["random"] if whole else [])
     with row[0]:
-        st.pills("Controls of the same stored shape", list(CONTROLS), selection_mode="multi", default=form["controls"], **kept)
+        st.pills(
+            "Controls of the same stored shape",
+            list(CONTROLS),
+            selection_mode="multi",
+            default=form["controls"],
+            **kept,
+        )
     kept = fields.kept("draws", 1)
-    draws = row[1].number_input("Random draws", 1, 100, form["draws"], disabled="random" not in form["controls"], **kept)
+    draws = row[1].number_input(
+        "Random draws", 1, 100, form["draws"], disabled="random" not in form["controls"], **kept
+    )
     kept = fields.kept("orders", ["cut-first"])
-    st.pills("Order", list(ORDERS), selection_mode="multi", default=form["orders"], format_func=_ORDER_WORDS.__getitem__, **kept)
+    st.pills(
+        "Order",
+        list(ORDERS),
+        selection_mode="multi",
+        default=form["orders"],
+        format_func=_ORDER_WORDS.__getitem__,
+        **kept,
+    )
     if not whole:
-        layout.note("This model was cut before: a uniform percentile may find an empty cell, and controls need the whole model.")
+        layout.note(
+            "This model was cut before: a uniform percentile may find an empty cell, and controls need the whole model."
+        )
     cuts = bool(form["percentiles"] or plans)
     return {
         "percentiles": tuple(sorted(float(value) for value in form["percentiles"])),

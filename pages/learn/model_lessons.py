@@ -47,7 +47,9 @@ def _cell(source: Analysis, components_: tuple[str, ...]) -> None:
         state.select_cell(st.session_state["lesson-layer"], st.session_state["lesson-component"])
 
     row[0].selectbox("Layer", layers, key="lesson-layer", on_change=changed)
-    row[1].selectbox("Component", components_, format_func=TITLES.__getitem__, key="lesson-component", on_change=changed)
+    row[1].selectbox(
+        "Component", components_, format_func=TITLES.__getitem__, key="lesson-component", on_change=changed
+    )
     row[2].button("Another neuron", key="lesson-another", on_click=_another, args=(source,), width="stretch")
 
 
@@ -75,7 +77,9 @@ def neuron() -> None:
         return
     outputs, noun = int(source.meta["rows"]), story.noun(source)
     if outputs > _MOST:
-        layout.note(f"This lesson shows at most {_MOST:,} outputs, this analysis has {outputs:,}: choose one with fewer {noun}s.")
+        layout.note(
+            f"This lesson shows at most {_MOST:,} outputs, this analysis has {outputs:,}: choose one with fewer {noun}s."
+        )
         parts.steps()
         return
     if chosen.neuron is None:
@@ -102,8 +106,15 @@ def neuron() -> None:
     percent = min(chosen.lesson_percent if chosen.lesson_percent is not None else 40, 120)
     with left:
         data = gap_line(
-            values, texts, line.gaps, percent=percent, known=known, edge_length=chosen.edge_length, large=chosen.presentation, noun=noun
-        )  # fmt: skip
+            values,
+            texts,
+            line.gaps,
+            percent=percent,
+            known=known,
+            edge_length=chosen.edge_length,
+            large=chosen.presentation,
+            noun=noun,
+        )
         mounts.gap_line(data, key="lesson-gaps", revision=where)
         layout.note(
             f"A dot is the neuron's output for one {noun}, brackets mark gaps; a dotted one has closed. A row shows the two {noun}s."
@@ -115,7 +126,11 @@ def neuron() -> None:
             question,
             [
                 ("n", f"{noun}s", count(len(values))),
-                ("r_f", "r_f, edge length" if chosen.edge_length else "r_f", amount(line.r_f * (2 if chosen.edge_length else 1))),
+                (
+                    "r_f",
+                    "r_f, edge length" if chosen.edge_length else "r_f",
+                    amount(line.r_f * (2 if chosen.edge_length else 1)),
+                ),
                 ("apart", f"{noun}s set apart", count(small)),
                 ("range", "range", amount(float(line.values.max() - line.values.min()))),
             ],
@@ -123,12 +138,16 @@ def neuron() -> None:
         parts.your_turn(questions, empty="")
     parts.steps()
     mode = layout.mode()
-    rows = [[gap.letter, gap.left, gap.right, gap.merge.radius, *(texts[at][:400] for at in gap.texts)] for gap in line.gaps]
+    rows = [
+        [gap.letter, gap.left, gap.right, gap.merge.radius, *(texts[at][:400] for at in gap.texts)] for gap in line.gaps
+    ]
     header = ["gap", "left", "right", "closes at (radius)", f"left {noun}", f"right {noun}"]
     downloads.row(
-        "lesson-gaps", figure=lambda: gap_figure(data, mode=mode), csv_text=lambda: downloads.to_csv(header, rows),
+        "lesson-gaps",
+        figure=lambda: gap_figure(data, mode=mode),
+        csv_text=lambda: downloads.to_csv(header, rows),
         units=file_units(edge_length=chosen.edge_length),
-    )  # fmt: skip
+    )
 
 
 def cut() -> None:
@@ -148,7 +167,9 @@ def cut() -> None:
         parts.steps()
         return
     if source.degenerate(layer, component):
-        layout.note("Every text gives the same value in this cell: there is nothing to rank, and no percentile may cut it. Choose another.")
+        layout.note(
+            "Every text gives the same value in this cell: there is nothing to rank, and no percentile may cut it. Choose another."
+        )
         parts.steps()
         return
     where = f"{source.id}.{layer}.{component}.{chosen.returns}"
@@ -167,9 +188,13 @@ def cut() -> None:
         if seen is not None:
             at = lesson_5.place(seen, chosen.neuron)
             marked = (int(seen.neurons[at]), float(seen.scores[at]))
-        data = threshold_data(source.scores(layer, component), component, percentile, neuron=marked, large=chosen.presentation)
+        data = threshold_data(
+            source.scores(layer, component), component, percentile, neuron=marked, large=chosen.presentation
+        )
         mounts.threshold(data, key="lesson-threshold", revision=where)
-        layout.note("Neurons of this cell by r_f, log scale. Hollow is cut, solid is kept. Drag the line, or move the slider.")
+        layout.note(
+            "Neurons of this cell by r_f, log scale. Hollow is cut, solid is kept. Drag the line, or move the slider."
+        )
     right.subheader(f"Layer {layer} · {TITLES[component]} · P{percentile}", anchor=False)
     if seen is None:
         with right:
@@ -195,11 +220,16 @@ def cut() -> None:
             parts.your_turn(questions, empty="")
     parts.steps()
     mode, own = layout.mode(), seen
-    rows = [[int(n), float(s), "kept" if k else "cut"] for n, s, k in zip(own.neurons, own.scores, own.kept, strict=True)]
+    rows = [
+        [int(n), float(s), "kept" if k else "cut"] for n, s, k in zip(own.neurons, own.scores, own.kept, strict=True)
+    ]
     downloads.row(
-        "lesson-cut", label="Scores", figure=lambda: threshold_figure(own.scores, own.kept, component, percentile, mode=mode),
-        csv_text=lambda: downloads.to_csv(["neuron", "r_f (radius)", f"P{percentile}"], rows), units=file_units(edge_length=False),
-    )  # fmt: skip
+        "lesson-cut",
+        label="Scores",
+        figure=lambda: threshold_figure(own.scores, own.kept, component, percentile, mode=mode),
+        csv_text=lambda: downloads.to_csv(["neuron", "r_f (radius)", f"P{percentile}"], rows),
+        units=file_units(edge_length=False),
+    )
     header = ["tensor", "shape before", "shape after"]
     tensors = [[name, *("x".join(map(str, shape)) for shape in shapes)] for name, *shapes in own.tensors]
     downloads.row("lesson-fold", label="Tensors", csv_text=lambda: downloads.to_csv(header, tensors))

@@ -27,9 +27,13 @@ def _page() -> None:
         lesson = LESSONS[number - 1]
         st.session_state["lesson-strip"] = number
         st.segmented_control(
-            "Lesson", NUMBERS, format_func=lambda at: f"{at} {LESSONS[at - 1].name}", key="lesson-strip", on_change=_picked,
+            "Lesson",
+            NUMBERS,
+            format_func=lambda at: f"{at} {LESSONS[at - 1].name}",
+            key="lesson-strip",
+            on_change=_picked,
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         layout.title(lesson.title, lesson.lead)
         BODIES[number - 1]()
         with st.expander("How to read this"):

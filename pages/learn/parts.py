@@ -50,7 +50,13 @@ def steps() -> None:
         else:
             st.html("<span></span>", width="content")
         if number < len(LESSONS):
-            st.button(f"{number + 1} {LESSONS[number].name} →", key="lesson-on", type="primary", on_click=go, args=(number + 1,))
+            st.button(
+                f"{number + 1} {LESSONS[number].name} →",
+                key="lesson-on",
+                type="primary",
+                on_click=go,
+                args=(number + 1,),
+            )
         else:
             nav.link("plan", "Make a plan", icon=":material/tune:")
 
@@ -72,7 +78,12 @@ def asked(questions: Sequence[Question]) -> Question | None:
 def covers(question: Question | None, fact: str) -> bool:
     """Say whether a number of the figure is covered, because the question asks for it and has no answer yet."""
     chosen = state.get()
-    return question is not None and fact in question.asks and not chosen.lesson_open and question.key not in chosen.lesson_answers
+    return (
+        question is not None
+        and fact in question.asks
+        and not chosen.lesson_open
+        and question.key not in chosen.lesson_answers
+    )
 
 
 def numbers(question: Question | None, rows: Sequence[tuple[str, str, str]]) -> None:
@@ -89,7 +100,9 @@ def pick(label: str, key: str, names: Mapping[str, str], current: str) -> str | 
     given = st.session_state.get(widget)
     picked = given if given in names and given not in (shown.get(widget, given), current) else None
     st.session_state[widget] = shown[widget] = picked or current
-    st.segmented_control(label, list(names), format_func=lambda name: names[name], key=widget, label_visibility="collapsed")
+    st.segmented_control(
+        label, list(names), format_func=lambda name: names[name], key=widget, label_visibility="collapsed"
+    )
     return picked
 
 
@@ -109,7 +122,14 @@ def your_turn(questions: Sequence[Question], *, empty: str) -> None:
             st.session_state["lesson-show"] = chosen.lesson_open
             st.toggle("Uncover", key="lesson-show", on_change=_show, help="Show the numbers that the question asks for")
             if len(questions) > 1:
-                st.button("Another", key="lesson-next", type="tertiary", on_click=_next, args=(len(questions),), help="Another question")
+                st.button(
+                    "Another",
+                    key="lesson-next",
+                    type="tertiary",
+                    on_click=_next,
+                    args=(len(questions),),
+                    help="Another question",
+                )
         if question is None:
             st.html(f'<p class="asked">{escape(empty)}</p>')
             return
@@ -123,7 +143,14 @@ def _given(question: Question) -> str | None:
     if question.kind == "choice":
         st.segmented_control("Answer", question.choices, default=before, key=widget, label_visibility="collapsed")
     else:
-        st.text_input("Answer", before or "", key=widget, placeholder="a number, then Enter", label_visibility="collapsed", width=240)
+        st.text_input(
+            "Answer",
+            before or "",
+            key=widget,
+            placeholder="a number, then Enter",
+            label_visibility="collapsed",
+            width=240,
+        )
     return before
 
 

@@ -35,7 +35,7 @@ from obce_core.lessons.scene import (
     to_units,
     write_points,
     write_radius,
-)  # fmt: skip
+)
 from obce_core.topology import Complex
 from pages._shared import downloads, layout, mounts, state
 from pages.learn import parts
@@ -65,27 +65,39 @@ def complexes() -> None:
         chosen.lesson_revision += 1
     left, right = st.columns([1.25, 1], gap="large")
     with left:
-        data = field_data(drawing.points, size=FIELD, most=MAX_VERTICES, simplices=drawing.simplices, large=chosen.presentation)
+        data = field_data(
+            drawing.points, size=FIELD, most=MAX_VERTICES, simplices=drawing.simplices, large=chosen.presentation
+        )
         mounts.field(data, key="lesson-drawing", revision=chosen.lesson_revision)
-        layout.note("Dots and lines are there, shaded triangles are filled, a dashed edge is missing. Drag a point to move it.")
+        layout.note(
+            "Dots and lines are there, shaded triangles are filled, a dashed edge is missing. Drag a point to move it."
+        )
     questions = lesson_1.questions(drawing)
     with right:
         question = parts.asked(questions)
         found = drawing.complex
         if found is None:
-            rows = [(f"n{size}", word, f"{len(drawing.of(size))}") for size, word in ((1, "points"), (2, "edges"), (3, "triangles"))]
+            rows = [
+                (f"n{size}", word, f"{len(drawing.of(size))}")
+                for size, word in ((1, "points"), (2, "edges"), (3, "triangles"))
+            ]
             parts.numbers(question, [*rows, ("missing", "faces missing", f"{len(drawing.missing)}")])
             turn = st.container()
-            layout.note("<b>Not a complex</b>: some face of a simplex is missing, so boundary and holes are not defined.")
+            layout.note(
+                "<b>Not a complex</b>: some face of a simplex is missing, so boundary and holes are not defined."
+            )
         else:
             parts.numbers(
                 question,
                 [
-                    ("b0", "b₀ pieces", f"{found.betti[0]}"), ("b1", "b₁ loops", f"{found.betti[1]}"),
-                    ("v", "points", f"{len(found.vertices)}"), ("e", "edges", f"{len(found.edges)}"),
-                    ("f", "triangles", f"{len(found.triangles)}"), ("euler", "χ Euler", f"{found.euler}".replace("-", "−")),
+                    ("b0", "b₀ pieces", f"{found.betti[0]}"),
+                    ("b1", "b₁ loops", f"{found.betti[1]}"),
+                    ("v", "points", f"{len(found.vertices)}"),
+                    ("e", "edges", f"{len(found.edges)}"),
+                    ("f", "triangles", f"{len(found.triangles)}"),
+                    ("euler", "χ Euler", f"{found.euler}".replace("-", "−")),
                 ],
-            )  # fmt: skip
+            )
             panel, turn = parts.places()
             shown = _choose("first", ("first", "second"), panel)
             with panel:
@@ -95,9 +107,13 @@ def complexes() -> None:
     parts.steps()
     mode = layout.mode()
     downloads.row(
-        "lesson-complex", label="Drawing", figure=lambda: field_figure(data, drawing.simplices, letters(MAX_VERTICES), mode=mode),
-        csv_text=lambda: downloads.to_csv(["simplex", "dimension"], [[named(simplex), len(simplex) - 1] for simplex in drawing.all]),
-    )  # fmt: skip
+        "lesson-complex",
+        label="Drawing",
+        figure=lambda: field_figure(data, drawing.simplices, letters(MAX_VERTICES), mode=mode),
+        csv_text=lambda: downloads.to_csv(
+            ["simplex", "dimension"], [[named(simplex), len(simplex) - 1] for simplex in drawing.all]
+        ),
+    )
     if found is not None:
         _take_matrix(found, shown)
 
@@ -115,10 +131,13 @@ def disks() -> None:
         parts.numbers(
             question,
             [
-                ("b0", "b₀ parts", f"{scene.betti[0]}"), ("b1", "b₁ loops", f"{scene.betti[1]}"), ("v", "points", f"{len(found.vertices)}"),
-                ("e", "edges", f"{len(found.edges)}"), ("f", "triangles", f"{len(found.triangles):,}"),
+                ("b0", "b₀ parts", f"{scene.betti[0]}"),
+                ("b1", "b₁ loops", f"{scene.betti[1]}"),
+                ("v", "points", f"{len(found.vertices)}"),
+                ("e", "edges", f"{len(found.edges)}"),
+                ("f", "triangles", f"{len(found.triangles):,}"),
             ],
-        )  # fmt: skip
+        )
         panel, turn = parts.places()
         picked = _choose("bars", ("bars", "first", "second", "points"), panel)
         with panel:
@@ -152,10 +171,11 @@ def barcodes() -> None:
         parts.numbers(
             question,
             [
-                ("b0", "bars of parts alive", f"{b0}"), ("b1", "of loops alive", f"{b1}"),
+                ("b0", "bars of parts alive", f"{b0}"),
+                ("b1", "of loops alive", f"{b1}"),
                 ("last", "all one part at", "–" if last is None else amount(last)),
             ],
-        )  # fmt: skip
+        )
         panel, turn = parts.places()
         picked = _choose("bars", ("bars", "diagram", "points"), panel)
         with panel:
@@ -199,11 +219,18 @@ def _field(scene: Scene, *, edge_length: bool) -> dict[str, Any]:
     """Show the field; return its data."""
     chosen = state.get()
     data = field_data(
-        scene.points, size=FIELD, most=MAX_POINTS, radius=scene.radius, max_radius=MAX_RADIUS, edge_length=edge_length,
+        scene.points,
+        size=FIELD,
+        most=MAX_POINTS,
+        radius=scene.radius,
+        max_radius=MAX_RADIUS,
+        edge_length=edge_length,
         large=chosen.presentation,
-    )  # fmt: skip
+    )
     mounts.field(data, key="lesson-field", revision=chosen.lesson_revision)
-    layout.note("Click adds a point, drag moves one. Arrow keys move the chosen point, [ and ] choose another, Delete removes it.")
+    layout.note(
+        "Click adds a point, drag moves one. Arrow keys move the chosen point, [ and ] choose another, Delete removes it."
+    )
     return data
 
 
@@ -239,12 +266,15 @@ def _table(scene: Scene) -> None:
         chosen.lesson_table_key += 1
     rows = st.data_editor(
         [{"x": x, "y": y} for x, y in map(to_units, chosen.lesson_table)] or [{"x": None, "y": None}],
-        num_rows="dynamic", height=_height(), key=f"lesson-table-{chosen.lesson_table_key}", hide_index=True,
+        num_rows="dynamic",
+        height=_height(),
+        key=f"lesson-table-{chosen.lesson_table_key}",
+        hide_index=True,
         column_config={
             name: st.column_config.NumberColumn(min_value=0.0, max_value=most / 1000, step=0.001, format="%.3g")
             for name, most in zip("xy", FIELD, strict=True)
         },
-    )  # fmt: skip
+    )
     points = from_units([(row.get("x"), row.get("y")) for row in rows])
     if points != scene.points:
         chosen.lesson_table_now = points
@@ -261,10 +291,13 @@ def _take(scene: Scene, data: dict[str, Any]) -> None:
     parts.steps()
     mode, names = layout.mode(), letters(MAX_POINTS)
     downloads.row(
-        "lesson-field", label="Field",
+        "lesson-field",
+        label="Field",
         figure=lambda: field_figure(data, [*scene.complex.edges, *scene.complex.triangles], names, mode=mode),
-        csv_text=lambda: downloads.to_csv(["point", "x", "y"], [(names[at], *to_units(point)) for at, point in enumerate(scene.points)]),
-    )  # fmt: skip
+        csv_text=lambda: downloads.to_csv(
+            ["point", "x", "y"], [(names[at], *to_units(point)) for at, point in enumerate(scene.points)]
+        ),
+    )
 
 
 def _take_bars(scene: Scene, panel: str, *, edge_length: bool) -> None:
@@ -279,9 +312,12 @@ def _take_bars(scene: Scene, panel: str, *, edge_length: bool) -> None:
         return downloads.to_csv(["dimension", "birth (radius)", "death (radius)"], rows)
 
     downloads.row(
-        "lesson-bars", label=label, figure=lambda: draw(scene.bars, scene.r, edge_length=edge_length, mode=mode), csv_text=table,
+        "lesson-bars",
+        label=label,
+        figure=lambda: draw(scene.bars, scene.r, edge_length=edge_length, mode=mode),
+        csv_text=table,
         units=file_units(edge_length=edge_length),
-    )  # fmt: skip
+    )
 
 
 def _take_matrix(found: Complex, panel: str) -> None:
@@ -294,5 +330,8 @@ def _take_matrix(found: Complex, panel: str) -> None:
         return downloads.to_csv(["face", *(named(simplex) for simplex in found.of(dim))], rows)
 
     downloads.row(
-        "lesson-boundary", label=f"Matrix {_WORDS[panel]}", figure=lambda: matrix_figure(found, dim, named, mode=mode), csv_text=table
+        "lesson-boundary",
+        label=f"Matrix {_WORDS[panel]}",
+        figure=lambda: matrix_figure(found, dim, named, mode=mode),
+        csv_text=table,
     )

@@ -18,7 +18,11 @@ from pages.model import measurements
 _ZIP_LIMIT = 1_000_000_000
 _FORMS = {
     "onnx": ("ONNX", "export-onnx", "For onnxruntime, checked by it; needs obce[onnx]."),
-    "dense": ("Stock shapes", "export-dense", "The same function in the shapes of an uncut BERT, for tools that know nothing of us."),
+    "dense": (
+        "Stock shapes",
+        "export-dense",
+        "The same function in the shapes of an uncut BERT, for tools that know nothing of us.",
+    ),
 }
 """Each export by the end of its folder's name, which is a folder's: `model-onnx`, never `model.onnx`, which names a file."""
 
@@ -49,9 +53,14 @@ def take(built: Compressed, original: str) -> None:
     st.subheader("Take it away", anchor=False)
     if built.budget.bytes_left < _ZIP_LIMIT:
         st.download_button(
-            "Download the model (zip)", lambda: packed(built.folder), "obce-model.zip", "application/zip", type="primary",
-            icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "Download the model (zip)",
+            lambda: packed(built.folder),
+            "obce-model.zip",
+            "application/zip",
+            type="primary",
+            icon=":material/download:",
+            on_click="ignore",
+        )
     else:
         layout.note("Too large for a download from a page: take the folder.")
     st.code('import obce_core\n\nmodel, tokenizer = obce_core.load("obce-model")', language="python", wrap_lines=True)
@@ -71,14 +80,20 @@ def take(built: Compressed, original: str) -> None:
             layout.note(f"<b>{title}</b>. {told}")
             if is_export_of(target, built.folder):
                 st.download_button(
-                    f"{title} (zip)", lambda target=target: packed(target), f"obce-{form}.zip", "application/zip", key=f"zip-{form}",
+                    f"{title} (zip)",
+                    lambda target=target: packed(target),
+                    f"obce-{form}.zip",
+                    "application/zip",
+                    key=f"zip-{form}",
                     on_click="ignore",
-                )  # fmt: skip
+                )
             else:
                 options = {"model": str(built.folder), "out": str(target), "overwrite": target.exists()}
                 absent = absent_for_onnx() if form == "onnx" else ()
                 why = f"Not installed: {', '.join(absent)}" if absent else ""
-                measurements.job(f"Make {title}", f"{kind}-{built.folder.name}", kind, options, ":material/output:", why)
+                measurements.job(
+                    f"Make {title}", f"{kind}-{built.folder.name}", kind, options, ":material/output:", why
+                )
                 if absent:
                     layout.note(f"{why}. Install with")
                     st.code(ONNX_COMMAND, language="bash", wrap_lines=True)

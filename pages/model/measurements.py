@@ -41,7 +41,11 @@ def proof(built: Compressed, original: str) -> None:
         )
     else:
         same = "the same function" if found["equal"] else "NOT the same function"
-        layout.note(f"<b>{same}</b>: " + escape(found["differs"] or f"all {found['tensors']} stored tensors equal the refolded ones") + ".")
+        layout.note(
+            f"<b>{same}</b>: "
+            + escape(found["differs"] or f"all {found['tensors']} stored tensors equal the refolded ones")
+            + "."
+        )
         st.dataframe(
             [
                 {
@@ -72,10 +76,20 @@ def speed(built: Compressed, original: str) -> None:
         layout.note("Not measured. Both models run the same batches in turns.")
     else:
         st.dataframe(_times(found), hide_index=True, width="stretch")
-        unsteady = "" if all(row.steady for row in found.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
-        layout.note(f"Medians, {found.length} tokens a text, float32, {escape(found.device)}, {found.threads} CPU threads.{unsteady}")
+        unsteady = (
+            "" if all(row.steady for row in found.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
+        )
+        layout.note(
+            f"Medians, {found.length} tokens a text, float32, {escape(found.device)}, {found.threads} CPU threads.{unsteady}"
+        )
     label = "Measure batches of 1 and 32" if found is None else "Measure again"
-    job(label, f"latency-{built.folder.name}", "latency", {"model": str(built.folder), "against": original}, ":material/timer:")
+    job(
+        label,
+        f"latency-{built.folder.name}",
+        "latency",
+        {"model": str(built.folder), "against": original},
+        ":material/timer:",
+    )
 
 
 def _times(found: Latency) -> list[dict[str, Any]]:

@@ -38,16 +38,39 @@ def _facts(size: Budget, built: Compressed | None) -> None:
     close = built.fidelity if built else None
     layout.facts(
         [
-            ("of the encoder left", share(size.encoder_share), "", f"{millions(size.encoder_left)} of {millions(size.encoder)}"),
-            ("of the whole model left", share(size.model_share), "", f"{millions(size.parameters_left)} of {millions(size.parameters)}"),
+            (
+                "of the encoder left",
+                share(size.encoder_share),
+                "",
+                f"{millions(size.encoder_left)} of {millions(size.encoder)}",
+            ),
+            (
+                "of the whole model left",
+                share(size.model_share),
+                "",
+                f"{millions(size.parameters_left)} of {millions(size.parameters)}",
+            ),
             ("on disk, float32", megabytes(size.bytes_left), "", f"from {megabytes(size.bytes)}"),
-            ("masked = cut", amount(built.difference, 2) if built else "not measured", "",
-             f"largest difference, {built.difference_texts} texts" if built else "build it first"),
-            ("cosine, mean-pooled", f"{close.pooled:.3f}" if close else "not measured", "",
-             f"{close.texts} held-out texts" if close else ""),
-            ("cosine, [CLS]", f"{close.cls:.3f}" if close else "not measured", "", f"lowest {close.cls_lowest:.3f}" if close else ""),
+            (
+                "masked = cut",
+                amount(built.difference, 2) if built else "not measured",
+                "",
+                f"largest difference, {built.difference_texts} texts" if built else "build it first",
+            ),
+            (
+                "cosine, mean-pooled",
+                f"{close.pooled:.3f}" if close else "not measured",
+                "",
+                f"{close.texts} held-out texts" if close else "",
+            ),
+            (
+                "cosine, [CLS]",
+                f"{close.cls:.3f}" if close else "not measured",
+                "",
+                f"lowest {close.cls_lowest:.3f}" if close else "",
+            ),
         ]
-    )  # fmt: skip
+    )
 
 
 def _layers(plan: Plan) -> list[dict[str, Any]]:
@@ -71,12 +94,18 @@ def _before_after(plan: Plan) -> None:
     ledger = plan_ledger(cached.analysis(plan.analysis), plan)
     header = ("layer", "component", "neurons", "kept", "rows stored", "extra key rows", "parameters", "parameters left")
     rows = [
-        (e.layer, e.component, e.neurons, e.kept, e.rows, e.extra, e.parameters, e.parameters_left) for e in ledger.entries
-    ]  # fmt: skip
+        (e.layer, e.component, e.neurons, e.kept, e.rows, e.extra, e.parameters, e.parameters_left)
+        for e in ledger.entries
+    ]
     charts.show(
-        layers(ledger, mode=mode), key="model-layers", name=f"layers-{plan.digest[:8]}", csv_text=lambda: downloads.to_csv(header, rows)
+        layers(ledger, mode=mode),
+        key="model-layers",
+        name=f"layers-{plan.digest[:8]}",
+        csv_text=lambda: downloads.to_csv(header, rows),
     )
-    layout.note("<b>Solid</b> is stored, <b>hatched</b> is gone. A query/key dimension is stored only where both sides are kept.")
+    layout.note(
+        "<b>Solid</b> is stored, <b>hatched</b> is gone. A query/key dimension is stored only where both sides are kept."
+    )
     with st.expander("Rows of every layer"):
         st.dataframe(_layers(plan), hide_index=True, width="stretch")
 
@@ -99,7 +128,11 @@ def _show(built: Compressed) -> None:
 def _lead(plan: Plan | None, budget: Budget | None, built: Compressed | None) -> str:
     if built is not None:
         close = built.fidelity
-        told = f" and stays at a cosine of <b>{close.pooled:.3f}</b> to the original, before any fine-tuning" if close else ""
+        told = (
+            f" and stays at a cosine of <b>{close.pooled:.3f}</b> to the original, before any fine-tuning"
+            if close
+            else ""
+        )
         return (
             f"It holds <b>{share(built.budget.encoder_share)}</b> of the encoder, equals the masked original to "
             f"{amount(built.difference, 2)} of the largest output{told}."
@@ -109,7 +142,9 @@ def _lead(plan: Plan | None, budget: Budget | None, built: Compressed | None) ->
     if not plan.kept:
         return "The smaller model, built from the plan under edit, held against the masked original, and ready to load."
     left = share(budget.encoder_share)
-    return f"The plan under edit cuts <b>{count(budget.neurons_cut)}</b> neurons and leaves <b>{left}</b> of the encoder."
+    return (
+        f"The plan under edit cuts <b>{count(budget.neurons_cut)}</b> neurons and leaves <b>{left}</b> of the encoder."
+    )
 
 
 def _others(built: Compressed | None) -> None:
@@ -152,7 +187,9 @@ def _body() -> None:
     built = read_compressed(models_home() / name) if name and is_complete(models_home() / name) else None
     layout.title("Model", _lead(plan, budget, built))
     if chosen.model and name != chosen.model:
-        guards.show_gone("model", f"Model {chosen.model} was deleted, or is in another cache; shown is the plan under edit.")
+        guards.show_gone(
+            "model", f"Model {chosen.model} was deleted, or is in another cache; shown is the plan under edit."
+        )
     if wrong is not None:
         guards.show_error(wrong)
         nav.link("plan", "Edit the plan", icon=":material/tune:")
@@ -163,7 +200,9 @@ def _body() -> None:
             st.rerun()
     if built is not None:
         chosen.model = name
-        if st.button("Evaluate it", type="primary", icon=":material/rocket_launch:", help="Compare it with the original on GLUE"):
+        if st.button(
+            "Evaluate it", type="primary", icon=":material/rocket_launch:", help="Compare it with the original on GLUE"
+        ):
             variants.choose_built(source, name, of_draft=name == own)
             nav.go("launch")
         _facts(built.budget, built)

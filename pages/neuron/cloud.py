@@ -32,7 +32,11 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
             "make one with [CLS] or the mean of tokens."
         )
         return
-    where = f"head {head} of layer {layer}, {TITLES[component]}" if head is not None else f"layer {layer}, {TITLES[component]}"
+    where = (
+        f"head {head} of layer {layer}, {TITLES[component]}"
+        if head is not None
+        else f"layer {layer}, {TITLES[component]}"
+    )
     pca, deaths, dims = cached.vector_cloud(source.id, layer, component, head)
     unit = 2 if chosen.edge_length else 1
     st.subheader(f"{len(texts):,} texts in {dims:,} dimensions: {where}", anchor=False)
@@ -43,9 +47,14 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
         "Only distances in all dimensions merge, and the barcode is made of these."
     )
     picked = st.segmented_control(
-        "Projection", list(_VIEWS), default=chosen.projection or "pca", format_func=_VIEWS.__getitem__, label_visibility="collapsed",
-        key=f"projection-{chosen.projection or 'pca'}", required=True,
-    )  # fmt: skip
+        "Projection",
+        list(_VIEWS),
+        default=chosen.projection or "pca",
+        format_func=_VIEWS.__getitem__,
+        label_visibility="collapsed",
+        key=f"projection-{chosen.projection or 'pca'}",
+        required=True,
+    )
     if picked != (chosen.projection or "pca"):
         chosen.projection = "umap" if picked == "umap" else ""
         st.rerun()
@@ -57,26 +66,38 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
         else:
             axes = tuple(f"PC {at + 1}, {share(part)} of the variance" for at, part in enumerate(pca.explained))
             _scatter(pca.points, texts, (axes[0], axes[1]), colour, f"{name}-pca")
-            layout.note(f"The two axes hold {share(sum(pca.explained))} of the variance; two texts may look close and be far apart.")
+            layout.note(
+                f"The two axes hold {share(sum(pca.explained))} of the variance; two texts may look close and be far apart."
+            )
     with right:
         figure = bars(deaths, edge_length=chosen.edge_length, mode=layout.mode())
         units = file_units(edge_length=chosen.edge_length)
         charts.show(figure, key="cloud-bars", name=f"{name}-barcode", csv_text=lambda: diagram_csv(deaths), units=units)
-        layout.note(f"One bar a text, in all {dims:,} dimensions; it ends when its part is absorbed. The top one never ends.")
+        layout.note(
+            f"One bar a text, in all {dims:,} dimensions; it ends when its part is absorbed. The top one never ends."
+        )
 
 
 def diagram_csv(deaths: np.ndarray) -> str:
     """Write a diagram in radii, the infinite bar last."""
-    return downloads.to_csv(["dim", "birth (radius)", "death (radius)"], [[0, *row] for row in Barcode(deaths=deaths).diagram().tolist()])
+    return downloads.to_csv(
+        ["dim", "birth (radius)", "death (radius)"], [[0, *row] for row in Barcode(deaths=deaths).diagram().tolist()]
+    )
 
 
-def _scatter(points: np.ndarray, texts: tuple[str, ...], axes: tuple[str, str], colour: Mapping[str, Any] | None, name: str) -> None:
+def _scatter(
+    points: np.ndarray, texts: tuple[str, ...], axes: tuple[str, str], colour: Mapping[str, Any] | None, name: str
+) -> None:
     figure = cloud_scatter(points, texts, axes, colour, mode=layout.mode())
     rows = [[at, *pair, text] for at, (pair, text) in enumerate(zip(points.tolist(), texts, strict=True))]
-    charts.show(figure, key=f"scatter-{name}", name=name, csv_text=lambda: downloads.to_csv(["text", "x", "y", "words"], rows))
+    charts.show(
+        figure, key=f"scatter-{name}", name=name, csv_text=lambda: downloads.to_csv(["text", "x", "y", "words"], rows)
+    )
 
 
-def _umap(source: Analysis, layer: int, component: str, head: int | None, colour: Mapping[str, Any] | None, name: str) -> None:
+def _umap(
+    source: Analysis, layer: int, component: str, head: int | None, colour: Mapping[str, Any] | None, name: str
+) -> None:
     """Show the UMAP layout when the warm worker has it; ask again each second until then."""
     question = {"analysis": source.id, "layer": layer, "component": component, "head": head, "seed": 0}
     answer = background.ask("umap", question)
@@ -84,7 +105,9 @@ def _umap(source: Analysis, layer: int, component: str, head: int | None, colour
         points = np.asarray(answer.value["points"])
         _scatter(points, source.texts.texts, ("UMAP 1", "UMAP 2"), colour, f"{name}-umap")
         near = answer.value["neighbours"]
-        layout.note(f"UMAP with {near} neighbours, seed 0: who is near whom is kept, distances and the sizes of gaps are not.")
+        layout.note(
+            f"UMAP with {near} neighbours, seed 0: who is near whom is kept, distances and the sizes of gaps are not."
+        )
     elif answer.state == "failed":
         with st.container(height=460, border=True):
             st.text(answer.reason)
@@ -96,6 +119,8 @@ def _umap(source: Analysis, layer: int, component: str, head: int | None, colour
             if background.ask("umap", question).state != "waiting":
                 st.rerun()
             with st.container(height=460, border=True):
-                st.text("UMAP is being computed; the first time its code is loaded too, up to half a minute. PCA is there at once.")
+                st.text(
+                    "UMAP is being computed; the first time its code is loaded too, up to half a minute. PCA is there at once."
+                )
 
         waiting()

@@ -25,7 +25,9 @@ def lead(source: Analysis, layer: int, component: str, neuron: int, told: Sides 
     which = f"that {noun}" if told.small.texts == (alone,) else f"its most isolated {noun}"
     name, r_f = "2 r<sub>f</sub>" if unit == 2 else "r<sub>f</sub>", (told.high - told.low) / 2
     would = (
-        f"stays {amount(unit * r_f)}" if without == r_f else f"would be {amount(unit * without)}, {share(without / r_f, 0)} of what it is"
+        f"stays {amount(unit * r_f)}"
+        if without == r_f
+        else f"would be {amount(unit * without)}, {share(without / r_f, 0)} of what it is"
     )
     return f"Its widest gap sets <b>{told.small.size:,}</b> of {size:,} {noun}s apart. Without {which} {name} {would}.{place}"
 

@@ -29,9 +29,13 @@ def actions(analysis_id: str, intent: Intent, layer: int, component: str, neuron
                         drafts.release(analysis_id, layer, component, neuron)
                         st.rerun()
             with st.form(f"{side}-{layer}-{component}-{neuron}", border=False):
-                reason = st.text_input("Reason, written into the plan", choice.reason if mine and choice else "", max_chars=500)
+                reason = st.text_input(
+                    "Reason, written into the plan", choice.reason if mine and choice else "", max_chars=500
+                )
                 given = st.form_submit_button("Change the reason" if mine else f"{verb} this neuron", type="primary")
             if given:
                 with guards.caught():
-                    (drafts.keep if side == "keep" else drafts.drop)(analysis_id, layer, component, neuron, reason.strip())
+                    (drafts.keep if side == "keep" else drafts.drop)(
+                        analysis_id, layer, component, neuron, reason.strip()
+                    )
                     st.rerun()

@@ -55,7 +55,11 @@ def _film(layer: int, component: str, neuron: int) -> tuple[np.ndarray, ThinLine
     values = cached.neuron(source.id, layer, component, neuron)
     line = thin_line(values, MOST)
     title = facts.title(layer, component, neuron)
-    return values, line, film_data(values, None if tokens else source.texts.texts, line, title=title, noun=noun, name=title)
+    return (
+        values,
+        line,
+        film_data(values, None if tokens else source.texts.texts, line, title=title, noun=noun, name=title),
+    )
 
 
 def _pinned() -> tuple[int, str, int] | None:
@@ -78,11 +82,19 @@ def _controls(layer: int, component: str, neuron: int, there: np.ndarray) -> Non
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.button("Higher", icon=":material/arrow_upward:", on_click=_step, args=(-1,), help="Next higher rank, key [")
         st.button("Lower", icon=":material/arrow_downward:", on_click=_step, args=(1,), help="Next lower rank, key ]")
-        typed = st.number_input("Neuron", int(there[0]), int(there[-1]), neuron, key=f"neuron-{layer}-{component}-{neuron}", width=140)
+        typed = st.number_input(
+            "Neuron", int(there[0]), int(there[-1]), neuron, key=f"neuron-{layer}-{component}-{neuron}", width=140
+        )
         views = [view for view in _VIEWS if view != "head" or source.shape.head_of(component, neuron) is not None]
         now = _view(component)
         view = st.segmented_control(
-            "Cloud", views, default=now, format_func=_VIEWS.__getitem__, key=f"view-{now}-{component}", required=True, width="content"
+            "Cloud",
+            views,
+            default=now,
+            format_func=_VIEWS.__getitem__,
+            key=f"view-{now}-{component}",
+            required=True,
+            width="content",
         )
         names = [*_LENGTHS, *(() if tokens else (f"column.{name}" for name in source.texts.columns))]
         at = names.index(chosen.colour) if chosen.colour in names else 0
@@ -126,7 +138,9 @@ def _body() -> None:
         if chosen.pinned == name:
             st.button("Unpin", icon=":material/keep_off:", on_click=_pin, args=("",))
         else:
-            st.button("Pin", icon=":material/keep:", on_click=_pin, args=(name,), help="Compare it with the next one you open")
+            st.button(
+                "Pin", icon=":material/keep:", on_click=_pin, args=(name,), help="Compare it with the next one you open"
+            )
     facts.numbers(source, layer, component, neuron)
     if source.degenerate(layer, component):
         layout.note("Every text gives the same value in this cell up to rounding: what follows is noise.")
@@ -140,9 +154,16 @@ def _body() -> None:
         second = facts.title(*pinned)
         clouds[second], films[second], mate = _film(*pinned)
         data = film_pair(data, mate, bottleneck(barcode(values), barcode(clouds[second])))
-        st.button(f"Unpin layer {pinned[0]} · {TITLES[pinned[1]]} · neuron {pinned[2]}", type="tertiary", on_click=_pin, args=("",))
+        st.button(
+            f"Unpin layer {pinned[0]} · {TITLES[pinned[1]]} · neuron {pinned[2]}",
+            type="tertiary",
+            on_click=_pin,
+            args=("",),
+        )
     elif chosen.pinned == name:
-        layout.note("This neuron is pinned. Open another one (Higher, Lower, a number, another cell) and it plays below it on one clock.")
+        layout.note(
+            "This neuron is pinned. Open another one (Higher, Lower, a number, another cell) and it plays below it on one clock."
+        )
     data = {**data, "colour": colour, "file": file, "edge": chosen.edge_length, "presentation": chosen.presentation}
     mounts.film(data, key="neuron-film", on_step=_step, on_edge=_edge)
     story.captions(source, line, colour, "mate" in data)

@@ -58,7 +58,9 @@ def _merges_csv(source: Analysis, films: dict[str, ThinLine]) -> str:
     for name, line in films.items():
         for merge in (merge for merge in reversed(line.merges) if merge.radius > line.start or not line.start):
             words = [f"token {at + 1}" if noun(source) == "token" else texts[at] for at in (merge.left, merge.right)]
-            rows.append([name, merge.radius, line.size(merge.first, merge.gap), line.size(merge.gap + 1, merge.last), *words])
+            rows.append(
+                [name, merge.radius, line.size(merge.first, merge.gap), line.size(merge.gap + 1, merge.last), *words]
+            )
     return downloads.to_csv(["neuron", "radius", "left_size", "right_size", "left_text", "right_text"], rows)
 
 
@@ -79,7 +81,9 @@ def _values_csv(source: Analysis, clouds: Mapping[str, np.ndarray]) -> str:
     return downloads.to_csv(["neuron", point, "output", "words"], rows)
 
 
-def offer(source: Analysis, name: str, clouds: Mapping[str, np.ndarray], films: dict[str, ThinLine], data: dict[str, Any]) -> None:
+def offer(
+    source: Analysis, name: str, clouds: Mapping[str, np.ndarray], films: dict[str, ThinLine], data: dict[str, Any]
+) -> None:
     """Offer the film, its merges, its diagram and its points; `clouds` are the outputs by the neuron's title."""
     picture, unit = file_units(edge_length=state.get().edge_length)
     files = (

@@ -33,7 +33,9 @@ def difference(source: Analysis, intent: Intent) -> list[previews.Question]:
         st.subheader("Difference", anchor=False)
         st.button("Close", key="close-difference", on_click=setattr, args=(chosen, "compared", None), width="content")
     try:
-        (one, size), (two, other) = (cached.resolved(source.id, found[key].intent if key else intent) for key in chosen.compared)
+        (one, size), (two, other) = (
+            cached.resolved(source.id, found[key].intent if key else intent) for key in chosen.compared
+        )
     except PlanError as error:
         st.text(str(error))
         return []
@@ -46,14 +48,20 @@ def difference(source: Analysis, intent: Intent) -> list[previews.Question]:
     st.dataframe(
         [
             {
-                "plan": name, "neurons cut": count(budget.neurons_cut), "parameters cut": millions(budget.parameters_cut),
-                "encoder left": share(budget.encoder_share), "model left": share(budget.model_share),
-                "FLOPs left": share(budget.flops_share), "on disk": megabytes(budget.bytes_left), "cosine, mean-pooled": close,
+                "plan": name,
+                "neurons cut": count(budget.neurons_cut),
+                "parameters cut": millions(budget.parameters_cut),
+                "encoder left": share(budget.encoder_share),
+                "model left": share(budget.model_share),
+                "FLOPs left": share(budget.flops_share),
+                "on disk": megabytes(budget.bytes_left),
+                "cosine, mean-pooled": close,
             }
             for name, budget, close in zip(names, (size, other), cosines, strict=True)
         ],
-        hide_index=True, width="stretch",
-    )  # fmt: skip
+        hide_index=True,
+        width="stretch",
+    )
     cells = compare_plans(source, one, two)
     if cells:
         rows = [
@@ -71,13 +79,24 @@ def difference(source: Analysis, intent: Intent) -> list[previews.Question]:
         ]
         st.dataframe(rows, hide_index=True, width="stretch")
         header = ["layer", "component", "neuron", "cut by"]
-        downloads.row("plan-difference", csv_text=lambda: downloads.to_csv(header, [
-            (cell.layer, cell.component, neuron, side)
-            for cell in cells
-            for side, neurons in (("first", cell.only_first_cuts.tolist()), ("second", cell.only_second_cuts.tolist()))
-            for neuron in neurons
-        ]))  # fmt: skip
-        layout.note("First and second: the rows of the upper table, in this order. <b>obce plan diff</b> compares two plan files likewise.")
+        downloads.row(
+            "plan-difference",
+            csv_text=lambda: downloads.to_csv(
+                header,
+                [
+                    (cell.layer, cell.component, neuron, side)
+                    for cell in cells
+                    for side, neurons in (
+                        ("first", cell.only_first_cuts.tolist()),
+                        ("second", cell.only_second_cuts.tolist()),
+                    )
+                    for neuron in neurons
+                ],
+            ),
+        )
+        layout.note(
+            "First and second: the rows of the upper table, in this order. <b>obce plan diff</b> compares two plan files likewise."
+        )
     else:
         layout.note("Both cut the same neurons.")
     return asked

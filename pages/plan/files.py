@@ -29,11 +29,20 @@ def take_away(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
     with st.container(horizontal=True, gap="small"):
         st.download_button("plan.json", lambda: render(plan), "plan.json", "application/json", on_click="ignore")
         st.download_button(
-            "plan.yaml", lambda: render(plan, yaml=True), "plan.yaml", "application/yaml", on_click="ignore", disabled=not yaml,
+            "plan.yaml",
+            lambda: render(plan, yaml=True),
+            "plan.yaml",
+            "application/yaml",
+            on_click="ignore",
+            disabled=not yaml,
             help=None if yaml else "Too many neurons for a YAML plan (256 kB): take the JSON",
-        )  # fmt: skip
-        st.download_button("intent.json", lambda: render_intent(plan.intent), "intent.json", "application/json", on_click="ignore")
-        st.download_button("cells.csv", lambda: cells_csv(source, plan, close), "cells.csv", "text/csv", on_click="ignore")
+        )
+        st.download_button(
+            "intent.json", lambda: render_intent(plan.intent), "intent.json", "application/json", on_click="ignore"
+        )
+        st.download_button(
+            "cells.csv", lambda: cells_csv(source, plan, close), "cells.csv", "text/csv", on_click="ignore"
+        )
     st.code(plan_commands(source.id, plan.intent), language="bash", wrap_lines=True)
     layout.note(
         "plan.json holds the intent and every kept neuron; intent.json what is asked for, with all options, for this or another analysis "
@@ -56,5 +65,7 @@ def cells_csv(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
         for name in CUTTABLE:
             known, width = close.get((layer, name), Closeness()), source.width(layer, name)
             cosine = "" if known.cosine is None or known.old else known.cosine
-            rows.append((layer, name, plan.intent.percentile(layer, name), width, width - plan.cut(layer, name), cosine))
+            rows.append(
+                (layer, name, plan.intent.percentile(layer, name), width, width - plan.cut(layer, name), cosine)
+            )
     return downloads.to_csv(header, rows)

@@ -23,9 +23,14 @@ def menu(source: Analysis) -> None:
     with st.container(horizontal=True, width="content", gap="small", key="plan-menu"):
         for name, step in (("undo", -1), ("redo", 1)):
             st.button(
-                "", icon=f":material/{name}:", help=name.capitalize(), key=name, disabled=not drafts.can(source.id, step),
-                on_click=drafts.move, args=(source.id, step),
-            )  # fmt: skip
+                "",
+                icon=f":material/{name}:",
+                help=name.capitalize(),
+                key=name,
+                disabled=not drafts.can(source.id, step),
+                on_click=drafts.move,
+                args=(source.id, step),
+            )
         with st.popover("Presets"):
             _presets(source)
         state.get().dialog = st.button("Versions", key="versions")
@@ -39,7 +44,15 @@ def _presets(source: Analysis) -> None:
     layers = source.shape.layers
     for name, told in PRESETS.items():
         fits = name == "paper-scaled" or layers == (12 if name == "paper-bert-base" else 24)
-        st.button(name, key=f"preset-{name}", help=told, disabled=not fits, on_click=_preset, args=(source, name), width="stretch")
+        st.button(
+            name,
+            key=f"preset-{name}",
+            help=told,
+            disabled=not fits,
+            on_click=_preset,
+            args=(source, name),
+            width="stretch",
+        )
     first = st.number_input("From layer", 1, layers, min(3, layers), key="first-layer")
     row = st.columns(3, gap="small")
     for place, value in zip(row, (30, 50, 70), strict=True):
@@ -52,15 +65,29 @@ def _presets(source: Analysis) -> None:
             width="stretch",
         )
     st.button(
-        "Leave all whole", key="all-0", on_click=_whole, args=(source,), width="stretch", help="No percentile, and no neuron chosen by hand"
+        "Leave all whole",
+        key="all-0",
+        on_click=_whole,
+        args=(source,),
+        width="stretch",
+        help="No percentile, and no neuron chosen by hand",
     )
     st.divider()
     of = st.radio(
-        "Leave at most this share of", ["encoder", "model"], format_func={"encoder": "the encoder", "model": "the whole model"}.get,
-        horizontal=True, key="target-of",
-    )  # fmt: skip
+        "Leave at most this share of",
+        ["encoder", "model"],
+        format_func={"encoder": "the encoder", "model": "the whole model"}.get,
+        horizontal=True,
+        key="target-of",
+    )
     wanted = st.number_input("Share in percent", 1.0, 99.0, 60.0 if of == "encoder" else 80.0, key=f"share-{of}")
-    st.button("Find the smallest percentile", on_click=_target, args=(source, of, wanted / 100, first), width="stretch", key="target")
+    st.button(
+        "Find the smallest percentile",
+        on_click=_target,
+        args=(source, of, wanted / 100, first),
+        width="stretch",
+        key="target",
+    )
 
 
 def _preset(source: Analysis, name: str) -> None:
@@ -93,10 +120,16 @@ def _target(source: Analysis, of: str, left: float, first: int) -> None:
     base = drafts.current(source.id)
     try:
         plan = make_plan(
-            source, first_layer=first, criterion=base.criterion, seed=base.seed, compensation=base.compensation.method,
-            compensation_tokens=base.compensation.tokens, round_to=base.hardware.round_to, per_head=base.hardware.per_head,
+            source,
+            first_layer=first,
+            criterion=base.criterion,
+            seed=base.seed,
+            compensation=base.compensation.method,
+            compensation_tokens=base.compensation.tokens,
+            round_to=base.hardware.round_to,
+            per_head=base.hardware.per_head,
             **{"target_encoder" if of == "encoder" else "target_params": left},
-        )  # fmt: skip
+        )
         drafts.edit(source.id, replace(plan.intent, keep=base.keep, drop=base.drop))
         state.get().told += [line for line in plan.notes if line.startswith("--")]
         if base.keep or base.drop:

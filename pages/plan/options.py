@@ -31,32 +31,58 @@ def options(source: Analysis, intent: Intent) -> None:
     ]
     with st.popover("Options" + "".join(f" · {part}" for part in told if part), key="plan-options"):
         values = {
-            "plan-criterion": intent.criterion, "plan-seed": intent.seed, "plan-method": intent.compensation.method,
-            "plan-tokens": intent.compensation.tokens, "plan-round": intent.hardware.round_to, "plan-heads": intent.hardware.per_head,
-        }  # fmt: skip
+            "plan-criterion": intent.criterion,
+            "plan-seed": intent.seed,
+            "plan-method": intent.compensation.method,
+            "plan-tokens": intent.compensation.tokens,
+            "plan-round": intent.hardware.round_to,
+            "plan-heads": intent.hardware.per_head,
+        }
         for key, value in values.items():
             st.session_state[key] = value
         changed: dict[str, Any] = {"on_change": _options, "args": (source,)}
         st.selectbox(
-            "Cut by", list(CRITERIA), format_func=lambda n: CRITERIA[n].title, key="plan-criterion",
-            help="r_f is the paper's; the others are for comparison", **changed,
-        )  # fmt: skip
+            "Cut by",
+            list(CRITERIA),
+            format_func=lambda n: CRITERIA[n].title,
+            key="plan-criterion",
+            help="r_f is the paper's; the others are for comparison",
+            **changed,
+        )
         if CRITERIA[intent.criterion].reads == "seed":
             st.number_input("Seed", 0, 2**32 - 1, key="plan-seed", **changed)
         st.selectbox(
-            "Compensation", METHODS, key="plan-method",
-            help="What stands in a removed neuron's place: a constant, or (least-squares) a prediction from the kept neurons", **changed,
-        )  # fmt: skip
+            "Compensation",
+            METHODS,
+            key="plan-method",
+            help="What stands in a removed neuron's place: a constant, or (least-squares) a prediction from the kept neurons",
+            **changed,
+        )
         st.selectbox(
-            "over", ["cls", "all"], format_func={"cls": "[CLS] (paper)", "all": "all tokens"}.get, key="plan-tokens",
+            "over",
+            ["cls", "all"],
+            format_func={"cls": "[CLS] (paper)", "all": "all tokens"}.get,
+            key="plan-tokens",
             disabled=intent.compensation.predicts,
-            help="least-squares takes all tokens: one row a text would overfit" if intent.compensation.predicts else None, **changed,
-        )  # fmt: skip
+            help="least-squares takes all tokens: one row a text would overfit"
+            if intent.compensation.predicts
+            else None,
+            **changed,
+        )
         st.selectbox(
-            "Round stored widths up to a multiple of", [0, 8, 16], format_func={0: "– (leave them)", 8: "8", 16: "16"}.get,
-            key="plan-round", help="Adds neurons back, the highest criterion first: some hardware is faster with such widths", **changed,
-        )  # fmt: skip
-        st.toggle("Make the heads of a layer equally wide", key="plan-heads", help="Adds neurons back to the narrower heads", **changed)
+            "Round stored widths up to a multiple of",
+            [0, 8, 16],
+            format_func={0: "– (leave them)", 8: "8", 16: "16"}.get,
+            key="plan-round",
+            help="Adds neurons back, the highest criterion first: some hardware is faster with such widths",
+            **changed,
+        )
+        st.toggle(
+            "Make the heads of a layer equally wide",
+            key="plan-heads",
+            help="Adds neurons back to the narrower heads",
+            **changed,
+        )
 
 
 def _options(source: Analysis) -> None:

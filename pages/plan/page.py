@@ -76,7 +76,9 @@ def _paper() -> tuple[Plan | None, Budget | None, tuple[str, ...]]:
 
 
 def _numbers(budget: Budget | None, paper: Budget | None, close: str, paper_close: str) -> None:
-    def row(name: str, write: Callable[[Budget], str], note: Callable[[Budget], str] | None = None) -> tuple[str, str, str, str]:
+    def row(
+        name: str, write: Callable[[Budget], str], note: Callable[[Budget], str] | None = None
+    ) -> tuple[str, str, str, str]:
         own = "–" if budget is None else write(budget)
         return name, own, "", f"◇ {'–' if paper is None else (note or write)(paper)}"
 
@@ -86,12 +88,17 @@ def _numbers(budget: Budget | None, paper: Budget | None, close: str, paper_clos
         layout.facts(
             [
                 row(
-                    "neurons cut", lambda size: count(size.neurons_cut), lambda size: f"{count(size.neurons_cut)} of {count(size.neurons)}"
+                    "neurons cut",
+                    lambda size: count(size.neurons_cut),
+                    lambda size: f"{count(size.neurons_cut)} of {count(size.neurons)}",
                 ),
                 row("parameters cut", lambda size: millions(size.parameters_cut)),
                 row("of the encoder left", lambda size: share(size.encoder_share)),
                 row("of the whole model left", lambda size: share(size.model_share)),
-                row(f"FLOPs, {known.length} tokens" if known else "FLOPs", lambda size: share(size.flops_left / size.flops)),
+                row(
+                    f"FLOPs, {known.length} tokens" if known else "FLOPs",
+                    lambda size: share(size.flops_left / size.flops),
+                ),
                 row("float32 on disk", lambda size: megabytes(size.bytes_left)),
                 ("cosine, mean-pooled", close, "", paper_close),
             ]
@@ -104,7 +111,9 @@ def _theirs() -> None:
     if found is None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="theirs"):
-        st.text(f"Another tab changed this plan at {found.written[11:19]} UTC. Yours is not saved until you choose; undo brings it back.")
+        st.text(
+            f"Another tab changed this plan at {found.written[11:19]} UTC. Yours is not saved until you choose; undo brings it back."
+        )
         st.button("Take theirs", on_click=drafts.take_theirs, args=(source.id,), width="content")
         st.button("Keep mine", on_click=drafts.keep_mine, args=(source.id,), width="content")
 
@@ -121,9 +130,12 @@ def _hands(intent: Intent) -> None:
         row[1].text(f"Layer {choice.layer} · {TITLES[choice.component]} · {choice.neuron}")
         row[2].text(choice.reason or "no reason given")
         row[3].button(
-            "Remove", key=f"release-{number}", type="tertiary", on_click=drafts.release,
+            "Remove",
+            key=f"release-{number}",
+            type="tertiary",
+            on_click=drafts.release,
             args=(source.id, choice.layer, choice.component, choice.neuron),
-        )  # fmt: skip
+        )
     if len(found) > 50:
         layout.note(f"{count(len(found) - 50)} more are in the exported plan.")
 
@@ -131,7 +143,9 @@ def _hands(intent: Intent) -> None:
 def _body() -> None:
     intent = drafts.current(source.id)
     measured = previews.Previews(source, intent)
-    head = st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute", gap="medium", key="plan-head")
+    head = st.container(
+        horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute", gap="medium", key="plan-head"
+    )
     words = head.container(width="stretch")
     plan, budget = _carried(intent)
     paper_plan, paper, notes = _paper()
@@ -141,12 +155,21 @@ def _body() -> None:
     theirs = previews.Previews(source, paper_plan.intent if paper_plan is not None else intent)
     paper_whole = theirs.whole(paper_plan, priority=1) if paper_plan is not None else None
     nothing = plan is None or not plan.kept
-    _numbers(budget, paper, "–" if nothing else measured.words(whole), "◇ " + ("–" if paper_plan is None else theirs.words(paper_whole)))
+    _numbers(
+        budget,
+        paper,
+        "–" if nothing else measured.words(whole),
+        "◇ " + ("–" if paper_plan is None else theirs.words(paper_whole)),
+    )
     with head:  # filled after the numbers, which somebody waits for
         menu.menu(source)
     named = {12: "Table 2", 24: "Table 3"}.get(source.shape.layers, f"Table 2, carried to {source.shape.layers} layers")
     texts = whole or paper_whole
-    told = f" Cosine to the original: {texts.texts} held-out texts" if texts else " Cosine to the original: on held-out texts"
+    told = (
+        f" Cosine to the original: {texts.texts} held-out texts"
+        if texts
+        else " Cosine to the original: on held-out texts"
+    )
     told += (
         f", [CLS] {cosine(whole.cls)}."
         if whole
@@ -154,7 +177,9 @@ def _body() -> None:
         if measured.reason
         else "."
     )
-    layout.note(f"◇ the paper's plan ({named}), counted by the same rule on this model: query and key fold to shared pairs.{told}")
+    layout.note(
+        f"◇ the paper's plan ({named}), counted by the same rule on this model: query and key fold to shared pairs.{told}"
+    )
     if measured.reason and source.id in chosen.unmeasured:
         st.button("Try again to measure", on_click=chosen.unmeasured.pop, args=(source.id, None), type="tertiary")
     _theirs()
@@ -173,8 +198,10 @@ def _body() -> None:
         grid = plan_grid(source, intent, plan, linked=chosen.link_qk, close=close)
         mounts.plan_grid(
             {**grid, "large": chosen.presentation},
-            key=f"grid-{source.id}-{intent.criterion}", revision=chosen.revision, on_edit=_edited,
-        )  # fmt: skip
+            key=f"grid-{source.id}-{intent.criterion}",
+            revision=chosen.revision,
+            on_edit=_edited,
+        )
         layout.note(
             "Bar: solid is kept, hatched is cut. Small number: cosine to the original, mean-pooled, when this cell alone is cut; faint "
             "while it is measured anew. A layer's number or a component's name selects all of it, Shift extends. Arrows move, digits "
@@ -183,14 +210,18 @@ def _body() -> None:
         if plan is not None:
             carried = plan  # the lambda below runs at a click
             downloads.row(
-                "plan-grid", figure=lambda: plan_figure(grid, mode=mode), csv_text=lambda: files.cells_csv(source, carried, close)
+                "plan-grid",
+                figure=lambda: plan_figure(grid, mode=mode),
+                csv_text=lambda: files.cells_csv(source, carried, close),
             )
         _hands(intent)
     with right:
         st.subheader("Size", anchor=False)
         rows = [(name, size) for name, size in (("this plan", budget), ("◇ paper's plan", paper)) if size is not None]
         if rows:
-            charts.show(sizes(rows, mode=mode), key="sizes", name="plan-sizes", csv_text=lambda: files.sizes_csv(budget, paper))
+            charts.show(
+                sizes(rows, mode=mode), key="sizes", name="plan-sizes", csv_text=lambda: files.sizes_csv(budget, paper)
+            )
         _next(intent, budget, measured)
     if plan is not None:
         files.take_away(source, plan, close, whole)
@@ -206,10 +237,17 @@ def _next(intent: Intent, budget: Budget | None, measured: previews.Previews) ->
     lost = measured.losses(cuts) if asked else previews.Previews(source, intent, reason="later").losses(cuts)
     mounts.next_cut_list(
         {**next_cut_list(cuts, lost, waiting=asked and not measured.reason), "large": chosen.presentation},
-        key=f"next-{source.id}", revision=f"{intent!r}", on_apply=lambda place: _apply(dict(cuts[place].changes)),
-    )  # fmt: skip
+        key=f"next-{source.id}",
+        revision=f"{intent!r}",
+        on_apply=lambda place: _apply(dict(cuts[place].changes)),
+    )
     if not asked and not measured.reason:
-        st.button(f"Measure these {len(cuts)} steps", on_click=chosen.next_asked.add, args=(source.id,), icon=":material/speed:")
+        st.button(
+            f"Measure these {len(cuts)} steps",
+            on_click=chosen.next_asked.add,
+            args=(source.id,),
+            icon=":material/speed:",
+        )
     layout.note(
         "Sorted by cosine lost for each parameter saved. Each cell is measured alone, against its present percentile, so the sum is a "
         "guide and no promise. Nothing is applied before you click."

@@ -21,12 +21,17 @@ def table(source: Analysis, intent: Intent) -> None:
     with place, st.form("plan-table-form", border=False):
         column = st.column_config.NumberColumn
         rows = st.data_editor(
-            plan_rows(source, intent), hide_index=True, key=f"plan-rows-{digest(intent_document(intent))[:12]}",
+            plan_rows(source, intent),
+            hide_index=True,
+            key=f"plan-rows-{digest(intent_document(intent))[:12]}",
             column_config={
                 "layer": column("layer", disabled=True),
-                **{name: column(TITLES[name], min_value=0.0, max_value=99.9, step=0.1, format="%.3g") for name in CUTTABLE},
+                **{
+                    name: column(TITLES[name], min_value=0.0, max_value=99.9, step=0.1, format="%.3g")
+                    for name in CUTTABLE
+                },
             },
-        )  # fmt: skip
+        )
         layout.note("Percentiles; 0 is whole, None cannot be cut. Query and key are typed each for itself.")
         if st.form_submit_button("Apply", type="primary"):
             try:

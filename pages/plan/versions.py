@@ -32,19 +32,33 @@ def dialog(source: Analysis) -> None:
     row[0].text_input("Save the draft as", key="version-name", max_chars=80, placeholder="a name")
     row[1].text_input("Note", key="version-note", max_chars=500, placeholder="what it is for")
     writable = guards.writable("Saving, renaming, deleting and opening a file")
-    row[2].button("Save", key="version-save", type="primary", on_click=_save, args=(source,), width="stretch", disabled=not writable)
+    row[2].button(
+        "Save",
+        key="version-save",
+        type="primary",
+        on_click=_save,
+        args=(source,),
+        width="stretch",
+        disabled=not writable,
+    )
     found = cached.versions(source.id)
     if found:
         _table(source, found)
         _actions(source, {version.id: version for version in found}, writable=writable)
     else:
-        st.caption("No version yet. The draft itself is kept without a name, with its undo, until you save it under one.")
+        st.caption(
+            "No version yet. The draft itself is kept without a name, with its undo, until you save it under one."
+        )
     if chosen.version_deleted is not None and chosen.version_deleted[0] == source.id:
         st.button("Undo the deletion", key="version-undo", icon=":material/undo:", on_click=_restore, args=(source,))
     st.file_uploader(
-        "Open a plan or an intent from a file, JSON or YAML", ["json", "yaml", "yml"], key="plan-upload", on_change=_import, args=(source,),
+        "Open a plan or an intent from a file, JSON or YAML",
+        ["json", "yaml", "yml"],
+        key="plan-upload",
+        on_change=_import,
+        args=(source,),
         disabled=not writable,
-    )  # fmt: skip
+    )
     st.caption("What is opened or imported takes the draft's place; undo brings the draft back.")
 
 
@@ -56,7 +70,12 @@ def _table(source: Analysis, found: list[Version]) -> None:
         except PlanError:
             left = "cannot be carried out"
         rows.append(
-            {"name": version.name, "note": version.note, "encoder left": left, "saved (UTC)": version.written.replace("T", " ").rstrip("Z")}
+            {
+                "name": version.name,
+                "note": version.note,
+                "encoder left": left,
+                "saved (UTC)": version.written.replace("T", " ").rstrip("Z"),
+            }
         )
     st.dataframe(rows, hide_index=True, width="stretch")
 
@@ -66,7 +85,9 @@ def _actions(source: Analysis, found: Mapping[str, Version], *, writable: bool) 
     picked = one[0].selectbox("Version", list(found), format_func=lambda key: found[key].name, key="version-picked")
     if one[1].button("Open", key="version-open", on_click=_open, args=(source, found[picked]), width="stretch"):
         st.rerun()
-    one[2].button("Delete", key="version-delete", on_click=_delete, args=(source, picked), width="stretch", disabled=not writable)
+    one[2].button(
+        "Delete", key="version-delete", on_click=_delete, args=(source, picked), width="stretch", disabled=not writable
+    )
     two = st.columns([3, 1, 1], vertical_alignment="bottom")
     others = [_DRAFT, *(key for key in found if key != picked)]
     other = two[0].selectbox(
@@ -78,7 +99,7 @@ def _actions(source: Analysis, found: Mapping[str, Version], *, writable: bool) 
     three[0].text_input("New name", key="version-new-name", max_chars=80, placeholder=found[picked].name)
     three[1].button(
         "Rename", key="version-rename", on_click=_rename, args=(source, picked), width="stretch", disabled=not writable
-    )  # fmt: skip
+    )
 
 
 def _save(source: Analysis) -> None:

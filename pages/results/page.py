@@ -70,7 +70,10 @@ def _group(groups: Sequence[Group]) -> Group:
     else:
         st.selectbox("Tier or recipe; one table never mixes two", index=keys.index(shown), **asked)
     if gone:
-        guards.show_gone("recipe", f"The results of recipe {chosen.recipe} were deleted, or are in another cache; another recipe is shown.")
+        guards.show_gone(
+            "recipe",
+            f"The results of recipe {chosen.recipe} were deleted, or are in another cache; another recipe is shown.",
+        )
     return groups[keys.index(shown)]
 
 
@@ -100,12 +103,23 @@ def _lead(rows: Sequence[Row], task: str) -> str:
 
 
 def _empty() -> None:
-    layout.title("Results", "Our evaluations on GLUE beside the published ones; each number names its split, metric and seeds.")
+    layout.title(
+        "Results", "Our evaluations on GLUE beside the published ones; each number names its split, metric and seeds."
+    )
     if chosen.recipe:
         guards.show_gone("recipe", f"The results of recipe {chosen.recipe} were deleted, or are in another cache.")
-    st.info("No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the tier smoke is a first try of 20 steps.")
+    st.info(
+        "No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the tier smoke is a first try of 20 steps."
+    )
     nav.link("launch", "Launch an evaluation", icon=":material/rocket_launch:")
-    mounts.leaderboard(leaderboard([], usual_tasks()), key="board-empty", task="", row="", on_task=lambda _: None, on_row=lambda _: None)
+    mounts.leaderboard(
+        leaderboard([], usual_tasks()),
+        key="board-empty",
+        task="",
+        row="",
+        on_task=lambda _: None,
+        on_row=lambda _: None,
+    )
 
 
 def _body() -> None:
@@ -128,7 +142,9 @@ def _body() -> None:
     with head:
         layout.title("Results", _lead(rows, chosen.task))
     if gone and chosen.recipe == group.key:
-        guards.show_gone("board_row", "The selected row is not in this table any more: its results were deleted, or made anew.")
+        guards.show_gone(
+            "board_row", "The selected row is not in this table any more: its results were deleted, or made anew."
+        )
     smoke = f" <b>{escape(TIER_WORDS['smoke'])}.</b>" if group.title == "smoke" else ""
     layout.note(
         f"<b>{escape(group.title)}</b>: {escape(group.words)}. The whole validation split unless said otherwise.{smoke} "

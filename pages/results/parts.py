@@ -49,7 +49,9 @@ def latencies(rows: Sequence[Row]) -> dict[str, str]:
         told = read_latency(models_home() / row.plan[:16]) if row.plan and row.order == "cut-first" else None
         if told is not None and told.rows:
             first = told.rows[0]
-            found[row.key] = f"{first.model:.1f} ms, {first.model / first.original:.2f} × original\nbatch {first.batch}, {told.device}"
+            found[row.key] = (
+                f"{first.model:.1f} ms, {first.model / first.original:.2f} × original\nbatch {first.batch}, {told.device}"
+            )
     return found
 
 
@@ -65,7 +67,9 @@ def table_downloads(group: Group, rows: Sequence[Row], tasks: Sequence[str]) -> 
     )
     with st.container(horizontal=True, gap="small"):
         for label, data, suffix, media in offers:
-            st.download_button(label, data, f"{name}.{suffix}", media, key=f"board-{suffix}", type="tertiary", on_click="ignore")
+            st.download_button(
+                label, data, f"{name}.{suffix}", media, key=f"board-{suffix}", type="tertiary", on_click="ignore"
+            )
 
 
 def submissions(rows: Sequence[Row]) -> None:
@@ -82,9 +86,14 @@ def submissions(rows: Sequence[Row]) -> None:
     with st.container(horizontal=True, gap="small"):
         for seed, made in sorted(seeds.items()):
             st.download_button(
-                f"submission.zip, seed {seed}", lambda made=made: submission(made), f"submission-{picked.key}-seed{seed}.zip",
-                "application/zip", key=f"submission-{picked.key}-{seed}", type="tertiary", on_click="ignore",
-            )  # fmt: skip
+                f"submission.zip, seed {seed}",
+                lambda made=made: submission(made),
+                f"submission-{picked.key}-seed{seed}.zip",
+                "application/zip",
+                key=f"submission-{picked.key}-{seed}",
+                type="tertiary",
+                on_click="ignore",
+            )
 
 
 def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> None:
@@ -107,12 +116,15 @@ def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> N
         )
         listed = [
             [
-                row.label, row.parameters, row.share, row.cells[task].spreads[row.cells[task].main].mean,
+                row.label,
+                row.parameters,
+                row.share,
+                row.cells[task].spreads[row.cells[task].main].mean,
                 row.cells[task].intervals[row.cells[task].main].baseline,
             ]
             for row in rows
             if task in row.cells
-        ]  # fmt: skip
+        ]
         header = ("label", "parameters", "encoder_left", metric, "majority_class")
         downloads.row(f"size-{task}", figure=figure, csv_text=lambda: downloads.to_csv(header, listed))
     with right:
@@ -129,11 +141,13 @@ def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> N
         )
         parts = [(name, cell.differences[cell.main]) for name, cell in gaps]
         downloads.row(
-            f"differences-{task}", figure=shown,
+            f"differences-{task}",
+            figure=shown,
             csv_text=lambda: downloads.to_csv(
-                ("what", "mean", "low", "high", "seeds"), [[name, gap.mean, gap.low, gap.high, gap.seeds] for name, gap in parts]
+                ("what", "mean", "low", "high", "seeds"),
+                [[name, gap.mean, gap.low, gap.high, gap.seeds] for name, gap in parts],
             ),
-        )  # fmt: skip
+        )
 
 
 def _gaps(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> list[tuple[str, Cell]]:
@@ -162,7 +176,11 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
     if mine is None:
         layout.note("The selected row was not evaluated on this task. Choose another row in the table.")
         return
-    others = [row for row in own.values() if row.key != mine.key and set(row.cells[task].evaluations) & set(mine.cells[task].evaluations)]
+    others = [
+        row
+        for row in own.values()
+        if row.key != mine.key and set(row.cells[task].evaluations) & set(mine.cells[task].evaluations)
+    ]
     if not others:
         layout.note("No other row has this task with a seed in common.")
         return
@@ -180,20 +198,34 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
     found = changes(mine.cells[task], own[key].cells[task].evaluations, split)
     sizes = {kind: int((found[kind] > 0).sum()) for kind in KINDS}
     with columns[-1]:
-        kind = st.segmented_control(
-            "Which", list(KINDS), default="lost", format_func=lambda kind: f"{kind} {sizes[kind]:,}", key=f"changed-kind-{task}",
-        ) or "lost"  # fmt: skip
+        kind = (
+            st.segmented_control(
+                "Which",
+                list(KINDS),
+                default="lost",
+                format_func=lambda kind: f"{kind} {sizes[kind]:,}",
+                key=f"changed-kind-{task}",
+            )
+            or "lost"
+        )
     examples = _examples(mine.cells[task], task, split)
     layout.note(
         f"<b>{sizes[kind]:,}</b> of {len(found['label']):,} examples of the {split.replace('_', ' ')} split: {KINDS[kind]}, in one seed "
         f"at least. {right_words(TASKS[task])}"
-        + ("" if examples is not None else " Their sentences are not at hand (same file in OBCE_GLUE_DIR, or Launch's folder).")
+        + (
+            ""
+            if examples is not None
+            else " Their sentences are not at hand (same file in OBCE_GLUE_DIR, or Launch's folder)."
+        )
     )
     listed = changed_rows(found, kind, TASKS[task], examples)
     if listed:
         wide = {name: st.column_config.TextColumn(width="large") for name in listed[0] if name.startswith("sentence")}
         st.dataframe(listed, hide_index=True, width="stretch", height=300, column_config=wide)
-        downloads.row(f"changed-{task}-{kind}", csv_text=lambda: downloads.to_csv(list(listed[0]), [list(row.values()) for row in listed]))
+        downloads.row(
+            f"changed-{task}-{kind}",
+            csv_text=lambda: downloads.to_csv(list(listed[0]), [list(row.values()) for row in listed]),
+        )
 
 
 def _examples(cell: Cell, task: str, split: str) -> Examples | None:

@@ -45,9 +45,13 @@ def _filter(rows: list[Listed]) -> list[Listed]:
 
     default = chosen.run_state or None
     st.pills(
-        "Only those that are", options, default=default, key=key, on_change=keep,
+        "Only those that are",
+        options,
+        default=default,
+        key=key,
+        on_change=keep,
         format_func=lambda name: f"{state_words(name)} {counts.get(name, 0):,}",
-    )  # fmt: skip
+    )
     return [row for row in rows if not chosen.run_state or row.status.state == chosen.run_state]
 
 
@@ -67,7 +71,14 @@ def _turner(total: int) -> None:
     if total <= _PAGE:
         return
     row = st.columns([1, 1, 3], vertical_alignment="center")
-    row[0].button("Newer", icon=":material/chevron_left:", on_click=_turn, args=(-1,), disabled=chosen.runs_page == 1, width="stretch")
+    row[0].button(
+        "Newer",
+        icon=":material/chevron_left:",
+        on_click=_turn,
+        args=(-1,),
+        disabled=chosen.runs_page == 1,
+        width="stretch",
+    )
     last = chosen.runs_page * _PAGE >= total
     row[1].button("Older", icon=":material/chevron_right:", on_click=_turn, args=(1,), disabled=last, width="stretch")
     first = (chosen.runs_page - 1) * _PAGE

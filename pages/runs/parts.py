@@ -69,7 +69,10 @@ def _once(runs: list[Run], opened: Run | None) -> list[Reading]:
     if opened is not None and poll.told(opened).state not in FINAL:
         poll.probe(opened)  # a look moves the queue, and takes up again what lost its node
     every = [*runs, *([opened] if opened is not None and opened.id not in {run.id for run in runs} else [])]
-    now = [Reading(run=run, status=told, progress=run.progress()) for run, told in zip(every, poll.look(every), strict=True)]
+    now = [
+        Reading(run=run, status=told, progress=run.progress())
+        for run, told in zip(every, poll.look(every), strict=True)
+    ]
     _table(now[: len(runs)])
     if opened is not None:
         _open(next(one for one in now if one.run.id == opened.id))
@@ -81,7 +84,11 @@ def _table(rows: Sequence[Reading]) -> None:
     signature = hashlib.sha256("".join(row.run.id for row in rows).encode()).hexdigest()[:12]
     shown = st.dataframe(
         [_line(row) for row in rows],
-        hide_index=True, width="stretch", key=f"runs-{chosen.runs_closed}-{signature}", on_select="rerun", selection_mode="single-row",
+        hide_index=True,
+        width="stretch",
+        key=f"runs-{chosen.runs_closed}-{signature}",
+        on_select="rerun",
+        selection_mode="single-row",
         column_config={
             "": st.column_config.TextColumn(width=28, help="The open run"),
             "state": st.column_config.TextColumn(width=92),
@@ -92,9 +99,11 @@ def _table(rows: Sequence[Reading]) -> None:
             "took": st.column_config.TextColumn(width=82),
             "started (UTC)": st.column_config.TextColumn(width=90),
             "by": st.column_config.TextColumn(width=46),
-            "run": st.column_config.TextColumn(width=78, help="The beginning of its id, which is enough for obce runs show"),
+            "run": st.column_config.TextColumn(
+                width=78, help="The beginning of its id, which is enough for obce runs show"
+            ),
         },
-    )  # fmt: skip
+    )
     picked = shown["selection"]["rows"]
     if picked and picked[0] < len(rows) and rows[picked[0]].run.id != chosen.run:
         chosen.run = rows[picked[0]].run.id
@@ -145,7 +154,9 @@ def _show(one: Reading) -> None:
     run, told, progress = one.run, one.status, one.progress
     asked = run.cancel_asked() and told.state not in FINAL
     count = f"{progress.done:,} of {progress.total:,} {progress.what}" if progress.total else ""
-    rate = f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and poll.works(told) else ""
+    rate = (
+        f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and poll.works(told) else ""
+    )
     layout.facts(
         [
             (
@@ -179,14 +190,25 @@ def _actions(run: Run, told: Status) -> None:
     with st.container(horizontal=True, gap="small"):
         if told.state not in FINAL:
             st.button(
-                "Cancel", key=f"runs-cancel-{run.id}", icon=":material/stop_circle:", on_click=_safely, args=(run, "cancel"),
-                disabled=run.cancel_asked() or not writable, help="Asks it to stop after this step; what is finished stays",
-            )  # fmt: skip
+                "Cancel",
+                key=f"runs-cancel-{run.id}",
+                icon=":material/stop_circle:",
+                on_click=_safely,
+                args=(run, "cancel"),
+                disabled=run.cancel_asked() or not writable,
+                help="Asks it to stop after this step; what is finished stays",
+            )
         if told.state in RESUMABLE:
             st.button(
-                "Resume", key=f"runs-resume-{run.id}", type="primary", icon=":material/play_arrow:", on_click=_safely, args=(run, "resume"),
-                disabled=not writable, help="Goes on from the newest checkpoint that verifies",
-            )  # fmt: skip
+                "Resume",
+                key=f"runs-resume-{run.id}",
+                type="primary",
+                icon=":material/play_arrow:",
+                on_click=_safely,
+                args=(run, "resume"),
+                disabled=not writable,
+                help="Goes on from the newest checkpoint that verifies",
+            )
         st.code(f"obce runs show {run.id}", language="bash")
     if (wrong := state.get().run_wrong) and wrong[0] == run.id:
         guards.show_error(ObceError(wrong[1]))

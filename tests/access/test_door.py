@@ -60,15 +60,33 @@ def ask(
     async def send(message: Any) -> None:
         answer.sent.append(dict(message))
 
-    scope = {"type": kind, "method": method, "path": path, "query_string": query.encode(), "headers": list(headers), "scheme": scheme}
+    scope = {
+        "type": kind,
+        "method": method,
+        "path": path,
+        "query_string": query.encode(),
+        "headers": list(headers),
+        "scheme": scheme,
+    }
     asyncio.run(Door(app, policy)(scope, receive, send))
     return answer
 
 
 ROUTES = (
-    "/", "/plan", "/_stcore/stream", "/_stcore/host-config", "/_stcore/upload_file/a/b", "/media/abc.csv", "/static/js/index.js",
-    "/component/x", "/_stcore/bidi-components/x", "/_stcore/metrics", "/_stcore/agent/openapi.json", "/oauth2callback", "/app/static/x",
-)  # fmt: skip
+    "/",
+    "/plan",
+    "/_stcore/stream",
+    "/_stcore/host-config",
+    "/_stcore/upload_file/a/b",
+    "/media/abc.csv",
+    "/static/js/index.js",
+    "/component/x",
+    "/_stcore/bidi-components/x",
+    "/_stcore/metrics",
+    "/_stcore/agent/openapi.json",
+    "/oauth2callback",
+    "/app/static/x",
+)
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -79,14 +97,24 @@ def test_without_token_or_cookie_no_route_is_reached(path: str, method: str) -> 
     assert POLICY.token not in str(answer.sent) and POLICY.cookie not in str(answer.sent)
 
 
-WRONG = ["", "obce-8501=", "obce-8501=wrong", "obce-8502=RIGHT", "xobce-8501=RIGHT", "obce-8501=RIGHT2", "obce-8501=\xe9"]
+WRONG = [
+    "",
+    "obce-8501=",
+    "obce-8501=wrong",
+    "obce-8502=RIGHT",
+    "xobce-8501=RIGHT",
+    "obce-8501=RIGHT2",
+    "obce-8501=\xe9",
+]
 
 
 @pytest.mark.parametrize("cookie", WRONG)
 def test_a_wrong_cookie_is_not_enough(cookie: str) -> None:
     header = (b"cookie", cookie.replace("RIGHT", POLICY.cookie).encode("latin-1"))
     assert ask("/", HOST, HTML, header).status == 403
-    assert ask("/_stcore/stream", HOST, header, kind="websocket").sent == [{"type": "websocket.close", "code": 1008, "reason": "forbidden"}]
+    assert ask("/_stcore/stream", HOST, header, kind="websocket").sent == [
+        {"type": "websocket.close", "code": 1008, "reason": "forbidden"}
+    ]
 
 
 def test_the_token_is_not_the_cookie_and_both_are_new_at_each_launch() -> None:
@@ -129,7 +157,9 @@ def test_an_old_link_with_a_token_opens_for_who_is_signed_in_and_the_token_goes(
     assert answer.status == 200 and 'location.replace("/plan?layer=3")' in answer.body
 
 
-@pytest.mark.parametrize("path", ["//evil.example/x", "/\\evil.example", "///evil.example", '/"></script><script>alert(1)'])
+@pytest.mark.parametrize(
+    "path", ["//evil.example/x", "/\\evil.example", "///evil.example", '/"></script><script>alert(1)']
+)
 def test_an_address_leads_nowhere_else_and_becomes_no_markup(path: str) -> None:
     for query in (f"token={POLICY.token}", f"token={POLICY.token}&a=%22%3E%3C/script%3E"):
         body = ask(path, HOST, HTML, query=query).body
@@ -154,9 +184,13 @@ def test_who_wants_no_page_gets_a_line() -> None:
 
 def test_a_link_on_another_site_is_taken_up_by_a_page_of_our_own() -> None:
     """A strict cookie is not sent with the first request of such a visit; the second one is our own page's."""
-    first = ask("/plan", HOST, HTML, (b"sec-fetch-site", b"cross-site"), (b"sec-fetch-dest", b"document"), query="layer=3")
+    first = ask(
+        "/plan", HOST, HTML, (b"sec-fetch-site", b"cross-site"), (b"sec-fetch-dest", b"document"), query="layer=3"
+    )
     assert first.status == 200 and first.reached == [] and 'location.replace("/plan?layer=3")' in first.body
-    second = ask("/plan", HOST, HTML, (b"sec-fetch-site", b"same-origin"), (b"sec-fetch-dest", b"document"), query="layer=3")
+    second = ask(
+        "/plan", HOST, HTML, (b"sec-fetch-site", b"same-origin"), (b"sec-fetch-dest", b"document"), query="layer=3"
+    )
     assert second.status == 403  # no cookie: no loop
     assert ask("/plan", HOST, HTML, (b"sec-fetch-site", b"cross-site"), (b"sec-fetch-dest", b"iframe")).status == 403
 
@@ -168,17 +202,31 @@ def test_the_health_of_the_server_is_no_secret() -> None:
 
 
 HOSTS = [
-    (Policy(), "127.0.0.1:8501", True), (Policy(), "localhost", True), (Policy(), "LOCALHOST.:8501", True), (Policy(), "[::1]:8501", True),
-    (Policy(), "evil.example", False), (Policy(), "evil.example:8501", False), (Policy(), "10.0.0.5:8501", False),
-    (Policy(), "127.0.0.1.evil.example", False), (Policy(), "127.0.0.1@evil.example", False), (Policy(), "127.0.0.1:x", False),
-    (Policy(), "127.0.0.1;script-src *", False), (Policy(), "127.0.0.1;x", False), (Policy(), "127.0.0.1:80 ", False),
-    (Policy(), "", False), (Policy(), "127.0.0.1, evil.example", False), (Policy(), "localhost/evil", False),
-    (Policy(names=("obce.example.org",)), "obce.example.org", True), (Policy(names=("obce.example.org",)), "OBCE.example.org:443", True),
+    (Policy(), "127.0.0.1:8501", True),
+    (Policy(), "localhost", True),
+    (Policy(), "LOCALHOST.:8501", True),
+    (Policy(), "[::1]:8501", True),
+    (Policy(), "evil.example", False),
+    (Policy(), "evil.example:8501", False),
+    (Policy(), "10.0.0.5:8501", False),
+    (Policy(), "127.0.0.1.evil.example", False),
+    (Policy(), "127.0.0.1@evil.example", False),
+    (Policy(), "127.0.0.1:x", False),
+    (Policy(), "127.0.0.1;script-src *", False),
+    (Policy(), "127.0.0.1;x", False),
+    (Policy(), "127.0.0.1:80 ", False),
+    (Policy(), "", False),
+    (Policy(), "127.0.0.1, evil.example", False),
+    (Policy(), "localhost/evil", False),
+    (Policy(names=("obce.example.org",)), "obce.example.org", True),
+    (Policy(names=("obce.example.org",)), "OBCE.example.org:443", True),
     (Policy(names=("obce.example.org",)), "x.obce.example.org", False),
-    (Policy(host="10.0.0.5"), "10.0.0.5:8501", True), (Policy(host="10.0.0.5"), "10.0.0.6:8501", False),
-    (Policy(host="0.0.0.0"), "10.0.0.6:8501", True), (Policy(host="0.0.0.0"), "evil.example", False),
+    (Policy(host="10.0.0.5"), "10.0.0.5:8501", True),
+    (Policy(host="10.0.0.5"), "10.0.0.6:8501", False),
+    (Policy(host="0.0.0.0"), "10.0.0.6:8501", True),
+    (Policy(host="0.0.0.0"), "evil.example", False),
     (Policy(host="::"), "[fe80::1]:8501", True),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("policy", "host", "allowed"), HOSTS)
@@ -216,12 +264,16 @@ def test_the_answers_of_the_app_carry_the_security_headers() -> None:
     answer = ask("/", HOST, COOKIE)
     assert answer.header("x-content-type-options") == "nosniff"
     policy = str(answer.header("content-security-policy"))
-    assert "frame-ancestors 'self'" in policy and "connect-src 'self' ws://127.0.0.1:8501 wss://127.0.0.1:8501 " in policy
+    assert (
+        "frame-ancestors 'self'" in policy and "connect-src 'self' ws://127.0.0.1:8501 wss://127.0.0.1:8501 " in policy
+    )
     assert "http:" not in policy and "*" not in policy
     assert answer.header("content-type") == "text/plain"
 
 
-@pytest.mark.parametrize(("given", "bound"), [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("0.0.0.0",) * 2, ("[::]", "::")])
+@pytest.mark.parametrize(
+    ("given", "bound"), [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("0.0.0.0",) * 2, ("[::]", "::")]
+)
 def test_an_address_to_listen_on(given: str, bound: str) -> None:
     assert check_host(given) == bound
 
@@ -232,7 +284,9 @@ def test_what_is_not_an_address_is_refused(host: str) -> None:
         check_host(host)
 
 
-@pytest.mark.parametrize("name", ["", "*", "*.example.org", "https://example.org", "example.org:443", "a b", "a/b", "user@example.org"])
+@pytest.mark.parametrize(
+    "name", ["", "*", "*.example.org", "https://example.org", "example.org:443", "a b", "a/b", "user@example.org"]
+)
 def test_what_is_not_a_host_name_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match="is not a host name"):
         check_names([name])

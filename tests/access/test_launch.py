@@ -48,7 +48,11 @@ class Server:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         connection.request("GET", path, headers={"Accept": "text/html", **headers})
         answer = connection.getresponse()
-        found = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode("utf-8", "replace")
+        found = (
+            answer.status,
+            {name.lower(): value for name, value in answer.getheaders()},
+            answer.read().decode("utf-8", "replace"),
+        )
         connection.close()
         return found
 
@@ -69,7 +73,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_without_the_token_nothing_but_the_light_page(server: Server) -> None:
     status, _, body = server.ask("/plan?layer=3")
     assert status == 403 and "This dashboard needs its token" in body
-    for path in ("/static/js/index.js", "/_stcore/host-config", "/media/x", "/_stcore/agent/openapi.json", "/_stcore/metrics"):
+    for path in (
+        "/static/js/index.js",
+        "/_stcore/host-config",
+        "/media/x",
+        "/_stcore/agent/openapi.json",
+        "/_stcore/metrics",
+    ):
         assert server.ask(path)[0] == 403
     assert server.ask("/_stcore/health")[::2] == (200, "ok")
 
@@ -86,7 +96,9 @@ def test_the_token_opens_the_dashboard_and_its_websocket(server: Server) -> None
     assert server.ask("/_stcore/stream", **upgrade, Cookie=cookie, Host="rebound.example")[0] == 403
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
         lines = {"Host": f"127.0.0.1:{server.port}", "Cookie": cookie, "Sec-WebSocket-Protocol": "streamlit", **upgrade}
-        raw.sendall(b"GET /_stcore/stream HTTP/1.1\r\n" + b"".join(f"{n}: {v}\r\n".encode() for n, v in lines.items()) + b"\r\n")
+        raw.sendall(
+            b"GET /_stcore/stream HTTP/1.1\r\n" + b"".join(f"{n}: {v}\r\n".encode() for n, v in lines.items()) + b"\r\n"
+        )
         assert raw.recv(12) == b"HTTP/1.1 101"
 
 
@@ -107,7 +119,11 @@ def test_the_token_stands_in_no_argument_and_no_variable(server: Server) -> None
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_it_listens_on_this_machine_only_whatever_streamlits_variables_say(server: Server) -> None:
     rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
-    heard = [row[1].rpartition(":")[0] for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == server.port]
+    heard = [
+        row[1].rpartition(":")[0]
+        for row in rows
+        if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == server.port
+    ]
     assert heard == ["0100007F"]  # 127.0.0.1
 
 
@@ -118,9 +134,12 @@ def test_a_port_in_use_is_said_in_one_line(server: Server, capfd: pytest.Capture
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(("--host", "example.org"), "--host 'example.org'"), (("--allow-host", "http://x"), "--allow-host 'http://x'")]
+    ("words", "said"),
+    [(("--host", "example.org"), "--host 'example.org'"), (("--allow-host", "http://x"), "--allow-host 'http://x'")],
 )
-def test_a_wrong_address_is_said_in_one_line(words: tuple[str, ...], said: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_address_is_said_in_one_line(
+    words: tuple[str, ...], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert main(["app", "--port", str(free_port()), *words]) == 2
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 1 and said in lines[0]
@@ -131,7 +150,9 @@ def test_every_lowered_protection_is_said() -> None:
     assert "WARNING" not in plain and "token=" in plain
     assert "every account on this machine can start jobs and read files as" in announcement(Policy(needs_token=False))
     everywhere = announcement(Policy(host="0.0.0.0"))
-    assert "listening on all addresses without encryption" in everywhere and "http://127.0.0.1:8501/?token=" in everywhere
+    assert (
+        "listening on all addresses without encryption" in everywhere and "http://127.0.0.1:8501/?token=" in everywhere
+    )
     assert "Other machines open it by an address of this one, port 8501" in everywhere
     assert "everybody who reaches port 8501" in announcement(Policy(host="::", needs_token=False))
     assert "Read-only" in announcement(Policy(), read_only=True)
@@ -177,4 +198,6 @@ def test_the_roots_of_the_server_are_those_of_the_shell(monkeypatch: pytest.Monk
     monkeypatch.delenv("OBCE_ROOTS")
     assert server_environment()["OBCE_ROOTS"] == os.pathsep.join([str(tmp_path / "home"), str(tmp_path)])
     monkeypatch.setenv("OBCE_ROOTS", f"data{os.pathsep}~/models")
-    assert server_environment()["OBCE_ROOTS"] == os.pathsep.join([str(tmp_path / "data"), str(tmp_path / "home" / "models")])
+    assert server_environment()["OBCE_ROOTS"] == os.pathsep.join(
+        [str(tmp_path / "data"), str(tmp_path / "home" / "models")]
+    )

@@ -38,7 +38,9 @@ def demo(tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> An
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
 
 
 def calls(analysis: Any) -> dict[str, Callable[[], Any]]:
@@ -68,7 +70,9 @@ def calls(analysis: Any) -> dict[str, Callable[[], Any]]:
     }
 
 
-def test_every_change_is_refused_and_nothing_is_written(demo: Any, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_change_is_refused_and_nothing_is_written(
+    demo: Any, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     before = tree(cache)

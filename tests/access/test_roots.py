@@ -34,7 +34,16 @@ def test_the_default_is_home_working_folder_and_the_caches(places: Path, cache: 
     assert typed_path(places / "home") == places / "home"
 
 
-OUTSIDE = ["../outside/secret", "/etc/passwd", "~/../outside", "texts/../../outside", "/", "..", "../homework", "../home2"]
+OUTSIDE = [
+    "../outside/secret",
+    "/etc/passwd",
+    "~/../outside",
+    "texts/../../outside",
+    "/",
+    "..",
+    "../homework",
+    "../home2",
+]
 
 
 @pytest.mark.parametrize("text", OUTSIDE)
@@ -42,7 +51,9 @@ def test_what_leads_out_is_refused_and_said(places: Path, text: str) -> None:
     with pytest.raises(PathError) as caught:
         typed_path(text, what="GLUE folder")
     message = str(caught.value)
-    assert f"The GLUE folder {text} is outside" in message and str(places / "home") in message and "OBCE_ROOTS" in message
+    assert (
+        f"The GLUE folder {text} is outside" in message and str(places / "home") in message and "OBCE_ROOTS" in message
+    )
     with pytest.raises(PathError):
         typed_model(text)
 
@@ -104,7 +115,11 @@ def test_a_folder_that_looks_like_a_hub_id_is_a_path(places: Path) -> None:
 
 def test_a_read_only_dashboard_takes_no_typed_path(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OBCE_READ_ONLY", "1")
-    for call in (lambda: typed_path("texts"), lambda: typed_model("texts"), lambda: typed_model("google-bert/bert-base-cased")):
+    for call in (
+        lambda: typed_path("texts"),
+        lambda: typed_model("texts"),
+        lambda: typed_model("google-bert/bert-base-cased"),
+    ):
         with pytest.raises(ReadOnly, match="read-only"):
             call()
     assert typed_model("demo") == "demo"
@@ -115,11 +130,24 @@ def test_the_hubs_cache_is_where_the_library_looks(monkeypatch: pytest.MonkeyPat
     import subprocess
     import sys
 
-    for variables in ({}, {"HF_HOME": str(tmp_path / "a")}, {"HF_HUB_CACHE": str(tmp_path / "b")}, {"XDG_CACHE_HOME": str(tmp_path / "c")}):
-        plain = {k: v for k, v in os.environ.items() if k not in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME")}
-        script = "from huggingface_hub.constants import HF_HUB_CACHE; from obce_core import settings; print(HF_HUB_CACHE)"
+    for variables in (
+        {},
+        {"HF_HOME": str(tmp_path / "a")},
+        {"HF_HUB_CACHE": str(tmp_path / "b")},
+        {"XDG_CACHE_HOME": str(tmp_path / "c")},
+    ):
+        plain = {
+            k: v
+            for k, v in os.environ.items()
+            if k not in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME")
+        }
+        script = (
+            "from huggingface_hub.constants import HF_HUB_CACHE; from obce_core import settings; print(HF_HUB_CACHE)"
+        )
         script += "; print(settings.hub_cache())"
-        done = subprocess.run([sys.executable, "-c", script], env={**plain, **variables}, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [sys.executable, "-c", script], env={**plain, **variables}, capture_output=True, text=True, timeout=60
+        )
         theirs, ours = done.stdout.split("\n")[:2]
         assert theirs == ours, done.stderr
     assert settings.hub_cache()

@@ -21,7 +21,16 @@ from obce_core.analysis.analyze import analyze
 from obce_core.analysis.catalog import list_analyses
 from obce_core.components import COMPONENTS, HEADED
 from obce_core.criteria import CRITERIA, random_scores
-from obce_core.errors import AnalysisError, BadInput, Cancelled, ModelError, NotFinite, PathError, TextsError, UnknownName
+from obce_core.errors import (
+    AnalysisError,
+    BadInput,
+    Cancelled,
+    ModelError,
+    NotFinite,
+    PathError,
+    TextsError,
+    UnknownName,
+)
 from obce_core.models.load import load_model
 from obce_core.storage.atomic import manifest_faults
 from obce_core.texts import Texts, load_texts
@@ -31,18 +40,38 @@ CELLS = [(layer, component) for layer in range(1, 5) for component in COMPONENTS
 
 def test_the_folder_holds_four_files_and_a_manifest(tiny_analysis: Analysis) -> None:
     assert sorted(path.name for path in tiny_analysis.folder.iterdir()) == [
-        "MANIFEST.json", "activations.safetensors", "analysis.json", "importance.parquet", "texts.parquet"
-    ]  # fmt: skip
+        "MANIFEST.json",
+        "activations.safetensors",
+        "analysis.json",
+        "importance.parquet",
+        "texts.parquet",
+    ]
     assert manifest_faults(tiny_analysis.folder) == []
 
 
 def test_the_facts_say_what_was_measured_on_what(tiny_analysis: Analysis, tiny_folder: Path) -> None:
     meta, texts = tiny_analysis.meta, sample(20, heldout=6)
-    assert (meta["format"], meta["tokens"], meta["tap"], meta["max_length"], meta["rows"]) == ("obce-analysis/1", "cls", "neuron", 128, 20)
+    assert (meta["format"], meta["tokens"], meta["tap"], meta["max_length"], meta["rows"]) == (
+        "obce-analysis/1",
+        "cls",
+        "neuron",
+        128,
+        20,
+    )
     assert meta["texts"] == {
-        "source": "test", "n": 20, "seed": 0, "available": 26, "digest": texts.digest, "heldout": 6, "truncated": 0,
-        "word_pieces": sum(len(text.replace(" ", "")) for text in texts.texts), "unknown": 0, "empty": 0, "heldout_empty": 0, "notes": [],
-    }  # fmt: skip
+        "source": "test",
+        "n": 20,
+        "seed": 0,
+        "available": 26,
+        "digest": texts.digest,
+        "heldout": 6,
+        "truncated": 0,
+        "word_pieces": sum(len(text.replace(" ", "")) for text in texts.texts),
+        "unknown": 0,
+        "empty": 0,
+        "heldout_empty": 0,
+        "notes": [],
+    }
     model = meta["model"]
     report = load_model(tiny_folder).report
     assert (model["spec"], model["name"], model["revision"], model["family"], model["architecture"]) == (
@@ -54,17 +83,25 @@ def test_the_facts_say_what_was_measured_on_what(tiny_analysis: Analysis, tiny_f
     )
     assert model["weights_sha256"] == report.source.weights_sha256
     assert model["shape"] == {"layers": 4, "hidden": 24, "heads": 3, "head_size": 8, "intermediate": 40}
-    assert {name: tuple(size) for name, size in model["tensors"].items()} == {name: info.shape for name, info in report.tensors.items()}
+    assert {name: tuple(size) for name, size in model["tensors"].items()} == {
+        name: info.shape for name, info in report.tensors.items()
+    }
     assert meta["conventions"] == {
-        "r_f": "radius", "total_persistence": "radius squared", "std": "population (ddof 0)", "layers": "from 1", "neurons": "from 0"
-    }  # fmt: skip
+        "r_f": "radius",
+        "total_persistence": "radius squared",
+        "std": "population (ddof 0)",
+        "layers": "from 1",
+        "neurons": "from 0",
+    }
     units = pq.read_schema(tiny_analysis.folder / "importance.parquet").metadata
     assert units[b"r_f"] == b"radius" and units[b"total_persistence"] == b"radius squared"
     assert meta["criteria"] == list(STORED_CRITERIA)
     assert set(meta["versions"]) == {"obce", "python", "torch", "transformers", "tokenizers", "numpy"}
     assert meta["model"]["config"]["hidden_size"] == SIZES["hidden_size"]
     assert len(meta["id"]) == 16 and set(meta["id"]) <= set("0123456789abcdef")
-    assert meta["n_tokens"] == sum(len(ids) for ids in load_model(tiny_folder).tokenizer(list(texts.texts))["input_ids"])
+    assert meta["n_tokens"] == sum(
+        len(ids) for ids in load_model(tiny_folder).tokenizer(list(texts.texts))["input_ids"]
+    )
 
 
 def test_the_table_has_these_columns_and_a_row_a_neuron(tiny_analysis: Analysis) -> None:
@@ -99,7 +136,9 @@ def test_importance_is_what_the_stored_activations_say(layer: int, component: st
     assert cell["std_cls"] == pytest.approx(std, rel=1e-6, abs=1e-9)
     for neuron in range(0, outputs.shape[1], 5):
         assert cell["r_f"][neuron] == sweep_r_f(tiny_analysis.neuron(layer, component, neuron).astype(np.float64))
-    weight = load_model(tiny_analysis.meta["model"]["spec"]).base.state_dict()[tiny_analysis.family.linear(layer, component) + ".weight"]
+    weight = load_model(tiny_analysis.meta["model"]["spec"]).base.state_dict()[
+        tiny_analysis.family.linear(layer, component) + ".weight"
+    ]
     assert cell["magnitude"] == pytest.approx(weight.double().norm(dim=1).numpy(), rel=1e-6)
 
 
@@ -121,10 +160,17 @@ def test_scores_and_cells_are_found_by_name(tiny_analysis: Analysis) -> None:
 @pytest.mark.parametrize("name", ["tiny_analysis", "demo_analysis"])
 def test_the_first_layer_is_degenerate_on_cls_and_no_other_is(name: str, request: pytest.FixtureRequest) -> None:
     analysis: Analysis = request.getfixturevalue(name)
-    flat = [(layer, c) for layer in range(1, analysis.shape.layers + 1) for c in COMPONENTS if analysis.degenerate(layer, c)]
+    flat = [
+        (layer, c) for layer in range(1, analysis.shape.layers + 1) for c in COMPONENTS if analysis.degenerate(layer, c)
+    ]
     assert flat == [(1, "query"), (1, "key"), (1, "value")]
     assert not any(analysis.degenerate(1, component, "std_all") for component in HEADED)
-    assert [row for row in CRITERIA if analysis.degenerate(1, "query", row)] == ["r_f", "std", "range", "total_persistence"]
+    assert [row for row in CRITERIA if analysis.degenerate(1, "query", row)] == [
+        "r_f",
+        "std",
+        "range",
+        "total_persistence",
+    ]
     assert float(analysis.cell(1, "value")["r_f"].max()) < 1e-5
 
 
@@ -134,11 +180,16 @@ def test_the_demo_has_every_neuron_of_six_layers(demo_analysis: Analysis) -> Non
     cell = demo_analysis.cell(4, "intermediate")
     outputs = demo_analysis.outputs(4, "intermediate").astype(np.float64)
     assert cell["r_f"].tolist() == (np.diff(np.sort(outputs, axis=0), axis=0).max(axis=0) / 2).tolist()
-    assert (outputs.min(), outputs.max() > 1.0) == (pytest.approx(-0.17, abs=0.001), True)  # GELU never goes below -0.17
+    assert (outputs.min(), outputs.max() > 1.0) == (
+        pytest.approx(-0.17, abs=0.001),
+        True,
+    )  # GELU never goes below -0.17
     assert demo_analysis.meta["model"]["name"] == "sentence-transformers/all-MiniLM-L6-v2"
 
 
-def test_the_texts_are_kept_with_their_columns_and_the_held_out_ones_are_others(demo_analysis: Analysis, tiny_analysis: Analysis) -> None:
+def test_the_texts_are_kept_with_their_columns_and_the_held_out_ones_are_others(
+    demo_analysis: Analysis, tiny_analysis: Analysis
+) -> None:
     texts = demo_analysis.texts
     assert (len(texts), len(texts.heldout), texts.source) == (24, 8, "demo")
     assert texts.columns["topic"] == load_texts("demo", n=24, seed=0).columns["topic"]
@@ -178,9 +229,15 @@ def test_every_input_that_changes_a_number_changes_the_id(tiny_folder: Path, tmp
     moved = copy_folder(tiny_folder, tmp_path / "moved")
     base = the_id()
     different = [
-        the_id(other), the_id(texts=sample(5, heldout=2)), the_id(texts=sample(4, heldout=1)), the_id(texts=sample(4, heldout=2, seed=1)),
-        the_id(max_length=8), the_id(tokens="mean"), the_id(tap="block"), the_id(dtype="bfloat16"),
-    ]  # fmt: skip
+        the_id(other),
+        the_id(texts=sample(5, heldout=2)),
+        the_id(texts=sample(4, heldout=1)),
+        the_id(texts=sample(4, heldout=2, seed=1)),
+        the_id(max_length=8),
+        the_id(tokens="mean"),
+        the_id(tap="block"),
+        the_id(dtype="bfloat16"),
+    ]
     assert len({base, *different}) == 9
     assert the_id(moved) == base
 
@@ -199,7 +256,9 @@ def test_an_incomplete_entry_is_computed_again(tiny_folder: Path) -> None:
 # --- options
 
 
-@pytest.mark.parametrize(("tokens", "tap"), [("mean", "neuron"), ("all", "neuron"), ("cls", "linear"), ("cls", "block")])
+@pytest.mark.parametrize(
+    ("tokens", "tap"), [("mean", "neuron"), ("all", "neuron"), ("cls", "linear"), ("cls", "block")]
+)
 def test_the_cloud_follows_the_options_and_the_constants_do_not(
     tokens: Any, tap: Any, tiny_folder: Path, tiny_analysis: Analysis, tmp_path: Path
 ) -> None:
@@ -234,7 +293,13 @@ def test_a_file_of_texts_is_read_and_the_rest_is_held_out(tiny_folder: Path, tmp
 def test_progress_reaches_the_total_and_a_cancelled_analysis_leaves_nothing(tiny_folder: Path, cache: Path) -> None:
     told: list[tuple[int, int]] = []
     with pytest.raises(Cancelled):
-        analyze(tiny_folder, sample(6), batch_size=2, progress=lambda a, b: told.append((a, b)), cancelled=lambda: len(told) == 2)
+        analyze(
+            tiny_folder,
+            sample(6),
+            batch_size=2,
+            progress=lambda a, b: told.append((a, b)),
+            cancelled=lambda: len(told) == 2,
+        )
     assert len(told) == 2 and 0 < told[0][0] < told[1][0] < told[1][1] == 6
     assert list((cache / "analyses").iterdir()) == []
     analyze(tiny_folder, sample(6), batch_size=4, progress=lambda a, b: told.append((a, b)))
@@ -286,7 +351,9 @@ def test_weights_that_are_not_finite_are_refused(tiny_folder: Path, tmp_path: Pa
     assert not (cache / "analyses").exists()
 
 
-def test_outputs_that_overflow_are_refused_with_their_place_and_leave_nothing(tiny_folder: Path, tmp_path: Path) -> None:
+def test_outputs_that_overflow_are_refused_with_their_place_and_leave_nothing(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
     broken = copy_folder(tiny_folder, tmp_path / "broken")
     edit_tensors(broken, lambda state: state["encoder.layer.2.attention.output.dense.bias"][:3].fill_(3e38))
     edit_tensors(broken, lambda state: state["encoder.layer.2.attention.output.dense.weight"][:3].fill_(3e38))
@@ -344,7 +411,9 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGE, ids=range(len(DAMAGE)))
-def test_a_damaged_analysis_is_told_in_one_line(damage: Any, message: str, tiny_analysis: Analysis, cache: Path) -> None:
+def test_a_damaged_analysis_is_told_in_one_line(
+    damage: Any, message: str, tiny_analysis: Analysis, cache: Path
+) -> None:
     folder = cache / "analyses" / tiny_analysis.id
     shutil.copytree(tiny_analysis.folder, folder)
     damage(folder)
@@ -354,7 +423,9 @@ def test_a_damaged_analysis_is_told_in_one_line(damage: Any, message: str, tiny_
     assert list_analyses() == []
 
 
-@pytest.mark.parametrize("name", ["", "abc", "0123456789abcdef", "../analyses", "a/b", "~nobody-of-this-name/x", "x" * 5000])
+@pytest.mark.parametrize(
+    "name", ["", "abc", "0123456789abcdef", "../analyses", "a/b", "~nobody-of-this-name/x", "x" * 5000]
+)
 def test_an_analysis_that_is_not_there_is_told(name: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (cache / "analyses").mkdir(parents=True)
     monkeypatch.chdir(cache)

@@ -23,7 +23,9 @@ class Words:
     unk_token_id = ord("?")
     added = True
 
-    def __call__(self, text: str, *, max_length: int = 100, truncation: bool = False, return_overflowing_tokens: bool = False) -> Any:
+    def __call__(
+        self, text: str, *, max_length: int = 100, truncation: bool = False, return_overflowing_tokens: bool = False
+    ) -> Any:
         room = max_length - 2
         parts = [text[i : i + room] for i in range(0, len(text), room)] or [""]
         rows = [[2, *(ord(c) for c in part), 3] if self.added else [ord(c) for c in part] for part in parts]
@@ -37,7 +39,12 @@ class Bare(Words):
 
 
 def encoded(*lengths: int) -> Encoded:
-    return Encoded(ids=tuple(tuple(range(100 * i, 100 * i + n)) for i, n in enumerate(lengths)), max_length=8, truncated=0, pad_id=7)
+    return Encoded(
+        ids=tuple(tuple(range(100 * i, 100 * i + n)) for i, n in enumerate(lengths)),
+        max_length=8,
+        truncated=0,
+        pad_id=7,
+    )
 
 
 def test_texts_are_cut_at_the_limit_and_counted() -> None:
@@ -64,7 +71,9 @@ def test_texts_of_which_none_has_a_token_are_refused() -> None:
         encode(Bare(), ["", ""], max_length=8)
 
 
-@pytest.mark.parametrize(("length", "positions", "allowed"), [(2, 512, "3–512"), (513, 512, "3–512"), (49, 48, "3–48"), (-1, 64, "3–64")])
+@pytest.mark.parametrize(
+    ("length", "positions", "allowed"), [(2, 512, "3–512"), (513, 512, "3–512"), (49, 48, "3–48"), (-1, 64, "3–64")]
+)
 def test_a_limit_that_the_model_has_no_positions_for_is_refused(length: int, positions: int, allowed: str) -> None:
     with pytest.raises(BadInput, match=f"^--max-length is {length}; this model allows {allowed}.$"):
         encode(Words(), ["a"], max_length=length, positions=positions)  # a stub
@@ -76,7 +85,9 @@ def test_a_real_tokenizer_gives_what_it_gives_alone(tiny_folder: Path) -> None:
     tokenizer = load_model(tiny_folder).tokenizer
     texts = [*sentences(6), "word " * 500, "unknown Ω", "x" * 100_000]
     found = encode(tokenizer, texts, max_length=16)
-    assert [list(row) for row in found.ids] == [tokenizer(t, truncation=True, max_length=16)["input_ids"] for t in texts]
+    assert [list(row) for row in found.ids] == [
+        tokenizer(t, truncation=True, max_length=16)["input_ids"] for t in texts
+    ]
     assert found.truncated == sum(len(tokenizer(t)["input_ids"]) > 16 for t in texts[:-1]) + (
         "x" * 100_000 not in tokenizer.vocab and len(found.ids[-1]) == 16
     )

@@ -37,7 +37,9 @@ def one_text(loaded: LoadedModel, ids: tuple[int, ...], tap: str) -> dict[tuple[
     handles = []
     for name, module in loaded.base.named_modules():
         handles.append(
-            module.register_forward_hook(lambda _, __, out, name=name: seen.update({name: out[0] if isinstance(out, tuple) else out}))
+            module.register_forward_hook(
+                lambda _, __, out, name=name: seen.update({name: out[0] if isinstance(out, tuple) else out})
+            )
         )
     with torch.inference_mode():
         loaded.base(input_ids=torch.tensor([ids]))
@@ -47,11 +49,13 @@ def one_text(loaded: LoadedModel, ids: tuple[int, ...], tap: str) -> dict[tuple[
     for index in range(loaded.report.shape.layers):
         at = f"encoder.layer.{index}."
         places = {
-            "query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value",
+            "query": "attention.self.query",
+            "key": "attention.self.key",
+            "value": "attention.self.value",
             "attention_output": "attention.output" if tap == "block" else "attention.output.dense",
             "intermediate": "intermediate.dense" if tap == "linear" else "intermediate",
             "output": "output" if tap == "block" else "output.dense",
-        }  # fmt: skip
+        }
         if tap == "block":
             places["intermediate"] = "intermediate.dense"
         for component, place in places.items():
@@ -76,7 +80,9 @@ def close(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize("tap", ["neuron", "linear", "block"])
 @pytest.mark.parametrize("tokens", ["cls", "mean", "all"])
-def test_every_cell_is_what_a_single_text_gives(tokens: Any, tap: Any, loaded: LoadedModel, encoded: Encoded, tmp_path: Path) -> None:
+def test_every_cell_is_what_a_single_text_gives(
+    tokens: Any, tap: Any, loaded: LoadedModel, encoded: Encoded, tmp_path: Path
+) -> None:
     found = collect(loaded, encoded, tmp_path / "a", tokens=tokens, tap=tap, batch_size=4)
     wanted = naive(loaded, encoded, tap, tokens)
     close(load_file(tmp_path / "a"), wanted)
@@ -98,7 +104,10 @@ def test_moments_are_of_tap_neuron_over_all_tokens_and_padding_never_counts(
     everywhere, at_cls = naive(loaded, encoded, "neuron", "all"), naive(loaded, encoded, "neuron", "cls")
     for cell, moments in found.moments.items():
         name = tensor_name(*cell)
-        for told, rows in (((moments.mean_all, moments.std_all), everywhere[name]), ((moments.mean_cls, moments.std_cls), at_cls[name])):
+        for told, rows in (
+            ((moments.mean_all, moments.std_all), everywhere[name]),
+            ((moments.mean_cls, moments.std_cls), at_cls[name]),
+        ):
             mean, std = two_pass(rows)
             largest = np.abs(rows).max()
             assert np.abs(told[0] - mean).max() <= 1e-5 * largest
@@ -107,7 +116,9 @@ def test_moments_are_of_tap_neuron_over_all_tokens_and_padding_never_counts(
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 13, 100])
-def test_the_size_of_a_batch_changes_nothing_but_rounding(batch_size: int, loaded: LoadedModel, encoded: Encoded, tmp_path: Path) -> None:
+def test_the_size_of_a_batch_changes_nothing_but_rounding(
+    batch_size: int, loaded: LoadedModel, encoded: Encoded, tmp_path: Path
+) -> None:
     collect(loaded, encoded, tmp_path / "a", batch_size=batch_size)
     close(load_file(tmp_path / "a"), naive(loaded, encoded, "neuron", "cls"))
 
@@ -118,7 +129,9 @@ def test_the_same_pass_twice_gives_the_same_bytes(loaded: LoadedModel, encoded: 
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_a_mean_a_thousand_times_its_spread_keeps_its_digits(tiny_folder: Path, encoded: Encoded, tmp_path: Path) -> None:
+def test_a_mean_a_thousand_times_its_spread_keeps_its_digits(
+    tiny_folder: Path, encoded: Encoded, tmp_path: Path
+) -> None:
     shifted = load_model(tiny_folder, device="cpu")
     linear = shifted.base.get_submodule(shifted.report.family.linear(2, "value"))
     with torch.no_grad():
@@ -150,7 +163,14 @@ def test_progress_counts_texts_up_to_all_of_them(loaded: LoadedModel, encoded: E
 def test_it_ends_between_two_batches_when_asked(loaded: LoadedModel, encoded: Encoded, tmp_path: Path) -> None:
     told: list[int] = []
     with pytest.raises(Cancelled, match="Collecting the activations was cancelled"):
-        collect(loaded, encoded, tmp_path / "a", batch_size=4, progress=lambda done, _: told.append(done), cancelled=lambda: bool(told))
+        collect(
+            loaded,
+            encoded,
+            tmp_path / "a",
+            batch_size=4,
+            progress=lambda done, _: told.append(done),
+            cancelled=lambda: bool(told),
+        )
     assert told == [len(next(batches(encoded, 4)).rows)]
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in loaded.base.modules())
 
@@ -185,4 +205,6 @@ def test_a_tap_that_is_not_folded_is_checked_too(tiny_folder: Path, encoded: Enc
 def test_all_six_components_of_all_layers_are_there(loaded: LoadedModel, encoded: Encoded, tmp_path: Path) -> None:
     found = collect(loaded, encoded, tmp_path / "a")
     assert list(found.moments) == [(layer, component) for layer in range(1, 5) for component in COMPONENTS]
-    assert set(load_file(tmp_path / "a")) == {f"layer.{layer}.{component}" for layer in range(1, 5) for component in COMPONENTS}
+    assert set(load_file(tmp_path / "a")) == {
+        f"layer.{layer}.{component}" for layer in range(1, 5) for component in COMPONENTS
+    }

@@ -20,7 +20,9 @@ from obce_core.errors import AnalysisError
 @pytest.fixture(scope="module")
 def other(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Analyse the tiny model on other texts."""
-    return analyze(tiny_folder, sample(20, heldout=6, seed=5), batch_size=8, out=tmp_path_factory.mktemp("other") / "tiny")
+    return analyze(
+        tiny_folder, sample(20, heldout=6, seed=5), batch_size=8, out=tmp_path_factory.mktemp("other") / "tiny"
+    )
 
 
 def test_every_cell_is_compared_or_says_why_not(tiny_analysis: Any, other: Any) -> None:
@@ -83,4 +85,6 @@ def test_the_sibling_has_the_same_model_and_other_texts(tiny_analysis: Any, othe
     assert find_sibling(tiny_analysis, strangers) is None
     found = find_sibling(tiny_analysis, [*strangers, far, saved("7", other)])
     assert found is not None and found.id == "7"
-    assert find_sibling(SimpleNamespace(meta=tiny_analysis.meta, id="7"), [saved("7", other)]) is None  # reads no more of it
+    assert (
+        find_sibling(SimpleNamespace(meta=tiny_analysis.meta, id="7"), [saved("7", other)]) is None
+    )  # reads no more of it

@@ -45,16 +45,26 @@ def test_the_start_is_that_of_earlier_runs_of_the_model(tiny_analysis: Any, tiny
 
     def entry(number: int, n: int = 150) -> Saved:
         told = {
-            **tiny_analysis.meta, "id": f"{number:016x}", "seconds": 4.0, "created": "2023-11-14T22:13:20Z",
+            **tiny_analysis.meta,
+            "id": f"{number:016x}",
+            "seconds": 4.0,
+            "created": "2023-11-14T22:13:20Z",
             "texts": {**tiny_analysis.meta["texts"], "n": n},
-        }  # fmt: skip
+        }
         return Saved(meta=told, folder=Path("nowhere"))
 
     def ran(number: int, queued: float, started: float, ended: float, attempt: int = 1) -> None:
         run, _ = create_run("analyze", {"model": "m"}, f"nonce-{number}-{attempt}-{ended:.0f}", launcher="local")
         (run.folder / "result.json").write_text(json.dumps({"analysis": f"{number:016x}"}))
         run.write_status(
-            Status(state="done", queued=made + queued, started=made + started, ended=made + ended, attempt=attempt, launcher="local")
+            Status(
+                state="done",
+                queued=made + queued,
+                started=made + started,
+                ended=made + ended,
+                attempt=attempt,
+                launcher="local",
+            )
         )
 
     entries = [entry(number) for number in range(5)]

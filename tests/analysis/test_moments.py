@@ -64,7 +64,9 @@ def test_padding_never_counts_however_large_it_is() -> None:
 
 
 @given(st.integers(1, 60), st.integers(1, 4), st.integers(1, 7), st.integers(0, 10**6))
-def test_however_the_rows_are_cut_into_blocks_the_moments_are_the_same(count: int, width: int, step: int, seed: int) -> None:
+def test_however_the_rows_are_cut_into_blocks_the_moments_are_the_same(
+    count: int, width: int, step: int, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     rows = (rng.normal(size=(count, width)) + rng.normal(size=width) * 5).astype(np.float32)
     keep = rng.random(count) < 0.8

@@ -34,7 +34,9 @@ def test_scores_that_do_not_pair_are_refused() -> None:
 def test_jaccard_counts_what_both_remove(data: st.DataObject, percentile: float) -> None:
     first = np.array(data.draw(scores))
     second = np.array(data.draw(st.lists(st.integers(0, 9).map(float), min_size=len(first), max_size=len(first))))
-    removed = [{i for i, s in enumerate(values) if s <= np.percentile(values, percentile)} for values in (first, second)]
+    removed = [
+        {i for i, s in enumerate(values) if s <= np.percentile(values, percentile)} for values in (first, second)
+    ]
     index, _ = jaccard(first, second, percentile)
     assert index == len(removed[0] & removed[1]) / len(removed[0] | removed[1])
 
@@ -49,7 +51,10 @@ def test_chance_is_what_random_sets_give() -> None:
 @pytest.mark.parametrize("aggregate", AGGREGATES)
 def test_a_cell_is_summed_up_as_it_says(aggregate: str) -> None:
     values = np.array([1.0, 2.0, 3.0, 10.0])
-    assert summarize(values, aggregate, below=3.0) == {"median": 2.5, "mean": 4.0, "IQR": 3.0, "share under": 0.5}[aggregate]
+    assert (
+        summarize(values, aggregate, below=3.0)
+        == {"median": 2.5, "mean": 4.0, "IQR": 3.0, "share under": 0.5}[aggregate]
+    )
 
 
 def test_near_zero_is_below_a_hundredth_of_the_top() -> None:

@@ -12,8 +12,12 @@ from obce_core.architectures.config import parse_config, read_fields, read_label
 from obce_core.errors import ConfigError
 
 GOOD: dict[str, Any] = {
-    "vocab_size": 100, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128,
-}  # fmt: skip
+    "vocab_size": 100,
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 128,
+}
 
 # changed fields, the whole message
 REFUSED = [
@@ -37,16 +41,25 @@ REFUSED = [
     ({"layer_norm_eps": float("inf")}, "config.json: layer_norm_eps is inf; allowed 1e-20–0.1."),
     ({"layer_norm_eps": 0}, "config.json: layer_norm_eps is 0; allowed 1e-20–0.1."),
     ({"hidden_dropout_prob": 1.0}, "config.json: hidden_dropout_prob is 1.0; allowed 0–0.99."),
-    ({"hidden_act": "__import__('os').system"},
-     "config.json: hidden_act \"__import__('os').system\" is not one of gelu, gelu_new, relu, gelu_pytorch_tanh."),
-    ({"hidden_act": ["gelu"]}, "config.json: hidden_act \"['gelu']\" is not one of gelu, gelu_new, relu, gelu_pytorch_tanh."),
+    (
+        {"hidden_act": "__import__('os').system"},
+        "config.json: hidden_act \"__import__('os').system\" is not one of gelu, gelu_new, relu, gelu_pytorch_tanh.",
+    ),
+    (
+        {"hidden_act": ["gelu"]},
+        "config.json: hidden_act \"['gelu']\" is not one of gelu, gelu_new, relu, gelu_pytorch_tanh.",
+    ),
     ({"tie_word_embeddings": 1}, "config.json: tie_word_embeddings is 1; expected true or false."),
-    ({"problem_type": "magic"},
-     "config.json: problem_type 'magic' is not one of regression, single_label_classification, multi_label_classification."),
-]  # fmt: skip
+    (
+        {"problem_type": "magic"},
+        "config.json: problem_type 'magic' is not one of regression, single_label_classification, multi_label_classification.",
+    ),
+]
 
 
-@pytest.mark.parametrize(("change", "message"), REFUSED, ids=[next(iter(c)) + "-" + str(i) for i, (c, _) in enumerate(REFUSED)])
+@pytest.mark.parametrize(
+    ("change", "message"), REFUSED, ids=[next(iter(c)) + "-" + str(i) for i, (c, _) in enumerate(REFUSED)]
+)
 def test_a_field_out_of_its_range_is_named_with_what_is_allowed(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read_fields(GOOD | change, Bert.fields)
@@ -60,12 +73,16 @@ def test_a_missing_size_is_named(name: str) -> None:
 
 
 def test_fields_that_are_not_listed_are_left_out_and_absent_ones_take_their_default() -> None:
-    found = read_fields(GOOD | {"_attn_implementation": "evil/kernel", "torchscript": True, "classifier_dropout": None}, Bert.fields)
+    found = read_fields(
+        GOOD | {"_attn_implementation": "evil/kernel", "torchscript": True, "classifier_dropout": None}, Bert.fields
+    )
     assert set(found) == {field.name for field in Bert.fields}
     assert (found["layer_norm_eps"], found["hidden_act"], found["classifier_dropout"]) == (1e-12, "gelu", None)
 
 
-@pytest.mark.parametrize(("name", "edges"), [("hidden_size", (8, 4096)), ("num_hidden_layers", (1, 96)), ("vocab_size", (8, 2_000_000))])
+@pytest.mark.parametrize(
+    ("name", "edges"), [("hidden_size", (8, 4096)), ("num_hidden_layers", (1, 96)), ("vocab_size", (8, 2_000_000))]
+)
 def test_both_ends_of_a_range_are_allowed(name: str, edges: tuple[int, int]) -> None:
     assert [read_fields(GOOD | {name: edge}, Bert.fields)[name] for edge in edges] == list(edges)
 
@@ -129,14 +146,19 @@ def test_a_bert_that_cannot_be_cut_says_why(change: dict[str, Any], reason: str)
     assert len(found) < 200
 
 
-@pytest.mark.parametrize("change", [{}, {"is_decoder": False}, {"position_embedding_type": "absolute"}, {"pruned_heads": {}}])
+@pytest.mark.parametrize(
+    "change", [{}, {"is_decoder": False}, {"position_embedding_type": "absolute"}, {"pruned_heads": {}}]
+)
 def test_an_ordinary_encoder_is_not_refused(change: dict[str, Any]) -> None:
     assert Bert().refuse(GOOD | change) is None
 
 
 def test_labels_are_numbered_names() -> None:
     assert read_labels({}) == {}
-    assert read_labels({"id2label": {"1": "b", "0": "a"}}) == {"id2label": {1: "b", 0: "a"}, "label2id": {"b": 1, "a": 0}}
+    assert read_labels({"id2label": {"1": "b", "0": "a"}}) == {
+        "id2label": {1: "b", 0: "a"},
+        "label2id": {"b": 1, "a": 0},
+    }
 
 
 @pytest.mark.parametrize(

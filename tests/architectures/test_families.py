@@ -14,10 +14,14 @@ from obce_core.errors import ModelError, UnknownName
 # A small config.json of each family; a new row of FAMILIES needs one here.
 CONFIGS: dict[str, dict[str, Any]] = {
     "bert": {
-        "vocab_size": 30, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 40,
+        "vocab_size": 30,
+        "hidden_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "intermediate_size": 40,
         "max_position_embeddings": 16,
     },
-}  # fmt: skip
+}
 EVERY = list(FAMILIES.values())
 NAMES = list(FAMILIES)
 
@@ -56,7 +60,9 @@ def test_every_linear_map_is_where_it_says_and_as_wide(family: Family, models: d
             assert module.out_features == shape.width(component)
             found.add(module)
     assert len(found) == 6 * shape.layers
-    everything = {m for m in models[family.model_type].get_submodule(family.layers).modules() if isinstance(m, torch.nn.Linear)}
+    everything = {
+        m for m in models[family.model_type].get_submodule(family.layers).modules() if isinstance(m, torch.nn.Linear)
+    }
     assert found == everything
 
 
@@ -106,7 +112,11 @@ def test_every_architecture_has_a_class_and_a_compact_twin(family: Family, model
 
 @pytest.mark.parametrize("family", EVERY, ids=NAMES)
 def test_names_are_made_relative_to_the_base_model(family: Family) -> None:
-    assert family.strip_root(f"{family.root}.{family.layers}.0.x") == family.strip_root(f"{family.layers}.0.x") == f"{family.layers}.0.x"
+    assert (
+        family.strip_root(f"{family.root}.{family.layers}.0.x")
+        == family.strip_root(f"{family.layers}.0.x")
+        == f"{family.layers}.0.x"
+    )
     assert family.strip_root(f"{family.root}x.y") == f"{family.root}x.y"
 
 
@@ -142,7 +152,9 @@ def test_heads_belong_to_query_key_and_value_alone() -> None:
 
 
 def test_an_unknown_architecture_or_family_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match=r"Unknown BERT architecture 'BertForMasking'; known: BertModel, .*Did you mean"):
+    with pytest.raises(
+        UnknownName, match=r"Unknown BERT architecture 'BertForMasking'; known: BertModel, .*Did you mean"
+    ):
         FAMILIES["bert"].architecture("BertForMasking")
     with pytest.raises(ModelError, match=r"The model type 't5' cannot be cut. Known families: BERT"):
         family_of("t5")

@@ -58,7 +58,9 @@ def test_compact_tensors_come_out_as_they_went_in(pairs: Any, extra: Any, values
     if sum(extra):
         told["extra"] = filled((sum(extra), 5), 900.0)
     keys = load_into(HeadRows(5, pairs, slots, extra=extra, kind="stored"), told, layout)
-    assert {name: tensor.tolist() for name, tensor in keys.state_dict().items()} == {n: t.tolist() for n, t in told.items()}
+    assert {name: tensor.tolist() for name, tensor in keys.state_dict().items()} == {
+        n: t.tolist() for n, t in told.items()
+    }
     stored = sum(tensor.numel() for tensor in told.values())
     assert sum(tensor.numel() for tensor in keys.parameters()) - keys.surplus == stored
     if layout == "compact":
@@ -69,7 +71,9 @@ def test_compact_tensors_come_out_as_they_went_in(pairs: Any, extra: Any, values
 
     told = {"weight": filled((6, sum(values))), "bias": filled((6,), 500.0)}
     columns = load_into(HeadColumns(6, values, slots), told, layout)
-    assert {name: tensor.tolist() for name, tensor in columns.state_dict().items()} == {n: t.tolist() for n, t in told.items()}
+    assert {name: tensor.tolist() for name, tensor in columns.state_dict().items()} == {
+        n: t.tolist() for n, t in told.items()
+    }
     assert sum(tensor.numel() for tensor in columns.parameters()) - columns.surplus == 6 * sum(values) + 6
 
 
@@ -95,7 +99,9 @@ def test_extra_rows_stand_behind_the_pairs_of_their_head_and_have_no_bias(layout
 
 @LAYOUTS
 def test_columns_read_the_slots_of_their_heads(layout: str) -> None:
-    columns = load_into(HeadColumns(1, (1, 2), 3), {"weight": torch.tensor([[2.0, 3.0, 5.0]]), "bias": torch.tensor([0.5])}, layout)
+    columns = load_into(
+        HeadColumns(1, (1, 2), 3), {"weight": torch.tensor([[2.0, 3.0, 5.0]]), "bias": torch.tensor([0.5])}, layout
+    )
     assert columns(torch.tensor([1.0, 70.0, 70.0, 10.0, 100.0, 70.0])).tolist() == [2.0 + 30.0 + 500.0 + 0.5]
 
 
@@ -157,13 +163,20 @@ def test_shrinking_keeps_the_scale_of_the_original_head() -> None:
     assert layer.attention.self.attention_head_size == 2
     assert isinstance(layer.output.dense, nn.Linear)
     assert {name: tuple(tensor.shape) for name, tensor in layer.state_dict().items()} == {
-        "attention.self.query.weight": (1, 8), "attention.self.query.bias": (1,),
-        "attention.self.key.weight": (1, 8), "attention.self.key.bias": (1,), "attention.self.key.extra": (1, 8),
-        "attention.self.value.weight": (3, 8), "attention.self.value.bias": (3,),
-        "attention.output.dense.weight": (8, 3), "attention.output.dense.bias": (8,),
-        "intermediate.dense.weight": (16, 8), "intermediate.dense.bias": (16,),
-        "output.dense.weight": (8, 16), "output.dense.bias": (8,),
-    }  # fmt: skip
+        "attention.self.query.weight": (1, 8),
+        "attention.self.query.bias": (1,),
+        "attention.self.key.weight": (1, 8),
+        "attention.self.key.bias": (1,),
+        "attention.self.key.extra": (1, 8),
+        "attention.self.value.weight": (3, 8),
+        "attention.self.value.bias": (3,),
+        "attention.output.dense.weight": (8, 3),
+        "attention.output.dense.bias": (8,),
+        "intermediate.dense.weight": (16, 8),
+        "intermediate.dense.bias": (16,),
+        "output.dense.weight": (8, 16),
+        "output.dense.bias": (8,),
+    }
 
 
 def test_an_empty_feed_forward_layer_hands_on_its_bias() -> None:

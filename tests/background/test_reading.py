@@ -39,7 +39,9 @@ def test_errors_come_back_as_what_they_are(survey: Path, tmp_path: Path) -> None
         read_texts("no-such-source")
 
 
-def test_a_file_that_needs_too_much_memory_ends_its_own_process_and_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_needs_too_much_memory_ends_its_own_process_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OBCE_TEXT_MEMORY", "8G")  # so that only the limit of the process is left
     repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 120_000, pa.int32()), pa.array(["ab " * 3_333]))
     path = tmp_path / "survey.parquet"
@@ -75,9 +77,13 @@ def test_what_the_reader_prints_never_joins_its_answer(survey: Path, monkeypatch
     assert len(read_texts(str(survey), n=None)) == 3
 
 
-def test_a_process_that_is_aborted_is_a_damaged_file_or_one_that_needs_too_much(survey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_aborted_is_a_damaged_file_or_one_that_needs_too_much(
+    survey: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(text_reading, "command", lambda *_, **__: [sys.executable, "-c", "import os; os.abort()"])
-    with pytest.raises(TextsError, match=r"^survey\.csv is damaged or needs more than 400 MB to read: its reader ended unexpectedly"):
+    with pytest.raises(
+        TextsError, match=r"^survey\.csv is damaged or needs more than 400 MB to read: its reader ended unexpectedly"
+    ):
         read_columns(str(survey))
 
 

@@ -96,7 +96,9 @@ def test_what_nobody_waits_for_is_never_begun(worker: WarmWorker, seen: Path, mo
     assert seen.read_text().split() == ["first", "wanted"]
 
 
-def test_a_full_queue_takes_nothing_more_and_says_so_by_waiting(worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_takes_nothing_more_and_says_so_by_waiting(
+    worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(client, "_WAITING_LIMIT", 2)
     worker.ask("stub", {"name": "first", "seen": str(seen), "sleep": 0.4})
     time.sleep(0.2)
@@ -106,7 +108,9 @@ def test_a_full_queue_takes_nothing_more_and_says_so_by_waiting(worker: WarmWork
     assert until(worker, {"name": "d", "seen": str(seen)}).state == "done"  # there is a place in time
 
 
-def test_what_takes_too_long_is_ended_and_the_next_one_answered(worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_takes_too_long_is_ended_and_the_next_one_answered(
+    worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(functions.TASKS, "stub", functions.Task(name="stub", work=lambda _, __: None, limit=0.4))
     found = until(worker, {"name": "slow", "seen": str(seen), "sleep": 30})
     assert found.state == "failed" and found.reason == "This took more than 0.4 s and was stopped."
@@ -123,7 +127,9 @@ def test_a_dead_or_confused_process_is_replaced(worker: WarmWorker, seen: Path, 
     assert after.state == "done" and after.value[1] != before.value[1]
 
 
-def test_a_failure_is_tried_again_after_a_while(worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_tried_again_after_a_while(
+    worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments = {"name": "bad", "seen": str(seen), "die": True}
     until(worker, arguments)
     until(worker, arguments)
@@ -132,7 +138,9 @@ def test_a_failure_is_tried_again_after_a_while(worker: WarmWorker, seen: Path, 
     assert worker.ask("stub", arguments).state == "waiting"
 
 
-def test_answers_beyond_the_memory_are_computed_again(worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_beyond_the_memory_are_computed_again(
+    worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(client, "_KEPT_BYTES", 1)
     for name in "aba":
         until(worker, {"name": name, "seen": str(seen)})
@@ -151,7 +159,9 @@ def test_an_unknown_task_is_refused(worker: WarmWorker) -> None:
 
 def test_a_fault_of_a_task_is_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fail(arguments: Any, _: Any) -> None:
-        raise {"value": ValueError, "ours": lambda text: UnknownName("colour", "rde", ["red"])}[arguments["how"]]("secret")
+        raise {"value": ValueError, "ours": lambda text: UnknownName("colour", "rde", ["red"])}[arguments["how"]](
+            "secret"
+        )
 
     monkeypatch.setitem(functions.TASKS, "stub", functions.Task(name="stub", work=fail, limit=5))
     told = answer('{"id": "1", "task": "stub", "arguments": {"how": "value"}}', {})

@@ -47,7 +47,9 @@ def expect_texts(page: Any, many: int, available: int) -> None:
     measured = many - many // 4 if many == available else many
     expect(page.get_by_role("radio", name="any", exact=True)).to_be_checked()
     expect(page.get_by_role("spinbutton", name="N", exact=True)).to_have_value(str(many))
-    expect(page.locator(".facts", has_text=f"of {available} different ones").locator(".value").first).to_have_text(f"{measured} ")
+    expect(page.locator(".facts", has_text=f"of {available} different ones").locator(".value").first).to_have_text(
+        f"{measured} "
+    )
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
 
 
@@ -58,7 +60,9 @@ def use_all(page: Any, many: int) -> None:
 
 def upload(page: Any, name: str, count: int) -> None:
     text = "\n".join(sentences(count, seed=count))
-    page.locator('input[type="file"]').set_input_files({"name": name, "mimeType": "text/plain", "buffer": text.encode()})
+    page.locator('input[type="file"]').set_input_files(
+        {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
+    )
     page.get_by_text(f"{name}").first.wait_for()
     settle(page)
 

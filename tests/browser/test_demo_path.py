@@ -90,7 +90,10 @@ def test_the_demo_goes_from_home_to_a_model_that_loads(server: str, browser: Any
         "print(tuple(out.shape), bool(out.isfinite().all()))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "unpacked" / "obce-model")], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", script, str(tmp_path / "unpacked" / "obce-model")],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.endswith("384) True\n")

@@ -36,7 +36,9 @@ def test_the_token_is_exchanged_and_leaves_the_address(browser: Any, printed: st
     assert [url for url, referer in asked[1:] if token in url or token in referer] == []
     (cookie,) = [cookie for cookie in context.cookies() if cookie["name"].startswith("obce-")]
     assert cookie["httpOnly"] and cookie["sameSite"] == "Strict" and cookie["expires"] == -1
-    assert token not in page.evaluate("document.cookie + JSON.stringify(localStorage) + JSON.stringify(sessionStorage) + document.referrer")
+    assert token not in page.evaluate(
+        "document.cookie + JSON.stringify(localStorage) + JSON.stringify(sessionStorage) + document.referrer"
+    )
     page.reload()
     settle(page)
     page.go_back()  # the address with the token is not in the history

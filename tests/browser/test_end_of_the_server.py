@@ -44,13 +44,19 @@ def until(holds: Callable[[], Any], seconds: float) -> bool:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_the_server_and_its_worker_end_while_a_page_is_open(sent: signal.Signals, tiny_analysis: Any, cache: Path) -> None:
+def test_the_server_and_its_worker_end_while_a_page_is_open(
+    sent: signal.Signals, tiny_analysis: Any, cache: Path
+) -> None:
     shutil.copytree(tiny_analysis.folder, cache / "analyses" / tiny_analysis.id)
     write_draft(tiny_analysis.id, Intent(cells={3: {"value": 50}}), seen="")
     port = free_port()
     command = [part.replace("PORT", str(port)) for part in OURS]
     server = subprocess.Popen(
-        command, cwd=cache.parent, env={**os.environ, "OBCE_CACHE": str(cache)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=cache.parent,
+        env={**os.environ, "OBCE_CACHE": str(cache)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         address = f"http://127.0.0.1:{port}"
@@ -65,7 +71,9 @@ def test_the_server_and_its_worker_end_while_a_page_is_open(sent: signal.Signals
             start = time.monotonic()
             server.wait(10)
             assert time.monotonic() - start < 5
-            assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 1), "the warm worker goes on"
+            assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 1), (
+                "the warm worker goes on"
+            )
     finally:
         if server.poll() is None:
             server.kill()

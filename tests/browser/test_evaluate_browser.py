@@ -30,7 +30,9 @@ def _server(cache: Path, tmp_path: Path, tiny_analysis: Any, monkeypatch: pytest
     home = tmp_path / "glue" / "CoLA"
     home.mkdir(parents=True)
     for name, count in (("train", 64), ("dev", 20)):
-        (home / f"{name}.tsv").write_text("".join(f"s\t{at % 2}\t\t{'bad' if at % 2 else 'calm'} cake {at}\n" for at in range(count)))
+        (home / f"{name}.tsv").write_text(
+            "".join(f"s\t{at % 2}\t\t{'bad' if at % 2 else 'calm'} cake {at}\n" for at in range(count))
+        )
     monkeypatch.setenv("OBCE_GLUE_DIR", str(tmp_path / "glue"))
     shutil.copytree(tiny_analysis.folder, cache / "analyses" / tiny_analysis.id)
     with serve(cache) as address:
@@ -123,7 +125,9 @@ def test_an_evaluation_goes_from_launch_over_runs_to_results(server: str, browse
     row.wait_for()
     settle(page)
     page.locator(".leaderboard").get_by_role("button", name="original", exact=True).click()
-    expect(page.locator(".leaderboard").get_by_role("button", name="original", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".leaderboard").get_by_role("button", name="original", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
     expect(page.get_by_role("heading", name="CoLA against size")).to_be_visible()
     expect(page.locator(".leaderboard tr.told").nth(0)).to_contain_text("majority class")
     expect(page.locator(".leaderboard tr.told").nth(1)).to_contain_text("◇ Original")

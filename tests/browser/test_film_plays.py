@@ -31,7 +31,9 @@ def show(browser, tmp_path: Path) -> Iterator:
         path = tmp_path / f"film{len(pages)}.html"
         path.write_text(film_html(film, "film"), encoding="utf-8")
         page = browser.new_page(viewport={"width": 1100, "height": 1100}, **options)
-        page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(path.as_uri())
         page.wait_for_selector(".readout .radius b:not(:empty)")
@@ -112,7 +114,9 @@ def test_edge_length_doubles_every_number(show):
     assert page.is_checked(".edge input")
     assert radius(page) == shown(2 * FILM["r_f"])
     assert page.inner_text(".readout .radius").startswith("edge length")
-    assert page.locator(".last .jump").all_inner_texts() == [shown(2 * value) for value in FILM["merges"]["radius"][:-9:-1]]
+    assert page.locator(".last .jump").all_inner_texts() == [
+        shown(2 * value) for value in FILM["merges"]["radius"][:-9:-1]
+    ]
     assert page.inner_text(".touch .how").startswith(f"edge length {shown(2 * FILM['r_f'])}")
     page.uncheck(".edge input")
     settle(page)
@@ -138,7 +142,11 @@ def test_texts_are_shown_as_they_are(show):
     assert page.locator(".last tbody tr").first.locator("span.cut").all_inner_texts() == [NASTY, HEBREW]
     assert page.locator(".film b").count() == 2  # the two numbers of the control row
     assert page.title() == "film"
-    direction = page.locator(".touch .text").nth(1).evaluate("(p) => [getComputedStyle(p).direction, getComputedStyle(p).unicodeBidi]")
+    direction = (
+        page.locator(".touch .text")
+        .nth(1)
+        .evaluate("(p) => [getComputedStyle(p).direction, getComputedStyle(p).unicodeBidi]")
+    )
     assert direction == ["rtl", "plaintext"]
 
 
@@ -161,7 +169,9 @@ def test_a_dot_shows_its_text_and_a_click_pins_it(show):
 def test_disks_touch_on_the_canvas_at_the_merge(show):
     page = show(FILM)
     press(page, "End")
-    left, right, reach = page.evaluate("((v) => [v.xs[38], v.xs[39], v.r * v.scale])(document.querySelector('.film').filmView.reels[0])")
+    left, right, reach = page.evaluate(
+        "((v) => [v.xs[38], v.xs[39], v.r * v.scale])(document.querySelector('.film').filmView.reels[0])"
+    )
     assert right - left == pytest.approx(2 * reach)
     assert reach <= 84.01  # the final disks fit
 
@@ -246,7 +256,9 @@ def test_a_rerun_with_the_same_film_does_not_restart_it(show):
 
 OTHER = np.random.default_rng(1).normal(0.002, 0.0012, 40).astype(np.float32)
 PAIR = film_pair(
-    film_data(VALUES, TEXTS, name="first"), film_data(OTHER, TEXTS, name="second"), bottleneck(barcode(VALUES), barcode(OTHER))
+    film_data(VALUES, TEXTS, name="first"),
+    film_data(OTHER, TEXTS, name="second"),
+    bottleneck(barcode(VALUES), barcode(OTHER)),
 )
 REELS = "document.querySelector('.film').filmView.reels.map((v) => ({r: v.r, done: v.done, held: v.held, scale: v.scale, xs: [...v.xs]}))"
 
@@ -308,7 +320,10 @@ def test_disks_of_both_touch_when_their_diagrams_say_so(show, zooms, same):
 def origins(page) -> list[float]:
     """Return where zero stands in each film, in pixels."""
     films = (PAIR, PAIR["mate"])
-    return [reel["xs"][0] - film["values"][0] * reel["scale"] for reel, film in zip(page.evaluate(REELS), films, strict=True)]
+    return [
+        reel["xs"][0] - film["values"][0] * reel["scale"]
+        for reel, film in zip(page.evaluate(REELS), films, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("zooms", ["", "+++"])
@@ -376,7 +391,9 @@ def test_colours_are_shown_without_a_new_start(show):
 
 def test_brackets_ask_for_the_next_neuron_only_where_somebody_listens(show):
     page = show(FILM)
-    page.evaluate("void (window.asked = []); document.querySelector('.film').filmView.tell = (...what) => window.asked.push(what); 0")
+    page.evaluate(
+        "void (window.asked = []); document.querySelector('.film').filmView.tell = (...what) => window.asked.push(what); 0"
+    )
     page.keyboard.press("]")
     page.keyboard.press("[")
     assert page.evaluate("window.asked") == [["step", 1], ["step", -1]]
@@ -401,7 +418,9 @@ def test_a_frame_is_saved_as_svg_and_png(show, film, tmp_path):
     assert len(list(picture.iter("{http://www.w3.org/2000/svg}path"))) > 20
     header = found["PNG"].read_bytes()[:24]
     assert header[1:4] == b"PNG"
-    assert [int.from_bytes(header[at : at + 4], "big") for at in (16, 20)] == [2 * int(picture.get(side)) for side in ("width", "height")]
+    assert [int.from_bytes(header[at : at + 4], "big") for at in (16, 20)] == [
+        2 * int(picture.get(side)) for side in ("width", "height")
+    ]
 
 
 def test_a_large_cloud_says_what_it_draws_and_ends_at_its_r_f(show):

@@ -37,7 +37,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     cache = home / "cache"
     ids = [
         analyze(model, texts, batch_size=4, out=home / f"analysis-{at}")
-        for at, texts in enumerate((Texts(texts=EVIL, source="<i>evil</i>.txt", available=len(EVIL)), sample(20, heldout=6)))
+        for at, texts in enumerate(
+            (Texts(texts=EVIL, source="<i>evil</i>.txt", available=len(EVIL)), sample(20, heldout=6))
+        )
     ]
     (cache / "analyses").mkdir(parents=True)
     for analysis in ids:
@@ -92,7 +94,9 @@ def test_the_film_tells_foreign_texts_letter_by_letter(server: str, browser: Any
     page.context.close()
 
 
-def test_two_tabs_keep_their_own_selection_and_a_link_restores_it(server: str, browser: Any, made: tuple[Path, str, str]) -> None:
+def test_two_tabs_keep_their_own_selection_and_a_link_restores_it(
+    server: str, browser: Any, made: tuple[Path, str, str]
+) -> None:
     from playwright.sync_api import expect
 
     context = browser.new_context(viewport={"width": 1280, "height": 1000})

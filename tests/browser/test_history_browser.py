@@ -204,7 +204,9 @@ def test_home_by_name_and_an_unknown_page(page: Any, server: str) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_an_analysis_deleted_elsewhere_is_said_and_none_takes_its_place(page: Any, server: str, home: Path, tiny_folder: Path) -> None:
+def test_an_analysis_deleted_elsewhere_is_said_and_none_takes_its_place(
+    page: Any, server: str, home: Path, tiny_folder: Path
+) -> None:
     from playwright.sync_api import expect
 
     folder = home / "cache" / "analyses"

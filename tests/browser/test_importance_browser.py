@@ -15,7 +15,9 @@ from tests.browsing import serve, settle, watch
 
 
 @pytest.fixture(scope="module")
-def served(tiny_analysis: Any, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
+def served(
+    tiny_analysis: Any, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str, str]]:
     """Serve two analyses of the tiny model: (address, id, other id)."""
     from obce_core import analyze
 
@@ -23,7 +25,9 @@ def served(tiny_analysis: Any, tiny_folder: Path, tmp_path_factory: pytest.TempP
     other = analyze(tiny_folder, sample(20, heldout=6, seed=5), batch_size=8, out=home / "other")
     for source in (tiny_analysis, other):
         shutil.copytree(source.folder, home / "cache" / "analyses" / source.id)
-    (home / "cache" / "analyses" / other.id / "name.json").write_text('{"name": "<b>x</b><script>window.hurt = 1</script>"}')
+    (home / "cache" / "analyses" / other.id / "name.json").write_text(
+        '{"name": "<b>x</b><script>window.hurt = 1</script>"}'
+    )
     with serve(home / "cache") as address:
         yield address, tiny_analysis.id, other.id
 

@@ -19,10 +19,23 @@ from tests.browsing import serve, settle
 CHECK = (Path(__file__).parent / "layout.js").read_text("utf-8")
 RUN = "layout-run-0001"
 PAGES = [
-    "/?", "/analysis?", "/analysis?new.source=paste", "/importance?", "/importance?figure=lines", "/importance?aggregate=share+under",
-    "/neuron?neuron=7", "/neuron?neuron=7&pinned=3.value.5", "/neuron?neuron=7&view=component", "/plan?", "/model?", "/launch?",
-    "/runs?", f"/runs?run={RUN}", "/results?", *(f"/learn?neuron=7&lesson={number}" for number in range(1, 6)),
-]  # fmt: skip
+    "/?",
+    "/analysis?",
+    "/analysis?new.source=paste",
+    "/importance?",
+    "/importance?figure=lines",
+    "/importance?aggregate=share+under",
+    "/neuron?neuron=7",
+    "/neuron?neuron=7&pinned=3.value.5",
+    "/neuron?neuron=7&view=component",
+    "/plan?",
+    "/model?",
+    "/launch?",
+    "/runs?",
+    f"/runs?run={RUN}",
+    "/results?",
+    *(f"/learn?neuron=7&lesson={number}" for number in range(1, 6)),
+]
 SIZES = [(390, 844), (853, 533), (1024, 768), (1280, 800)]
 """A phone, 1280 pixels at a zoom of 150 %, a tablet, a small laptop."""
 
@@ -62,7 +75,9 @@ def server(measured: Analysis) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OBCE_CACHE", str(cache))
         run, _ = create_run("analyze", {"model": "demo", "texts": "demo", "n_texts": 150}, RUN, launcher="local")
-        run.write_status(Status(state="failed", reason="The model is away. " * 12, started=time.time() - 60, ended=time.time()))
+        run.write_status(
+            Status(state="failed", reason="The model is away. " * 12, started=time.time() - 60, ended=time.time())
+        )
     (run.folder / "log.txt").write_text("a line of the log\n" * 30)
     with serve(cache) as address:
         yield address
@@ -82,7 +97,9 @@ def show(page: Any, server: str, analysis: Analysis, path: str) -> None:
     page.evaluate("document.fonts.ready")
 
 
-@pytest.mark.parametrize(("size", "scheme"), [*((size, "light") for size in SIZES), ((390, 844), "dark"), ((1024, 768), "dark")])
+@pytest.mark.parametrize(
+    ("size", "scheme"), [*((size, "light") for size in SIZES), ((390, 844), "dark"), ((1024, 768), "dark")]
+)
 def test_nothing_is_cut_and_nothing_covers_a_figure(
     browser: Any, server: str, measured: Analysis, size: tuple[int, int], scheme: str
 ) -> None:
@@ -116,7 +133,9 @@ def test_the_check_finds_what_it_is_for(browser: Any, server: str, measured: Ana
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
-def test_results_holds_still_when_its_table_arrives(browser: Any, server: str, measured: Analysis, size: tuple[int, int]) -> None:
+def test_results_holds_still_when_its_table_arrives(
+    browser: Any, server: str, measured: Analysis, size: tuple[int, int]
+) -> None:
     """Follow what stands below the table from its first moment to its last."""
     page = opened(browser, size, "light")
     page.add_init_script(FOLLOW)

@@ -66,7 +66,10 @@ def settle(page: Any) -> None:
     def known(url: str) -> bool:
         points = parse_qs(urlsplit(url).query).get("lesson_points", [""])[0]
         told = [f"{x / 1000:.2f}, {y / 1000:.2f}" for x, y in read_points(points) or ()]
-        labels = [label.split(" at ")[1] for label in page.locator(".field .dot").evaluate_all("(all) => all.map((dot) => dot.ariaLabel)")]
+        labels = [
+            label.split(" at ")[1]
+            for label in page.locator(".field .dot").evaluate_all("(all) => all.map((dot) => dot.ariaLabel)")
+        ]
         return told == labels
 
     until = time.monotonic() + 15

@@ -55,7 +55,10 @@ def page(browser: Any, server: str, found: Analysis) -> Iterator[Any]:
     opened, faults = context.new_page(), []
     opened.set_default_timeout(30_000)
     opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("request", lambda request: None if request.url.startswith((server, "data:", "blob:")) else faults.append(request.url))
+    opened.on(
+        "request",
+        lambda request: None if request.url.startswith((server, "data:", "blob:")) else faults.append(request.url),
+    )
     yield opened
     assert opened.evaluate("window.__pwn") is None
     context.close()
@@ -80,7 +83,9 @@ def test_a_link_plays_two_films_that_end_at_their_r_f(page: Any, server: str, fo
     settle(page)
     film.get_by_role("button", name="To the end").click()
     ends = film.evaluate("(root) => root.filmView.reels.map((reel) => [reel.r, reel.parts])")
-    assert ends == [[pytest.approx(found.scores(layer, name)[n]), 1] for layer, name, n in ((3, "value", 7), (2, "key", 3))]
+    assert ends == [
+        [pytest.approx(found.scores(layer, name)[n]), 1] for layer, name, n in ((3, "value", 7), (2, "key", 3))
+    ]
     expect(film.locator(".between")).to_contain_text("Bottleneck distance")
     expect(film.locator(".legend .of")).to_have_text("Length in words")
     with page.expect_download() as started:
@@ -130,6 +135,9 @@ def test_foreign_texts_are_only_text(page: Any, server: str, found: Analysis) ->
         page.get_by_role("radio", name=name).click()
         settle(page)
         assert (
-            page.locator('[data-testid="stText"] :is(b, img, script, a), .film img, .js-plotly-plot image, .js-plotly-plot a').count() == 0
+            page.locator(
+                '[data-testid="stText"] :is(b, img, script, a), .film img, .js-plotly-plot image, .js-plotly-plot a'
+            ).count()
+            == 0
         )
     page.locator(".js-plotly-plot").first.wait_for()

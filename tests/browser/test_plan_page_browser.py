@@ -153,7 +153,9 @@ def test_closeness_arrives_by_itself_and_a_next_cut_is_one_click(page: Any) -> N
     expect(cell(page, f"{layer[1]}.{layer[2].lower()}")).to_contain_text(step)
     cell(page, "3.value").click()
     page.keyboard.type("7")
-    assert "old" in (cell(page, "3.value").locator(".cosine").get_attribute("class") or "")  # faint until it is measured anew
+    assert "old" in (
+        cell(page, "3.value").locator(".cosine").get_attribute("class") or ""
+    )  # faint until it is measured anew
 
 
 def _download(page: Any, name: str) -> Any:
@@ -191,7 +193,9 @@ def test_the_versions_stay_open_while_answers_arrive(page: Any, tmp_path: Path) 
     assert '"intermediate": 37' in (tmp_path / "intent.json").read_text()
 
 
-def test_a_whole_cell_with_a_neuron_kept_by_hand_has_its_star(page: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_whole_cell_with_a_neuron_kept_by_hand_has_its_star(
+    page: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from playwright.sync_api import expect
 
     from obce_core.plan import Intent

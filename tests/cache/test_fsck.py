@@ -64,9 +64,24 @@ def test_an_empty_cache_is_sound(cache: Path) -> None:
 # what is done to the cache, the condition it breaches, a word of the message
 BREACHES: list[tuple[str, Callable[[Path], object], str, str]] = [
     ("run gone", lambda home: shutil.rmtree(home / "runs/run-one"), "N1", "acknowledged and is gone"),
-    ("spec changed", lambda home: edit(home / "runs/run-one/spec.json", lambda spec: spec | {"kind": "analyze"}), "N1", "sha256"),
-    ("unit cut", lambda home: os.truncate(home / "evaluations/unit-1/numbers.json", 2), "N3", "numbers.json has 2 bytes"),
-    ("checkpoint cut", lambda home: os.truncate(home / "runs/run-one/checkpoints/step-00000020/random.json", 2), "N3", "random.json"),
+    (
+        "spec changed",
+        lambda home: edit(home / "runs/run-one/spec.json", lambda spec: spec | {"kind": "analyze"}),
+        "N1",
+        "sha256",
+    ),
+    (
+        "unit cut",
+        lambda home: os.truncate(home / "evaluations/unit-1/numbers.json", 2),
+        "N3",
+        "numbers.json has 2 bytes",
+    ),
+    (
+        "checkpoint cut",
+        lambda home: os.truncate(home / "runs/run-one/checkpoints/step-00000020/random.json", 2),
+        "N3",
+        "random.json",
+    ),
     ("checkpoint bare", lambda home: (home / "runs/run-one/checkpoints/step-00000099").mkdir(), "N3", "MANIFEST"),
     ("status torn", lambda home: (home / "runs/run-one/status.json").write_text("{"), "N3", "torn"),
     ("done without result", lambda home: (home / "runs/run-one/result.json").unlink(), "N4", "no result"),
@@ -78,7 +93,9 @@ BREACHES: list[tuple[str, Callable[[Path], object], str, str]] = [
     ),
     (
         "attempt from the future",
-        lambda home: edit(home / "runs/run-one/checkpoints/step-00000020/MANIFEST.json", lambda told: told | {"attempt": 2}),
+        lambda home: edit(
+            home / "runs/run-one/checkpoints/step-00000020/MANIFEST.json", lambda told: told | {"attempt": 2}
+        ),
         "N5",
         "is of attempt 2, and the run is at 1",
     ),
@@ -94,7 +111,12 @@ BREACHES: list[tuple[str, Callable[[Path], object], str, str]] = [
 
 @pytest.mark.parametrize(("what", "breach", "condition", "words"), BREACHES, ids=[breach[0] for breach in BREACHES])
 def test_a_breach_is_found(
-    what: str, breach: Callable[[Path], object], condition: str, words: str, home: Path, capsys: pytest.CaptureFixture[str]
+    what: str,
+    breach: Callable[[Path], object],
+    condition: str,
+    words: str,
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     breach(home)
     faults = [fault for fault in check().faults if fault.condition == condition]
@@ -103,7 +125,9 @@ def test_a_breach_is_found(
     assert words in capsys.readouterr().out
 
 
-def test_what_was_committed_before_and_is_gone_is_found(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_committed_before_and_is_gone_is_found(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["fsck", "--json"]) == 0
     (tmp_path / "before.json").write_text(capsys.readouterr().out)
     assert main(["fsck", "--since", str(tmp_path / "before.json")]) == 0
@@ -111,7 +135,11 @@ def test_what_was_committed_before_and_is_gone_is_found(home: Path, tmp_path: Pa
     shutil.rmtree(home / "evaluations/unit-1")
     assert main(["fsck", "--since", str(tmp_path / "before.json")]) == 1
     out = capsys.readouterr().out
-    assert "N2  " in out and "unit-1: was committed before and is gone" in out and "was at step 20 before and is at step 15" in out
+    assert (
+        "N2  " in out
+        and "unit-1: was committed before and is gone" in out
+        and "was at step 20 before and is at step 15" in out
+    )
     (tmp_path / "before.json").write_text("[]")
     assert main(["fsck", "--since", str(tmp_path / "before.json")]) == 2
 
@@ -136,7 +164,11 @@ def test_repair_sweeps_what_has_no_owner_and_leaves_the_rest(home: Path) -> None
     os.truncate(home / "runs/run-two/checkpoints/step-00000020/random.json", 2)
     with Run(home / "runs/run-two").hold():
         report = check()
-        assert {path.name for path in report.debris} == {"step-00000025.tmp-abc", "status.json.tmp-abc", "unit-3.tmp-old"}
+        assert {path.name for path in report.debris} == {
+            "step-00000025.tmp-abc",
+            "status.json.tmp-abc",
+            "unit-3.tmp-old",
+        }
         assert any("random.json" in fault.what for fault in report.faults)
         assert not any("run-two" in line for line in repair())  # it has an owner
     assert len(repair()) == 1

@@ -135,7 +135,9 @@ def test_only_the_trash_is_emptied(kept: str) -> None:
     assert list_entries() == []
 
 
-def test_the_shell_lists_measures_removes_and_brings_back(kept: str, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shell_lists_measures_removes_and_brings_back(
+    kept: str, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rename(kept, "mine")
     listed = run(capsys, "cache", "list", "--json").data["entries"]
     assert [(row["ref"], row["label"]) for row in listed] == [(f"analyses/{kept}", "mine")]

@@ -41,7 +41,12 @@ def stock(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("OBCE_CACHE", str(home))
         shutil.copytree(tiny_analysis.folder, home / "analyses" / tiny_analysis.id)
         shutil.copytree(tiny_analysis.folder, home / "analyses" / "odd-analysis")
-        compress(read_analysis(tiny_analysis.id), some_of_everything(tiny_analysis), home / "models" / "good-model", device="cpu")
+        compress(
+            read_analysis(tiny_analysis.id),
+            some_of_everything(tiny_analysis),
+            home / "models" / "good-model",
+            device="cpu",
+        )
         shutil.copytree(home / "models" / "good-model", home / "models" / "odd-model")
         good = make_evaluation(home / "evaluations", told={"asked": 1.0})
         shutil.copytree(good.folder, home / "evaluations" / "odd-evaluation")
@@ -148,7 +153,14 @@ STRANGERS: list[tuple[str, Callable[[Path], object]]] = [
 def test_a_stranger_in_any_store_hides_no_good_entry_and_can_be_removed(
     what: str, make: Callable[[Path], object], copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kinds = ("plans", "analyses", "evaluations", "models", "texts", "trash")  # a plan is named as its analysis, and goes first
+    kinds = (
+        "plans",
+        "analyses",
+        "evaluations",
+        "models",
+        "texts",
+        "trash",
+    )  # a plan is named as its analysis, and goes first
     for kind in kinds:
         make(copy / kind / "stranger")
     make(copy / "previews" / "stranger.json")
@@ -161,13 +173,19 @@ def test_a_stranger_in_any_store_hides_no_good_entry_and_can_be_removed(
     look()
 
 
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.lists(st.integers(), max_size=2)
-VALUES |= st.dictionaries(st.sampled_from(["name", "shape", "n", "quick", "cola"]), st.integers() | st.text(max_size=3), max_size=2)
+VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.lists(st.integers(), max_size=2)
+)
+VALUES |= st.dictionaries(
+    st.sampled_from(["name", "shape", "n", "quick", "cola"]), st.integers() | st.text(max_size=3), max_size=2
+)
 
 
 @given(file=st.sampled_from(sorted(FILES)), data=st.data())
 @settings(max_examples=60)
-def test_a_field_of_another_type_hides_no_good_entry(file: str, data: Any, stock: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_field_of_another_type_hides_no_good_entry(
+    file: str, data: Any, stock: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         path = FILES[file](stock)
         patch.setenv("OBCE_CACHE", str(stock))

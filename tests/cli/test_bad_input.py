@@ -37,7 +37,9 @@ def test_no_such_model_folder(texts: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_hub_id_without_network(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    refused(_analyze(capsys, "google-bert/bert-base-cased", texts, "--offline"), "google-bert/bert-base-cased", "offline")
+    refused(
+        _analyze(capsys, "google-bert/bert-base-cased", texts, "--offline"), "google-bert/bert-base-cased", "offline"
+    )
 
 
 def test_a_gpt(tiny_folder: Path, tmp_path: Path, texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +47,9 @@ def test_a_gpt(tiny_folder: Path, tmp_path: Path, texts: Path, capsys: pytest.Ca
     refused(_analyze(capsys, folder, texts), "gpt2", "BERT")
 
 
-def test_a_folder_without_weights(tiny_folder: Path, tmp_path: Path, texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_weights(
+    tiny_folder: Path, tmp_path: Path, texts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = copy_folder(tiny_folder, tmp_path / "bare")
     (folder / "model.safetensors").unlink()
     refused(_analyze(capsys, folder, texts), "model.safetensors")
@@ -64,7 +68,9 @@ def test_pickled_weights(tiny_folder: Path, tmp_path: Path, texts: Path, capsys:
     refused(_analyze(capsys, folder, texts), "pickle", "save_pretrained")
 
 
-@pytest.mark.parametrize(("field", "value"), [("hidden_size", 10**9), ("num_hidden_layers", 10**6), ("vocab_size", 10**9)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("hidden_size", 10**9), ("num_hidden_layers", 10**6), ("vocab_size", 10**9)]
+)
 def test_a_config_that_claims_absurd_sizes(
     field: str, value: int, tiny_folder: Path, tmp_path: Path, texts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,7 +115,9 @@ def test_a_text_of_a_hundred_thousand_words_is_cut_and_counted(
 ) -> None:
     path = tmp_path / "long.txt"
     path.write_text("able " * 100_000 + "\nacid\nbaby\ncake\n")
-    answer = run(capsys, "analyze", "--model", tiny_folder, "--texts", path, "--n-texts", 4, "--heldout", "none", "--json")
+    answer = run(
+        capsys, "analyze", "--model", tiny_folder, "--texts", path, "--n-texts", 4, "--heldout", "none", "--json"
+    )
     assert answer.code == 0, answer.err
     assert answer.data["cut_at_max_length"] == 1
 
@@ -140,7 +148,12 @@ PLAN_FAULTS = [
 
 @pytest.mark.parametrize(("change", "fragments"), PLAN_FAULTS)
 def test_a_plan_that_cannot_be_carried_out(
-    change: Any, fragments: tuple[str, ...], plan: Path, tiny_analysis: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    change: Any,
+    fragments: tuple[str, ...],
+    plan: Path,
+    tiny_analysis: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     document = json.loads(plan.read_text())
     change(document)
@@ -167,15 +180,23 @@ def test_an_output_folder_that_exists_stays_as_it_is(
     out.mkdir()
     (out / "thesis.tex").write_text("years of work")
     for more in ((), ("--overwrite",)):
-        refused(run(capsys, "compress", "--analysis", tiny_analysis.folder, "--plan", plan, "--out", out, *more), "mine")
+        refused(
+            run(capsys, "compress", "--analysis", tiny_analysis.folder, "--plan", plan, "--out", out, *more), "mine"
+        )
         assert (out / "thesis.tex").read_text() == "years of work" and len(list(out.iterdir())) == 1
-    refused(run(capsys, "plan", "--analysis", tiny_analysis.folder, "--percentile", 30, "--out", plan), "already exists")
+    refused(
+        run(capsys, "plan", "--analysis", tiny_analysis.folder, "--percentile", 30, "--out", plan), "already exists"
+    )
 
 
-def test_overwrite_replaces_our_own_work(plan: Path, tiny_analysis: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_overwrite_replaces_our_own_work(
+    plan: Path, tiny_analysis: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "model"
     for more in ((), ("--overwrite",)):
-        assert run(capsys, "compress", "--analysis", tiny_analysis.folder, "--plan", plan, "--out", out, *more).code == 0
+        assert (
+            run(capsys, "compress", "--analysis", tiny_analysis.folder, "--plan", plan, "--out", out, *more).code == 0
+        )
     assert [entry.name for entry in tmp_path.iterdir() if ".tmp-" in entry.name] == []
 
 
@@ -185,11 +206,16 @@ def test_an_output_folder_that_cannot_be_written(
 ) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
-    refused(run(capsys, "compress", "--analysis", tiny_analysis.folder, "--plan", plan, "--out", closed / "model"), "closed")
+    refused(
+        run(capsys, "compress", "--analysis", tiny_analysis.folder, "--plan", plan, "--out", closed / "model"), "closed"
+    )
 
 
 def test_an_output_below_a_file(plan: Path, tiny_analysis: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    refused(run(capsys, "compress", "--analysis", tiny_analysis.folder, "--plan", plan, "--out", plan / "model"), "plan.json")
+    refused(
+        run(capsys, "compress", "--analysis", tiny_analysis.folder, "--plan", plan, "--out", plan / "model"),
+        "plan.json",
+    )
 
 
 def test_an_analysis_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

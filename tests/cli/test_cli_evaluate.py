@@ -37,18 +37,56 @@ def test_a_plan_its_original_and_its_control(folder: Path, glue: Path, tmp_path:
     write_plan(make_plan(analysis, percentile=50, first_layer=2), tmp_path / "half.json")
     out = tmp_path / "out"
     answer = shell.run(
-        capsys, "evaluate", "--model", folder, "--task", "mrpc", "--task", "stsb", "--analysis", analysis.id, "--plan",
-        tmp_path / "half.json", "--control", "random", "--seed", "0", "--seed", "1", "--glue-dir", glue, "--test", "--out", out, *FAST,
-    )  # fmt: skip
+        capsys,
+        "evaluate",
+        "--model",
+        folder,
+        "--task",
+        "mrpc",
+        "--task",
+        "stsb",
+        "--analysis",
+        analysis.id,
+        "--plan",
+        tmp_path / "half.json",
+        "--control",
+        "random",
+        "--seed",
+        "0",
+        "--seed",
+        "1",
+        "--glue-dir",
+        glue,
+        "--test",
+        "--out",
+        out,
+        *FAST,
+    )
     assert answer.code == 0, answer.err
     assert "half, random 0 of the same shape" in answer.out and "± " in answer.out and "official" in answer.out
     assert {path.name for path in out.glob("submission-*.zip")} != set()
     assert {"results.md", "results.tex", "results.csv", "evaluations"} <= {path.name for path in out.iterdir()}
     assert len(list((out / "evaluations").iterdir())) == 3 * 2 * 2
-    again = shell.run(capsys, "evaluate", "--model", folder, "--task", "mrpc", "--glue-dir", glue, "--seed", "0", "--test", "--json", *FAST)
+    again = shell.run(
+        capsys,
+        "evaluate",
+        "--model",
+        folder,
+        "--task",
+        "mrpc",
+        "--glue-dir",
+        glue,
+        "--seed",
+        "0",
+        "--test",
+        "--json",
+        *FAST,
+    )
     assert again.data["failed"] == [] and again.data["scores"][0]["task"] == "mrpc"
     assert again.data["evaluations"][0] in {one.id for one in list_evaluations()}
-    refused = shell.run(capsys, "evaluate", "--model", folder, "--task", "mrpc", "--glue-dir", glue, "--out", out, *FAST)
+    refused = shell.run(
+        capsys, "evaluate", "--model", folder, "--task", "mrpc", "--glue-dir", glue, "--out", out, *FAST
+    )
     assert refused.code == 2 and "already exists" in refused.line
 
 
@@ -69,7 +107,9 @@ def test_what_is_wrong_is_one_line(arguments, message: str, folder: Path, glue: 
     given = dict(zip(["--task", "--tier"], ["mrpc", "smoke"], strict=True))
     given.update(dict(zip(arguments[::2], arguments[1::2], strict=True)))
     words = [word for pair in given.items() for word in pair]
-    answer = shell.run(capsys, "evaluate", "--model", folder, "--glue-dir", glue, "--device", "cpu", "--max-steps", "1", *words)
+    answer = shell.run(
+        capsys, "evaluate", "--model", folder, "--glue-dir", glue, "--device", "cpu", "--max-steps", "1", *words
+    )
     assert answer.code == 2 and message in answer.line
 
 
@@ -84,7 +124,9 @@ def test_what_is_wrong_is_one_line(arguments, message: str, folder: Path, glue: 
         (("--launcher", "local", "--gpus", "1"), "--gpus is for --launcher ray, not local"),
     ],
 )
-def test_what_a_launcher_would_leave_undone_is_refused(arguments, message: str, folder: Path, tmp_path: Path, capsys) -> None:
+def test_what_a_launcher_would_leave_undone_is_refused(
+    arguments, message: str, folder: Path, tmp_path: Path, capsys
+) -> None:
     from obce_core.jobs import list_runs
 
     (tmp_path / "sweep.yaml").write_text("tasks: [mrpc]\n")
@@ -96,10 +138,17 @@ def test_what_a_launcher_would_leave_undone_is_refused(arguments, message: str, 
 
 def test_a_sweep_says_what_it_would_do_and_does_it_once(folder: Path, glue: Path, tmp_path: Path, capsys) -> None:
     spec = tmp_path / "sweep.yaml"
-    spec.write_text(yaml.safe_dump({
-        "model": str(folder), "tasks": ["mrpc", "cola"], "tier": "smoke", "recipe": {"steps": 2, "batch_size": 16, "max_length": 24},
-        "seeds": [0, 1],
-    }))  # fmt: skip
+    spec.write_text(
+        yaml.safe_dump(
+            {
+                "model": str(folder),
+                "tasks": ["mrpc", "cola"],
+                "tier": "smoke",
+                "recipe": {"steps": 2, "batch_size": 16, "max_length": 24},
+                "seeds": [0, 1],
+            }
+        )
+    )
     dry = shell.run(capsys, "sweep", spec, "--glue-dir", glue, "--dry-run")
     assert dry.out.count("to do") == 4 and list_evaluations() == []
     done = shell.run(capsys, "sweep", spec, "--glue-dir", glue, "--device", "cpu", "--json")
@@ -114,7 +163,19 @@ def test_several_processes_train_one_model(folder: Path, glue: Path, tmp_path: P
 
     def run(cache: str, *prefix: str) -> np.ndarray:
         done = subprocess.run(
-            [*prefix, "-m", "obce_core.cli", "evaluate", "--model", str(folder), "--task", "mrpc", "--glue-dir", str(glue), *FAST],
+            [
+                *prefix,
+                "-m",
+                "obce_core.cli",
+                "evaluate",
+                "--model",
+                str(folder),
+                "--task",
+                "mrpc",
+                "--glue-dir",
+                str(glue),
+                *FAST,
+            ],
             env={**os.environ, "OBCE_CACHE": str(tmp_path / cache), "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
@@ -132,9 +193,38 @@ def test_several_processes_train_one_model(folder: Path, glue: Path, tmp_path: P
 
 
 def test_zero_is_no_limit_and_every_number_of_a_recipe_has_a_flag(folder: Path, glue: Path, capsys) -> None:
-    words = ("evaluate", "--model", folder, "--task", "mrpc", "--glue-dir", glue, "--tier", "smoke", "--epochs", "1", "--batch-size", "16")
-    answer = shell.run(capsys, *words, "--max-length", "24", "--device", "cpu", "--max-steps", "0", "--examples", "0", "--warmup", "0.25",
-                       "--accumulation", "2", "--json")  # fmt: skip
+    words = (
+        "evaluate",
+        "--model",
+        folder,
+        "--task",
+        "mrpc",
+        "--glue-dir",
+        glue,
+        "--tier",
+        "smoke",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "16",
+    )
+    answer = shell.run(
+        capsys,
+        *words,
+        "--max-length",
+        "24",
+        "--device",
+        "cpu",
+        "--max-steps",
+        "0",
+        "--examples",
+        "0",
+        "--warmup",
+        "0.25",
+        "--accumulation",
+        "2",
+        "--json",
+    )
     assert answer.code == 0, answer.err
     (made,) = list_evaluations()
     assert made.unit["recipe"]["warmup"] == 0.25 and made.unit["recipe"]["accumulation"] == 2

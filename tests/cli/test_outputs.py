@@ -21,7 +21,9 @@ from obce_core.cli.options import expand
 from obce_core.errors import BadInput
 from obce_core.jobs import create_run
 
-TEXTS = "\n".join(f"{a} {b}" for a in ("able", "acid", "baby", "back", "cake") for b in ("dark", "dawn", "each", "edge", "face"))
+TEXTS = "\n".join(
+    f"{a} {b}" for a in ("able", "acid", "baby", "back", "cake") for b in ("dark", "dawn", "each", "edge", "face")
+)
 
 
 @pytest.fixture
@@ -45,7 +47,9 @@ def following(answer: Answer) -> list[str]:
 # --- ~ in every option that names a path
 
 
-def test_a_tilde_after_an_equals_sign_is_the_home(tiny_folder: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tilde_after_an_equals_sign_is_the_home(
+    tiny_folder: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (place / "home/m").symlink_to(tiny_folder)
     options = ["--texts=~/t.txt", "--n-texts", 6, "--quiet"]
     (place / "home/t.txt").write_text(TEXTS)
@@ -62,7 +66,9 @@ def test_a_tilde_after_an_equals_sign_is_the_home(tiny_folder: Path, place: Path
     assert not Path("~").exists() and sorted(path.name for path in Path().iterdir()) == ["t.txt"]
 
 
-PATHS = re.compile(r"model|texts|glue.dir|heldout|out|analysis|plan|from_|file|first|second|spec|onnx|dense|against|since")
+PATHS = re.compile(
+    r"model|texts|glue.dir|heldout|out|analysis|plan|from_|file|first|second|spec|onnx|dense|against|since"
+)
 NOT_PATHS = {"n_texts", "target_encoder", "target_params", "first_layer", "save_model", "analysis_id"}
 
 
@@ -78,12 +84,20 @@ def test_every_option_that_names_a_path_expands_a_tilde(place: Path) -> None:
     checked = set()
     for name, command in commands(typer.main.get_command(app)):
         for parameter in command.params:
-            if PATHS.fullmatch(parameter.name) and parameter.name not in NOT_PATHS and not getattr(parameter, "is_flag", False):
+            if (
+                PATHS.fullmatch(parameter.name)
+                and parameter.name not in NOT_PATHS
+                and not getattr(parameter, "is_flag", False)
+            ):
                 assert parameter.callback is not None, f"obce {name}: {parameter.name}"
                 value = ["~/x"] if getattr(parameter, "multiple", False) else "~/x"
-                assert str(place / "home" / "x") in str(parameter.callback(None, parameter, value)), f"obce {name}: {parameter.name}"
+                assert str(place / "home" / "x") in str(parameter.callback(None, parameter, value)), (
+                    f"obce {name}: {parameter.name}"
+                )
                 checked.add((name, parameter.name))
-    assert len(checked) > 30 and {("report", "out"), ("evaluate", "out"), ("sweep", "spec"), ("fsck", "since")} <= checked
+    assert (
+        len(checked) > 30 and {("report", "out"), ("evaluate", "out"), ("sweep", "spec"), ("fsck", "since")} <= checked
+    )
 
 
 def test_the_home_of_nobody_is_refused(place: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,7 +118,11 @@ def shell(words: str, cwd: Path, **environment: str) -> subprocess.CompletedProc
     line = f'obce() {{ "{sys.executable}" -m obce_core.cli "$@"; }}; set -o pipefail; {words}'
     root = str(Path(__file__).resolve().parents[2])
     return subprocess.run(
-        ["bash", "-c", line], cwd=cwd, env={**os.environ, "PYTHONPATH": root, **environment}, capture_output=True, timeout=120
+        ["bash", "-c", line],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": root, **environment},
+        capture_output=True,
+        timeout=120,
     )
 
 
@@ -122,20 +140,30 @@ def test_an_evaluation_is_told_in_any_encoding(cache: Path, tmp_path: Path) -> N
     from made import make_evaluation
 
     make_evaluation(cache / "evaluations", label="“näme” – 中")
-    done = shell("obce report --out out.html --json; obce cache list; obce cache size", tmp_path, PYTHONIOENCODING="ascii")
+    done = shell(
+        "obce report --out out.html --json; obce cache list; obce cache size", tmp_path, PYTHONIOENCODING="ascii"
+    )
     assert done.returncode == 0, done.stderr
     assert b"?n?me?" in done.stdout
 
 
-@pytest.mark.parametrize("words", ["runs list", "runs list --json", "cache list", "--help", "runs --help", "fsck", "runs log first-run"])
+@pytest.mark.parametrize(
+    "words", ["runs list", "runs list --json", "cache list", "--help", "runs --help", "fsck", "runs log first-run"]
+)
 def test_a_pipe_that_is_closed_is_no_failure(words: str, cache: Path, tmp_path: Path) -> None:
     run, _ = create_run("drill", {}, "first-run")
     (run.folder / "log.txt").write_text("a line\n" * 3_000)
     for number in range(40):
         create_run("drill", {}, f"run-number-{number}")
-    done = shell(f"obce {words} | head -1; echo code ${{PIPESTATUS[0]}}; obce {words} | true; echo code ${{PIPESTATUS[0]}}", tmp_path)
+    done = shell(
+        f"obce {words} | head -1; echo code ${{PIPESTATUS[0]}}; obce {words} | true; echo code ${{PIPESTATUS[0]}}",
+        tmp_path,
+    )
     expected = b"code 1" if words == "fsck" else b"code 0"  # these runs are lost, which fsck says by its exit code
-    assert done.stdout.count(expected) + done.stdout.count(b"code 0") >= 2 and done.stderr == b"", (done.stdout[-300:], done.stderr)
+    assert done.stdout.count(expected) + done.stdout.count(b"code 0") >= 2 and done.stderr == b"", (
+        done.stdout[-300:],
+        done.stderr,
+    )
 
 
 def test_printing_leaves_the_streams_as_they_were(capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,7 +178,19 @@ def test_printing_leaves_the_streams_as_they_were(capsys: pytest.CaptureFixture[
 def test_each_printed_command_runs_as_it_is(tiny_folder: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From the analysis in a folder of its own, with spaces in the names, twice: the second time the usual names are taken."""
     for folder in ("analysis", "my analysis"):
-        asked = ["analyze", "--model", tiny_folder, "--texts", "t.txt", "--n-texts", 20, "--seed", len(folder), "--out", folder]
+        asked = [
+            "analyze",
+            "--model",
+            tiny_folder,
+            "--texts",
+            "t.txt",
+            "--n-texts",
+            20,
+            "--seed",
+            len(folder),
+            "--out",
+            folder,
+        ]
         plan = following(run(capsys, *asked))
         assert plan[:4] == ["obce", "plan", "--analysis", folder]
         compress = following(run(capsys, *plan[1:]))
@@ -168,7 +208,9 @@ def test_each_printed_command_runs_as_it_is(tiny_folder: Path, place: Path, caps
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_the_next_command_of_a_shallow_model_runs_too(layers: int, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_command_of_a_shallow_model_runs_too(
+    layers: int, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from tiny import save_tiny
 
     folder = save_tiny(place / "shallow", num_hidden_layers=layers)

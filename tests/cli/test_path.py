@@ -16,7 +16,9 @@ from obce_core.cli import main
 COMMANDS = ("analyze", "info", "plan", "compress", "verify", "export", "cache", "app")
 
 
-def test_a_model_goes_from_analysis_to_a_folder_that_loads(tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_goes_from_analysis_to_a_folder_that_loads(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import torch
 
     texts = tmp_path / "texts.txt"
@@ -47,8 +49,21 @@ def test_least_squares_by_command_line_takes_all_tokens(
     folder = str(tiny_analysis.folder)
     way = ("plan", "--analysis", folder, "--percentile", 50, "--compensation", "least-squares", "--out")
     assert run(capsys, *way, tmp_path / "plan.json").code == 0
-    assert json.loads((tmp_path / "plan.json").read_text())["intent"]["compensation"] == {"method": "least-squares", "tokens": "all"}
-    cut = run(capsys, "compress", "--analysis", folder, "--plan", tmp_path / "plan.json", "--out", tmp_path / "model", "--json")
+    assert json.loads((tmp_path / "plan.json").read_text())["intent"]["compensation"] == {
+        "method": "least-squares",
+        "tokens": "all",
+    }
+    cut = run(
+        capsys,
+        "compress",
+        "--analysis",
+        folder,
+        "--plan",
+        tmp_path / "plan.json",
+        "--out",
+        tmp_path / "model",
+        "--json",
+    )
     assert cut.code == 0, cut.err
     assert cut.data["difference"] <= 1e-5
     refused = run(capsys, *way, tmp_path / "cls.json", "--compensation-tokens", "cls")
@@ -56,19 +71,37 @@ def test_least_squares_by_command_line_takes_all_tokens(
     assert not (tmp_path / "cls.json").exists()
 
 
-def test_the_shell_and_python_give_the_same_analysis(tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shell_and_python_give_the_same_analysis(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("able acid\nbaby back\ncake calm\ndark dawn\n")
-    by_shell = run(capsys, "analyze", "--model", tiny_folder, "--texts", texts, "--n-texts", 3, "--json").data["analysis"]
+    by_shell = run(capsys, "analyze", "--model", tiny_folder, "--texts", texts, "--n-texts", 3, "--json").data[
+        "analysis"
+    ]
     by_python = obce_core.analyze(tiny_folder, texts, n_texts=3, out=tmp_path / "own")
     assert by_python.id == by_shell
     assert np.array_equal(by_python.columns["r_f"], obce_core.read_analysis(by_shell).columns["r_f"])
 
 
-def test_plan_show_and_diff_count_neurons(tiny_analysis: Analysis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_show_and_diff_count_neurons(
+    tiny_analysis: Analysis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = str(tiny_analysis.folder)
     for percentile in (30, 70):
-        assert run(capsys, "plan", "--analysis", folder, "--percentile", percentile, "--out", tmp_path / f"{percentile}.json").code == 0
+        assert (
+            run(
+                capsys,
+                "plan",
+                "--analysis",
+                folder,
+                "--percentile",
+                percentile,
+                "--out",
+                tmp_path / f"{percentile}.json",
+            ).code
+            == 0
+        )
     shown = run(capsys, "plan", "show", tmp_path / "30.json", "--analysis", folder)
     assert shown.code == 0 and "layer  3" in shown.out and "layer  1  whole" in shown.out
     differ = run(capsys, "plan", "diff", tmp_path / "30.json", tmp_path / "70.json", "--analysis", folder, "--json")
@@ -76,7 +109,9 @@ def test_plan_show_and_diff_count_neurons(tiny_analysis: Analysis, tmp_path: Pat
     assert differ.data["cells"]["layer 3 query"]["only_second_cuts"] > 0
 
 
-def test_a_plan_for_hardware_is_made_shown_and_refused(tiny_analysis: Analysis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_for_hardware_is_made_shown_and_refused(
+    tiny_analysis: Analysis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, path = str(tiny_analysis.folder), tmp_path / "plan.json"
     made = run(capsys, "plan", "--analysis", folder, "--percentile", 50, "--round-to", 8, "--per-head", "--out", path)
     assert made.code == 0, made.err
@@ -112,7 +147,9 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer.code == 0 and answer.out == f"obce {obce_core.__version__}\n"
 
 
-def test_a_long_command_leaves_a_run(tiny_folder: Path, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_long_command_leaves_a_run(
+    tiny_folder: Path, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("able acid\nbaby back\ncake calm\n")
     run(capsys, "analyze", "--model", tiny_folder, "--texts", texts, "--n-texts", 3)
@@ -155,13 +192,17 @@ def test_windows_is_refused_in_words(capsys: pytest.CaptureFixture[str], monkeyp
     assert "WSL" in capsys.readouterr().err
 
 
-def test_what_comes_next_is_a_command_that_runs(tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_comes_next_is_a_command_that_runs(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import shlex
 
     texts = tmp_path / "texts.txt"
     texts.write_text("\n".join(f"{word} cake" for word in ("able", "acid", "baby", "back", "dark", "dawn")))
     for out in ([], ["--out", tmp_path / "my analysis"]):
         done = run(capsys, "analyze", "--model", tiny_folder, "--texts", texts, "--n-texts", 4, *out)
-        command = next(line for line in done.out.splitlines() if line.startswith("Next: obce ")).removeprefix("Next: obce ")
+        command = next(line for line in done.out.splitlines() if line.startswith("Next: obce ")).removeprefix(
+            "Next: obce "
+        )
         words = shlex.split(command.replace("plan.json", str(tmp_path / f"plan-{len(out)}.json")))
         assert run(capsys, *words, "--first-layer", 2).code == 0

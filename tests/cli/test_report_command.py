@@ -12,7 +12,9 @@ from obce_core.cli import main
 from obce_core.glue.recipe import recipe_of
 
 
-def test_a_report_is_written_once_and_of_one_recipe(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_is_written_once_and_of_one_recipe(
+    cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["report", "--out", str(tmp_path / "r.html")]) == 2
     assert "no evaluation to report on" in capsys.readouterr().err
     make_board(cache / "evaluations")
@@ -23,7 +25,9 @@ def test_a_report_is_written_once_and_of_one_recipe(cache: Path, tmp_path: Path,
     assert "P50 by r_f" in (tmp_path / "r.html").read_text("utf-8")
     assert main(["report", "--out", str(tmp_path / "r.html")]) == 2
     assert "already exists" in capsys.readouterr().err
-    assert main(["report", "--out", str(tmp_path / "r.html"), "--overwrite", "--recipe", "smoke", "--task", "cola"]) == 0
+    assert (
+        main(["report", "--out", str(tmp_path / "r.html"), "--overwrite", "--recipe", "smoke", "--task", "cola"]) == 0
+    )
     assert "P50 by r_f" not in (tmp_path / "r.html").read_text("utf-8")
     assert main(["report", "--out", str(tmp_path), "--overwrite"]) == 2
     assert main(["report", "--out", str(tmp_path / "x.html"), "--recipe", "paper"]) == 2

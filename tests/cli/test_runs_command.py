@@ -34,7 +34,9 @@ def wait(run: Run, state: str) -> None:
     assert run.status().state == state
 
 
-def test_a_run_is_started_followed_cancelled_resumed_and_removed(tell: Any, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_started_followed_cancelled_resumed_and_removed(
+    tell: Any, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, told = tell("drill", "--steps", "60", "--seconds", "0.1", "--every", "5")
     assert code == 0
     run = find_run(told["run"])
@@ -78,21 +80,30 @@ def test_an_empty_list_says_so(cache: Path, capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == "No runs here.\n"
 
 
-def test_the_list_tells_the_time_left_where_it_is_known(tell: Any, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_tells_the_time_left_where_it_is_known(
+    tell: Any, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import time
 
     from obce_core.jobs import Status, create_run
 
     run, _ = create_run("drill", {}, "working-run", launcher="local")
-    create_run("drill", {}, "ended-run", launcher="local")[0].write_status(Status(state="failed", reason="no", launcher="local"))
+    create_run("drill", {}, "ended-run", launcher="local")[0].write_status(
+        Status(state="failed", reason="no", launcher="local")
+    )
     run.write_status(Status(state="running", started=time.time(), launcher="local"))
     lines = ((0, time.time() - 10), (10, time.time()))
-    text = "".join(json.dumps({"t": at, "done": done, "total": 100, "what": "steps", "attempt": 1}) + "\n" for done, at in lines)
+    text = "".join(
+        json.dumps({"t": at, "done": done, "total": 100, "what": "steps", "attempt": 1}) + "\n" for done, at in lines
+    )
     for folder in (run.folder, run.folder.with_name("ended-run")):
         (folder / "progress.jsonl").write_text(text)
     with run.hold():
         rows = {row["run"]: row for row in tell("list")[1]["runs"]}
-        assert rows["working-run"]["seconds_left"] == pytest.approx(90, abs=1) and rows["ended-run"]["seconds_left"] is None
+        assert (
+            rows["working-run"]["seconds_left"] == pytest.approx(90, abs=1)
+            and rows["ended-run"]["seconds_left"] is None
+        )
         assert main(["runs", "list"]) == 0
         listed = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
         assert "10/100 steps" in listed["working-run"] and listed["working-run"].endswith("about 1 min 30 s left")

@@ -31,10 +31,14 @@ def test_a_plan_is_shown_as_a_table(plan: Path, tiny_analysis: Any, capsys: pyte
     assert ["3", "key", *(f"{n:,}" for n in numbers)] in lines
     assert entry.rows != entry.kept
     assert len([line for line in lines if line[:1] in (["1"], ["2"], ["3"], ["4"])]) == 4 * 6
-    assert ["FLOPs", "of", "the", "layers,", "16", "tokens", f"{made.flops:,}", f"{made.flops_left:,}"] in [line[:8] for line in lines]
+    assert ["FLOPs", "of", "the", "layers,", "16", "tokens", f"{made.flops:,}", f"{made.flops_left:,}"] in [
+        line[:8] for line in lines
+    ]
     assert share(made.readings.encoder_only, 2) in answer.out and "encoder after / nominal size" in answer.out
     assert "The paper claims" not in answer.out
-    as_json = run(capsys, "plan", "show", plan, "--analysis", tiny_analysis.folder, "--table", "--length", 16, "--json").data
+    as_json = run(
+        capsys, "plan", "show", plan, "--analysis", tiny_analysis.folder, "--table", "--length", 16, "--json"
+    ).data
     assert as_json["table"]["entries"][13]["parameters_left"] == entry.parameters_left
     assert as_json["flops_left"] == as_json["table"]["flops_left"] == made.flops_left
     assert "table" not in run(capsys, "plan", "show", plan, "--analysis", tiny_analysis.folder, "--json").data
@@ -52,7 +56,9 @@ def test_a_cut_model_and_a_stock_one_are_shown_from_their_files(
         assert answer.code == 0 and f"{total['parameters_left']:,}" in answer.out
 
 
-def test_without_its_plan_the_kept_neurons_are_a_dash(tiny_cut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_its_plan_the_kept_neurons_are_a_dash(
+    tiny_cut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = copy_folder(tiny_cut, tmp_path / "bare")
     (folder / "pruning_plan.json").unlink()
     lines = [line.split() for line in run(capsys, "info", folder, "--table").out.splitlines()]
@@ -65,11 +71,15 @@ def test_the_papers_claim_is_printed_beside_its_convention(capsys: pytest.Captur
     show_ledger(plan_ledger(analysis, make_plan(analysis, preset="paper-bert-base")))
     out = capsys.readouterr().out
     assert "encoder after / 110M" in out
-    assert "by the paper's convention 76,672,051 70.79 % 62.80 % 48.56 %" in [" ".join(line.split()) for line in out.splitlines()]
+    assert "by the paper's convention 76,672,051 70.79 % 62.80 % 48.56 %" in [
+        " ".join(line.split()) for line in out.splitlines()
+    ]
     assert "The paper claims 58.47 % of BERT Base (110M to 64M)" in out
 
 
 @pytest.mark.parametrize("length", ["0", "-1", "1000001", "x"])
-def test_an_impossible_length_is_refused_in_one_line(length: str, tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_impossible_length_is_refused_in_one_line(
+    length: str, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     answer = run(capsys, "info", tiny_folder, "--table", "--length", length)
     assert answer.code == 2 and "--length" in answer.line

@@ -23,10 +23,17 @@ def folder(tiny_cut: Path, tmp_path: Path) -> Path:
 
 
 def test_a_model_that_is_its_masked_original(
-    folder: Path, tiny_folder: Path, tiny_analysis: Analysis, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    tiny_folder: Path,
+    tiny_analysis: Analysis,
+    tmp_path: Path,
+    cache: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_plan(some_of_everything(tiny_analysis), tmp_path / "plan.json")
-    answer = run(capsys, "verify", folder, "--against", tiny_folder, "--plan", tmp_path / "plan.json", "--device", "cpu")
+    answer = run(
+        capsys, "verify", folder, "--against", tiny_folder, "--plan", tmp_path / "plan.json", "--device", "cpu"
+    )
     assert answer.code == 0, answer.err
     lines = answer.out.splitlines()
     assert len(lines) == 7
@@ -46,7 +53,10 @@ def test_a_model_that_is_not(folder: Path, tiny_folder: Path, capsys: pytest.Cap
     assert answer.code == 1 and "Traceback" not in answer.err and "obce: " not in answer.err
     lines = answer.out.splitlines()
     assert lines[1].endswith(": BEYOND IT") and lines[2].endswith(": BEYOND IT")
-    assert lines[5].startswith("stored tensors") and "encoder.layer.2.output.dense.bias differs by up to 1.0e-02" in lines[5]
+    assert (
+        lines[5].startswith("stored tensors")
+        and "encoder.layer.2.output.dense.bias differs by up to 1.0e-02" in lines[5]
+    )
     assert lines[6].endswith("NOT the same function")
     told = run(capsys, "verify", folder, "--against", tiny_folder, "--device", "cpu", "--json", "--seed", 5)
     assert (told.code, told.err) == (1, "")
@@ -90,7 +100,12 @@ BAD: list[tuple[str, Callable[[Path], object], tuple[str, ...]]] = [
 
 @pytest.mark.parametrize(("name", "damage", "words"), BAD, ids=[name for name, _, _ in BAD])
 def test_a_damaged_folder_is_one_line(
-    name: str, damage: Callable[[Path], object], words: tuple[str, ...], folder: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    damage: Callable[[Path], object],
+    words: tuple[str, ...],
+    folder: Path,
+    tiny_folder: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     damage(folder)
     answer = run(capsys, "verify", folder, "--against", tiny_folder, "--device", "cpu")
@@ -107,7 +122,10 @@ def test_what_is_named_wrongly_is_one_line(
         ((folder, "--against", other), "other has other weights"),
         ((folder, "--against", folder), "model has other weights"),
         ((tiny_folder, "--against", tiny_folder), "tiny is not a model that obce cut"),
-        ((folder, "--against", tiny_folder, "--plan", tmp_path / "plan.json"), "plan.json is not the plan that model was cut by"),
+        (
+            (folder, "--against", tiny_folder, "--plan", tmp_path / "plan.json"),
+            "plan.json is not the plan that model was cut by",
+        ),
         ((folder, "--against", tiny_folder, "--plan", tmp_path / "none.json"), "No plan file at"),
         ((folder, "--against", tmp_path / "none"), "No model folder at"),
         ((tmp_path / "none", "--against", tiny_folder), "No model folder at"),

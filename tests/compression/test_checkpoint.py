@@ -58,7 +58,9 @@ def last_hidden(folder: Path) -> torch.Tensor:
         return model(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
 
 
-def test_the_folder_has_everything_and_no_pickle(cut: Path, tiny_folder: Path, plan: Plan, tiny_analysis: Analysis) -> None:
+def test_the_folder_has_everything_and_no_pickle(
+    cut: Path, tiny_folder: Path, plan: Plan, tiny_analysis: Analysis
+) -> None:
     names = {path.relative_to(cut).as_posix() for path in cut.rglob("*") if path.is_file()}
     assert {
         "config.json",
@@ -78,7 +80,14 @@ def test_the_folder_has_everything_and_no_pickle(cut: Path, tiny_folder: Path, p
 
 def test_the_constants_of_every_cut_cell_are_kept_in_float64(cut: Path, plan: Plan, tiny_analysis: Analysis) -> None:
     stored = {name: v for name, v in load_numpy(cut / "compensation.safetensors").items() if ".rows." not in name}
-    assert set(stored) == {"layer.2.query", "layer.2.value", "layer.3.query", "layer.3.key", "layer.3.value", "layer.3.intermediate"}
+    assert set(stored) == {
+        "layer.2.query",
+        "layer.2.value",
+        "layer.3.query",
+        "layer.3.key",
+        "layer.3.value",
+        "layer.3.intermediate",
+    }
     for name, values in stored.items():
         _, layer, component = name.split(".")
         columns = tiny_analysis.cell(int(layer), component)
@@ -86,14 +95,23 @@ def test_the_constants_of_every_cut_cell_are_kept_in_float64(cut: Path, plan: Pl
         assert values.tolist() == (columns["mean_cls"] + columns["std_cls"]).tolist()
 
 
-def test_the_stored_rows_of_every_cut_layer_are_named_by_their_original_neurons(cut: Path, plan: Plan, tiny_analysis: Analysis) -> None:
+def test_the_stored_rows_of_every_cut_layer_are_named_by_their_original_neurons(
+    cut: Path, plan: Plan, tiny_analysis: Analysis
+) -> None:
     report, shape = check_model(cut), tiny_analysis.shape
     assert [layer is not None for layer in report.layers] == [False, True, True, False]
     for number in (2, 3):
         both = plan.mask(number, "query", shape) & plan.mask(number, "key", shape)
-        assert report.neurons(number, "query").tolist() == report.neurons(number, "key").tolist() == np.flatnonzero(both).tolist()
+        assert (
+            report.neurons(number, "query").tolist()
+            == report.neurons(number, "key").tolist()
+            == np.flatnonzero(both).tolist()
+        )
         for component in ("value", "intermediate"):
-            assert report.neurons(number, component).tolist() == np.flatnonzero(plan.mask(number, component, shape)).tolist()
+            assert (
+                report.neurons(number, component).tolist()
+                == np.flatnonzero(plan.mask(number, component, shape)).tolist()
+            )
     assert report.neurons(1, "query").tolist() == list(range(24))
 
 
@@ -137,8 +155,14 @@ def test_a_stock_model_loads_through_the_same_door(tiny_folder: Path) -> None:
 LAYER = "encoder.layer.1.attention.self"
 # what is done to the tensors, the start of the message
 TENSORS: list[tuple[Any, str]] = [
-    (lambda s: s.pop(f"{LAYER}.key.extra"), f"model.safetensors: tensor {LAYER}.key.extra is missing; the model is not loaded."),
-    (lambda s: s.pop(f"{LAYER}.query.bias"), f"model.safetensors: tensor {LAYER}.query.bias is missing; the model is not loaded."),
+    (
+        lambda s: s.pop(f"{LAYER}.key.extra"),
+        f"model.safetensors: tensor {LAYER}.key.extra is missing; the model is not loaded.",
+    ),
+    (
+        lambda s: s.pop(f"{LAYER}.query.bias"),
+        f"model.safetensors: tensor {LAYER}.query.bias is missing; the model is not loaded.",
+    ),
     (lambda s: s.pop("embeddings.LayerNorm.bias"), "model.safetensors: tensor embeddings.LayerNorm.bias is missing"),
     (
         lambda s: s.update({f"{LAYER}.value.extra": torch.zeros(1, 24)}),
@@ -160,7 +184,10 @@ TENSORS: list[tuple[Any, str]] = [
         lambda s: s.update({f"{LAYER}.query.bias": torch.zeros(21, dtype=torch.int32)}),
         f"model.safetensors: {LAYER}.query.bias is I32 [21], config.json asks",
     ),
-    (lambda s: s[f"{LAYER}.key.extra"].fill_(float("nan")), f"model.safetensors: 1 tensor contains NaN or inf (first: {LAYER}.key.extra)."),
+    (
+        lambda s: s[f"{LAYER}.key.extra"].fill_(float("nan")),
+        f"model.safetensors: 1 tensor contains NaN or inf (first: {LAYER}.key.extra).",
+    ),
 ]
 
 
@@ -206,9 +233,18 @@ WIDTHS: list[tuple[Any, str]] = [
     (row(values=[8, 0, 0]), "config.json: widths of layer 2: rows names other numbers of rows than the widths."),
     (row(rows=None), "config.json: widths of layer 2: rows must have pairs, values and intermediate."),
     (row(rows=ROWS | {"more": ""}), "config.json: widths of layer 2: rows must have pairs, values and intermediate."),
-    (row(rows=ROWS | {"pairs": "3fbfffff"}), "config.json: widths of layer 2: rows.pairs is '3fbfffff'; expected 6 hexadecimal digits."),
-    (row(rows=ROWS | {"values": "00FFFF"}), "config.json: widths of layer 2: rows.values is '00FFFF'; expected 6 hexadecimal digits."),
-    (row(rows=ROWS | {"mixed": "01"}), "config.json: widths of layer 2: rows.mixed is '01'; expected a digit 0, 1 or 2 for each pair."),
+    (
+        row(rows=ROWS | {"pairs": "3fbfffff"}),
+        "config.json: widths of layer 2: rows.pairs is '3fbfffff'; expected 6 hexadecimal digits.",
+    ),
+    (
+        row(rows=ROWS | {"values": "00FFFF"}),
+        "config.json: widths of layer 2: rows.values is '00FFFF'; expected 6 hexadecimal digits.",
+    ),
+    (
+        row(rows=ROWS | {"mixed": "01"}),
+        "config.json: widths of layer 2: rows.mixed is '01'; expected a digit 0, 1 or 2 for each pair.",
+    ),
     (
         row(pairs=[7, 7, 8], rows=ROWS | {"pairs": "7fbfff"}, extra=[1, 1, 0]),
         f"model.safetensors: {LAYER}.query.weight is F32 [21, 24], config.json asks for [22, 24].",
@@ -243,7 +279,9 @@ CONFIGS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "message"), CONFIGS, ids=range(len(CONFIGS)))
-def test_a_config_of_a_cut_model_is_trusted_no_more_than_another(change: dict[str, Any], message: str, damaged: Path) -> None:
+def test_a_config_of_a_cut_model_is_trusted_no_more_than_another(
+    change: dict[str, Any], message: str, damaged: Path
+) -> None:
     edit_config(damaged, **change)
     with pytest.raises(ObceError) as caught:
         load(damaged)
@@ -266,13 +304,17 @@ def test_a_file_cut_short_is_named(damaged: Path) -> None:
         load(damaged)
 
 
-def test_a_folder_that_obce_did_not_write_is_never_replaced(tiny_analysis: Analysis, plan: Plan, tmp_path: Path) -> None:
+def test_a_folder_that_obce_did_not_write_is_never_replaced(
+    tiny_analysis: Analysis, plan: Plan, tmp_path: Path
+) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "thesis.txt").write_text("years of work")
     with pytest.raises(PathError, match=r"theirs already exists. Choose another --out, or give --overwrite."):
         compress(tiny_analysis, plan, theirs)
-    with pytest.raises(PathError, match=r"theirs was not written by obce \(it has no MANIFEST.json\), so --overwrite leaves it alone."):
+    with pytest.raises(
+        PathError, match=r"theirs was not written by obce \(it has no MANIFEST.json\), so --overwrite leaves it alone."
+    ):
         compress(tiny_analysis, plan, theirs, overwrite=True)
     assert (theirs / "thesis.txt").read_text() == "years of work"
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "obce-cache") == ["theirs"]
@@ -306,7 +348,9 @@ def test_without_out_the_cache_keeps_one_entry_by_the_plans_digest(
 
 def test_a_folder_without_the_measured_facts_is_no_compressed_model(tiny_folder: Path, damaged: Path) -> None:
     for folder in (tiny_folder, damaged.parent / "none"):
-        with pytest.raises(ModelError, match=r"is no model folder that obce wrote \(obce.json is missing or unreadable\)"):
+        with pytest.raises(
+            ModelError, match=r"is no model folder that obce wrote \(obce.json is missing or unreadable\)"
+        ):
             read_compressed(folder)
     (damaged / "obce.json").write_text('{"plan": 3}')
     with pytest.raises(ModelError, match="is no model folder that obce wrote"):
@@ -343,8 +387,12 @@ def test_training_keeps_the_padding_zero_and_the_constant_query_one(cut: Path, t
         assert (rows(hidden)[:, rows.one_slots] == 1.0).all()
         after = model(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
     state = model.state_dict()
-    assert not torch.equal(before["encoder.layer.1.attention.self.key.extra"], state["encoder.layer.1.attention.self.key.extra"])
-    assert {name: tensor.shape for name, tensor in state.items()} == {name: tensor.shape for name, tensor in before.items()}
+    assert not torch.equal(
+        before["encoder.layer.1.attention.self.key.extra"], state["encoder.layer.1.attention.self.key.extra"]
+    )
+    assert {name: tensor.shape for name, tensor in state.items()} == {
+        name: tensor.shape for name, tensor in before.items()
+    }
 
     fresh, _ = load(cut, device="cpu")
     fresh.load_state_dict(state)

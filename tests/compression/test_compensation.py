@@ -27,7 +27,9 @@ from obce_core.models.batching import encode
 from obce_core.models.load import load_model, read_state
 from obce_core.plan import layer_widths
 
-LAYERS = st.sampled_from([(1, 1, 3), (2, 2, 5), (2, 3, 4), (3, 2, 7), (4, 1, 6), (2, 5, 4)])  # heads, head size, intermediate
+LAYERS = st.sampled_from(
+    [(1, 1, 3), (2, 2, 5), (2, 3, 4), (3, 2, 7), (4, 1, 6), (2, 5, 4)]
+)  # heads, head size, intermediate
 SHAPE = EncoderShape(layers=1, hidden=12, heads=3, head_size=4, intermediate=5)
 
 
@@ -48,7 +50,9 @@ def random_map(kept: np.ndarray, groups: int, rng: np.random.Generator) -> Affin
 
 def random_maps(masks: dict[str, np.ndarray], heads: int, rng: np.random.Generator) -> dict[str, AffineMap]:
     """Draw a map for every component that is cut."""
-    return {name: random_map(mask, heads if name in HEADED else 1, rng) for name, mask in masks.items() if not mask.all()}
+    return {
+        name: random_map(mask, heads if name in HEADED else 1, rng) for name, mask in masks.items() if not mask.all()
+    }
 
 
 def compare(shape: EncoderShape, masks: dict[str, np.ndarray], seed: int, tokens: int = 5) -> FoldedLayer:
@@ -58,7 +62,9 @@ def compare(shape: EncoderShape, masks: dict[str, np.ndarray], seed: int, tokens
     hidden = rng.normal(size=(tokens, shape.hidden))
     present = np.arange(tokens) < rng.integers(1, tokens + 1)
     folded = mix_layer(weights, masks, maps, shape)
-    become: dict[str, Any] = {name: (maps[name].weight, maps[name].bias) if name in maps else np.zeros(len(masks[name])) for name in masks}
+    become: dict[str, Any] = {
+        name: (maps[name].weight, maps[name].bias) if name in maps else np.zeros(len(masks[name])) for name in masks
+    }
     wanted = masked_layer(hidden, present, weights, masks, become, shape.heads, np.tanh)
     found = folded_layer(hidden, present, folded.tensors, folded.stored.widths, shape.head_size, np.tanh)
     assert np.abs(found - wanted).max() <= 1e-10 * np.abs(wanted).max()
@@ -68,7 +74,9 @@ def compare(shape: EncoderShape, masks: dict[str, np.ndarray], seed: int, tokens
     return folded
 
 
-def check_rows(folded: FoldedLayer, masks: dict[str, np.ndarray], shape: EncoderShape, weights: dict[str, np.ndarray]) -> None:
+def check_rows(
+    folded: FoldedLayer, masks: dict[str, np.ndarray], shape: EncoderShape, weights: dict[str, np.ndarray]
+) -> None:
     """Hold the indices of the stored rows against a loop over the heads."""
     index, mixed = [], []
     for head in range(shape.heads):
@@ -83,7 +91,9 @@ def check_rows(folded: FoldedLayer, masks: dict[str, np.ndarray], shape: Encoder
     assert folded.stored.rows.pairs.tolist() == index
     assert folded.stored.rows.mixed.tolist() == mixed
     assert folded.stored.rows.values.tolist() == [i for i in range(len(masks["value"])) if masks["value"][i]]
-    assert folded.stored.rows.intermediate.tolist() == [i for i in range(len(masks["intermediate"])) if masks["intermediate"][i]]
+    assert folded.stored.rows.intermediate.tolist() == [
+        i for i in range(len(masks["intermediate"])) if masks["intermediate"][i]
+    ]
     for row, (at, mark) in enumerate(zip(index, mixed, strict=True)):
         for name, mixes in (("query", 1), ("key", 2)):
             if mark != mixes:
@@ -122,7 +132,9 @@ CASES: list[tuple[str, dict[str, list[int] | None], tuple[int, ...], tuple[int, 
 
 
 @pytest.mark.parametrize(("name", "cut", "pairs", "extra"), CASES, ids=[case[0] for case in CASES])
-def test_each_case_of_a_cut_is_exact(name: str, cut: dict[str, list[int] | None], pairs: tuple[int, ...], extra: tuple[int, ...]) -> None:
+def test_each_case_of_a_cut_is_exact(
+    name: str, cut: dict[str, list[int] | None], pairs: tuple[int, ...], extra: tuple[int, ...]
+) -> None:
     masks = {component: np.ones(SHAPE.width(component), dtype=bool) for component in CUTTABLE}
     for component, neurons in cut.items():
         masks[component][slice(None) if neurons is None else neurons] = False
@@ -136,12 +148,19 @@ def test_maps_of_zero_weight_are_the_same_function_as_constants() -> None:
     weights, hidden, present = random_weights(SHAPE, rng), rng.normal(size=(4, SHAPE.hidden)), np.ones(4, dtype=bool)
     masks = {name: rng.random(SHAPE.width(name)) < 0.6 for name in CUTTABLE}
     constants = {name: rng.normal(size=len(mask)) for name, mask in masks.items()}
-    maps = {n: AffineMap(weight=np.zeros((int((~m).sum()), int(m.sum()))), bias=constants[n][~m]) for n, m in masks.items()}
+    maps = {
+        n: AffineMap(weight=np.zeros((int((~m).sum()), int(m.sum()))), bias=constants[n][~m]) for n, m in masks.items()
+    }
     one, two = mix_layer(weights, masks, maps, SHAPE), fold_layer(weights, masks, constants, SHAPE)
-    runs = [folded_layer(hidden, present, each.tensors, each.stored.widths, SHAPE.head_size, np.tanh) for each in (one, two)]
+    runs = [
+        folded_layer(hidden, present, each.tensors, each.stored.widths, SHAPE.head_size, np.tanh) for each in (one, two)
+    ]
     assert np.abs(runs[0] - runs[1]).max() <= 1e-12
     both = masks["query"] & masks["key"]
-    assert (two.stored.rows.pairs.tolist(), two.stored.rows.mixed.tolist()) == (np.flatnonzero(both).tolist(), [0] * int(both.sum()))
+    assert (two.stored.rows.pairs.tolist(), two.stored.rows.mixed.tolist()) == (
+        np.flatnonzero(both).tolist(),
+        [0] * int(both.sum()),
+    )
     assert (
         two.stored.rows.values.tolist() == one.stored.rows.values.tolist()
         and two.stored.rows.intermediate.tolist() == one.stored.rows.intermediate.tolist()

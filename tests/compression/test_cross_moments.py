@@ -50,7 +50,12 @@ def two_sweeps(rows: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
     width = rows.shape[1] // groups
     mean = rows.mean(axis=0)
     off = rows - mean
-    cross = np.array([[[off[:, g * width + a] @ off[:, g * width + b] for b in range(width)] for a in range(width)] for g in range(groups)])
+    cross = np.array(
+        [
+            [[off[:, g * width + a] @ off[:, g * width + b] for b in range(width)] for a in range(width)]
+            for g in range(groups)
+        ]
+    )
     return mean.reshape(groups, width), cross
 
 
@@ -70,8 +75,14 @@ def test_the_pass_gathers_what_every_token_says(layer: int, loaded: LoadedModel,
 
 def test_only_what_is_asked_is_read_and_the_pass_stops_there(loaded: LoadedModel, texts: Encoded) -> None:
     ran: list[str] = []
-    names = ("encoder.layer.1.attention.output.dense", "encoder.layer.0.output.dense", "encoder.layer.2.attention.self.query")
-    handles = [loaded.base.get_submodule(name).register_forward_hook(lambda *_, name=name: ran.append(name)) for name in names]
+    names = (
+        "encoder.layer.1.attention.output.dense",
+        "encoder.layer.0.output.dense",
+        "encoder.layer.2.attention.self.query",
+    )
+    handles = [
+        loaded.base.get_submodule(name).register_forward_hook(lambda *_, name=name: ran.append(name)) for name in names
+    ]
     found = layer_moments(loaded, split_folds(texts), 2, ("key", "value"))
     for handle in handles:
         handle.remove()
@@ -149,7 +160,9 @@ def predicted(demo_analysis: Analysis) -> dict[tuple[float, str], tuple[float, f
     They are of the removed neurons of layer 4 of the demo.
     """
     original = load_model("demo", device="cpu")
-    encoded, held = (encode(original.tokenizer, each) for each in (demo_analysis.texts.texts, demo_analysis.texts.heldout))
+    encoded, held = (
+        encode(original.tokenizer, each) for each in (demo_analysis.texts.texts, demo_analysis.texts.heldout)
+    )
     rows = {name: np.concatenate([tokens_of(original, 4, name, ids) for ids in held.ids]) for name in CUTTABLE}
     found = {}
     for percentile in (30.0, 70.0):

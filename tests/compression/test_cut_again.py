@@ -45,7 +45,11 @@ def test_its_neurons_are_the_stored_rows_by_their_original_index(again: Analysis
             assert again.outputs(layer, component).shape == (20, len(kept))
             assert again.width(layer, component) == len(again.scores(layer, component)) == len(kept)
         pairs = plan.mask(layer, "query", again.shape) & plan.mask(layer, "key", again.shape)
-        assert again.neurons(layer, "query").tolist() == again.neurons(layer, "key").tolist() == np.flatnonzero(pairs).tolist()
+        assert (
+            again.neurons(layer, "query").tolist()
+            == again.neurons(layer, "key").tolist()
+            == np.flatnonzero(pairs).tolist()
+        )
     table = again.importance
     cell = table[(table.layer == 3) & (table.component == "value")]
     assert cell.neuron.tolist() == again.neurons(3, "value").tolist()
@@ -56,7 +60,9 @@ def test_its_outputs_are_those_of_the_compact_model(again: Analysis, once: Compr
     model, tokenizer = load(once.folder, device="cpu")
     texts = encode(tokenizer, again.texts.texts, max_length=128, positions=model.config.max_position_embeddings)
     rows: list[np.ndarray] = []
-    middle = model.encoder.layer[2].output.dense.register_forward_pre_hook(lambda _, args: rows.append(args[0][0, 0].numpy()))
+    middle = model.encoder.layer[2].output.dense.register_forward_pre_hook(
+        lambda _, args: rows.append(args[0][0, 0].numpy())
+    )
     with torch.inference_mode():
         for ids in texts.ids:
             model(input_ids=torch.tensor([ids]))
@@ -80,7 +86,9 @@ def test_a_neuron_that_is_gone_is_said_to_be(again: Analysis) -> None:
 def test_cut_twice_it_is_counted_proven_and_verified_against_each_model_before(
     method: Any, again: Analysis, once: Compressed, tiny_folder: Path, tmp_path: Path
 ) -> None:
-    plan = make_plan(again, percentile=50, first_layer=1, criterion="std_all", compensation=method, compensation_tokens="all")
+    plan = make_plan(
+        again, percentile=50, first_layer=1, criterion="std_all", compensation=method, compensation_tokens="all"
+    )
     assert 0 < plan.cut(3, "value") < len(again.neurons(3, "value"))
     assert to_document(from_document(to_document(plan), again)) == to_document(plan)
     done = compress(again, plan, tmp_path / "twice", device="cpu")
@@ -88,14 +96,22 @@ def test_cut_twice_it_is_counted_proven_and_verified_against_each_model_before(
     assert done.budget == count(again, plan)
     assert done.budget.parameters == once.budget.parameters_left
     model, tokenizer = load(done.folder, device="cpu")
-    assert sum(tensor.numel() for tensor in model.state_dict().values()) == done.budget.parameters_left == model.num_parameters()
+    assert (
+        sum(tensor.numel() for tensor in model.state_dict().values())
+        == done.budget.parameters_left
+        == model.num_parameters()
+    )
     assert (done.folder / "model.safetensors").stat().st_size == done.budget.bytes_left
     plans = json.loads((done.folder / "pruning_plan.json").read_text())
-    assert [entry["intent"]["criterion"] for entry in plans["earlier"]] == ["r_f"] and plans["intent"]["criterion"] == "std_all"
+    assert [entry["intent"]["criterion"] for entry in plans["earlier"]] == ["r_f"] and plans["intent"][
+        "criterion"
+    ] == "std_all"
     for original in (once.folder, tiny_folder):
         proof = verify(done.folder, original, device="cpu")
         assert proof.equal, proof
-    assert largest_difference(load_model(done.folder, device="cpu").model, model, encode(tokenizer, sentences(7))) <= 1e-5
+    assert (
+        largest_difference(load_model(done.folder, device="cpu").model, model, encode(tokenizer, sentences(7))) <= 1e-5
+    )
 
 
 def test_after_least_squares_on_queries_only_the_model_in_between_can_be_masked(
@@ -108,7 +124,9 @@ def test_after_least_squares_on_queries_only_the_model_in_between_can_be_masked(
     assert mixed and all(mixed)
     done = compress(second, make_plan(second, percentile=30, first_layer=3), tmp_path / "two", device="cpu")
     assert verify(done.folder, first.folder, device="cpu").equal
-    with pytest.raises(ModelError, match=r"^Layer 3: least-squares mixed its queries or keys before they were cut again"):
+    with pytest.raises(
+        ModelError, match=r"^Layer 3: least-squares mixed its queries or keys before they were cut again"
+    ):
         verify(done.folder, tiny_folder, device="cpu")
 
 
@@ -125,7 +143,8 @@ def test_a_cut_model_that_another_program_saved_is_cut_again(again: Analysis, on
 
 def test_every_neuron_of_a_cell_can_be_gone(tiny_analysis: Analysis, tmp_path: Path) -> None:
     drop = tuple(
-        Hand(layer=2, component=name, neurons=tuple(range(width))) for name, width in (("value", 24), ("query", 24), ("intermediate", 40))
+        Hand(layer=2, component=name, neurons=tuple(range(width)))
+        for name, width in (("value", 24), ("query", 24), ("intermediate", 40))
     )
     empty = compress(tiny_analysis, resolve(tiny_analysis, Intent(drop=drop)), tmp_path / "cut", device="cpu")
     analysis = analyze(empty.folder, sample(20), device="cpu", out=tmp_path / "analysis")

@@ -30,13 +30,17 @@ def plan(tiny_analysis: Analysis) -> Plan:
     return some_of_everything(tiny_analysis)
 
 
-def changed(constants: Mapping[str, np.ndarray], component: str, change: Callable[[np.ndarray], np.ndarray]) -> dict[str, np.ndarray]:
+def changed(
+    constants: Mapping[str, np.ndarray], component: str, change: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, np.ndarray]:
     return {**constants, component: change(constants[component])}
 
 
 def with_constants(component: str, change: Callable[[np.ndarray], np.ndarray]) -> Fold:
     """Fold with other constants than the masked twin has."""
-    return lambda weights, masks, constants, shape: fold_layer(weights, masks, changed(constants, component, change), shape)
+    return lambda weights, masks, constants, shape: fold_layer(
+        weights, masks, changed(constants, component, change), shape
+    )
 
 
 def with_tensors(change: Callable[[dict[str, np.ndarray]], None]) -> Fold:
@@ -59,7 +63,10 @@ FAULTS: list[tuple[str, Fold]] = [
     ("value constants with the wrong sign", with_constants("value", np.negative)),
     ("query constants with the wrong sign", with_constants("query", np.negative)),
     ("intermediate constants with the wrong sign", with_constants("intermediate", np.negative)),
-    ("one intermediate constant left out", with_constants("intermediate", lambda c: np.where(np.arange(len(c)) == 3, 0.0, c))),
+    (
+        "one intermediate constant left out",
+        with_constants("intermediate", lambda c: np.where(np.arange(len(c)) == 3, 0.0, c)),
+    ),
     ("one value constant left out", with_constants("value", lambda c: np.where(np.arange(len(c)) == 12, 0.0, c))),
     ("the extra rows left out", with_tensors(lambda t: t["key.extra"].fill(0.0))),
     ("the extra rows of two heads exchanged", with_tensors(swap_rows)),
@@ -80,7 +87,10 @@ def test_a_wrong_fold_is_caught_and_nothing_is_written(
     home = tmp_path / "out"
     home.mkdir()
     monkeypatch.setattr(state, "fold_layer", fold)
-    with pytest.raises(Mismatch, match=r"^The cut model differs from its masked twin by .* of the largest output .*; nothing was written."):
+    with pytest.raises(
+        Mismatch,
+        match=r"^The cut model differs from its masked twin by .* of the largest output .*; nothing was written.",
+    ):
         build.compress(tiny_analysis, plan, home / "cut", device="cpu")
     assert_nothing_written(home)
 
@@ -102,7 +112,9 @@ def test_an_extra_row_dropped_from_tensors_and_widths_is_caught_by_the_count(
     assert_nothing_written(home)
 
 
-def test_a_softmax_scale_of_the_kept_width_is_caught(tiny_analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_softmax_scale_of_the_kept_width_is_caught(
+    tiny_analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cells = {layer: {"query": 50.0, "key": 50.0, "value": 50.0} for layer in (3, 4)}
     plan = resolve(tiny_analysis, Intent(cells=cells))
     right = modeling_obce.shrink_layer
@@ -132,7 +144,8 @@ def test_a_shape_that_was_not_planned_is_caught(
     right = build.build_compact
     monkeypatch.setattr(build, "build_compact", wrong)
     with pytest.raises(
-        Mismatch, match=r"^encoder.layer.2.output.dense.weight was built with shape \(24, 40\), the plan asks for \(24, 26\).$"
+        Mismatch,
+        match=r"^encoder.layer.2.output.dense.weight was built with shape \(24, 40\), the plan asks for \(24, 26\).$",
     ):
         build.compress(tiny_analysis, plan, tmp_path / "cut", device="cpu")
     assert not (tmp_path / "cut").exists()
@@ -149,9 +162,13 @@ def test_a_cancelled_cut_leaves_nothing(tiny_analysis: Analysis, plan: Plan, tmp
         told: list[tuple[int, int]] = []
         with pytest.raises(Cancelled):
             build.compress(
-                tiny_analysis, plan, home / "cut", device="cpu", progress=lambda at, total, told=told: told.append((at, total)),
+                tiny_analysis,
+                plan,
+                home / "cut",
+                device="cpu",
+                progress=lambda at, total, told=told: told.append((at, total)),
                 cancelled=lambda told=told, allowed=allowed: len(told) >= allowed,
-            )  # fmt: skip
+            )
         assert told == [(at, 8) for at in range(1, allowed + 1)]
         assert_nothing_written(home)
 
@@ -167,9 +184,13 @@ def test_a_cut_with_predictions_takes_a_step_more_for_each_cut_layer_and_can_be_
         told.clear()
         with pytest.raises(Cancelled):
             build.compress(
-                tiny_analysis, plan, home / "cut", device="cpu", progress=lambda at, total: told.append((at, total)),
+                tiny_analysis,
+                plan,
+                home / "cut",
+                device="cpu",
+                progress=lambda at, total: told.append((at, total)),
                 cancelled=lambda allowed=allowed: len(told) >= allowed,
-            )  # fmt: skip
+            )
         assert told == [(at, 12) for at in range(1, allowed + 1)]
         assert_nothing_written(home)
     build.compress(tiny_analysis, plan, home / "cut", device="cpu", progress=lambda at, total: told.append((at, total)))

@@ -92,14 +92,18 @@ def test_the_largest_difference_is_a_share_of_the_largest_output_padding_left_ou
 
 def test_the_outputs_of_a_head_are_compared_as_they_are() -> None:
     assert largest_difference(Classifier(TABLE), Classifier(changed(1, [0.0, 1.0])), TEXTS) == pytest.approx(0.5)
-    assert largest_difference(ForMultipleChoice(TABLE), ForMultipleChoice(changed(3, [0.0, 0.0])), TEXTS) == pytest.approx(0.5)
+    assert largest_difference(
+        ForMultipleChoice(TABLE), ForMultipleChoice(changed(3, [0.0, 0.0])), TEXTS
+    ) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("row", range(4))
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_an_output_that_is_not_finite_is_never_called_equal(bad: float, row: int) -> None:
     for batch_size in (1, 3):
-        assert not largest_difference(Model(TABLE), Model(changed(row, [1.0, bad])), TEXTS, batch_size=batch_size) <= 1e9
+        assert (
+            not largest_difference(Model(TABLE), Model(changed(row, [1.0, bad])), TEXTS, batch_size=batch_size) <= 1e9
+        )
 
 
 def test_a_reference_of_zeros_gives_the_difference_itself() -> None:

@@ -19,13 +19,18 @@ LAYERS = st.sampled_from([(1, 1, 3), (2, 2, 5), (2, 3, 4), (3, 2, 7), (4, 1, 6)]
 
 def random_layer(shape: EncoderShape, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Draw the linear maps of a layer."""
-    sizes = {name: (shape.width(name), shape.hidden) for name in ("query", "key", "value", "attention_output", "intermediate")}
+    sizes = {
+        name: (shape.width(name), shape.hidden)
+        for name in ("query", "key", "value", "attention_output", "intermediate")
+    }
     sizes["output"] = (shape.hidden, shape.intermediate)
     found = {f"{name}.weight": rng.normal(size=size) / np.sqrt(size[1]) * 1.5 for name, size in sizes.items()}
     return found | {f"{name}.bias": rng.normal(size=size[0]) for name, size in sizes.items()}
 
 
-def compare(shape: EncoderShape, masks: dict[str, np.ndarray], constants: dict[str, np.ndarray], seed: int, tokens: int = 5) -> Any:
+def compare(
+    shape: EncoderShape, masks: dict[str, np.ndarray], constants: dict[str, np.ndarray], seed: int, tokens: int = 5
+) -> Any:
     """Fold a random layer, run both twins on a text with padding and hold them against each other."""
     rng = np.random.default_rng(seed)
     weights = random_layer(shape, rng)
@@ -55,7 +60,9 @@ def test_folding_is_exact_for_any_masks_and_constants(sizes: tuple[int, int, int
     for name in CUTTABLE:
         width = shape.width(name)
         masks[name] = np.array(data.draw(st.lists(st.booleans(), min_size=width, max_size=width)))
-        constants[name] = np.array(data.draw(st.lists(st.sampled_from([0.0, -3.0, 0.5, 2.0, 7.0]), min_size=width, max_size=width)))
+        constants[name] = np.array(
+            data.draw(st.lists(st.sampled_from([0.0, -3.0, 0.5, 2.0, 7.0]), min_size=width, max_size=width))
+        )
     folded = compare(shape, masks, constants, data.draw(st.integers(0, 1000)))
     query, key = (masks[name].reshape(heads, head_size) for name in ("query", "key"))
     assert folded.stored.widths.pairs == tuple((query & key).sum(1).tolist())
@@ -108,20 +115,30 @@ def test_constants_of_zero_give_no_extra_row_and_leave_the_biases() -> None:
 
 def test_the_folded_numbers_by_hand() -> None:
     shape = EncoderShape(layers=1, hidden=2, heads=1, head_size=2, intermediate=2)
-    maps = {name: np.array([[1.0, 2.0], [3.0, 4.0]]) for name in ("query", "key", "value", "attention_output", "intermediate", "output")}
+    maps = {
+        name: np.array([[1.0, 2.0], [3.0, 4.0]])
+        for name in ("query", "key", "value", "attention_output", "intermediate", "output")
+    }
     weights = {f"{n}.weight": w for n, w in maps.items()} | {f"{n}.bias": np.array([10.0, 20.0]) for n in maps}
     masks = {"query": np.array([True, False])} | {n: np.array([True, True]) for n in ("key", "value", "intermediate")}
     masks["value"] = np.array([False, True])
     masks["intermediate"] = np.array([True, False])
     folded = fold_layer(weights, masks, {n: np.array([100.0, 0.5]) for n in CUTTABLE}, shape).tensors
     assert {name: tensor.tolist() for name, tensor in folded.items()} == {
-        "query.weight": [[1.0, 2.0]], "query.bias": [10.0],
-        "key.weight": [[1.0, 2.0]], "key.bias": [10.0], "key.extra": [[1.5, 2.0]],
-        "value.weight": [[3.0, 4.0]], "value.bias": [20.0],
-        "attention_output.weight": [[2.0], [4.0]], "attention_output.bias": [110.0, 320.0],
-        "intermediate.weight": [[1.0, 2.0]], "intermediate.bias": [10.0],
-        "output.weight": [[1.0], [3.0]], "output.bias": [11.0, 22.0],
-    }  # fmt: skip
+        "query.weight": [[1.0, 2.0]],
+        "query.bias": [10.0],
+        "key.weight": [[1.0, 2.0]],
+        "key.bias": [10.0],
+        "key.extra": [[1.5, 2.0]],
+        "value.weight": [[3.0, 4.0]],
+        "value.bias": [20.0],
+        "attention_output.weight": [[2.0], [4.0]],
+        "attention_output.bias": [110.0, 320.0],
+        "intermediate.weight": [[1.0, 2.0]],
+        "intermediate.bias": [10.0],
+        "output.weight": [[1.0], [3.0]],
+        "output.bias": [11.0, 22.0],
+    }
 
 
 def test_the_original_weights_are_left_as_they_are() -> None:

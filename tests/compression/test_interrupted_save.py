@@ -58,7 +58,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     ("old", "points"),
-    [(True, ("card", "commit", "manifest", "rename", "second rename")), (False, ("card", "commit", "manifest", "rename"))],
+    [
+        (True, ("card", "commit", "manifest", "rename", "second rename")),
+        (False, ("card", "commit", "manifest", "rename")),
+    ],
     ids=["over an old folder", "for the first time"],
 )
 def test_a_save_that_is_killed_leaves_the_old_folder_or_none(
@@ -73,7 +76,9 @@ def test_a_save_that_is_killed_leaves_the_old_folder_or_none(
             copy_folder(tiny_cut, home / point)
     arguments = [str(tiny_analysis.folder), str(tmp_path / "plan.json"), str(home), *points]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, timeout=240, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, timeout=240, env=environment
+    )
     assert done.stdout.split() == [str(-signal.SIGKILL)] * len(points), done.stderr
     before = contents(tiny_cut)
     for point in points:

@@ -98,14 +98,26 @@ DAMAGE: list[tuple[str, Callable[[Path], object], tuple[str, ...]]] = [
         edit(PLAN, lambda p: p["intent"]["drop"][0].update(reason="why not")),
         ("pruning_plan.json was altered after the cut", "obce.json says"),
     ),
-    ("other compensation", edit(PLAN, lambda p: p["intent"]["compensation"].update(method="mean")), ("pruning_plan.json was altered",)),
+    (
+        "other compensation",
+        edit(PLAN, lambda p: p["intent"]["compensation"].update(method="mean")),
+        ("pruning_plan.json was altered",),
+    ),
     (
         "other plan named",
         edit(FACTS, lambda d: d.update(plan="0" * 64)),
         ("obce.json was altered after the cut: it names the plan 000000000000…",),
     ),
-    ("no digest of the plan", edit(FACTS, lambda d: d.pop("plan_document")), ("obce.json: plan_document is missing or damaged",)),
-    ("another format", edit(FACTS, lambda d: d.update(format="obce-model/9")), ("obce.json: format is 'obce-model/9'",)),
+    (
+        "no digest of the plan",
+        edit(FACTS, lambda d: d.pop("plan_document")),
+        ("obce.json: plan_document is missing or damaged",),
+    ),
+    (
+        "another format",
+        edit(FACTS, lambda d: d.update(format="obce-model/9")),
+        ("obce.json: format is 'obce-model/9'",),
+    ),
     (
         "a cell's constants missing",
         constants(lambda t: t.pop("layer.2.value")),
@@ -131,7 +143,11 @@ DAMAGE: list[tuple[str, Callable[[Path], object], tuple[str, ...]]] = [
         constants(lambda t: t["layer.3.intermediate"].__setitem__(0, np.nan)),
         ("compensation.safetensors: layer.3.intermediate contains NaN or inf",),
     ),
-    ("pairs of two heads exchanged", widths(lambda w: w[1]["pairs"].reverse()), ("config.json: widths of layer 2: rows names other",)),
+    (
+        "pairs of two heads exchanged",
+        widths(lambda w: w[1]["pairs"].reverse()),
+        ("config.json: widths of layer 2: rows names other",),
+    ),
     (
         "other rows named, as many",
         widths(lambda w: w[2]["rows"].update(intermediate=other_rows(w[2]["rows"]["intermediate"]))),
@@ -147,7 +163,11 @@ DAMAGE: list[tuple[str, Callable[[Path], object], tuple[str, ...]]] = [
         lambda f: edit_config(f, hidden_act="relu"),
         ("config.json was edited after the cut: hidden_act is relu, obce.json says gelu",),
     ),
-    ("another epsilon", lambda f: edit_config(f, layer_norm_eps=0.01), ("config.json was edited after the cut: layer_norm_eps is 0.01",)),
+    (
+        "another epsilon",
+        lambda f: edit_config(f, layer_norm_eps=0.01),
+        ("config.json was edited after the cut: layer_norm_eps is 0.01",),
+    ),
     ("plan outside", escaping(PLAN), ("pruning_plan.json in", "points outside the model's folder")),
     ("constants outside", escaping(CONSTANTS), ("compensation.safetensors in", "points outside the model's folder")),
     ("facts outside", escaping(FACTS), ("obce.json in", "points outside the model's folder")),

@@ -24,7 +24,13 @@ def draw(seed: int, width: int, sizes: Sequence[int], *, noise: float = 0.3, fac
     rng = np.random.default_rng(seed)
     loads, scale, mean = rng.normal(size=(factors, width)), np.exp(rng.normal(size=width)), 3 * rng.normal(size=width)
     return [
-        (rng.normal(size=(size, factors)) @ loads + noise * rng.normal(size=(size, width)) + 0.2 * rng.normal(size=width)) * scale + mean
+        (
+            rng.normal(size=(size, factors)) @ loads
+            + noise * rng.normal(size=(size, width))
+            + 0.2 * rng.normal(size=width)
+        )
+        * scale
+        + mean
         for size in sizes
     ]
 
@@ -40,7 +46,9 @@ def naive_errors(folds: list[np.ndarray], kept: np.ndarray) -> np.ndarray:
     errors = np.zeros(len(RIDGES))
     for index, strength in enumerate(RIDGES):
         for out, held in enumerate(folds):
-            model = ridge_regression(np.concatenate([fold for other, fold in enumerate(folds) if other != out]), kept, strength)
+            model = ridge_regression(
+                np.concatenate([fold for other, fold in enumerate(folds) if other != out]), kept, strength
+            )
             errors[index] += ((model.predict(held[:, kept]) - held[:, ~kept]) ** 2).sum()
     return errors
 
@@ -59,7 +67,9 @@ CASES = [  # seed, neurons, rows of each fold, noise
 
 
 @pytest.mark.parametrize(("seed", "width", "sizes", "noise"), CASES, ids=range(len(CASES)))
-def test_errors_and_choice_are_those_of_a_loop_over_the_folds(seed: int, width: int, sizes: tuple[int, ...], noise: float) -> None:
+def test_errors_and_choice_are_those_of_a_loop_over_the_folds(
+    seed: int, width: int, sizes: tuple[int, ...], noise: float
+) -> None:
     folds = draw(seed, width, sizes, noise=noise)
     kept = np.random.default_rng(seed).random(width) < 0.5
     parts = [take_apart(moments(fold, 1), 0, kept) for fold in folds]
@@ -69,7 +79,9 @@ def test_errors_and_choice_are_those_of_a_loop_over_the_folds(seed: int, width: 
 
 
 @pytest.mark.parametrize(("seed", "width", "sizes", "noise"), CASES, ids=range(len(CASES)))
-def test_the_map_is_the_ridge_regression_on_the_raw_rows(seed: int, width: int, sizes: tuple[int, ...], noise: float) -> None:
+def test_the_map_is_the_ridge_regression_on_the_raw_rows(
+    seed: int, width: int, sizes: tuple[int, ...], noise: float
+) -> None:
     folds = draw(seed, width, sizes, noise=noise)
     kept = np.random.default_rng(seed).random(width) < 0.5
     found = fit([moments(fold, 1) for fold in folds], kept)
@@ -82,7 +94,9 @@ def test_the_choices_differ_where_the_noise_does() -> None:
     chosen = set()
     for seed, width, sizes, noise in CASES:
         kept = np.random.default_rng(seed).random(width) < 0.5
-        chosen.add(choose_ridge([take_apart(moments(fold, 1), 0, kept) for fold in draw(seed, width, sizes, noise=noise)]))
+        chosen.add(
+            choose_ridge([take_apart(moments(fold, 1), 0, kept) for fold in draw(seed, width, sizes, noise=noise)])
+        )
     assert len(chosen) >= 3
 
 

@@ -48,7 +48,9 @@ def uneven(analysis: Analysis, compensation: Compensation | None = None) -> Plan
     drop[2, "key"] -= set(range(size, 2 * size))
     drop[shape.layers - 1, "value"] = set(range(shape.width("value")))
     drop[shape.layers, "intermediate"] = set(range(shape.intermediate))
-    hands = tuple(Hand(layer=cell[0], component=cell[1], neurons=tuple(neurons)) for cell, neurons in drop.items() if neurons)
+    hands = tuple(
+        Hand(layer=cell[0], component=cell[1], neurons=tuple(neurons)) for cell, neurons in drop.items() if neurons
+    )
     return resolve(analysis, Intent(drop=hands, compensation=compensation or Compensation()))
 
 
@@ -72,7 +74,9 @@ def test_every_head_is_cut_exactly_and_counted_to_the_last_byte(head: Analysis, 
     assert len(set(texts.lengths.tolist())) > 2  # so there is padding
     with masked(original.base, original.report.family, removed_neurons(head, plan)):
         assert largest_difference(original.model, model, texts, batch_size=9) <= 1e-5
-    assert largest_difference(original.model, model, texts, batch_size=9) > 1e-2  # the hooks are gone, and the cut is felt
+    assert (
+        largest_difference(original.model, model, texts, batch_size=9) > 1e-2
+    )  # the hooks are gone, and the cut is felt
 
     size = count(head, plan)
     assert done.budget == size
@@ -94,7 +98,9 @@ def test_every_compensation_is_cut_exactly(method: Any, tokens: Any, tiny_analys
     assert (tmp_path / "cut" / "model.safetensors").stat().st_size == done.budget.bytes_left
 
 
-def test_least_squares_is_cut_exactly_on_every_head_and_counted_to_the_last_byte(head: Analysis, tmp_path: Path) -> None:
+def test_least_squares_is_cut_exactly_on_every_head_and_counted_to_the_last_byte(
+    head: Analysis, tmp_path: Path
+) -> None:
     plan = uneven(head, Compensation(method="least-squares"))
     done = compress(head, plan, tmp_path / "cut", device="cpu")
     assert 0.0 < done.difference <= 1e-5
@@ -107,7 +113,9 @@ def test_least_squares_is_cut_exactly_on_every_head_and_counted_to_the_last_byte
 def test_the_predictions_on_disk_are_those_of_the_model(tiny_analysis: Analysis, tmp_path: Path) -> None:
     plan = uneven(tiny_analysis, Compensation(method="least-squares"))
     compress(tiny_analysis, plan, tmp_path / "cut", device="cpu")
-    assert "predicted from those that stay (least-squares over all tokens" in (tmp_path / "cut" / "README.md").read_text()
+    assert (
+        "predicted from those that stay (least-squares over all tokens" in (tmp_path / "cut" / "README.md").read_text()
+    )
     stored = load_file(tmp_path / "cut" / "compensation.safetensors")
     removed = {}
     for layer, row in plan.kept.items():
@@ -128,7 +136,9 @@ def test_texts_held_out_have_no_part_in_the_predictions(tiny_folder: Path, tmp_p
     texts, found = sample(14, heldout=6), []
     for name, held in (("one", texts.heldout[:3]), ("two", texts.heldout[3:])):
         analysis = analyze(tiny_folder, replace(texts, heldout=held), out=tmp_path / f"{name}-analysis")
-        compress(analysis, make_plan(analysis, percentile=50, compensation="least-squares"), tmp_path / name, device="cpu")
+        compress(
+            analysis, make_plan(analysis, percentile=50, compensation="least-squares"), tmp_path / name, device="cpu"
+        )
         found.append((tmp_path / name / "model.safetensors").read_bytes())
     assert found[0] == found[1]
 
@@ -138,7 +148,11 @@ def test_in_float64_the_twins_agree_to_rounding(method: Any, tiny_analysis: Anal
     report = check_model(tiny_analysis.meta["model"]["spec"])
     plan = uneven(tiny_analysis, Compensation(method=method))
     original = load_model(report, device="cpu", dtype="float64")
-    maps = fit_maps(original, encode(original.tokenizer, tiny_analysis.texts.texts), plan) if method == "least-squares" else {}
+    maps = (
+        fit_maps(original, encode(original.tokenizer, tiny_analysis.texts.texts), plan)
+        if method == "least-squares"
+        else {}
+    )
     removed = removed_neurons(tiny_analysis, plan, maps)
     layers, state = fold_state(read_state(report), report.family, report.shape, removed, dtype=torch.float64)
     cut = build_compact(report, layers, state, dtype=torch.float64).eval()
@@ -187,7 +201,9 @@ def without_pooler(state: dict[str, Any]) -> None:
 
 def old_names(state: dict[str, Any]) -> None:
     for name in list(state):
-        state[name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")] = state.pop(name)
+        state[name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")] = (
+            state.pop(name)
+        )
 
 
 # architecture in config.json of a file of BertForPreTraining, what is done to its tensors
@@ -199,7 +215,9 @@ FILES = [
     ("BertForPreTraining", old_names),
     (
         "BertForPreTraining",
-        lambda state: state.update({"cls.predictions.decoder.weight": state["bert.embeddings.word_embeddings.weight"].clone()}),
+        lambda state: state.update(
+            {"cls.predictions.decoder.weight": state["bert.embeddings.word_embeddings.weight"].clone()}
+        ),
     ),
     ("BertModel", lambda state: [state.update({name.removeprefix("bert."): state.pop(name)}) for name in list(state)]),
     ("BertModel", lambda state: state.update({"bert.embeddings.position_ids": torch.arange(130)})),
@@ -207,7 +225,9 @@ FILES = [
 
 
 @pytest.mark.parametrize(("architecture", "change"), FILES, ids=range(len(FILES)))
-def test_a_cut_file_has_the_tensors_of_the_original_whatever_class_reads_them(architecture: str, change: Any, tmp_path: Path) -> None:
+def test_a_cut_file_has_the_tensors_of_the_original_whatever_class_reads_them(
+    architecture: str, change: Any, tmp_path: Path
+) -> None:
     save_tiny(tmp_path / "model", transformers.BertForPreTraining, num_hidden_layers=3)
     edit_tensors(tmp_path / "model", change)
     edit_config(tmp_path / "model", architectures=[architecture])
@@ -233,6 +253,9 @@ def test_a_plan_that_cuts_nothing_gives_the_original(tiny_analysis: Analysis, tm
 
 def test_hooks_are_taken_off_even_when_the_block_fails(tiny_analysis: Analysis) -> None:
     loaded = load_model(tiny_analysis.meta["model"]["spec"], device="cpu")
-    with pytest.raises(ZeroDivisionError), masked(loaded.base, loaded.report.family, removed_neurons(tiny_analysis, uneven(tiny_analysis))):
+    with (
+        pytest.raises(ZeroDivisionError),
+        masked(loaded.base, loaded.report.family, removed_neurons(tiny_analysis, uneven(tiny_analysis))),
+    ):
         raise ZeroDivisionError
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in loaded.base.modules())

@@ -59,7 +59,10 @@ def test_another_function_is_not_written(tiny_cut: Path, tmp_path: Path, monkeyp
 def test_a_head_that_is_missing_is_said(tiny_cut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = copy_folder(tiny_cut, tmp_path / "cut")
     edit_tensors(folder, lambda state: [state.pop(f"pooler.dense.{part}") for part in ("weight", "bias")])
-    assert "model.safetensors lacks pooler.*, and so does the export" in run(capsys, "export", folder, "--dense", tmp_path / "out").out
+    assert (
+        "model.safetensors lacks pooler.*, and so does the export"
+        in run(capsys, "export", folder, "--dense", tmp_path / "out").out
+    )
     assert "lacks pooler.*" in json.loads((tmp_path / "out" / "export.json").read_text())["notes"][0]
     assert export_dense(tiny_cut, tmp_path / "whole")["notes"] == []
 
@@ -69,7 +72,9 @@ def test_a_model_that_was_never_cut_is_refused(tiny_folder: Path, tmp_path: Path
         export_dense(tiny_folder, tmp_path / "dense")
 
 
-def test_the_shell_writes_it_and_refuses_what_does_not_fit(tiny_cut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shell_writes_it_and_refuses_what_does_not_fit(
+    tiny_cut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     done = run(capsys, "export", tiny_cut, "--dense", tmp_path / "dense", "--json")
     assert done.code == 0 and done.data["difference"] <= 1e-5 and (tmp_path / "dense" / "model.safetensors").is_file()
     for options, words in (

@@ -40,7 +40,9 @@ INTENT = Intent(
 
 @pytest.fixture(scope="module")
 def cut(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compress(tiny_analysis, resolve(tiny_analysis, INTENT), tmp_path_factory.mktemp("cut") / "cut", device="cpu").folder
+    return compress(
+        tiny_analysis, resolve(tiny_analysis, INTENT), tmp_path_factory.mktemp("cut") / "cut", device="cpu"
+    ).folder
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,9 @@ def test_a_cut_model_gives_the_same_in_onnxruntime(exported: Path, cut: Path) ->
     assert facts["inputs"] == {name: ["batch", "length"] for name in ("input_ids", "attention_mask", "token_type_ids")}
     assert facts["outputs"] == {"last_hidden_state": ["batch", "length", 24], "pooler_output": ["batch", 24]}
     assert facts["difference"] <= 1e-5 < 1 < facts["largest"]
-    assert facts["sizes"] == [list(size) for size in dict.fromkeys((batch, min(length, 130)) for batch, length in SIZES)]
+    assert facts["sizes"] == [
+        list(size) for size in dict.fromkeys((batch, min(length, 130)) for batch, length in SIZES)
+    ]
     assert facts["bytes"] == (exported / "model.onnx").stat().st_size
     assert facts["int8"]["bytes"] == (exported / "model_int8.onnx").stat().st_size
     assert set(facts["versions"]) >= {"onnx", "onnxscript", "onnxruntime", "torch", "obce"}
@@ -86,8 +90,14 @@ def test_a_cut_model_gives_the_same_in_onnxruntime(exported: Path, cut: Path) ->
 def test_the_folder_has_what_a_runtime_needs_and_nothing_of_this_machine(exported: Path, cut: Path) -> None:
     names = {path.name for path in exported.iterdir()}
     assert names == {
-        "model.onnx", "model_int8.onnx", "export.json", "config.json", "tokenizer.json", "tokenizer_config.json", "MANIFEST.json"
-    }  # fmt: skip
+        "model.onnx",
+        "model_int8.onnx",
+        "export.json",
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "MANIFEST.json",
+    }
     assert manifest_faults(exported) == []
     config = json.loads((exported / "config.json").read_text())
     assert "auto_map" not in config and config["architectures"] == ["ObceBertModel"]
@@ -106,7 +116,9 @@ def test_weights_keep_their_names_and_values(exported: Path, cut: Path) -> None:
     products = [node for node in graph.node if node.op_type in {"MatMul", "Gemm"} and node.input[1] in held]
     assert len(products) >= 15
     for node in products:
-        assert np.array_equal(held[node.input[1]].T, run_on[node.input[1]]) or np.array_equal(held[node.input[1]], run_on[node.input[1]])
+        assert np.array_equal(held[node.input[1]].T, run_on[node.input[1]]) or np.array_equal(
+            held[node.input[1]], run_on[node.input[1]]
+        )
     large = {name for name, value in held.items() if value.dtype == np.float32 and value.size > 2}
     assert large <= set(run_on), large - set(run_on)
     assert "encoder.layer.1.attention.self.key.weight" in large and "encoder.layer.2.output.dense.bias" in large
@@ -197,7 +209,9 @@ def test_the_command_writes_a_run_and_tells_what_was_checked(
     last = run(capsys, "export", cut, "--onnx", tmp_path / "out", "--overwrite", "--int8", "--json")
     assert last.code == 0, last.err
     assert last.data["int8"]["texts"] == 150 and last.data["folder"] == str(tmp_path / "out")
-    assert (tmp_path / "out" / "MANIFEST.json").stat().st_ino != before and (tmp_path / "out" / "model_int8.onnx").is_file()
+    assert (tmp_path / "out" / "MANIFEST.json").stat().st_ino != before and (
+        tmp_path / "out" / "model_int8.onnx"
+    ).is_file()
 
 
 def damage_weight(graph: Any) -> None:
@@ -255,14 +269,18 @@ def test_the_check_sees_a_difference_that_only_padding_or_length_shows(exported:
     model, _ = load(cut, device="cpu")
     tried = feeds(model)
     masks = [feed["attention_mask"] for feed in tried]
-    assert any((mask[:, 0] == 0).any() for mask in masks) and any((mask.sum(1) == 1).any() for mask in masks if mask.shape[1] > 2)
+    assert any((mask[:, 0] == 0).any() for mask in masks) and any(
+        (mask.sum(1) == 1).any() for mask in masks if mask.shape[1] > 2
+    )
     assert all((mask.sum(-1) >= 1).all() for mask in masks)
     assert {mask.shape for mask in masks} == {(batch, min(length, 130)) for batch, length in SIZES}
     assert check(model, exported / "model.onnx").difference == pytest.approx(
         max(
             float(np.abs(value - found).max())
             for feed in tried
-            for value, found in zip(outputs(model, feed).values(), session(exported / "model.onnx").run(None, feed), strict=True)
+            for value, found in zip(
+                outputs(model, feed).values(), session(exported / "model.onnx").run(None, feed), strict=True
+            )
         )
     )
 
@@ -271,10 +289,14 @@ def test_an_extra_that_is_missing_is_named_in_one_line(
     cut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     find = importlib.util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: None if name.startswith("onnx") else find(name, *more))
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *more: None if name.startswith("onnx") else find(name, *more)
+    )
     answer = run(capsys, "export", cut, "--onnx", tmp_path / "out")
     assert answer.code == 2
-    assert answer.line == ("obce: Exporting to ONNX needs onnx, onnxscript, onnxruntime, which are not installed. pip install 'obce[onnx]'")
+    assert answer.line == (
+        "obce: Exporting to ONNX needs onnx, onnxscript, onnxruntime, which are not installed. pip install 'obce[onnx]'"
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -283,7 +305,10 @@ def test_what_cannot_be_exported_is_one_line(cut: Path, tmp_path: Path, capsys: 
     (tmp_path / "theirs" / "thesis.tex").write_text("years of work")
     cases = [
         ((cut,), "No form to export to was named. Give --onnx OUT or --dense OUT."),
-        ((cut, "--onnx", tmp_path / "a.onnx"), "a.onnx: the export is a folder that holds model.onnx. Name a folder, without .onnx."),
+        (
+            (cut, "--onnx", tmp_path / "a.onnx"),
+            "a.onnx: the export is a folder that holds model.onnx. Name a folder, without .onnx.",
+        ),
         ((tmp_path / "none", "--onnx", tmp_path / "out"), "No model folder at"),
         ((cut, "--onnx", tmp_path / "theirs"), "theirs already exists."),
         ((cut, "--onnx", tmp_path / "theirs", "--overwrite"), "was not written by obce"),
@@ -294,14 +319,18 @@ def test_what_cannot_be_exported_is_one_line(cut: Path, tmp_path: Path, capsys: 
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "obce-cache") == ["theirs"]
 
 
-def test_a_model_beyond_the_limit_of_a_file_is_refused(cut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_beyond_the_limit_of_a_file_is_refused(
+    cut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(export, "_LARGEST", 1000)
     with pytest.raises(BadInput, match=r"cut has 0.0 GB of weights; one ONNX file holds 2 GB."):
         export.export_onnx(cut, tmp_path / "out")
 
 
 @pytest.mark.parametrize("after", range(4))
-def test_a_cancelled_export_leaves_nothing(after: int, exported: Path, cut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_export_leaves_nothing(
+    after: int, exported: Path, cut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("obce_core.export.trace.trace", lambda model: onnx.load(exported / "model.onnx"))
     asked = iter([False] * after + [True] * 99)
     with pytest.raises(Cancelled):
@@ -309,7 +338,9 @@ def test_a_cancelled_export_leaves_nothing(after: int, exported: Path, cut: Path
     assert [path.name for path in tmp_path.iterdir() if path.name != "obce-cache"] == []
 
 
-def test_no_code_of_the_folder_is_run(exported: Path, cut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_code_of_the_folder_is_run(
+    exported: Path, cut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, mark = copy_folder(cut, tmp_path / "evil"), tmp_path / "PWNED"
     (folder / "modeling_obce.py").write_text(f"open({str(mark)!r}, 'w')\n")
     monkeypatch.setattr("obce_core.export.trace.trace", lambda model: onnx.load(exported / "model.onnx"))
@@ -318,7 +349,9 @@ def test_no_code_of_the_folder_is_run(exported: Path, cut: Path, tmp_path: Path,
 
 
 @pytest.mark.parametrize("name", ["BertForMaskedLM", "BertForSequenceClassification", "BertForQuestionAnswering"])
-def test_a_head_that_is_not_in_the_file_is_not_exported(name: str, tiny_folder: Path, tmp_path: Path, capsys: Any) -> None:
+def test_a_head_that_is_not_in_the_file_is_not_exported(
+    name: str, tiny_folder: Path, tmp_path: Path, capsys: Any
+) -> None:
     folder = copy_folder(tiny_folder, tmp_path / "m", architectures=[name])
     answer = run(capsys, "export", folder, "--onnx", tmp_path / "out", "--quiet")
     assert answer.code == 2 and f"the outputs of {name} would be random" in answer.err and '["BertModel"]' in answer.err
@@ -326,7 +359,9 @@ def test_a_head_that_is_not_in_the_file_is_not_exported(name: str, tiny_folder: 
 
 
 @pytest.mark.parametrize("was_cut", [False, True])
-def test_a_pooler_that_is_not_in_the_file_is_no_output(was_cut: bool, tiny_folder: Path, cut: Path, tmp_path: Path, capsys: Any) -> None:
+def test_a_pooler_that_is_not_in_the_file_is_no_output(
+    was_cut: bool, tiny_folder: Path, cut: Path, tmp_path: Path, capsys: Any
+) -> None:
     folder = copy_folder(cut if was_cut else tiny_folder, tmp_path / "m")
     edit_tensors(folder, lambda state: [state.pop(f"pooler.dense.{part}") for part in ("weight", "bias")])
     answer = run(capsys, "export", folder, "--onnx", tmp_path / "out")

@@ -30,9 +30,13 @@ from obce_core.models.load import load_model
 from obce_core.plan import Compensation, Hand, Intent, count, from_document, make_plan, resolve, to_document
 
 LINEAR = {
-    "query": "attention.q_lin", "key": "attention.k_lin", "value": "attention.v_lin", "attention_output": "attention.out_lin",
-    "intermediate": "ffn.lin1", "output": "ffn.lin2",
-}  # fmt: skip
+    "query": "attention.q_lin",
+    "key": "attention.k_lin",
+    "value": "attention.v_lin",
+    "attention_output": "attention.out_lin",
+    "intermediate": "ffn.lin1",
+    "output": "ffn.lin2",
+}
 BLOCK = {"attention_output": "sa_layer_norm", "output": "output_layer_norm"}
 
 
@@ -86,9 +90,12 @@ class DistilBert(Family):
 
     def shape(self, config: Mapping[str, Any]) -> EncoderShape:
         return EncoderShape(
-            layers=config["n_layers"], hidden=config["dim"], heads=config["n_heads"], head_size=config["dim"] // config["n_heads"],
+            layers=config["n_layers"],
+            hidden=config["dim"],
+            heads=config["n_heads"],
+            head_size=config["dim"] // config["n_heads"],
             intermediate=config["hidden_dim"],
-        )  # fmt: skip
+        )
 
     def linear(self, layer: int, component: str) -> str:
         return f"{self.layers}.{layer - 1}.{LINEAR[component]}"
@@ -168,7 +175,8 @@ def test_it_is_checked_and_loads_equal_to_the_stock_loader(folder: Path) -> None
     (batch,) = batches(encode(loaded.tokenizer, sentences(5)), 5)
     with torch.inference_mode():
         assert torch.equal(
-            loaded.model(input_ids=batch.ids, attention_mask=batch.mask)[0], stock(input_ids=batch.ids, attention_mask=batch.mask)[0]
+            loaded.model(input_ids=batch.ids, attention_mask=batch.mask)[0],
+            stock(input_ids=batch.ids, attention_mask=batch.mask)[0],
         )
     state = {name: tuple(tensor.shape) for name, tensor in loaded.base.state_dict().items()}
     assert DistilBert().tensors(loaded.report.config) == state
@@ -178,21 +186,33 @@ def test_what_is_collected_is_what_its_modules_hand_on(analysis: Analysis, folde
     loaded = load_model(folder, device="cpu")
     seen: dict[str, torch.Tensor] = {}
     for name, module in loaded.base.named_modules():
-        module.register_forward_hook(lambda _, __, out, name=name: seen.update({name: out[0] if isinstance(out, tuple) else out}))
+        module.register_forward_hook(
+            lambda _, __, out, name=name: seen.update({name: out[0] if isinstance(out, tuple) else out})
+        )
     for row, text in enumerate(analysis.texts.texts[:4]):
         with torch.inference_mode():
             loaded.base(**loaded.tokenizer(text, return_tensors="pt"))
         for component in COMPONENTS:
-            at = "transformer.layer.1.ffn.activation" if component == "intermediate" else f"transformer.layer.1.{LINEAR[component]}"
+            at = (
+                "transformer.layer.1.ffn.activation"
+                if component == "intermediate"
+                else f"transformer.layer.1.{LINEAR[component]}"
+            )
             assert analysis.outputs(2, component)[row] == pytest.approx(seen[at][0, 0].numpy(), abs=2e-5)
     assert [c for c in COMPONENTS if analysis.degenerate(1, c)] == ["query", "key", "value"]
 
 
 @pytest.mark.parametrize("method", ["mean+std", "zero"])
-def test_it_plans_folds_and_the_cut_model_is_the_masked_one(method: Any, analysis: Analysis, folder: Path, tmp_path: Path) -> None:
+def test_it_plans_folds_and_the_cut_model_is_the_masked_one(
+    method: Any, analysis: Analysis, folder: Path, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(4)
     drop = [
-        Hand(layer=layer, component=name, neurons=tuple(int(n) for n in np.flatnonzero(rng.random(analysis.shape.width(name)) < 0.5)))
+        Hand(
+            layer=layer,
+            component=name,
+            neurons=tuple(int(n) for n in np.flatnonzero(rng.random(analysis.shape.width(name)) < 0.5)),
+        )
         for layer in (1, 2, 3)
         for name in CUTTABLE
     ]
@@ -200,7 +220,11 @@ def test_it_plans_folds_and_the_cut_model_is_the_masked_one(method: Any, analysi
     plan = resolve(analysis, Intent(drop=tuple(drop), compensation=Compensation(method=method, tokens="all")))
     done = compress(analysis, plan, tmp_path / "cut", device="cpu")
     assert done.difference <= 1e-5
-    assert (tmp_path / "cut" / "model.safetensors").stat().st_size == done.budget.bytes_left == count(analysis, plan).bytes_left
+    assert (
+        (tmp_path / "cut" / "model.safetensors").stat().st_size
+        == done.budget.bytes_left
+        == count(analysis, plan).bytes_left
+    )
 
     original = load_model(folder, device="cpu")
     model, tokenizer = load(tmp_path / "cut", device="cpu")

@@ -33,9 +33,9 @@ def test_ours_stand_first_and_published_rows_below_their_own_rule(cache: Path) -
     assert len(cola["scores"]) == 1 and len(mrpc["scores"]) == 2 and rte["scores"] == [["–", ""]]
     assert " ± " in cola["scores"][0][0] and "[" in cola["scores"][0][1] and "color-mix" in cola["style"]
     assert ours[0]["cells"][columns.index("cola")]["style"] == ""
-    assert not data["latency"] and leaderboard(rows, ("cola",), latency={rows[0].key: "3 ms"})["groups"][0]["rows"][1]["latency"] == (
-        "not measured"
-    )
+    assert not data["latency"] and leaderboard(rows, ("cola",), latency={rows[0].key: "3 ms"})["groups"][0]["rows"][1][
+        "latency"
+    ] == ("not measured")
     assert all(row["key"] == "" for group in data["groups"][1:] for row in group["rows"])
     assert "claimed" in told[-1]["share"] and "counted" in told[-1]["share"]
 
@@ -51,7 +51,13 @@ def test_the_leaderboard_says_the_seeds_of_a_cell_where_tasks_differ(cache: Path
 
 
 def test_a_tint_is_brown_for_less_and_never_stronger_than_it_may(cache: Path) -> None:
-    assert "#9A5B1E" in tint(-0.5) and "19.0%" in tint(-0.5) and "38.0%" in tint(-9.0) and "#1F7A80" in tint(0.1) and tint(0.0) == ""
+    assert (
+        "#9A5B1E" in tint(-0.5)
+        and "19.0%" in tint(-0.5)
+        and "38.0%" in tint(-9.0)
+        and "#1F7A80" in tint(0.1)
+        and tint(0.0) == ""
+    )
 
 
 def test_the_table_as_html_escapes_what_is_foreign(cache: Path) -> None:
@@ -77,7 +83,10 @@ def test_controls_are_hollow_and_the_front_is_dotted(cache: Path, mode: str) -> 
 
 def test_equal_scores_do_not_look_apart(cache: Path) -> None:
     home = cache / "evaluations"
-    made = [make_evaluation(home, label=label, plan=plan, wrong=0.0) for label, plan in (("original", None), ("P50", "b" * 64))]
+    made = [
+        make_evaluation(home, label=label, plan=plan, wrong=0.0)
+        for label, plan in (("original", None), ("P50", "b" * 64))
+    ]
     rows = board(made, resamples=20)
     low, high = against_size(rows, "cola").layout.yaxis.range
     assert high - low >= 1.0
@@ -98,7 +107,10 @@ def test_curves_show_the_unit_at_work_dark_and_the_others_pale() -> None:
 
 def test_a_report_is_one_page_that_fetches_nothing_and_escapes_everything(cache: Path) -> None:
     home = cache / "evaluations"
-    made = [*make_board(home, ("cola", "stsb")), make_evaluation(home, label=EVIL, plan="e" * 64, notes=[EVIL], asked=9.0)]
+    made = [
+        *make_board(home, ("cola", "stsb")),
+        make_evaluation(home, label=EVIL, plan="e" * 64, notes=[EVIL], asked=9.0),
+    ]
     rows = board(made, resamples=50)
     html = report(rows, ["cola", "stsb"], recipe="quick: & 3 epochs", title=EVIL)
     text = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
@@ -117,7 +129,12 @@ def test_the_commands_name_the_control_the_seeds_of_each_task_and_every_number(c
     made = [
         make_evaluation(home, label="half, after", plan="b" * 64, told=after),
         make_evaluation(home, label="half, after, random 1", plan="b" * 64, told={**after, "control": ["random", 1]}),
-        make_evaluation(home, label="a control", plan="d" * 64, told={"control_of": {"plan": "c" * 64, "criterion": "std", "draw": 0}}),
+        make_evaluation(
+            home,
+            label="a control",
+            plan="d" * 64,
+            told={"control_of": {"plan": "c" * 64, "criterion": "std", "draw": 0}},
+        ),
         *(make_evaluation(home, "cola", seed, label="whole", recipe=own) for seed in (0, 1)),
         make_evaluation(home, "mrpc", 0, label="whole", recipe=own),
     ]
@@ -127,7 +144,12 @@ def test_the_commands_name_the_control_the_seeds_of_each_task_and_every_number(c
     assert f"--plan {'b' * 16}.plan.json --no-original --control random --draws 2 --order finetune-first" in control
     assert f"--plan {'c' * 16}.plan.json --no-original --control std --tier quick" in told[f"a control, cut {'d' * 16}"]
     cola, mrpc = told["whole"].strip().splitlines()
-    assert cola.endswith("--seed 0 --seed 1") and "--task cola --tier paper" in cola and "--task mrpc" in mrpc and "--seed 1" not in mrpc
+    assert (
+        cola.endswith("--seed 0 --seed 1")
+        and "--task cola --tier paper" in cola
+        and "--task mrpc" in mrpc
+        and "--seed 1" not in mrpc
+    )
     html = report(board(made, resamples=10), ["cola", "mrpc"], recipe="own")
     assert "<td>0, 1 (CoLA); 0 (MRPC)</td>" in html
     assert "--accumulation 4" in cola and "--warmup 0.2" in cola and "--examples 2000" in cola

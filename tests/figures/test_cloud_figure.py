@@ -13,7 +13,9 @@ TEXTS = ["<b>x</b> %{y}", *(f"text {i}" for i in range(11))]
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("column", [None, [f"kind {i % 8}" for i in range(12)], [*range(11), ""]], ids=["none", "category", "number"])
+@pytest.mark.parametrize(
+    "column", [None, [f"kind {i % 8}" for i in range(12)], [*range(11), ""]], ids=["none", "category", "number"]
+)
 def test_every_text_is_drawn_once(column: list | None, mode: str) -> None:
     colour = None if column is None else dot_colours("<i>name</i>", column)
     figure = cloud_scatter(POINTS, TEXTS, ("PC 1", "PC 2"), colour, mode=mode)
@@ -23,7 +25,14 @@ def test_every_text_is_drawn_once(column: list | None, mode: str) -> None:
     assert sorted(words) == sorted(["&lt;b&gt;x&lt;/b&gt; %&#123;y}", *TEXTS[1:]])
     assert "<i>" not in figure.to_json()
     if colour is not None and colour["kind"] == "category":
-        assert [trace.marker.symbol for trace in figure.data] == ["circle", "square", "triangle-up", "diamond", "cross", "circle-open"]
+        assert [trace.marker.symbol for trace in figure.data] == [
+            "circle",
+            "square",
+            "triangle-up",
+            "diamond",
+            "cross",
+            "circle-open",
+        ]
         assert figure.data[-1].name == "3 others (3)"
 
 

@@ -12,8 +12,12 @@ from obce_core.figures.dots import SHAPES, dot_colours
 def test_categories_by_falling_count() -> None:
     found = dot_colours("topic", ["art", "music", "art", "law"])
     assert (found["kind"], found["names"], found["counts"], found["of"], found["others"]) == (
-        "category", ["art", "music", "law"], [2, 1, 1], [0, 1, 0, 2], 0,
-    )  # fmt: skip
+        "category",
+        ["art", "music", "law"],
+        [2, 1, 1],
+        [0, 1, 0, 2],
+        0,
+    )
 
 
 @pytest.mark.parametrize("different", [1, 5, 6, 7, 40])

@@ -32,7 +32,9 @@ modes = pytest.mark.parametrize("mode", ["light", "dark"])
 
 @modes
 def test_the_plan_s_bars_are_its_widths(mode: str) -> None:
-    intent = replace(Intent(cells={2: {"query": 50, "key": 12.5}}), keep=(Hand(layer=2, component="query", neurons=(0, 1)),))
+    intent = replace(
+        Intent(cells={2: {"query": 50, "key": 12.5}}), keep=(Hand(layer=2, component="query", neurons=(0, 1)),)
+    )
     plan = resolve(ANALYSIS, intent)
     close = {(2, "query"): Closeness(cosine=0.5), (2, "key"): Closeness(cosine=0.25, old=True)}
     data = plan_grid(ANALYSIS, intent, plan, linked=True, close=close)
@@ -41,8 +43,12 @@ def test_the_plan_s_bars_are_its_widths(mode: str) -> None:
     cells = {(cell["layer"], cell["component"]): cell for cell in data["cells"]}
     widths = [cells[layer, name]["kept"] / cells[layer, name]["width"] for layer in (1, 2, 3) for name in CUTTABLE]
     assert np.allclose(kept.x, 0.88 * np.array(widths)) and len(cut.x) == 2
-    assert list(cut.base) == pytest.approx([-0.44 + kept.x[4], 1 - 0.44 + kept.x[5]])  # query and key of layer 2: columns 0 and 1
-    assert cut.marker.pattern.shape == "/" and list(kept.marker.color[:4]) == [column[mode] for column in data["columns"]]
+    assert list(cut.base) == pytest.approx(
+        [-0.44 + kept.x[4], 1 - 0.44 + kept.x[5]]
+    )  # query and key of layer 2: columns 0 and 1
+    assert cut.marker.pattern.shape == "/" and list(kept.marker.color[:4]) == [
+        column[mode] for column in data["columns"]
+    ]
     words = [note.text for note in figure.layout.annotations]
     assert "P50*   .500" in words and "P12.5" in words and words.count("locked") == 6 and words.count("–") == 10
 
@@ -74,17 +80,26 @@ def test_a_missing_edge_is_dotted() -> None:
     figure = field_figure(data, drawing.simplices, letters(12))
     triangles, edges, missing, dots = figure.data
     assert (len(triangles.x) / 4, len(edges.x) / 3, len(missing.x) / 3) == (2, 3, 2)
-    assert missing.line.dash == "dot" and list(missing.x[:2]) == [2.6, 7.0] and len(dots.x) == 4 and not figure.layout.shapes
+    assert (
+        missing.line.dash == "dot"
+        and list(missing.x[:2]) == [2.6, 7.0]
+        and len(dots.x) == 4
+        and not figure.layout.shapes
+    )
 
 
 @modes
 @pytest.mark.parametrize("edge_length", [False, True])
 def test_the_gap_s_disks_touch_when_it_closes(mode: str, edge_length: bool) -> None:
     line = look([0.0, 1.0, 4.0])
-    data = gap_line(line.values, ["<b>", "b", "c"], line.gaps, percent=40, known=False, edge_length=edge_length, large=False)
+    data = gap_line(
+        line.values, ["<b>", "b", "c"], line.gaps, percent=40, known=False, edge_length=edge_length, large=False
+    )
     figure = gap_figure(data, mode=mode)
     disks = [shape for shape in figure.layout.shapes if shape.type == "circle"]
-    assert [(disk.x0 + disk.x1) / 2 for disk in disks] == pytest.approx([0, 1, 4]) and disks[0].x1 - disks[0].x0 == pytest.approx(1.2)
+    assert [(disk.x0 + disk.x1) / 2 for disk in disks] == pytest.approx([0, 1, 4]) and disks[0].x1 - disks[
+        0
+    ].x0 == pytest.approx(1.2)
     brackets = [shape.line.dash for shape in figure.layout.shapes if shape.type == "path"]
     assert sorted(brackets) == ["dot", "solid"]  # the gap of 1 has closed at radius 0.6, that of 3 has not
     assert all(note.text in ("A", "B") for note in figure.layout.annotations)  # widths are covered
@@ -119,11 +134,18 @@ def test_bars_and_births_are_those_of_the_points(mode: str, factor: int) -> None
     figure = barcode_figure(found, 1.2, edge_length=factor == 2, mode=mode)
     parts, loops = figure.data
     assert list(parts.x[1:]) == [factor * 1.0] * 3 and parts.x[0] > parts.x[1] and len(loops.x) == 1
-    assert loops.base[0] + loops.x[0] == pytest.approx(factor * 2**0.5) and figure.layout.shapes[0].x0 == pytest.approx(factor * 1.2)
+    assert loops.base[0] + loops.x[0] == pytest.approx(factor * 2**0.5) and figure.layout.shapes[0].x0 == pytest.approx(
+        factor * 1.2
+    )
     assert parts.marker.color[0] != parts.marker.color[1] and loops.marker.color[0] == "rgba(0,0,0,0)"
     drawn = diagram_figure(found, 1.2, edge_length=factor == 2, mode=mode)
     _, dots, rings, never = drawn.data
-    assert list(dots.y) == [factor] * 3 and rings.x[0] == pytest.approx(factor) and len(never.y) == 1 and max(never.y) < np.inf
+    assert (
+        list(dots.y) == [factor] * 3
+        and rings.x[0] == pytest.approx(factor)
+        and len(never.y) == 1
+        and max(never.y) < np.inf
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -25,7 +25,15 @@ CLOUDS = {
     "random float32": np.random.default_rng(1).normal(size=150).astype(np.float32),
 }
 
-NASTY = ["</script><script>alert(1)</script>", "<b>bold</b> & <!-- ", "שלום (1)", "\ud800 half", "a\u2028b", "]]>", "{css}"]
+NASTY = [
+    "</script><script>alert(1)</script>",
+    "<b>bold</b> & <!-- ",
+    "שלום (1)",
+    "\ud800 half",
+    "a\u2028b",
+    "]]>",
+    "{css}",
+]
 
 
 def texts(n: int) -> list[str]:
@@ -43,7 +51,14 @@ def test_three_points_by_hand():
     assert film["order"] == [1, 2, 0]
     assert film["texts"] == ["zero", "one", "four"]
     assert film["merges"] == {"radius": [0.5, 1.5], "first": [0, 0], "gap": [0, 1], "last": [1, 2]}
-    assert (film["n"], film["total"], film["r_f"], film["title"], film["start"], film["upto"]) == (3, 3, 1.5, "hand", 0.0, None)
+    assert (film["n"], film["total"], film["r_f"], film["title"], film["start"], film["upto"]) == (
+        3,
+        3,
+        1.5,
+        "hand",
+        0.0,
+        None,
+    )
 
 
 def test_the_merges_are_those_of_the_topology(cloud: np.ndarray):
@@ -185,5 +200,8 @@ def test_a_pair_is_told_from_either_film():
     first, second = (film_data(np.arange(3.0) * scale, texts(3), name=str(scale)) for scale in (1, 2))
     pair = film_pair(first, second, 0.5)
     assert (pair["mate"]["name"], pair["distance"]) == ("2", 0.5)
-    assert len({first["signature"], second["signature"], pair["signature"], film_pair(second, first, 0.5)["signature"]}) == 4
+    assert (
+        len({first["signature"], second["signature"], pair["signature"], film_pair(second, first, 0.5)["signature"]})
+        == 4
+    )
     assert json.loads(json.dumps(pair)) == pair

@@ -35,7 +35,11 @@ def test_a_picture_stands_on_the_background_of_its_mode(figure: go.Figure, mode:
 
 def test_letters_and_lines_grow_and_places_stay(figure: go.Figure) -> None:
     larger = images.enlarge(figure, text=2, stroke=3)
-    assert larger.layout.font.size == 26 and larger.layout.xaxis.tickfont.size == 24 and larger.layout.annotations[0].font.size == 24
+    assert (
+        larger.layout.font.size == 26
+        and larger.layout.xaxis.tickfont.size == 24
+        and larger.layout.annotations[0].font.size == 24
+    )
     assert larger.layout.xaxis.title.font.size == 24 and larger.layout.hoverlabel.font.size == 26
     assert larger.data[0].line.width == 6 and larger.data[0].marker.size == 5
     assert list(larger.data[0].y) == [1, 2, 3] and larger.layout.height == 210
@@ -43,9 +47,12 @@ def test_letters_and_lines_grow_and_places_stay(figure: go.Figure) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kaleido", "browser", "word"), [(None, "/usr/bin/chromium", "pip install"), ("there", None, "Chromium"), ("there", "x", "")]
+    ("kaleido", "browser", "word"),
+    [(None, "/usr/bin/chromium", "pip install"), ("there", None, "Chromium"), ("there", "x", "")],
 )
-def test_what_is_missing_is_named(kaleido: Any, browser: str | None, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_named(
+    kaleido: Any, browser: str | None, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images.missing.cache_clear()
     monkeypatch.delenv("BROWSER_PATH", raising=False)
     monkeypatch.setattr(images.importlib.util, "find_spec", lambda name: kaleido)

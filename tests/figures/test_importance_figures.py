@@ -135,7 +135,11 @@ def rows(*pairs: tuple[float, float] | str) -> list[CellComparison]:
             made.append(CellComparison(layer=1, component=component, reason=pair))
         else:
             first, second = pair
-            made.append(CellComparison(layer=1, component=component, first=first, second=second, spearman=-0.2, jaccard=0.5, chance=0.33))
+            made.append(
+                CellComparison(
+                    layer=1, component=component, first=first, second=second, spearman=-0.2, jaccard=0.5, chance=0.33
+                )
+            )
     return made
 
 
@@ -195,7 +199,11 @@ def test_one_cell_is_sent_and_no_more(tiny_analysis: Any, component: str) -> Non
 
 @pytest.mark.parametrize("scores", [np.zeros(4), np.ones(4), np.array([0.0, 1.0]), np.zeros(0)])
 def test_a_cell_without_two_values_draws_nothing(scores: np.ndarray) -> None:
-    data = cell_view(scores, np.ones(len(scores), dtype=bool), np.arange(len(scores)), 1, "value", head_size=2) if len(scores) else None
+    data = (
+        cell_view(scores, np.ones(len(scores), dtype=bool), np.arange(len(scores)), 1, "value", head_size=2)
+        if len(scores)
+        else None
+    )
     assert data is None or data["bars"] == []
 
 
@@ -228,7 +236,17 @@ def test_the_table_is_sorted_and_says_head_and_offset(tiny_analysis: Any) -> Non
     kept = np.ones(24, dtype=bool)
     kept[3] = False
     table = neuron_table(tiny_analysis, 3, "value", kept)
-    assert list(table) == ["neuron", "head", "offset", "r_f (radius)", "percentile in cell", "std", "mean", "std, all tokens", "plan"]
+    assert list(table) == [
+        "neuron",
+        "head",
+        "offset",
+        "r_f (radius)",
+        "percentile in cell",
+        "std",
+        "mean",
+        "std, all tokens",
+        "plan",
+    ]
     assert (np.diff(table["r_f (radius)"]) <= 0).all() and table["percentile in cell"][0] == 100
     scores = tiny_analysis.scores(3, "value")
     places = {int(neuron): at for at, neuron in enumerate(tiny_analysis.neurons(3, "value"))}
@@ -238,8 +256,13 @@ def test_the_table_is_sorted_and_says_head_and_offset(tiny_analysis: Any) -> Non
     assert table["neuron"][table["plan"] == "cut"].tolist() == [3]
     assert set(neuron_table(tiny_analysis, 3, "value", None)["plan"]) == {"–"}
     assert list(neuron_table(tiny_analysis, 3, "output", np.ones(24, dtype=bool), name="std", edge_length=True)) == [
-        "neuron", "std", "percentile in cell", "mean", "std, all tokens", "r_f (edge length)"
-    ]  # fmt: skip
+        "neuron",
+        "std",
+        "percentile in cell",
+        "mean",
+        "std, all tokens",
+        "r_f (edge length)",
+    ]
 
 
 def test_the_component_comes_with_its_files() -> None:
@@ -248,7 +271,8 @@ def test_the_component_comes_with_its_files() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "under 1 s"), (4.4, "4 s"), (59.7, "1 min"), (95, "1 min 35 s"), (5400, "1 h 30 min"), (7200, "2 h")]
+    ("seconds", "text"),
+    [(0.2, "under 1 s"), (4.4, "4 s"), (59.7, "1 min"), (95, "1 min 35 s"), (5400, "1 h 30 min"), (7200, "2 h")],
 )
 def test_a_time_is_read_at_a_glance(seconds: float, text: str) -> None:
     assert duration(seconds) == text
@@ -257,7 +281,10 @@ def test_a_time_is_read_at_a_glance(seconds: float, text: str) -> None:
 def test_nothing_is_said_of_a_cell_that_was_cut_away() -> None:
     analysis = memory_analysis(2, 8, 2, 20)
     gone = SimpleNamespace(
-        shape=analysis.shape, scores=analysis.scores, degenerate=lambda layer, c, name: (layer, c) == (2, "value"), width=lambda *_: 0
+        shape=analysis.shape,
+        scores=analysis.scores,
+        degenerate=lambda layer, c, name: (layer, c) == (2, "value"),
+        width=lambda *_: 0,
     )
     assert cells(cell_map(gone))[2, "value"]["equal"] == "cut"
 
@@ -265,8 +292,10 @@ def test_nothing_is_said_of_a_cell_that_was_cut_away() -> None:
 def test_a_neuron_alone_in_its_cell_has_no_percentile() -> None:
     shape = SimpleNamespace(head_size=8)
     alone = SimpleNamespace(
-        shape=shape, neurons=lambda *_: np.array([5]), scores=lambda *_: np.array([0.5]),
+        shape=shape,
+        neurons=lambda *_: np.array([5]),
+        scores=lambda *_: np.array([0.5]),
         cell=lambda *_: {name: np.array([0.25]) for name in ("r_f", "std", "mean", "std_all")},
-    )  # fmt: skip
+    )
     table = neuron_table(alone, 3, "value", None)  # what the table reads of an analysis
     assert "percentile in cell" not in table and table["neuron"].tolist() == [5]

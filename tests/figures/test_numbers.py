@@ -36,8 +36,13 @@ def test_an_amount_has_its_digits(value: float, digits: int, text: str) -> None:
 
 def test_other_numbers_read_well() -> None:
     assert [share(value) for value in (0.711, 0.22, 1.0, 0.9999, 0.0, -0.125)] == [
-        "71.1 %", "22.0 %", "100 %", "100.0 %", "0 %", "−12.5 %"
-    ]  # fmt: skip
+        "71.1 %",
+        "22.0 %",
+        "100 %",
+        "100.0 %",
+        "0 %",
+        "−12.5 %",
+    ]
     assert (share(0.628, 2), share(0.261, 0), share(float("nan"))) == ("62.80 %", "26 %", "–")
     assert count(4455) == "4,455"
     assert millions(3_070_000) == "3.07 M"
@@ -47,7 +52,15 @@ def test_other_numbers_read_well() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["<b>x</b>", "<a href='http://e.org'>y</a>", "%{y}", "<span style='font-size:200px'>z</span>", "a\u202eb", "tab\there\0"]
+    "text",
+    [
+        "<b>x</b>",
+        "<a href='http://e.org'>y</a>",
+        "%{y}",
+        "<span style='font-size:200px'>z</span>",
+        "a\u202eb",
+        "tab\there\0",
+    ],
 )
 def test_foreign_text_in_a_plot_is_no_markup(text: str) -> None:
     safe = plot_text(text)
@@ -89,5 +102,7 @@ def test_the_number_in_a_cell_can_be_read_at_every_place_of_the_ramp(palette: Pa
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
 def test_the_ramp_moves_away_from_the_background_at_every_step(palette: Palette) -> None:
-    distance = [abs(_luminance(ramp(palette.sequence, step / 50)) - _luminance(palette.background)) for step in range(51)]
+    distance = [
+        abs(_luminance(ramp(palette.sequence, step / 50)) - _luminance(palette.background)) for step in range(51)
+    ]
     assert distance == sorted(distance)

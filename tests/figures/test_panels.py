@@ -17,7 +17,9 @@ from obce_core.topology import bars, rips
 SQUARE = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
 
 
-@pytest.mark.parametrize(("radius", "ended", "alive", "loop"), [(0.5, 0, 4, "to-come"), (1.0, 3, 1, "alive"), (1.5, 3, 1, "ended")])
+@pytest.mark.parametrize(
+    ("radius", "ended", "alive", "loop"), [(0.5, 0, 4, "to-come"), (1.0, 3, 1, "alive"), (1.5, 3, 1, "ended")]
+)
 def test_bars_end_live_and_wait(radius: float, ended: int, alive: int, loop: str) -> None:
     panel = barcode_panel(bars(SQUARE), radius)
     assert panel.count('<i class="ended"') == ended
@@ -66,12 +68,18 @@ def test_figures_are_data_that_json_holds() -> None:
     line = look([0.0, 1.0, 4.0])
     found = [
         field_data([(1, 2)], size=(10, 8), most=4, radius=1),
-        gap_line(line.values, ["<b>", "x" * 900, "c"], line.gaps, percent=40, known=False, edge_length=False, large=False),
+        gap_line(
+            line.values, ["<b>", "x" * 900, "c"], line.gaps, percent=40, known=False, edge_length=False, large=False
+        ),
         threshold_data(np.array([0.0, 0.1, 0.2]), "value", 50, neuron=(1, 0.1)),
     ]
     sent = json.loads(json.dumps(found))
     assert [gap["widest"] for gap in sent[1]["gaps"]] == [False, True]
     assert sent[1]["last"] == 1.5 and max(len(text) for gap in sent[1]["gaps"] for text in gap["texts"]) == 300
     for css, js in (field_assets(), gap_line_assets(), threshold_assets()):
-        assert "light-dark(" in css and "innerHTML" not in js and "http" not in js.replace("http://www.w3.org/2000/svg", "")
+        assert (
+            "light-dark(" in css
+            and "innerHTML" not in js
+            and "http" not in js.replace("http://www.w3.org/2000/svg", "")
+        )
     assert style().startswith("<style>")

@@ -51,17 +51,25 @@ def test_bars_of_size_add_up_to_the_original(tiny_analysis: Any) -> None:
     figure = sizes([("this plan", budget)])
     total = [sum(trace.x[row] for trace in figure.data) for row in range(2)]
     assert total == [budget.parameters, budget.parameters]
-    assert [trace.name for trace in figure.data] == ["embeddings and the rest", "encoder", "cut"] and figure.layout.showlegend
+    assert [trace.name for trace in figure.data] == [
+        "embeddings and the rest",
+        "encoder",
+        "cut",
+    ] and figure.layout.showlegend
 
 
 @pytest.mark.parametrize(
     ("low", "high", "told"),
     [
-        (0, 22_713_216, ["0", "5 M", "10 M", "15 M", "20 M"]), (0, 109_482_240, ["0", "50 M", "100 M"]),
-        (0, 940, ["0", "200", "400", "600", "800"]), (14.1e6, 24.9e6, ["15 M", "20 M"]), (7e6, 7e6, ["7 M"]),
-        (0, 1.774e6, ["0", "500 k", "1 M", "1.5 M"]), (0, 0, ["0"]),
+        (0, 22_713_216, ["0", "5 M", "10 M", "15 M", "20 M"]),
+        (0, 109_482_240, ["0", "50 M", "100 M"]),
+        (0, 940, ["0", "200", "400", "600", "800"]),
+        (14.1e6, 24.9e6, ["15 M", "20 M"]),
+        (7e6, 7e6, ["7 M"]),
+        (0, 1.774e6, ["0", "500 k", "1 M", "1.5 M"]),
+        (0, 0, ["0"]),
     ],
-)  # fmt: skip
+)
 def test_ticks_of_sizes_are_round(low: float, high: float, told: list[str]) -> None:
     assert size_ticks(low, high)["ticktext"] == told
 

@@ -22,21 +22,32 @@ def test_a_control_is_found_though_its_plan_has_another_label(cache: Path) -> No
     home = cache / "evaluations"
     make_evaluation(home, label="original")
     mine = make_evaluation(home, label="my own name", plan="c" * 64)
-    control = make_evaluation(home, label="P50 by r_f, random 1 of the same shape", plan="d" * 64, told={"control_of": OF})
+    control = make_evaluation(
+        home, label="P50 by r_f, random 1 of the same shape", plan="d" * 64, told={"control_of": OF}
+    )
     other = make_evaluation(home, label="P50 by r_f", plan="e" * 64)
     rows = {row.label: row for row in board([mine, control, other], resamples=10)}
     row, parent = rows[control.label], rows["my own name"]
-    assert read_control(row) == Control(plan="c" * 64, criterion="random", draw=1) and is_control(row) and not is_control(parent)
+    assert (
+        read_control(row) == Control(plan="c" * 64, criterion="random", draw=1)
+        and is_control(row)
+        and not is_control(parent)
+    )
     assert is_control_of(row, parent) and not is_control_of(row, rows["P50 by r_f"]) and not is_control_of(parent, row)
     assert (
-        short_label(row, list(rows.values())) == "random 1 of the same shape" and short_label(parent, list(rows.values())) == parent.label
+        short_label(row, list(rows.values())) == "random 1 of the same shape"
+        and short_label(parent, list(rows.values())) == parent.label
     )
 
 
 def test_older_evaluations_are_told_by_their_label(cache: Path) -> None:
     rows = {row.label: row for row in board(make_board(cache / "evaluations"), resamples=10)}
     row = rows["P50 by r_f, random 0 of the same shape"]
-    assert read_control(row) is None and is_control_of(row, rows["P50 by r_f"]) and not is_control_of(row, rows["P30 by r_f"])
+    assert (
+        read_control(row) is None
+        and is_control_of(row, rows["P50 by r_f"])
+        and not is_control_of(row, rows["P30 by r_f"])
+    )
     assert short_label(row, list(rows.values())) == "random 0 of the same shape"
     assert find_control(row, list(rows.values())) == Control(plan="c" * 64, criterion="random", draw=0)
     assert find_control(row, [row]) is None and find_control(rows["P50 by r_f"], list(rows.values())) is None
@@ -57,7 +68,11 @@ def test_what_a_control_is_of_is_written_and_decides_no_id(analysis: Any, folder
     plan = make_plan(analysis, percentile=50, first_layer=2)
     for order in ("cut-first", "finetune-first"):
         whole, control = variants_of("half", str(folder), analysis, plan, controls=("random",), order=order)
-        assert whole.control_of is None and control.control_of == {"plan": plan.digest, "criterion": "random", "draw": 0}
+        assert whole.control_of is None and control.control_of == {
+            "plan": plan.digest,
+            "criterion": "random",
+            "draw": 0,
+        }
         unit = read_unit(Unit(variant=control, task="mrpc", seed=0, recipe=Recipe(epochs=1)).plain())
         one = prepare(unit, glue_dir=glue)
         assert one.document["control_of"] == control.control_of

@@ -31,7 +31,9 @@ def test_every_task_is_read_in_every_split(task: str, tmp_path: Path) -> None:
 
 def test_another_number_than_the_official_one_is_said(tmp_path: Path) -> None:
     folder = gluefolder.write_tasks(tmp_path, "cola")
-    assert read_examples("cola", "train", glue_dir=folder).notes == ("48 examples; the official train split has 8,551.",)
+    assert read_examples("cola", "train", glue_dir=folder).notes == (
+        "48 examples; the official train split has 8,551.",
+    )
 
 
 def test_cola_has_no_header_so_its_first_line_counts(tmp_path: Path) -> None:

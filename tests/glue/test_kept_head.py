@@ -29,7 +29,9 @@ GLUE_ORDER = ("entailment", "neutral", "contradiction")
 
 def save_classifier(where: Path, names: tuple[str, ...], *, seed: int = 0, **more: Any) -> Path:
     labels = {"id2label": dict(enumerate(names)), "label2id": {name: at for at, name in enumerate(names)}}
-    return tiny.save_tiny(where, transformers.BertForSequenceClassification, seed=seed, num_hidden_layers=2, **labels, **more)
+    return tiny.save_tiny(
+        where, transformers.BertForSequenceClassification, seed=seed, num_hidden_layers=2, **labels, **more
+    )
 
 
 def reorder(source: Path, target: Path, names: tuple[str, ...], places: list[int]) -> Path:
@@ -47,7 +49,9 @@ def reorder(source: Path, target: Path, names: tuple[str, ...], places: list[int
 
 
 def prepared(folder: Path, task: str, glue: Path, *, seed: int = 0, recipe: Recipe = AS_IT_IS) -> Any:
-    return prepare(Unit(variant=Variant(label="m", model=str(folder)), task=task, seed=seed, recipe=recipe), glue_dir=glue)
+    return prepare(
+        Unit(variant=Variant(label="m", model=str(folder)), task=task, seed=seed, recipe=recipe), glue_dir=glue
+    )
 
 
 def test_a_permuted_classifier_scores_the_same(glue: Path, cache: Path, tmp_path: Path) -> None:
@@ -61,7 +65,11 @@ def test_a_permuted_classifier_scores_the_same(glue: Path, cache: Path, tmp_path
     assert a.scores == b.scores and len(np.unique(a.predictions("validation_matched")["prediction"])) > 1
     assert any("output 0 is contradiction, 1 is entailment, 2 is neutral" in note for note in b.result["notes"])
     saved = check_model(b.folder / "model")  # the saved model has the task's order, and says so
-    assert saved.config["id2label"] == dict(enumerate(GLUE_ORDER)) and kept_head(saved, TASKS["mnli"]).order == (0, 1, 2)
+    assert saved.config["id2label"] == dict(enumerate(GLUE_ORDER)) and kept_head(saved, TASKS["mnli"]).order == (
+        0,
+        1,
+        2,
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,7 +102,11 @@ def test_names_decide_the_order(task: str, names: tuple[str, ...], order: tuple[
 @pytest.mark.parametrize(
     ("task", "names", "message"),
     [
-        ("mnli", ("entailment", "neutral", "LABEL_2"), "id2label names the outputs entailment, neutral, LABEL_2; MNLI has"),
+        (
+            "mnli",
+            ("entailment", "neutral", "LABEL_2"),
+            "id2label names the outputs entailment, neutral, LABEL_2; MNLI has",
+        ),
         ("sst2", ("positive", "pos"), "each once"),
         ("sst2", ("LABEL_1", "LABEL_0"), "each once"),
         ("rte", ("entailment", "neutral"), "RTE has entailment, not_entailment, each once"),
@@ -102,7 +114,9 @@ def test_names_decide_the_order(task: str, names: tuple[str, ...], order: tuple[
         ("stsb", ("a", "b"), "the classifier has 2 outputs; STS-B needs 1"),
     ],
 )
-def test_names_that_match_in_part_or_twice_are_refused(task: str, names: tuple[str, ...], message: str, tmp_path: Path) -> None:
+def test_names_that_match_in_part_or_twice_are_refused(
+    task: str, names: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
     with pytest.raises(ModelError) as caught:
         kept_head(check_model(save_classifier(tmp_path / "m", names)), TASKS[task])
     assert message in str(caught.value) and "\n" not in str(caught.value)
@@ -125,11 +139,15 @@ def test_every_name_of_every_task_is_the_name_of_one_class() -> None:
         ("BertForQuestionAnswering", "pooler.*, classifier.*"),
     ],
 )
-def test_a_head_that_is_not_in_the_file_is_refused_before_anything_runs(name: str, absent: str, glue: Path, tmp_path: Path) -> None:
+def test_a_head_that_is_not_in_the_file_is_refused_before_anything_runs(
+    name: str, absent: str, glue: Path, tmp_path: Path
+) -> None:
     folder = tiny.save_tiny(tmp_path / "m", getattr(transformers, name), num_hidden_layers=1)
     with pytest.raises(ModelError) as caught:
         prepared(folder, "mrpc", glue)
-    assert f"has no classifier to keep: model.safetensors lacks {absent}." in str(caught.value) and "\n" not in str(caught.value)
+    assert f"has no classifier to keep: model.safetensors lacks {absent}." in str(caught.value) and "\n" not in str(
+        caught.value
+    )
     unit = Unit(variant=Variant(label="m", model=str(folder)), task="mrpc", seed=0, recipe=AS_IT_IS)
     for lines, wrong in (lay_out([unit], glue_dir=glue), lay_out_unread([unit], [])):
         assert lines == [] and "no classifier to keep" in wrong[0]
@@ -142,19 +160,40 @@ def test_a_classifier_of_something_else_is_refused(glue: Path, tmp_path: Path) -
         prepared(folder, "mrpc", glue)
 
 
-def test_a_kept_head_does_not_depend_on_the_seed_and_a_fresh_one_is_said(glue: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_kept_head_does_not_depend_on_the_seed_and_a_fresh_one_is_said(
+    glue: Path, cache: Path, tmp_path: Path
+) -> None:
     folder = save_classifier(tmp_path / "m", ("0", "1"))
     one, two = (perform(prepared(folder, "mrpc", glue, seed=seed), device="cpu") for seed in (0, 1))
     np.testing.assert_array_equal(*(made.predictions("validation")["logits"] for made in (one, two)))
     bare = tiny.save_tiny(tmp_path / "bare", transformers.BertForMaskedLM, num_hidden_layers=1)
     fresh, without = (perform(prepared(where, "mrpc", glue, recipe=SMALL), device="cpu") for where in (folder, bare))
     assert "The classifier started at random, drawn from the seed." in fresh.result["notes"]
-    assert any("and the pooler, which is not in the file, started at random" in note for note in without.result["notes"])
+    assert any(
+        "and the pooler, which is not in the file, started at random" in note for note in without.result["notes"]
+    )
 
 
-def test_the_command_refuses_what_it_would_have_drawn(glue: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_refuses_what_it_would_have_drawn(
+    glue: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tiny.save_tiny(tmp_path / "m", transformers.BertForMaskedLM, num_hidden_layers=1)
-    asked = ["evaluate", "--model", str(folder), "--task", "mrpc", "--epochs", "0", "--glue-dir", str(glue), "--device", "cpu", "--quiet"]
+    asked = [
+        "evaluate",
+        "--model",
+        str(folder),
+        "--task",
+        "mrpc",
+        "--epochs",
+        "0",
+        "--glue-dir",
+        str(glue),
+        "--device",
+        "cpu",
+        "--quiet",
+    ]
     assert main(asked) == 2
     error = capsys.readouterr().err
-    assert "no classifier to keep: model.safetensors lacks pooler.*, classifier.*." in error and "Traceback" not in error
+    assert (
+        "no classifier to keep: model.safetensors lacks pooler.*, classifier.*." in error and "Traceback" not in error
+    )

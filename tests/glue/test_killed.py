@@ -46,8 +46,15 @@ def worker_of(run: Run) -> int:
     return int(told.process["worker"]["pid"])
 
 
-def test_a_killed_worker_loses_no_more_than_an_interval(folder: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unit = Unit(variant=Variant(label="original", model=str(folder)), task="mrpc", seed=0, recipe=replace(SMALL, epochs=60, batch_size=8))
+def test_a_killed_worker_loses_no_more_than_an_interval(
+    folder: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = Unit(
+        variant=Variant(label="original", model=str(folder)),
+        task="mrpc",
+        seed=0,
+        recipe=replace(SMALL, epochs=60, batch_size=8),
+    )
     options = {"units": plain_units([unit]), "glue_dir": str(glue), "device": "cpu", "threads": 1, "save_every": 4}
     launcher = LocalLauncher()
     run = launcher.submit("evaluate", options)

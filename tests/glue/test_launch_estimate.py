@@ -38,7 +38,9 @@ def write_task(folder: Path, task: str = "cola", *, train: int = 40, validation:
     return folder
 
 
-def test_choices_become_a_sweep_that_reads_back_as_the_same_units(tiny_analysis: Any, cache: Path, tmp_path: Path) -> None:
+def test_choices_become_a_sweep_that_reads_back_as_the_same_units(
+    tiny_analysis: Any, cache: Path, tmp_path: Path
+) -> None:
     import shutil
 
     shutil.copytree(tiny_analysis.folder, cache / "analyses" / tiny_analysis.id)
@@ -47,10 +49,19 @@ def test_choices_become_a_sweep_that_reads_back_as_the_same_units(tiny_analysis:
     write_plan(make_plan(tiny_analysis, percentile=40), tmp_path / "mine.json")
     model = str(tiny_analysis.meta["model"]["spec"])
     chosen = Choices(
-        model=model, analysis=tiny_analysis.id, tasks=("cola",), seeds=(0, 3), tier="smoke",
-        percentiles=(50.0,), plans={"my plan": str(tmp_path / "mine.json")}, controls=("random", "std"), draws=2,
-        orders=("cut-first", "finetune-first"), recipe={"steps": 20, "epochs": 2}, models={"again": model},
-    )  # fmt: skip
+        model=model,
+        analysis=tiny_analysis.id,
+        tasks=("cola",),
+        seeds=(0, 3),
+        tier="smoke",
+        percentiles=(50.0,),
+        plans={"my plan": str(tmp_path / "mine.json")},
+        controls=("random", "std"),
+        draws=2,
+        orders=("cut-first", "finetune-first"),
+        recipe={"steps": 20, "epochs": 2},
+        models={"again": model},
+    )
     document = sweep_document(chosen)
     assert document["recipe"] == {"epochs": 2}  # 20 steps are the tier's own
     (tmp_path / "sweep.yaml").write_text(sweep_file(document))
@@ -94,7 +105,9 @@ def test_the_command_names_what_is_not_the_default() -> None:
 def test_a_bill_takes_its_time_from_measured_steps_alone(tiny_folder: Path, tmp_path: Path, cache: Path) -> None:
     glue = write_task(tmp_path / "glue")
     units = [
-        Unit(variant=Variant(label="original", model=str(tiny_folder)), task="cola", seed=seed, recipe=recipe_of("quick"))
+        Unit(
+            variant=Variant(label="original", model=str(tiny_folder)), task="cola", seed=seed, recipe=recipe_of("quick")
+        )
         for seed in (0, 1)
     ]
     lines, wrong = lay_out(units, glue_dir=glue)
@@ -122,9 +135,13 @@ def test_a_missing_file_is_said_once_and_stops_nothing_else(tiny_folder: Path, t
     assert len(lines) == 2 and len(wrong) == 1 and "RTE/train.tsv" in wrong[0]
 
 
-def test_what_was_read_once_is_kept_and_the_id_is_the_same(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_read_once_is_kept_and_the_id_is_the_same(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     glue, kept = write_task(tmp_path / "glue"), {}
-    unit = Unit(variant=Variant(label="original", model=str(tiny_folder)), task="cola", seed=0, recipe=Recipe(examples=8))
+    unit = Unit(
+        variant=Variant(label="original", model=str(tiny_folder)), task="cola", seed=0, recipe=Recipe(examples=8)
+    )
     first = prepare(unit, glue_dir=glue, cache=kept).id
     monkeypatch.setattr("obce_core.glue.unit.check_model", lambda *_: pytest.fail("read again"))
     assert prepare(unit, glue_dir=glue, cache=kept, read=lambda *_, **__: pytest.fail("read again")).id == first
@@ -142,9 +159,13 @@ def test_without_the_data_what_is_there_is_known_by_what_was_asked(tiny_folder: 
     assert [line.id == known.id for line in again] == [True, False]
 
 
-def test_without_the_data_an_evaluation_without_test_predictions_is_not_one_with_them(tiny_folder: Path, cache: Path) -> None:
+def test_without_the_data_an_evaluation_without_test_predictions_is_not_one_with_them(
+    tiny_folder: Path, cache: Path
+) -> None:
     whole = Variant(label="original", model=str(tiny_folder))
-    plain, tests = (Unit(variant=whole, task="cola", seed=0, recipe=recipe_of("quick"), tests=tests) for tests in (False, True))
+    plain, tests = (
+        Unit(variant=whole, task="cola", seed=0, recipe=recipe_of("quick"), tests=tests) for tests in (False, True)
+    )
     known = make_evaluation(cache / "evaluations")
     known.unit["model"] = lay_out_unread([plain], [])[0][0].weights
     known.unit["identity"] = identity_of(check_model(tiny_folder)).plain()
@@ -155,11 +176,17 @@ def test_without_the_data_an_evaluation_without_test_predictions_is_not_one_with
 
 def test_recipes_stand_apart_and_are_named_by_what_they_change(cache: Path) -> None:
     home = cache / "evaluations"
-    made = [make_evaluation(home, recipe=recipe) for recipe in (recipe_of("smoke"), recipe_of("paper"), recipe_of("quick", epochs=1))]
+    made = [
+        make_evaluation(home, recipe=recipe)
+        for recipe in (recipe_of("smoke"), recipe_of("paper"), recipe_of("quick", epochs=1))
+    ]
     groups = by_recipe(made)
     assert [group.title for group in groups] == ["paper", "quick, but epochs 1", "smoke"]
     assert len({group.key for group in groups}) == 3
-    assert "optimistic" in words(Recipe(keep="best")) and title(Recipe(learning_rate=3e-5)) == "paper, but learning rate 3e-05"
+    assert (
+        "optimistic" in words(Recipe(keep="best"))
+        and title(Recipe(learning_rate=3e-5)) == "paper, but learning rate 3e-05"
+    )
 
 
 def test_tasks_that_lack_a_file_are_named(tmp_path: Path) -> None:
@@ -175,7 +202,9 @@ def test_boards_of_single_tasks_join_to_the_board_of_all(cache: Path) -> None:
     joined = join(board([one for one in made if one.task.name == name], resamples=50) for name in ("mrpc", "cola"))
     assert [row.key for row in joined] == [row.key for row in whole]
     for one, other in zip(joined, whole, strict=True):
-        assert {name: cell.spreads for name, cell in one.cells.items()} == {name: cell.spreads for name, cell in other.cells.items()}
+        assert {name: cell.spreads for name, cell in one.cells.items()} == {
+            name: cell.spreads for name, cell in other.cells.items()
+        }
         assert {name: cell.differences for name, cell in one.cells.items()} == {
             name: cell.differences for name, cell in other.cells.items()
         }
@@ -187,11 +216,21 @@ def test_joined_boards_have_the_order_of_one_whoever_was_asked_first(cache: Path
     home, names = cache / "evaluations", ("P50, random 0 of the same shape", "P30", "P50", "original")
     sizes = (60, 80, 60, 100)
     made = [
-        make_evaluation(home, label=label, plan=None if label == "original" else label[:3] * 9 + str(at), parameters=size, asked=float(at))
+        make_evaluation(
+            home,
+            label=label,
+            plan=None if label == "original" else label[:3] * 9 + str(at),
+            parameters=size,
+            asked=float(at),
+        )
         for at, (label, size) in enumerate(zip(names, sizes, strict=True))
     ]
     labels = ["original", "P30", "P50", "P50, random 0 of the same shape"]
-    assert [row.label for row in join([board(made, resamples=10)])] == [row.label for row in board(made, resamples=10)] == labels
+    assert (
+        [row.label for row in join([board(made, resamples=10)])]
+        == [row.label for row in board(made, resamples=10)]
+        == labels
+    )
 
 
 def test_changed_examples_are_listed_with_their_sentences(cache: Path) -> None:
@@ -203,7 +242,9 @@ def test_changed_examples_are_listed_with_their_sentences(cache: Path) -> None:
     listed = changed_rows(found, "lost", TASKS["cola"], examples)
     assert len(listed) == int((found["lost"] > 0).sum()) > 0
     for row in listed:
-        assert row["sentence 1"] == f"sentence {row['example']}" and row["right"] == str(int(found["label"][row["example"]]))
+        assert row["sentence 1"] == f"sentence {row['example']}" and row["right"] == str(
+            int(found["label"][row["example"]])
+        )
         assert row["right"] in row["before"].split(" / ") and row["now"] != row["before"]
     counts = [int(row["seeds"].split(" of ")[0]) for row in listed]
     assert counts == sorted(counts, reverse=True) and "sentence 1" not in changed_rows(found, "lost", TASKS["cola"])[0]

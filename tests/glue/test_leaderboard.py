@@ -27,9 +27,23 @@ from obce_core.storage.atomic import staged_folder, write_json
 RECIPE = recipe_of("quick", learning_rate=2e-5)
 
 
-def put(name: str, label: str, task: str, seed: int, wrong: float, *, plan: str | None = None, parameters: int = 100, tests: bool = False,
-        recipe: Recipe = RECIPE, examples: int = 80, train: str = "t", model: str = "w" * 64, origin: dict | None = None,
-        asked: float | None = None) -> Evaluation:  # fmt: skip
+def put(
+    name: str,
+    label: str,
+    task: str,
+    seed: int,
+    wrong: float,
+    *,
+    plan: str | None = None,
+    parameters: int = 100,
+    tests: bool = False,
+    recipe: Recipe = RECIPE,
+    examples: int = 80,
+    train: str = "t",
+    model: str = "w" * 64,
+    origin: dict | None = None,
+    asked: float | None = None,
+) -> Evaluation:
     """Write an evaluation whose answers are wrong with the given chance."""
     known = TASKS[task]
     rng = np.random.default_rng([seed, len(label), examples])
@@ -38,22 +52,43 @@ def put(name: str, label: str, task: str, seed: int, wrong: float, *, plan: str 
         labels = np.random.default_rng(1).uniform(0, 5, examples)
     splits = [*known.validation, *(known.tests if tests else ())]
     unit = {
-        "format": FORMAT, "label": label, "asked": float(seed) if asked is None else asked,
-        "model_name": "tiny", "model": model, "plan": plan,
-        "order": "cut-first" if plan else None, "intent": None, "task": task, "train": train, "splits": dict.fromkeys(splits, "d"),
-        "recipe": recipe.plain(), "tier": "quick", "seed": seed, **({"origin": origin} if origin else {}),
-    }  # fmt: skip
+        "format": FORMAT,
+        "label": label,
+        "asked": float(seed) if asked is None else asked,
+        "model_name": "tiny",
+        "model": model,
+        "plan": plan,
+        "order": "cut-first" if plan else None,
+        "intent": None,
+        "task": task,
+        "train": train,
+        "splits": dict.fromkeys(splits, "d"),
+        "recipe": recipe.plain(),
+        "tier": "quick",
+        "seed": seed,
+        **({"origin": origin} if origin else {}),
+    }
     scores = {}
     with staged_folder(evaluations_home() / name) as stage:
         for split in splits:
             told = np.where(rng.random(examples) < wrong, (labels + 1) % max(2, known.classes), labels)
-            columns = {"label": np.full(examples, np.nan) if split.startswith("test") else labels, "prediction": told, "output_0": told}
+            columns = {
+                "label": np.full(examples, np.nan) if split.startswith("test") else labels,
+                "prediction": told,
+                "output_0": told,
+            }
             parquet.write_table(arrow.table(columns), stage / f"predictions.{split}.parquet")
             if not split.startswith("test"):
                 scores[split] = score(known, labels, told)
         write_json(stage / "unit.json", unit)
         write_json(stage / "curve.json", [])
-        result = {"scores": scores, "parameters": parameters, "encoder": parameters // 2, "original_encoder": 50, "notes": []}
+        result = {
+            "scores": scores,
+            "parameters": parameters,
+            "encoder": parameters // 2,
+            "original_encoder": 50,
+            "notes": [],
+        }
         write_json(stage / "result.json", result)
     return read_evaluation(name)
 
@@ -80,11 +115,17 @@ def test_rows_group_seeds_and_tasks_and_originals_come_first(made) -> None:
     assert cell.spreads["validation", "f1"].std == pytest.approx(np.std(told, ddof=1))
     assert cell.main == ("validation", "f1") and cell.against == "original"
     labels = made[0].predictions("validation")["label"]
-    a, b = (np.stack([read_evaluation(f"{name}{seed}").predictions("validation")["prediction"] for seed in range(3)]) for name in "po")
+    a, b = (
+        np.stack([read_evaluation(f"{name}{seed}").predictions("validation")["prediction"] for seed in range(3)])
+        for name in "po"
+    )
     assert cell.differences["validation", "f1"] == difference("f1", labels, a, b, resamples=100)
     assert rows[0].cells["mrpc"].differences == {}
     assert rows[1].share == pytest.approx(30 / 50)
-    assert set(rows[0].cells["mnli"].spreads) == {("validation_matched", "accuracy"), ("validation_mismatched", "accuracy")}
+    assert set(rows[0].cells["mnli"].spreads) == {
+        ("validation_matched", "accuracy"),
+        ("validation_mismatched", "accuracy"),
+    }
 
 
 def test_other_recipes_and_seeds_are_never_mixed(made) -> None:
@@ -93,7 +134,9 @@ def test_other_recipes_and_seeds_are_never_mixed(made) -> None:
     put("x2", "P50", "cola", 5, 0.1, plan="p" * 64, recipe=recipe_of("paper", learning_rate=2e-5))
     rows = board(list_evaluations(), resamples=10)
     assert len([row for row in rows if row.label == "P50"]) == 2
-    assert all(row.cells["cola"].differences == {} for row in rows if row.label == "P50")  # no seed in common, or another recipe
+    assert all(
+        row.cells["cola"].differences == {} for row in rows if row.label == "P50"
+    )  # no seed in common, or another recipe
 
 
 def test_what_was_trained_on_other_examples_is_not_compared(made) -> None:
@@ -120,7 +163,9 @@ def test_rows_are_compared_with_each_other(made) -> None:
     rows = board(made, resamples=50)
     cell = compare(rows[1], rows[2], resamples=50)["mrpc"]
     assert cell.against == "random" and cell.differences["validation", "f1"].mean > 0
-    assert compare(rows[1], rows[0], resamples=50)["mrpc"].differences.keys() == rows[1].cells["mrpc"].differences.keys()
+    assert (
+        compare(rows[1], rows[0], resamples=50)["mrpc"].differences.keys() == rows[1].cells["mrpc"].differences.keys()
+    )
 
 
 def test_changed_examples_by_seed(made) -> None:

@@ -26,7 +26,18 @@ from obce_core.glue.unit import Prepared, Unit, Variant, prepare, read_unit
 
 @pytest.mark.parametrize(
     ("width", "rate"),
-    [(4096, 2e-5), (1024, 2e-5), (768, 2e-5), (767, 5e-5), (512, 5e-5), (384, 1e-4), (312, 1e-4), (256, 1e-4), (128, 2e-4), (8, 2e-4)],
+    [
+        (4096, 2e-5),
+        (1024, 2e-5),
+        (768, 2e-5),
+        (767, 5e-5),
+        (512, 5e-5),
+        (384, 1e-4),
+        (312, 1e-4),
+        (256, 1e-4),
+        (128, 2e-4),
+        (8, 2e-4),
+    ],
 )
 def test_a_rate_follows_from_the_width(width: int, rate: float) -> None:
     assert rate_at(width) == rate == recipe_of("quick").at_width(width).learning_rate
@@ -47,7 +58,10 @@ def test_rates_are_written_in_one_way() -> None:
         "1e-09",
         "5e-01",
     ]
-    assert rate_words([(1e-4, 384), (2e-5, 1024), (1e-4, 384)]) == "2e-05, by the model's width (1,024); 1e-04, by the model's width (384)"
+    assert (
+        rate_words([(1e-4, 384), (2e-5, 1024), (1e-4, 384)])
+        == "2e-05, by the model's width (1,024); 1e-04, by the model's width (384)"
+    )
     assert rate_words([]) == "" and all(plain_rate(rate) in rule_words() for _, rate in RATES)
 
 
@@ -59,7 +73,10 @@ def test_a_tier_before_the_rule_is_another_recipe(cache: Path) -> None:
     assert new.tier == "quick" and new.learning_rate == (1e-4, 384) and new.unit["recipe"]["learning_rate"] == 1e-4
     groups = by_recipe([old, new])
     assert [group.title for group in groups] == ["quick", "quick, but learning rate 2e-05"]
-    assert "learning rate 1e-04, by the model's width (384)" in groups[0].words and "learning rate 2e-05;" in groups[1].words
+    assert (
+        "learning rate 1e-04, by the model's width (384)" in groups[0].words
+        and "learning rate 2e-05;" in groups[1].words
+    )
     rows = board([old, new], resamples=20)
     assert len(rows) == 2 and all(len(row.cells["cola"].evaluations) == 1 for row in rows)
     text = markdown(rows, ["cola"])
@@ -70,7 +87,9 @@ def test_a_tier_before_the_rule_is_another_recipe(cache: Path) -> None:
 
 def test_models_of_different_widths_share_a_tier(cache: Path) -> None:
     home = cache / "evaluations"
-    made = [make_evaluation(home, label=str(width), width=width, told={"model": f"{width:064}"}) for width in (768, 384)]
+    made = [
+        make_evaluation(home, label=str(width), width=width, told={"model": f"{width:064}"}) for width in (768, 384)
+    ]
     (group,) = by_recipe(made)
     assert group.title == "quick"
     assert "learning rate 2e-05, by the model's width (768); 1e-04, by the model's width (384)" in group.words
@@ -86,7 +105,9 @@ def test_the_rate_is_resolved_where_the_model_is_known_and_names_the_evaluation(
 
     by_width, given = made(), made(learning_rate=2e-4)
     assert by_width.recipe == given.recipe == recipe_of("quick", learning_rate=2e-4)  # 24 wide
-    assert by_width.document["recipe"]["learning_rate"] == 2e-4 and by_width.document["learning_rate_by"] == {"width": 24}
+    assert by_width.document["recipe"]["learning_rate"] == 2e-4 and by_width.document["learning_rate_by"] == {
+        "width": 24
+    }
     assert "learning_rate_by" not in given.document and by_width.id != given.id
     assert (by_width.document["tier"], given.document["tier"]) == ("quick", "own")
 
@@ -109,15 +130,32 @@ def test_the_model_is_trained_with_the_rate_of_its_width(folder: Path, glue: Pat
 
 
 def test_no_training_has_no_rate_in_words() -> None:
-    assert words(recipe_of("paper", epochs=0)).startswith("no training") and title(recipe_of("paper", epochs=0)) == "paper, but epochs 0"
+    assert (
+        words(recipe_of("paper", epochs=0)).startswith("no training")
+        and title(recipe_of("paper", epochs=0)) == "paper, but epochs 0"
+    )
 
 
-def test_commands_say_the_rate(folder: Path, glue: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_say_the_rate(
+    folder: Path, glue: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     sweep = tmp_path / "sweep.yaml"
     sweep.write_text(f"model: {folder}\nvariants: [original]\ntasks: [mrpc]\ntier: smoke\n")
     assert main(["sweep", str(sweep), "--glue-dir", str(glue), "--dry-run"]) == 0
     assert "Learning rate 2e-04, by the model's width (24)." in capsys.readouterr().out
-    asked = ["evaluate", "--model", str(folder), "--task", "mrpc", "--tier", "smoke", "--max-steps", "2", "--glue-dir", str(glue)]
+    asked = [
+        "evaluate",
+        "--model",
+        str(folder),
+        "--task",
+        "mrpc",
+        "--tier",
+        "smoke",
+        "--max-steps",
+        "2",
+        "--glue-dir",
+        str(glue),
+    ]
     assert main([*asked, "--device", "cpu", "--quiet"]) == 0
     assert "learning rate 2e-04, by the model's width (24)" in capsys.readouterr().out
 

@@ -57,7 +57,9 @@ def test_an_interval_holds_the_score_and_says_what_was_learned() -> None:
     rng = np.random.default_rng(0)
     good = np.stack([np.where(rng.random(100) < 0.05, 1 - MOSTLY, MOSTLY) for _ in range(3)])
     found = interval("accuracy", MOSTLY, good)
-    means = [np.mean([np.mean(MOSTLY[draw] == row[draw]) for row in good]) for draw in rng.integers(0, 100, (RESAMPLES, 100))]
+    means = [
+        np.mean([np.mean(MOSTLY[draw] == row[draw]) for row in good]) for draw in rng.integers(0, 100, (RESAMPLES, 100))
+    ]
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, (0.025, 0.975))), abs=0.01)
     assert found.baseline == 0.7 and found.seeds == 3 and found.learned
     same, worse = interval("accuracy", MOSTLY, np.ones((1, 100))), interval("accuracy", MOSTLY, np.zeros((1, 100)))
@@ -76,8 +78,12 @@ def majority_board(home: Path, *, model_name: str = "somebody/tiny") -> list[Row
 
     flat = made[1].folder / "predictions.validation.parquet"
     answers = np.ones(len(MOSTLY))
-    parquet.write_table(arrow.table({"label": MOSTLY, "prediction": answers, "output_0": 1 - answers, "output_1": answers}), flat)
-    write_json(made[1].folder / "result.json", {**made[1].result, "scores": {"validation": baseline(TASKS["mrpc"], MOSTLY)}})
+    parquet.write_table(
+        arrow.table({"label": MOSTLY, "prediction": answers, "output_0": 1 - answers, "output_1": answers}), flat
+    )
+    write_json(
+        made[1].folder / "result.json", {**made[1].result, "scores": {"validation": baseline(TASKS["mrpc"], MOSTLY)}}
+    )
     from obce_core.glue.evaluation import read_evaluation
 
     return board([read_evaluation(one.folder) for one in made], resamples=200)
@@ -85,7 +91,10 @@ def majority_board(home: Path, *, model_name: str = "somebody/tiny") -> list[Row
 
 def test_every_table_has_the_baseline_and_marks_what_is_not_above_it(cache: Path) -> None:
     rows = majority_board(cache / "evaluations")
-    assert baselines(rows, "mrpc") == {("validation", "f1"): (pytest.approx(140 / 170),), ("validation", "accuracy"): (0.7,)}
+    assert baselines(rows, "mrpc") == {
+        ("validation", "f1"): (pytest.approx(140 / 170),),
+        ("validation", "accuracy"): (0.7,),
+    }
     assert [(one.label, one.metric) for one in unlearned(rows)] == [("the cut", "f1"), ("the cut", "accuracy")]
     whole, cut, last = (line for line in markdown(rows, ["mrpc"]).splitlines()[2:])
     assert MARK not in whole and cut.count(MARK) == 2
@@ -102,28 +111,45 @@ def test_the_leaderboard_its_figures_and_the_report_have_the_baseline(cache: Pat
     rows = majority_board(cache / "evaluations")
     group = leaderboard(rows, ["mrpc", "cola"])["groups"][0]["rows"]
     assert group[-1]["label"] == TITLE and group[-1]["key"] == ""
-    assert group[-1]["cells"][0]["scores"] == [["82.4", ""], ["70.0", ""]] and group[-1]["cells"][1]["scores"] == [["–", ""]]
+    assert group[-1]["cells"][0]["scores"] == [["82.4", ""], ["70.0", ""]] and group[-1]["cells"][1]["scores"] == [
+        ["–", ""]
+    ]
     assert [MARK in cell[1] for row in group[:2] for cell in row["cells"][0]["scores"]] == [False, False, True, True]
     size = against_size(rows, "mrpc")
     (line,) = size.layout.shapes
-    assert line.y0 == line.y1 == pytest.approx(100 * 140 / 170) and "majority class 82.4" in [note.text for note in size.layout.annotations]
+    assert line.y0 == line.y1 == pytest.approx(100 * 140 / 170) and "majority class 82.4" in [
+        note.text for note in size.layout.annotations
+    ]
     assert size.layout.yaxis.range[0] < line.y0
     dots = {trace.customdata[0][0]: trace.hovertemplate for trace in size.data if trace.mode == "markers"}
     assert [MARK in dots[row.key] for row in rows] == [False, True]
     floors = below_original(rows, "mrpc")
     assert floors == [pytest.approx(140 / 170 - rows[0].cells["mrpc"].spreads["validation", "f1"].mean)]
     gaps = intervals([("the cut", rows[1].cells["mrpc"])], floors=floors)
-    assert any(shape.x0 == pytest.approx(100 * floors[0]) for shape in gaps.layout.shapes) and gaps.layout.xaxis.range[0] < 100 * floors[0]
+    assert (
+        any(shape.x0 == pytest.approx(100 * floors[0]) for shape in gaps.layout.shapes)
+        and gaps.layout.xaxis.range[0] < 100 * floors[0]
+    )
     html = report(rows, ["mrpc"], recipe="quick")
     assert html.count(TITLE) >= 3 and MARK in html and "Majority class: one answer for every example" in html
     assert leaderboard_html(leaderboard(rows, ["mrpc"])).count(MARK) == 2
 
 
 def test_a_curve_of_scores_has_the_baseline_of_the_unit_at_work() -> None:
-    row = {"unit": "a", "label": "x", "task": "mrpc", "seed": 0, "step": 20, "validation_f1": 0.8, "validation_f1_majority_class": 0.812}
+    row = {
+        "unit": "a",
+        "label": "x",
+        "task": "mrpc",
+        "seed": 0,
+        "step": 20,
+        "validation_f1": 0.8,
+        "validation_f1_majority_class": 0.812,
+    }
     (line,) = score_curve([row]).layout.shapes
     assert line.y0 == pytest.approx(81.2)
-    assert not score_curve([{name: value for name, value in row.items() if "majority" not in name}]).layout.shapes  # an older curve
+    assert not score_curve(
+        [{name: value for name, value in row.items() if "majority" not in name}]
+    ).layout.shapes  # an older curve
 
 
 def test_an_evaluation_stores_the_baseline_of_the_labels_that_it_read(folder: Path, glue: Path, cache: Path) -> None:
@@ -141,8 +167,22 @@ def test_an_evaluation_stores_the_baseline_of_the_labels_that_it_read(folder: Pa
     assert read_evaluation(made.folder).baseline == made.baseline  # an older one: from its own predictions
 
 
-def test_evaluate_says_what_was_not_learned(folder: Path, glue: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ["evaluate", "--model", str(folder), "--task", "cola", "--tier", "smoke", "--learning-rate", "0", "--glue-dir", str(glue)]
+def test_evaluate_says_what_was_not_learned(
+    folder: Path, glue: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [
+        "evaluate",
+        "--model",
+        str(folder),
+        "--task",
+        "cola",
+        "--tier",
+        "smoke",
+        "--learning-rate",
+        "0",
+        "--glue-dir",
+        str(glue),
+    ]
     assert main([*asked, "--device", "cpu", "--quiet"]) == 0
     out = capsys.readouterr().out
     assert f"| {TITLE} | validation |" in out and MARK in out and "Note: Not learned: the 95 % interval" in out

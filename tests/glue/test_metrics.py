@@ -37,9 +37,16 @@ def test_a_model_that_says_always_the_same_has_a_number(metric: str) -> None:
 
 def test_the_tasks_metrics_are_the_papers() -> None:
     assert {name: task.metrics for name, task in TASKS.items()} == {
-        "mnli": ("accuracy",), "qqp": ("f1", "accuracy"), "qnli": ("accuracy",), "sst2": ("accuracy",), "cola": ("matthews",),
-        "stsb": ("pearson", "spearman"), "mrpc": ("f1", "accuracy"), "rte": ("accuracy",), "wnli": ("accuracy",),
-    }  # fmt: skip
+        "mnli": ("accuracy",),
+        "qqp": ("f1", "accuracy"),
+        "qnli": ("accuracy",),
+        "sst2": ("accuracy",),
+        "cola": ("matthews",),
+        "stsb": ("pearson", "spearman"),
+        "mrpc": ("f1", "accuracy"),
+        "rte": ("accuracy",),
+        "wnli": ("accuracy",),
+    }
     assert usual_tasks() == ("mnli", "qqp", "qnli", "sst2", "cola", "stsb", "mrpc", "rte")
     assert TASKS["mnli"].validation == ("validation_matched", "validation_mismatched")
 

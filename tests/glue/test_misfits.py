@@ -55,14 +55,18 @@ def test_a_classifier_needs_cls_first(model: Path, tasks: Path) -> None:
 def test_a_classifier_needs_a_padding_token(model: Path, tasks: Path) -> None:
     rewrite(model)
     path = model / "tokenizer_config.json"
-    path.write_text(json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != "pad_token"}))
+    path.write_text(
+        json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != "pad_token"})
+    )
     with pytest.raises(ModelError, match="has no padding token"):
         perform(prepare(unit(model), glue_dir=tasks), device="cpu")
 
 
 def test_pairs_need_two_segments(tmp_path: Path, tasks: Path) -> None:
     model = tiny.save_tiny(tmp_path / "model", type_vocab_size=1)
-    with pytest.raises(ModelError, match=r"gives second sentences segment 1, the model has 1 \(type_vocab_size\); mrpc has pairs"):
+    with pytest.raises(
+        ModelError, match=r"gives second sentences segment 1, the model has 1 \(type_vocab_size\); mrpc has pairs"
+    ):
         perform(prepare(unit(model, "mrpc"), glue_dir=tasks), device="cpu")
     assert perform(prepare(unit(model), glue_dir=tasks), device="cpu").scores
 
@@ -79,7 +83,9 @@ def test_examples_of_which_every_word_piece_is_unknown_are_refused(model: Path, 
 def test_many_unknown_word_pieces_are_a_note_of_the_evaluation(model: Path, tasks: Path) -> None:
     for name in ("tokenizer.json", "special_tokens_map.json"):
         (model / name).unlink(missing_ok=True)
-    (model / "vocab.txt").write_text("\n".join(word for word in tiny.VOCABULARY if word not in {"a", "##a", "d", "##d", "##e"}))
+    (model / "vocab.txt").write_text(
+        "\n".join(word for word in tiny.VOCABULARY if word not in {"a", "##a", "d", "##d", "##e"})
+    )
     (model / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
     done = perform(prepare(unit(model), glue_dir=tasks), device="cpu")
     assert any("are [UNK]; the tokenizer does not fit these texts." in note for note in done.result["notes"])
@@ -90,18 +96,28 @@ def test_ids_beyond_the_embeddings_stand_under_not_made_and_the_sound_model_is_e
 ) -> None:
     small = tiny.save_tiny(tmp_path / "small", vocab_size=20)
     sweep = {
-        "model": str(small), "variants": ["original", {"model": str(folder), "label": "sound"}], "tasks": ["cola"],
+        "model": str(small),
+        "variants": ["original", {"model": str(folder), "label": "sound"}],
+        "tasks": ["cola"],
         "recipe": {"epochs": 1, "steps": 2, "max_length": 24},
-    }  # fmt: skip
+    }
     (tmp_path / "sweep.json").write_text(json.dumps(sweep))
     done = run(capsys, "sweep", tmp_path / "sweep.json", "--glue-dir", tasks, "--device", "cpu", "--quiet")
     assert "sound" in done.out and "Traceback" not in done.err
-    assert "Not made: original, cola, seed 0: The tokenizer has ids up to 70, the model's vocabulary has 20" in done.out + done.err
+    assert (
+        "Not made: original, cola, seed 0: The tokenizer has ids up to 70, the model's vocabulary has 20"
+        in done.out + done.err
+    )
 
 
 @pytest.mark.parametrize("where", ["prepare", "perform"])
 def test_an_error_of_our_own_in_one_unit_does_not_end_the_others(
-    where: str, folder: Path, model: Path, tasks: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    where: str,
+    folder: Path,
+    model: Path,
+    tasks: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     work = getattr(execute_many, where)
 
@@ -115,19 +131,27 @@ def test_an_error_of_our_own_in_one_unit_does_not_end_the_others(
     tiny.edit_config(model, hidden_dropout_prob=0.2)  # another model
     made, failed = perform_all([unit(model, label="bad"), unit(folder, label="good")], glue_dir=tasks, device="cpu")
     assert [one.label for one in made] == ["good"]
-    assert failed == ["bad, cola, seed 0: internal error (IndexError: list index out of range); the log has the details"]
+    assert failed == [
+        "bad, cola, seed 0: internal error (IndexError: list index out of range); the log has the details"
+    ]
     assert "Traceback" in capsys.readouterr().err  # in the log
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        Cancelled("asked"), Superseded("newer"), MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
-        OSError(errno.ENOSPC, "No space left on device"), RuntimeError("disk: No space left on device (os error 28)"),
+        Cancelled("asked"),
+        Superseded("newer"),
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("disk: No space left on device (os error 28)"),
     ],
     ids=["cancelled", "superseded", "memory", "gpu memory", "disk", "disk of a library"],
-)  # fmt: skip
-def test_what_concerns_every_unit_ends_the_run(error: Exception, folder: Path, tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+)
+def test_what_concerns_every_unit_ends_the_run(
+    error: Exception, folder: Path, tasks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: Any, **__: Any) -> Any:
         raise error
 

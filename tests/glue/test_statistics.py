@@ -38,7 +38,10 @@ def test_a_resample_without_variety_counts_as_the_metric_does(metric: str) -> No
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_interval_holds_the_difference_and_turns_with_it(metric: str) -> None:
     labels, ours, others = made(metric, 3, examples=400)
-    one, back = difference(metric, labels, ours, others, resamples=400), difference(metric, labels, others, ours, resamples=400)
+    one, back = (
+        difference(metric, labels, ours, others, resamples=400),
+        difference(metric, labels, others, ours, resamples=400),
+    )
     assert one.low < one.mean < one.high
     assert one.mean == pytest.approx(-back.mean)
     assert (one.low, one.high) == pytest.approx((-back.high, -back.low))

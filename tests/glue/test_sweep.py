@@ -69,7 +69,9 @@ def test_what_is_wrong_is_named(change, error, message: str) -> None:
         read_sweep({"model": "demo", "tasks": ["cola"], **change})
 
 
-def test_paths_are_those_beside_the_file_wherever_it_is_read_from(analysis, folder: Path, tmp_path: Path, monkeypatch) -> None:
+def test_paths_are_those_beside_the_file_wherever_it_is_read_from(
+    analysis, folder: Path, tmp_path: Path, monkeypatch
+) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "model").symlink_to(folder)
     (tmp_path / "deep" / "sweep.yaml").write_text(yaml.safe_dump({"model": "../model", "tasks": ["cola"]}))

@@ -72,7 +72,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(model, dat
 
 
 @pytest.mark.parametrize("stop", [1, 6, 8, 12, 17, 18])
-def test_a_resume_ends_with_the_weights_of_the_undisturbed_run(model, data, undisturbed, stop: int, tmp_path: Path) -> None:
+def test_a_resume_ends_with_the_weights_of_the_undisturbed_run(
+    model, data, undisturbed, stop: int, tmp_path: Path
+) -> None:
     # Within an epoch and at its end; the checkpoint is what a cancellation leaves.
     done = [0]
 
@@ -99,7 +101,13 @@ def test_a_cancel_during_an_evaluation_loses_no_step(model, data, undisturbed, s
         return asked[0] > 1  # the first time is at the end of the step
 
     with pytest.raises(Cancelled, match="during an evaluation"):
-        go(model, data, saving=Saving(home=tmp_path), progress=lambda at, total: done.__setitem__(0, at), cancelled=cancelled)
+        go(
+            model,
+            data,
+            saving=Saving(home=tmp_path),
+            progress=lambda at, total: done.__setitem__(0, at),
+            cancelled=cancelled,
+        )
     assert newest(tmp_path).checkpoint.step == step
     built, found = go(model, data, saving=Saving(home=tmp_path, attempt=2))
     assert found.steps == 18 and same_weights(built, undisturbed[0])
@@ -125,7 +133,9 @@ def test_resuming_a_cut_model_is_exact_too(model, data, tmp_path: Path) -> None:
 
     whole = run()
     done = [0]
-    run(saving=Saving(home=tmp_path), progress=lambda at, total: done.__setitem__(0, at), cancelled=lambda: done[0] >= 7)
+    run(
+        saving=Saving(home=tmp_path), progress=lambda at, total: done.__setitem__(0, at), cancelled=lambda: done[0] >= 7
+    )
     assert same_weights(run(saving=Saving(home=tmp_path)), whole)
     # What is not stored stays what it is: zeros, and the constant 1.
     for module in whole.modules():
@@ -142,9 +152,13 @@ def test_the_best_epoch_survives_a_resume(model, data, tmp_path: Path) -> None:
     done = [0]
     with pytest.raises(Cancelled):
         go(
-            model, data, recipe=recipe, saving=Saving(home=tmp_path), progress=lambda at, total: done.__setitem__(0, at),
+            model,
+            data,
+            recipe=recipe,
+            saving=Saving(home=tmp_path),
+            progress=lambda at, total: done.__setitem__(0, at),
             cancelled=lambda: done[0] >= 14,
-        )  # fmt: skip
+        )
     again, found = go(model, data, recipe=recipe, saving=Saving(home=tmp_path))
     assert found.epoch == whole.epoch
     assert same_weights(again, built)
@@ -166,7 +180,10 @@ def test_every_epoch_sees_every_example_once_and_neighbours_are_alike() -> None:
         sampler.set_epoch(epoch)
         orders.append(list(sampler))
         assert Counter(orders[-1]) == Counter(range(200))
-        padding = sum(8 * max(lengths[at] for at in batch) - sum(lengths[at] for at in batch) for batch in np.reshape(orders[-1], (25, 8)))
+        padding = sum(
+            8 * max(lengths[at] for at in batch) - sum(lengths[at] for at in batch)
+            for batch in np.reshape(orders[-1], (25, 8))
+        )
         shuffled = np.random.default_rng(1).permutation(200).reshape(25, 8)
         assert padding < 0.4 * sum(8 * lengths[batch].max() - lengths[batch].sum() for batch in shuffled)
     assert orders[0] != orders[1]
@@ -199,7 +216,12 @@ def test_steps_are_limited_and_parts_add_up(model, data, undisturbed) -> None:
     _, whole = go(model, data, recipe=Recipe(**{**RECIPE.plain(), "steps": 40}))
     assert whole.steps == 18  # at most: never beyond the epochs
     recipe = RECIPE.in_parts(2)
-    assert (recipe.accumulation, recipe.batch_size, RECIPE.in_parts(None), RECIPE.in_parts(3).accumulation) == (4, 8, RECIPE, 4)
+    assert (recipe.accumulation, recipe.batch_size, RECIPE.in_parts(None), RECIPE.in_parts(3).accumulation) == (
+        4,
+        8,
+        RECIPE,
+        4,
+    )
     _, parts = go(model, data, recipe=recipe)
     assert parts.steps == 18
     assert RECIPE.steps_over(48) == 18 and RECIPE.steps_over(49) == 21
@@ -225,7 +247,9 @@ def test_only_two_checkpoints_stay_and_all_verify(model, data, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("seconds", "names"), [(60.0, []), (0.0, ["step-00000016", "step-00000017"])])
-def test_an_epoch_is_saved_when_the_last_checkpoint_is_old(model, data, seconds: float, names: list[str], tmp_path: Path) -> None:
+def test_an_epoch_is_saved_when_the_last_checkpoint_is_old(
+    model, data, seconds: float, names: list[str], tmp_path: Path
+) -> None:
     go(model, data, saving=Saving(home=tmp_path, seconds=seconds))
     assert [folder.name for folder in committed(tmp_path)] == names
 
@@ -261,12 +285,23 @@ def test_recipes_are_checked_and_tiers_named() -> None:
     assert tier_name(recipe_of("paper", epochs=3)) == "own"
     paper = recipe_of("paper")
     assert (paper.epochs, paper.batch_size, paper.max_length, paper.warmup) == (40, 32, 128, 0.1)
-    assert [paper.at_width(width).learning_rate for width in (768, 1024)] == [2e-5, 2e-5]  # as in the paper, for its two models
-    for wrong in ({"epochs": -1}, {"batch_size": 0}, {"steps": 0}, {"learning_rate": float("nan")}, {"batch_size": 6, "accumulation": 4}):
+    assert [paper.at_width(width).learning_rate for width in (768, 1024)] == [
+        2e-5,
+        2e-5,
+    ]  # as in the paper, for its two models
+    for wrong in (
+        {"epochs": -1},
+        {"batch_size": 0},
+        {"steps": 0},
+        {"learning_rate": float("nan")},
+        {"batch_size": 6, "accumulation": 4},
+    ):
         with pytest.raises(BadInput):
             Recipe(**wrong)
     with pytest.raises(BadInput, match="allows"):
         from obce_core.glue.batches import tokenized
         from obce_core.glue.examples import Examples
 
-        tokenized(Examples(task="cola", split="train", sentences=(("a",),), labels=np.zeros(1), source=""), None, 600, 512)
+        tokenized(
+            Examples(task="cola", split="train", sentences=(("a",),), labels=np.zeros(1), source=""), None, 600, 512
+        )

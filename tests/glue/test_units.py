@@ -32,7 +32,9 @@ from obce_core.storage.atomic import manifest_faults
 
 
 def unit(folder: Path, **changes) -> Unit:
-    return replace(Unit(variant=Variant(label="original", model=str(folder)), task="mrpc", seed=0, recipe=SMALL), **changes)
+    return replace(
+        Unit(variant=Variant(label="original", model=str(folder)), task="mrpc", seed=0, recipe=SMALL), **changes
+    )
 
 
 def test_the_id_is_of_all_that_decides_and_of_nothing_else(folder: Path, glue: Path, analysis) -> None:
@@ -82,7 +84,9 @@ def test_what_is_there_is_not_made_again(folder: Path, glue: Path) -> None:
     assert (again.folder / "result.json").stat().st_mtime_ns == stamp and calls == []
 
 
-def test_a_stopped_unit_goes_on_and_ends_with_the_same_predictions(folder: Path, glue: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_stopped_unit_goes_on_and_ends_with_the_same_predictions(
+    folder: Path, glue: Path, tmp_path: Path, monkeypatch
+) -> None:
     recipe = replace(SMALL, epochs=4)
     whole = perform(prepare(unit(folder, recipe=recipe), glue_dir=glue), device="cpu")
     expected = whole.predictions("validation")["logits"]
@@ -101,10 +105,13 @@ def test_a_cut_model_and_its_control_store_the_same_shapes(folder: Path, glue: P
     plan = make_plan(analysis, percentile=50, first_layer=2)
     control = same_shape(analysis, plan, "random", seed=0)
     made = [
-        perform(prepare(unit(folder, variant=Variant(label=name, model=str(folder), plan=to_document(one))), glue_dir=glue),
-                device="cpu", save_model=True)
+        perform(
+            prepare(unit(folder, variant=Variant(label=name, model=str(folder), plan=to_document(one))), glue_dir=glue),
+            device="cpu",
+            save_model=True,
+        )
         for name, one in (("plan", plan), ("control", control))
-    ]  # fmt: skip
+    ]
     from safetensors import safe_open
 
     shapes = []
@@ -134,7 +141,9 @@ def test_cutting_after_fine_tuning_uses_the_fine_tuned_model(folder: Path, glue:
     assert other.id != made.id and other.result["weights_sha256"] != made.result["weights_sha256"]
     with pytest.raises(BadInput, match="plan of its own"):
         Variant(label="x", model="demo", plan=plan, control="random")
-    assert not np.array_equal(made.predictions("validation")["logits"], originals[0].predictions("validation")["logits"])
+    assert not np.array_equal(
+        made.predictions("validation")["logits"], originals[0].predictions("validation")["logits"]
+    )
 
 
 def test_a_compressed_folder_is_evaluated_as_it_lies(folder: Path, glue: Path, analysis, tmp_path: Path) -> None:
@@ -145,7 +154,9 @@ def test_a_compressed_folder_is_evaluated_as_it_lies(folder: Path, glue: Path, a
     from_folder = perform(prepare(unit(tmp_path / "cut"), glue_dir=glue), device="cpu")
     variant = Variant(label="plan", model=str(folder), plan=to_document(plan))
     from_plan = perform(prepare(unit(folder, variant=variant), glue_dir=glue), device="cpu")
-    assert np.allclose(from_folder.predictions("validation")["logits"], from_plan.predictions("validation")["logits"], atol=1e-5)
+    assert np.allclose(
+        from_folder.predictions("validation")["logits"], from_plan.predictions("validation")["logits"], atol=1e-5
+    )
 
 
 def test_what_does_not_fit_is_refused_before_anything_long(folder: Path, glue: Path, analysis, tmp_path: Path) -> None:
@@ -167,7 +178,9 @@ def test_what_does_not_fit_is_refused_before_anything_long(folder: Path, glue: P
 def test_a_list_goes_on_after_one_that_fails(folder: Path, glue: Path) -> None:
     units = [unit(folder), unit(folder, task="rte"), unit(folder, seed=1)]
     told: list[tuple[int, int]] = []
-    made, failed = perform_all(units, glue_dir=glue, device="cpu", progress=lambda done, total, what: told.append((done, total)))
+    made, failed = perform_all(
+        units, glue_dir=glue, device="cpu", progress=lambda done, total, what: told.append((done, total))
+    )
     assert [one.seed for one in made] == [0, 1]
     assert len(failed) == 1 and failed[0].startswith("original, rte, seed 0: ")
     assert told[-1] == (6, 6) and told == sorted(told)
@@ -228,23 +241,35 @@ def test_the_curve_of_a_job_is_read_while_it_grows(folder: Path, glue: Path, tmp
 def test_an_original_is_trained_once_for_all_that_is_cut_from_it(folder: Path, glue: Path, analysis) -> None:
     plan = to_document(make_plan(analysis, percentile=50, first_layer=2))
     after = Variant(label="after", model=str(folder), plan=plan, order="finetune-first")
-    units = [unit(folder), unit(folder, variant=after), unit(folder, variant=replace(after, label="control", control="random"))]
+    units = [
+        unit(folder),
+        unit(folder, variant=after),
+        unit(folder, variant=replace(after, label="control", control="random")),
+    ]
     lines, _ = lay_out(units, glue_dir=glue)
     assert [line.steps for line in lines] == [3, 0, 0]
     told: list[tuple[int, int]] = []
-    made, _ = perform_all(units, glue_dir=glue, device="cpu", progress=lambda done, total, what: told.append((done, total)))
+    made, _ = perform_all(
+        units, glue_dir=glue, device="cpu", progress=lambda done, total, what: told.append((done, total))
+    )
     assert (made[0].folder / "model").is_dir() and not (made[1].folder / "model").exists()
     assert [done for done, _ in told] == sorted(done for done, _ in told) and set(told) == {(at, 3) for at in range(4)}
     lines, _ = lay_out([unit(folder, variant=after, seed=1), *units[1:]], glue_dir=glue)
     assert [line.steps for line in lines] == [3, 0, 0]  # of seed 1 nothing was trained yet
     unread, _ = lay_out_unread(units, [])
-    assert [line.steps > 0 for line in unread] == [True, False, False]  # by the official counts, where the data is not read
+    assert [line.steps > 0 for line in unread] == [
+        True,
+        False,
+        False,
+    ]  # by the official counts, where the data is not read
 
 
 def test_a_cut_folder_says_what_it_was_cut_from(folder: Path, glue: Path, analysis, tmp_path: Path) -> None:
     plan = make_plan(analysis, percentile=50, first_layer=2)
     cut = compress(analysis, plan, tmp_path / "cut", device="cpu")
-    made = perform(prepare(unit(folder, variant=Variant(label="cut", model=str(cut.folder))), glue_dir=glue), device="cpu")
+    made = perform(
+        prepare(unit(folder, variant=Variant(label="cut", model=str(cut.folder))), glue_dir=glue), device="cpu"
+    )
     whole = perform(prepare(unit(folder), glue_dir=glue), device="cpu")
     assert made.unit["origin"]["model"] == whole.unit["model"] and made.unit["origin"]["plan"] == plan.digest
     assert made.result["original_encoder"] == whole.result["encoder"] == whole.result["original_encoder"]

@@ -40,7 +40,9 @@ def glue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_importance_is_that_of_the_cpu(tiny_folder: Path, tmp_path: Path) -> None:
-    there, here = (analyze(tiny_folder, tiny.sample(20), device=device, out=tmp_path / device) for device in ("cuda", "cpu"))
+    there, here = (
+        analyze(tiny_folder, tiny.sample(20), device=device, out=tmp_path / device) for device in ("cuda", "cpu")
+    )
     for name in ("r_f", "mean_cls", "std_all"):
         assert np.allclose(there.importance[name], here.importance[name], rtol=1e-3, atol=2e-6), name
 
@@ -54,7 +56,16 @@ def test_the_cut_model_is_the_masked_one(tiny_folder: Path, tmp_path: Path) -> N
 
 def _finetune(report, glue: Path, **options):
     parts = [read_examples("mrpc", split, glue_dir=glue) for split in ("train", "validation")]
-    return finetune(classifier(report, TASKS["mrpc"], 0), load_tokenizer(report), parts[0], parts[1:], RECIPE, 0, device="cuda", **options)
+    return finetune(
+        classifier(report, TASKS["mrpc"], 0),
+        load_tokenizer(report),
+        parts[0],
+        parts[1:],
+        RECIPE,
+        0,
+        device="cuda",
+        **options,
+    )
 
 
 def test_fine_tuning_multiplies_in_bfloat16_and_learns(tiny_folder: Path, glue: Path) -> None:
@@ -70,14 +81,20 @@ def test_a_resume_ends_close_to_the_undisturbed_run(tiny_folder: Path, glue: Pat
     whole = _finetune(report, glue)
     with pytest.raises(Cancelled):
         _finetune(
-            report, glue, saving=Saving(home=tmp_path), progress=lambda at, _: done.__setitem__(0, at), cancelled=lambda: done[0] >= 17
+            report,
+            glue,
+            saving=Saving(home=tmp_path),
+            progress=lambda at, _: done.__setitem__(0, at),
+            cancelled=lambda: done[0] >= 17,
         )
     found = _finetune(report, glue, saving=Saving(home=tmp_path))
     assert found.resumed == 17
     assert np.abs(found.logits["validation"] - whole.logits["validation"]).max() < 0.05
 
 
-def test_two_jobs_and_one_gpu_work_one_after_the_other(tiny_folder: Path, glue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_jobs_and_one_gpu_work_one_after_the_other(
+    tiny_folder: Path, glue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     recipe = replace(RECIPE, epochs=1)
     launcher, runs = LocalLauncher(), []

@@ -19,7 +19,10 @@ from obce_core.plan import Hand, Intent, resolve
 EVERY = tuple(range(24))
 UNEVEN = Intent(
     cells={3: {"query": 30, "key": 50, "value": 70, "intermediate": 50}},
-    drop=(Hand(layer=2, component="query", neurons=(0, 1, 9)), Hand(layer=2, component="value", neurons=tuple(range(8)))),
+    drop=(
+        Hand(layer=2, component="query", neurons=(0, 1, 9)),
+        Hand(layer=2, component="value", neurons=tuple(range(8))),
+    ),
 )
 EMPTIED = Intent(
     drop=(
@@ -49,13 +52,17 @@ def same_numbers() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def cut(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Cut a BertModel unevenly, with extra key rows and an emptied head of values."""
-    return compress(tiny_analysis, resolve(tiny_analysis, UNEVEN), tmp_path_factory.mktemp("hf") / "cut", device="cpu").folder
+    return compress(
+        tiny_analysis, resolve(tiny_analysis, UNEVEN), tmp_path_factory.mktemp("hf") / "cut", device="cpu"
+    ).folder
 
 
 @pytest.fixture(scope="session")
 def emptied(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Cut a BertModel until layers have no values, no pairs, no intermediate neurons."""
-    return compress(tiny_analysis, resolve(tiny_analysis, EMPTIED), tmp_path_factory.mktemp("hf") / "emptied", device="cpu").folder
+    return compress(
+        tiny_analysis, resolve(tiny_analysis, EMPTIED), tmp_path_factory.mktemp("hf") / "emptied", device="cpu"
+    ).folder
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +71,15 @@ def cut_heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny import sample
 
     home = tmp_path_factory.mktemp("hf-heads")
-    analysis = analyze(save_tiny(home / "model", transformers.BertForPreTraining), sample(20, heldout=6), out=home / "analysis")
+    analysis = analyze(
+        save_tiny(home / "model", transformers.BertForPreTraining), sample(20, heldout=6), out=home / "analysis"
+    )
     return compress(analysis, resolve(analysis, UNEVEN), home / "cut", device="cpu").folder
 
 
 @pytest.fixture(scope="session")
 def words(cut: Path) -> Any:
     """Tokenize texts of different lengths, padded."""
-    return transformers.AutoTokenizer.from_pretrained(cut)(list(sentences(6, seed=3)), padding=True, return_tensors="pt")
+    return transformers.AutoTokenizer.from_pretrained(cut)(
+        list(sentences(6, seed=3)), padding=True, return_tensors="pt"
+    )

@@ -69,13 +69,21 @@ def elsewhere(cut: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Mapp
     (home / "empty").mkdir()
     command = [sys.executable, "-c", SCRIPT, str(cut), str(damaged), str(home), ",".join(AUTO_CLASSES)]
     done = subprocess.run(
-        command, cwd=home / "empty", env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240
+        command,
+        cwd=home / "empty",
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.strip().splitlines()[-1]), home
 
 
-def test_every_class_opens_without_the_package_and_gives_the_same(elsewhere: tuple[Mapping[str, Any], Path], cut: Path, words: Any) -> None:
+def test_every_class_opens_without_the_package_and_gives_the_same(
+    elsewhere: tuple[Mapping[str, Any], Path], cut: Path, words: Any
+) -> None:
     told, home = elsewhere
     assert told["blocked"]
     outputs = load_file(home / "outputs.safetensors")
@@ -99,8 +107,13 @@ def test_what_is_saved_there_opens_with_every_class_here(elsewhere: tuple[Mappin
         assert json.loads((home / auto / "config.json").read_text())["auto_map"] == AUTO_MAP
         assert (home / auto / "modeling_obce.py").read_bytes() == (cut / "modeling_obce.py").read_bytes()
     before, after = load_file(cut / "model.safetensors"), load_file(home / "AutoModelForMaskedLM" / "model.safetensors")
-    assert all(torch.equal(after[f"bert.{name}"], tensor) for name, tensor in before.items() if not name.startswith("pooler."))
-    assert type(transformers.AutoModelForMaskedLM.from_pretrained(home / "AutoModelForQuestionAnswering")).__name__ == "ObceBertForMaskedLM"
+    assert all(
+        torch.equal(after[f"bert.{name}"], tensor) for name, tensor in before.items() if not name.startswith("pooler.")
+    )
+    assert (
+        type(transformers.AutoModelForMaskedLM.from_pretrained(home / "AutoModelForQuestionAnswering")).__name__
+        == "ObceBertForMaskedLM"
+    )
 
 
 def test_it_is_as_strict_there(elsewhere: tuple[Mapping[str, Any], Path]) -> None:

@@ -113,9 +113,13 @@ def test_one_copy_of_the_weights_is_held_and_the_compact_one_is_counted(folder: 
     state = model.state_dict()
     compact = sum(tensor.numel() for tensor in state.values())
     assert model.num_parameters() == compact
-    assert model.num_parameters(exclude_embeddings=True) == compact - sum(m.weight.numel() for m in modules(model, torch.nn.Embedding))
+    assert model.num_parameters(exclude_embeddings=True) == compact - sum(
+        m.weight.numel() for m in modules(model, torch.nn.Embedding)
+    )
     named = {name: tensor for name, tensor in stored(folder).items() if not name.startswith("cls.")}
-    assert {name.removeprefix("bert."): tensor.shape for name, tensor in named.items()} == {n: t.shape for n, t in state.items()}
+    assert {name.removeprefix("bert."): tensor.shape for name, tensor in named.items()} == {
+        n: t.shape for n, t in state.items()
+    }
     assert all(torch.equal(state[name.removeprefix("bert.")], tensor) for name, tensor in named.items())
     for module in slotted(model):
         assert module.padded
@@ -171,7 +175,9 @@ def test_a_pass_computes_no_weights(cut: Path) -> None:
         with _Calls() as calls, torch.no_grad():
             module(torch.ones(2, 3, module.in_features))
         # the one weight goes into one product; a mask of the bias is as long as the bias
-        assert set(calls.names) - {"ones"} <= {"t", "view", "addmm", "_unsafe_view", "masked_fill", "linear"}, calls.names
+        assert set(calls.names) - {"ones"} <= {"t", "view", "addmm", "_unsafe_view", "masked_fill", "linear"}, (
+            calls.names
+        )
 
 
 @FOLDERS
@@ -180,10 +186,14 @@ def test_a_model_from_its_config_starts_at_random_and_counts_the_same(folder: Pa
     for auto in ("AutoModel", "AutoModelForSequenceClassification"):
         model = getattr(transformers, auto).from_config(config)
         base = getattr(model, "bert", model)
-        drawn = {name: tensor for name, tensor in base.state_dict().items() if tensor.dim() == 2 and tensor.numel() > 20}
+        drawn = {
+            name: tensor for name, tensor in base.state_dict().items() if tensor.dim() == 2 and tensor.numel() > 20
+        }
         assert all(0.01 < float(tensor.std()) < 0.04 for tensor in drawn.values()), auto
         assert all(module.padded for module in slotted(model))
-        assert base.num_parameters() == sum(tensor.numel() for name, tensor in stored(folder).items() if not name.startswith("cls."))
+        assert base.num_parameters() == sum(
+            tensor.numel() for name, tensor in stored(folder).items() if not name.startswith("cls.")
+        )
         assert hidden(model, words).isfinite().all()
     tied = transformers.AutoModelForMaskedLM.from_config(config)
     assert tied.cls.predictions.decoder.weight is tied.bert.embeddings.word_embeddings.weight
@@ -206,4 +216,6 @@ def test_a_model_made_by_its_class_runs_compact_until_it_is_padded(cut: Path, wo
     assert model.num_parameters() == sum(tensor.numel() for tensor in model.parameters())
     modeling_obce.pad_layers(model)
     padded = hidden(model, words)
-    assert torch.allclose(compact, padded, atol=2e-6) and torch.equal(padded, hidden(transformers.AutoModel.from_pretrained(cut), words))
+    assert torch.allclose(compact, padded, atol=2e-6) and torch.equal(
+        padded, hidden(transformers.AutoModel.from_pretrained(cut), words)
+    )

@@ -39,7 +39,9 @@ def test_eager_and_sdpa_give_the_same(model: Any, words: Any) -> None:
 
 @FOLDERS
 @pytest.mark.parametrize("head", [False, True], ids=["base", "head"])
-def test_attentions_and_hidden_states_of_every_layer_come_out(kind: str, head: bool, words: Any, request: pytest.FixtureRequest) -> None:
+def test_attentions_and_hidden_states_of_every_layer_come_out(
+    kind: str, head: bool, words: Any, request: pytest.FixtureRequest
+) -> None:
     auto = transformers.AutoModelForTokenClassification if head else transformers.AutoModel
     model = auto.from_pretrained(request.getfixturevalue(kind), attn_implementation="eager").eval()
     out = run(model, words, output_attentions=True, output_hidden_states=True)
@@ -55,7 +57,9 @@ def test_attentions_and_hidden_states_of_every_layer_come_out(kind: str, head: b
 
 
 @FOLDERS
-@pytest.mark.parametrize(("change", "dtype", "near"), [("half", torch.float16, 0.02), ("bfloat16", torch.bfloat16, 0.15)])
+@pytest.mark.parametrize(
+    ("change", "dtype", "near"), [("half", torch.float16, 0.02), ("bfloat16", torch.bfloat16, 0.15)]
+)
 def test_shorter_numbers_run(model: Any, change: str, dtype: torch.dtype, near: float, words: Any) -> None:
     before = run(model, words).last_hidden_state
     after = run(getattr(model, change)(), words).last_hidden_state
@@ -76,7 +80,9 @@ def test_it_moves_to_another_device_whole(model: Any, words: Any) -> None:
     device = "cuda" if torch.cuda.is_available() else "meta"
     model.to(device)
     moved = {name: value.to(device) for name, value in words.items()}
-    out = model(input_ids=moved["input_ids"], attention_mask=moved["attention_mask"].float()[:, None, None]).last_hidden_state
+    out = model(
+        input_ids=moved["input_ids"], attention_mask=moved["attention_mask"].float()[:, None, None]
+    ).last_hidden_state
     assert out.device.type == device and out.shape == (*words["input_ids"].shape, 24)
     assert {tensor.device.type for tensor in (*model.parameters(), *model.buffers())} == {device}
 
@@ -95,7 +101,9 @@ def gradients(model: Any, words: Any) -> dict[str, torch.Tensor]:
 
 
 @FOLDERS
-def test_checkpointing_the_activations_changes_no_gradient(kind: str, words: Any, request: pytest.FixtureRequest) -> None:
+def test_checkpointing_the_activations_changes_no_gradient(
+    kind: str, words: Any, request: pytest.FixtureRequest
+) -> None:
     options = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     model = transformers.AutoModel.from_pretrained(request.getfixturevalue(kind), **options)
     before = gradients(model, words)
@@ -110,7 +118,9 @@ def test_the_compiler_takes_a_cut_model(model: Any, words: Any) -> None:
     before = run(model, words).last_hidden_state
     compiled = torch.compile(model, backend="aot_eager")
     assert differ(run(compiled, words).last_hidden_state, before, words) < 5e-6
-    assert torch._dynamo.explain(model.encoder.layer[1].attention.self.query)(torch.ones(2, 3, 24)).graph_break_count == 0
+    assert (
+        torch._dynamo.explain(model.encoder.layer[1].attention.self.query)(torch.ones(2, 3, 24)).graph_break_count == 0
+    )
 
 
 # task, Auto class, what of the first answer is looked at

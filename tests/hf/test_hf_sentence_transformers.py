@@ -19,7 +19,9 @@ TEXTS = ["Rivers carry silt to the sea.", "Tin melts.", "A violin has four strin
 
 @pytest.fixture(scope="module")
 def folder(demo_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compress(demo_analysis, make_plan(demo_analysis, percentile=50), tmp_path_factory.mktemp("st") / "cut").folder
+    return compress(
+        demo_analysis, make_plan(demo_analysis, percentile=50), tmp_path_factory.mktemp("st") / "cut"
+    ).folder
 
 
 @pytest.mark.parametrize("options", [{"trust_remote_code": True}, {}], ids=["by its own file", "by this package"])

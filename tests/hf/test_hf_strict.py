@@ -20,13 +20,22 @@ DAMAGED: list[tuple[Any, str]] = [
     (lambda s: s.pop("encoder.layer.0.output.dense.weight"), "tensor encoder.layer.0.output.dense.weight is missing"),
     (lambda s: s.pop("embeddings.LayerNorm.weight"), "tensor embeddings.LayerNorm.weight is missing"),
     (lambda s: s.pop("embeddings.word_embeddings.weight"), "tensor embeddings.word_embeddings.weight is missing"),
-    (lambda s: s.update({f"{LAYER}.value.extra": torch.zeros(1, 24)}), f"tensor {LAYER}.value.extra belongs to no part of this model"),
-    (lambda s: s.update({"encoder.layer.4.output.dense.bias": torch.zeros(24)}), "tensor encoder.layer.4.output.dense.bias belongs to no"),
+    (
+        lambda s: s.update({f"{LAYER}.value.extra": torch.zeros(1, 24)}),
+        f"tensor {LAYER}.value.extra belongs to no part of this model",
+    ),
+    (
+        lambda s: s.update({"encoder.layer.4.output.dense.bias": torch.zeros(24)}),
+        "tensor encoder.layer.4.output.dense.bias belongs to no",
+    ),
     (
         lambda s: s.update({f"{LAYER}.query.weight": torch.zeros(24, 24)}),
         f"tensor {LAYER}.query.weight has shape [24, 24], expected [21, 24]; the model is not loaded.",
     ),
-    (lambda s: s.update({f"{LAYER}.key.extra": torch.zeros(3, 24)}), f"tensor {LAYER}.key.extra has shape [3, 24], expected [2, 24]"),
+    (
+        lambda s: s.update({f"{LAYER}.key.extra": torch.zeros(3, 24)}),
+        f"tensor {LAYER}.key.extra has shape [3, 24], expected [2, 24]",
+    ),
     (
         lambda s: s.update({"embeddings.position_embeddings.weight": torch.zeros(99, 24)}),
         "tensor embeddings.position_embeddings.weight has shape [99, 24], expected [130, 24]",
@@ -74,11 +83,17 @@ def test_a_head_that_the_file_lacks_starts_at_random_and_that_is_said(
     transformers.utils.logging.set_verbosity_warning()
     model, info = getattr(transformers, auto).from_pretrained(cut, output_loading_info=True)
     assert type(model).__name__ == AUTO_CLASSES[auto]
-    assert info["missing_keys"] and all(name.split(".")[0] in {"cls", "classifier", "qa_outputs"} for name in info["missing_keys"])
+    assert info["missing_keys"] and all(
+        name.split(".")[0] in {"cls", "classifier", "qa_outputs"} for name in info["missing_keys"]
+    )
     assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
     said = report(caplog, capsys)
     assert "MISSING" in said and next(iter(sorted(info["missing_keys"]))) in said
-    drawn = [model.get_parameter(name) for name in sorted(info["missing_keys"]) if name.endswith("weight") and "LayerNorm" not in name]
+    drawn = [
+        model.get_parameter(name)
+        for name in sorted(info["missing_keys"])
+        if name.endswith("weight") and "LayerNorm" not in name
+    ]
     assert all(0.001 < float(tensor.detach().std()) < 0.1 for tensor in drawn)
 
 
@@ -110,7 +125,9 @@ def test_a_head_of_another_size_is_an_error_unless_it_is_allowed(cut: Path, tmp_
     model = transformers.AutoModelForSequenceClassification.from_pretrained(cut, num_labels=5)
     model.save_pretrained(tmp_path / "five")
     load = transformers.AutoModelForSequenceClassification.from_pretrained
-    with pytest.raises(ValueError, match=r"tensor classifier.bias has shape \[5\], expected \[3\]; the model is not loaded."):
+    with pytest.raises(
+        ValueError, match=r"tensor classifier.bias has shape \[5\], expected \[3\]; the model is not loaded."
+    ):
         load(tmp_path / "five", num_labels=3)
     other = load(tmp_path / "five", num_labels=3, ignore_mismatched_sizes=True)
     assert other.classifier.out_features == 3

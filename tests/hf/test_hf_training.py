@@ -21,14 +21,27 @@ def rows(cut: Path) -> list[dict[str, Any]]:
     return [{**tokenizer(text), "labels": len(text) % 2} for text in sentences(24, seed=8)]
 
 
-def trainer(folder: Path, out: Path, rows: list[dict[str, Any]], model: Any = None, **options: Any) -> transformers.Trainer:
+def trainer(
+    folder: Path, out: Path, rows: list[dict[str, Any]], model: Any = None, **options: Any
+) -> transformers.Trainer:
     """Make a trainer of 6 steps that saves at the third; dropout and order of texts are drawn from the seed."""
     transformers.set_seed(1)
     model = model or transformers.AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
     arguments = transformers.TrainingArguments(
-        output_dir=str(out), max_steps=6, save_steps=3, per_device_train_batch_size=4, learning_rate=0.01, weight_decay=0.1,
-        report_to=[], seed=1, use_cpu=True, disable_tqdm=True, logging_strategy="no", dataloader_pin_memory=False, **options,
-    )  # fmt: skip
+        output_dir=str(out),
+        max_steps=6,
+        save_steps=3,
+        per_device_train_batch_size=4,
+        learning_rate=0.01,
+        weight_decay=0.1,
+        report_to=[],
+        seed=1,
+        use_cpu=True,
+        disable_tqdm=True,
+        logging_strategy="no",
+        dataloader_pin_memory=False,
+        **options,
+    )
     collate = transformers.DataCollatorWithPadding(transformers.AutoTokenizer.from_pretrained(folder))
     return transformers.Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collate)
 
@@ -60,7 +73,9 @@ def test_a_resumed_training_ends_with_the_same_weights(
             assert not torch.equal(before[layer + name], after[layer + name]), name
 
     saved = load_file(checkpoint / "model.safetensors")
-    assert {name: tensor.shape for name, tensor in saved.items()} == {name: tensor.shape for name, tensor in before.items()}
+    assert {name: tensor.shape for name, tensor in saved.items()} == {
+        name: tensor.shape for name, tensor in before.items()
+    }
     assert (checkpoint / "modeling_obce.py").is_file()
     opened = transformers.AutoModelForSequenceClassification.from_pretrained(checkpoint)
     assert all(torch.equal(saved[name], tensor) for name, tensor in opened.state_dict().items())

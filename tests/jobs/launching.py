@@ -105,7 +105,9 @@ class SbatchLauncher:
             if asked > 2 and (pid := told.process.get("worker", {}).get("pid")) and run.is_held():  # scancel
                 os.kill(pid, signal.SIGKILL)
             if not run.is_held() and (asked > 2 or told.state == "queued"):
-                run.write_status(Status(**told.__dict__ | {"state": "cancelled", "reason": "asked to stop; ended by scancel"}))
+                run.write_status(
+                    Status(**told.__dict__ | {"state": "cancelled", "reason": "asked to stop; ended by scancel"})
+                )
         return run.status()
 
     def cancel(self, run: Run) -> None:
@@ -123,4 +125,6 @@ class SbatchLauncher:
         line = " ".join(command("obce_core.jobs.worker", run.folder, "--attempt", str(told.attempt), nice=0))
         script.write_text(f"#!/bin/sh\n#SBATCH --signal=TERM@30 --requeue\nexec {line} >> {run.folder}/log.txt 2>&1\n")
         assert sys.executable in line
-        subprocess.run(["sh", str(self.home / "sbatch"), str(script)], check=True, capture_output=True, env=environment())
+        subprocess.run(
+            ["sh", str(self.home / "sbatch"), str(script)], check=True, capture_output=True, env=environment()
+        )

@@ -49,7 +49,9 @@ def test_only_the_current_attempt_may_write(run: Run) -> None:
     assert execute(run, attempt=2)["attempt"] == 2
 
 
-def test_a_write_that_is_swept_between_its_guard_and_its_rename_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_is_swept_between_its_guard_and_its_rename_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, real = Attempt(run, 1), os.replace
 
     def overtaken(source: Any, target: Any) -> None:
@@ -83,7 +85,8 @@ def test_a_resume_takes_the_wish_to_end_back(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "halvings", "size"), [({"batch_size": 32}, 1, 16), ({"batch_size": 3}, 1, 1), ({"batch_size": 1}, 1, None), ({}, 1, None)]
+    ("options", "halvings", "size"),
+    [({"batch_size": 32}, 1, 16), ({"batch_size": 3}, 1, 1), ({"batch_size": 1}, 1, None), ({}, 1, None)],
 )
 def test_the_batch_is_halved_as_long_as_there_is_one(options: dict[str, int], halvings: int, size: int | None) -> None:
     assert batch_size(options, halvings) == size
@@ -106,8 +109,11 @@ def test_without_a_keeper_the_worker_halves_the_batch_itself(run: Run, tmp_path:
     starved, _ = create_run("drill", options)
     done = subprocess.run(
         [sys.executable, "-m", "obce_core.jobs.worker", str(starved.folder)],
-        env=os.environ | {"OBCE_JOB_MEMORY": "1500M"}, cwd=settings.project_root(), capture_output=True, timeout=60,
-    )  # fmt: skip
+        env=os.environ | {"OBCE_JOB_MEMORY": "1500M"},
+        cwd=settings.project_root(),
+        capture_output=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     assert (starved.status().state, starved.status().attempt, (starved.result() or {})["batch_size"]) == ("done", 2, 16)
 
@@ -132,7 +138,9 @@ def test_a_job_waits_for_memory_and_says_so(cache: Path, monkeypatch: pytest.Mon
     with waiting.hold():
         thread.start()
         until(lambda: waiting.status().reason)
-        assert waiting.status() == Status(state="queued", reason="waits for memory: needs about 3.0 GB, 1.0 GB are free")
+        assert waiting.status() == Status(
+            state="queued", reason="waits for memory: needs about 3.0 GB, 1.0 GB are free"
+        )
         free[0] = 4_000_000_000
         thread.join()
         assert answers == [True] and waiting.status().reason == ""
@@ -143,7 +151,9 @@ def test_a_job_waits_for_memory_and_says_so(cache: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("kind", [name for name in KINDS if name not in ("drill", "evaluate")])
-def test_the_memory_of_a_job_is_the_libraries_and_so_many_times_the_weights(kind: str, tiny_folder: Path, tiny_analysis: Any) -> None:
+def test_the_memory_of_a_job_is_the_libraries_and_so_many_times_the_weights(
+    kind: str, tiny_folder: Path, tiny_analysis: Any
+) -> None:
     estimate = KINDS[kind].memory
     assert estimate is not None
     named = {"model": str(tiny_folder), "against": str(tiny_folder), "analysis": str(tiny_analysis.folder)}
@@ -174,7 +184,9 @@ def test_a_death_has_a_name(death: Death, cancelled: bool, state: str, words: st
 
 def test_a_pid_is_no_name_of_a_process() -> None:
     me = identify(os.getpid())
-    assert is_same(me) and not is_same({}) and not is_same(me | {"started": "1"}) and not is_same(me | {"boot": "before"})
+    assert (
+        is_same(me) and not is_same({}) and not is_same(me | {"started": "1"}) and not is_same(me | {"boot": "before"})
+    )
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     named = identify(child.pid)
     assert is_same(named)
@@ -195,7 +207,9 @@ def test_a_process_that_stays_after_its_final_state_is_ended(run: Run, monkeypat
 # --- when nobody is there to see it
 
 
-def test_a_worker_that_lost_its_keeper_goes_on_and_starts_the_next_run(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_lost_its_keeper_goes_on_and_starts_the_next_run(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OBCE_JOBS", "1")
     with nobody_left():
         first = LocalLauncher().submit("drill", {"steps": 60, "seconds": 0.02})
@@ -206,7 +220,9 @@ def test_a_worker_that_lost_its_keeper_goes_on_and_starts_the_next_run(cache: Pa
         until(lambda: first.status().state == "done" and second.status().state == "done")  # nobody looks at the queue
 
 
-def test_a_worker_that_lost_its_keeper_and_does_not_answer_is_ended_by_who_looks(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_lost_its_keeper_and_does_not_answer_is_ended_by_who_looks(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local, "_PATIENCE", 1.0)
     launcher = LocalLauncher()
     with nobody_left():
@@ -265,14 +281,25 @@ def test_jobs_share_gpus_evenly_where_they_may(cache: Path, monkeypatch: pytest.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     monkeypatch.setenv("OBCE_GPU_JOBS", "2")
     slots = [slot for slot in (take_slot(gpu=True) for _ in range(5)) if slot is not None]
-    assert [(slot.name, slot.gpu) for slot in slots] == [("gpu-0", "0"), ("gpu-1", "1"), ("gpu-0.1", "0"), ("gpu-1.1", "1")]
+    assert [(slot.name, slot.gpu) for slot in slots] == [
+        ("gpu-0", "0"),
+        ("gpu-1", "1"),
+        ("gpu-0.1", "0"),
+        ("gpu-1.1", "1"),
+    ]
     for slot in slots:
         slot.close()
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("OBCE_JOBS", "0"), ("OBCE_JOBS", "many"), ("OBCE_GPU_JOBS", "none"), ("OBCE_JOB_MEMORY", "much"), ("OBCE_JOB_MEMORY", "0")],
+    [
+        ("OBCE_JOBS", "0"),
+        ("OBCE_JOBS", "many"),
+        ("OBCE_GPU_JOBS", "none"),
+        ("OBCE_JOB_MEMORY", "much"),
+        ("OBCE_JOB_MEMORY", "0"),
+    ],
 )
 def test_settings_that_mean_nothing_are_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)

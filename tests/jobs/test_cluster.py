@@ -24,7 +24,14 @@ SECRET = "made-up-token"
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Give the test no token and no address of whoever runs it."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS", "OBCE_RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+    for name in (
+        "RAY_AUTH_MODE",
+        "RAY_AUTH_TOKEN",
+        "RAY_AUTH_TOKEN_PATH",
+        "RAY_ADDRESS",
+        "OBCE_RAY_ADDRESS",
+        "RAY_API_SERVER_ADDRESS",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -50,7 +57,9 @@ class FakeCluster:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 refused = fake.valid is not None and given != f"Bearer {fake.valid}"
                 known = self.path == "/api/version" or self.command == "POST"
-                body = json.dumps({"submission_id": "x", "job_id": "x"} if self.command == "POST" else {"ray_version": "99.0"}).encode()
+                body = json.dumps(
+                    {"submission_id": "x", "job_id": "x"} if self.command == "POST" else {"ray_version": "99.0"}
+                ).encode()
                 self.send_response(302 if fake.redirect else 403 if refused else 200 if known else 404)
                 if fake.redirect:
                     self.send_header("Location", fake.redirect)
@@ -95,10 +104,16 @@ def other() -> Iterator[FakeCluster]:
 
 
 PUBLIC = [
-    ("http://127.0.0.1:8265/", "http://127.0.0.1:8265"), ("https://user:pw@ray.example:8265/x?y=z#t", "https://ray.example:8265"),
-    ("https://[::1]:8265", "https://[::1]:8265"), ("https://ray.example", "https://ray.example"), ("user:pw@ray.example", ""),
-    ("http://host:port", ""), ("", ""), (None, ""), ("http://", ""),
-]  # fmt: skip
+    ("http://127.0.0.1:8265/", "http://127.0.0.1:8265"),
+    ("https://user:pw@ray.example:8265/x?y=z#t", "https://ray.example:8265"),
+    ("https://[::1]:8265", "https://[::1]:8265"),
+    ("https://ray.example", "https://ray.example"),
+    ("user:pw@ray.example", ""),
+    ("http://host:port", ""),
+    ("", ""),
+    (None, ""),
+    ("http://", ""),
+]
 
 
 @pytest.mark.parametrize(("address", "shown"), PUBLIC)
@@ -106,7 +121,9 @@ def test_what_is_shown_of_an_address_holds_no_secret(address: str | None, shown:
     assert public_address(address) == shown
 
 
-@pytest.mark.parametrize("address", ["https://user:pw@ray.example:8265", "http://user@127.0.0.1:8265", "https://:pw@ray.example"])
+@pytest.mark.parametrize(
+    "address", ["https://user:pw@ray.example:8265", "http://user@127.0.0.1:8265", "https://:pw@ray.example"]
+)
 def test_credentials_in_an_address_are_refused_and_not_repeated(address: str, token: str, cache: Path) -> None:
     with pytest.raises(BadInput, match="holds a user or a password") as caught:
         check_address(address, confirmed=True)
@@ -114,7 +131,16 @@ def test_credentials_in_an_address_are_refused_and_not_repeated(address: str, to
 
 
 @pytest.mark.parametrize(
-    "address", ["http://a b", "ftp://ray.example", "ray://ray.example:10001", "auto", "http://host:x", "http://[bad", "http://*x*"]
+    "address",
+    [
+        "http://a b",
+        "ftp://ray.example",
+        "ray://ray.example:10001",
+        "auto",
+        "http://host:x",
+        "http://[bad",
+        "http://*x*",
+    ],
 )
 def test_what_is_not_an_address_is_refused(address: str) -> None:
     with pytest.raises(BadInput, match="is not an address of a Ray cluster"):
@@ -146,7 +172,9 @@ def test_the_token_goes_to_the_configured_address_or_after_a_confirmation(
         assert check_address(address, confirmed=True) == address
 
 
-def test_plain_http_to_another_machine_is_refused_whatever_was_confirmed(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_http_to_another_machine_is_refused_whatever_was_confirmed(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OBCE_RAY_ADDRESS", "http://ray.example:8265")
     for address in (
         "http://ray.example:8265",
@@ -184,7 +212,9 @@ def test_the_token_is_read_where_ray_looks_each_time(monkeypatch: pytest.MonkeyP
     assert ray_token() is None
 
 
-def test_a_client_sends_the_token_of_now_and_not_the_first_one(fake: FakeCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_client_sends_the_token_of_now_and_not_the_first_one(
+    fake: FakeCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     path = tmp_path / "token"
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(path))
@@ -284,7 +314,9 @@ def test_the_command_line_does_not_send_the_token_to_a_typed_address_unasked(
     asked: list[str] = []
     monkeypatch.setattr(confirmation, "sys", type("sys", (), {"stdin": Terminal(), "stderr": Terminal()}))
     for answer, code in ((False, 130), (True, 0)):
-        monkeypatch.setattr(confirmation.typer, "confirm", lambda text, answer=answer, **_: asked.append(text) or answer)
+        monkeypatch.setattr(
+            confirmation.typer, "confirm", lambda text, answer=answer, **_: asked.append(text) or answer
+        )
         assert main(command) == code
         assert bool(fake.seen) is answer
     assert asked == [f"Send the Ray token of this account to {fake.address}?"] * 2

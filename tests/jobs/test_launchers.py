@@ -45,7 +45,11 @@ def launcher(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
                 monkeypatch.setenv(name, value)
             yield RayLauncher(cluster.address)
         else:
-            made = {"local": LocalLauncher, "in-process": InProcessLauncher, "sbatch": lambda: SbatchLauncher(tmp_path / "slurm")}
+            made = {
+                "local": LocalLauncher,
+                "in-process": InProcessLauncher,
+                "sbatch": lambda: SbatchLauncher(tmp_path / "slurm"),
+            }
             yield made[request.param]()
 
 
@@ -54,7 +58,9 @@ def needs_a_process(launcher: Launcher) -> None:
         pytest.skip("a thread cannot be ended from outside")
 
 
-def test_a_job_makes_progress_and_leaves_its_result_and_the_same_nonce_is_the_same_job(launcher: Launcher, tmp_path: Path) -> None:
+def test_a_job_makes_progress_and_leaves_its_result_and_the_same_nonce_is_the_same_job(
+    launcher: Launcher, tmp_path: Path
+) -> None:
     run = launcher.submit("drill", QUICK, "nonce-contract", form="a-form")
     assert launcher.submit("drill", QUICK | {"steps": 7}, "nonce-contract") == run
     assert [found.id for found in list_runs()] == ["nonce-contract"]
@@ -69,7 +75,9 @@ def test_a_job_makes_progress_and_leaves_its_result_and_the_same_nonce_is_the_sa
         launcher.resume(run)
 
 
-def test_a_cancel_is_obeyed_within_five_seconds_and_resume_goes_on_to_the_same_weights(launcher: Launcher, tmp_path: Path) -> None:
+def test_a_cancel_is_obeyed_within_five_seconds_and_resume_goes_on_to_the_same_weights(
+    launcher: Launcher, tmp_path: Path
+) -> None:
     options = QUICK | {"steps": 120, "seconds": 0.05}
     run = launcher.submit("drill", options)
     until(lambda: launcher.probe(run).state == "running" and run.progress().done >= 5)
@@ -110,7 +118,11 @@ def test_a_killed_job_is_known_as_such_and_resume_gives_the_same_weights(launche
     launcher.resume(run)
     assert ended(launcher, run).state == "done"
     result = run.result()
-    assert result is not None and result["resumed_from"] >= 10 and result["weights_sha256"] == undisturbed(tmp_path, **options)
+    assert (
+        result is not None
+        and result["resumed_from"] >= 10
+        and result["weights_sha256"] == undisturbed(tmp_path, **options)
+    )
 
 
 def test_two_jobs_and_one_slot_work_one_after_the_other(launcher: Launcher) -> None:

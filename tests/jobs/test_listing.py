@@ -16,7 +16,9 @@ def test_a_thousand_runs_are_listed_within_a_second(cache: Path) -> None:
     for number in range(1_000):
         folder = home / f"run-{number:06}"
         folder.mkdir(parents=True)
-        write_json(folder / "spec.json", {"kind": "evaluate", "options": {"units": []}, "form": "", "created": float(number)})
+        write_json(
+            folder / "spec.json", {"kind": "evaluate", "options": {"units": []}, "form": "", "created": float(number)}
+        )
         write_json(folder / "status.json", dict(Status(state=states[number % 4], started=1.0, ended=2.0).__dict__))
     best = 9.0
     for _ in range(3):
@@ -36,8 +38,17 @@ def test_a_run_that_was_just_made_is_first(cache: Path) -> None:
 
 def test_every_state_has_a_glyph_and_every_kind_a_line() -> None:
     assert set(GLYPHS) == set(STATES) and len(set(GLYPHS.values())) == len(STATES)
-    assert state_words("failed") == "✕ failed" and kind_title("evaluate") == "Evaluation" and kind_title("no such") == "no such"
-    units = [{"variant": {"label": label}, "task": task, "seed": seed} for label in "ab" for task in ("cola", "rte") for seed in (0, 1)]
+    assert (
+        state_words("failed") == "✕ failed"
+        and kind_title("evaluate") == "Evaluation"
+        and kind_title("no such") == "no such"
+    )
+    units = [
+        {"variant": {"label": label}, "task": task, "seed": seed}
+        for label in "ab"
+        for task in ("cola", "rte")
+        for seed in (0, 1)
+    ]
     assert about({"kind": "evaluate", "options": {"units": units}}) == "2 models on cola, rte, 2 seeds"
     assert about({"kind": "evaluate", "options": {"units": [{}]}}) == "units that cannot be read"
     assert about({"kind": "compress", "options": {"plan": "/x/y/abc.plan.json"}}) == "plan abc"

@@ -82,7 +82,10 @@ def test_a_process_that_cannot_be_started_is_a_failure(tiny_folder: Path, monkey
     with pytest.raises(ObceError, match=r"^The worker could not be started: Resource temporarily unavailable.$"):
         LocalLauncher().submit("analyze", {"model": str(tiny_folder)}, "nonce-fails")
     (run,) = list_runs()
-    assert (run.status().state, run.status().reason) == ("failed", "could not be started: Resource temporarily unavailable")
+    assert (run.status().state, run.status().reason) == (
+        "failed",
+        "could not be started: Resource temporarily unavailable",
+    )
 
 
 def test_an_unknown_kind_leaves_no_folder(cache: Path) -> None:

@@ -25,7 +25,17 @@ from obce_core.jobs.validation import check_spec, check_status
 from obce_core.jobs.worker import execute
 
 QUICK = {"steps": 2, "seconds": 0.0}
-FILES = ("spec.json", "status.json", "progress.jsonl", "result.json", "log.txt", "CANCEL", "STOPPING", "worker.lock", "curve.jsonl")
+FILES = (
+    "spec.json",
+    "status.json",
+    "progress.jsonl",
+    "result.json",
+    "log.txt",
+    "CANCEL",
+    "STOPPING",
+    "worker.lock",
+    "curve.jsonl",
+)
 
 
 @pytest.fixture
@@ -35,7 +45,9 @@ def odd(cache: Path) -> Run:
     execute(create_run("drill", QUICK, "good-done", form="a-form")[0])
     create_run("drill", QUICK, "good-waiting", launcher="local")
     for name in ("progress.jsonl", "result.json", "log.txt"):
-        shutil.copy(cache / "runs/good-done" / name, run.folder / name) if name != "log.txt" else (run.folder / name).write_text("a line\n")
+        shutil.copy(cache / "runs/good-done" / name, run.folder / name) if name != "log.txt" else (
+            run.folder / name
+        ).write_text("a line\n")
     return run
 
 
@@ -101,7 +113,11 @@ ODD: list[tuple[str, Callable[[Run], object], str]] = [
     ("result of odd evaluations", lambda run: put(run, "result.json", '{"evaluations": 7}'), "result.json"),
     ("result a pipe", in_place_of("result.json", os.mkfifo), "result.json"),
     ("progress of a number", lambda run: put(run, "progress.jsonl", "5\nnull\n[]\n"), ""),
-    ("progress of odd fields", lambda run: put(run, "progress.jsonl", '{"t": "x", "done": [], "total": 1e400, "what": 3}\n'), ""),
+    (
+        "progress of odd fields",
+        lambda run: put(run, "progress.jsonl", '{"t": "x", "done": [], "total": 1e400, "what": 3}\n'),
+        "",
+    ),
     ("progress a pipe", in_place_of("progress.jsonl", os.mkfifo), ""),
     ("log a pipe", in_place_of("log.txt", os.mkfifo), ""),
     ("lock a pipe", in_place_of("worker.lock", os.mkfifo), ""),
@@ -178,17 +194,53 @@ def test_a_run_with_a_damaged_spec_is_struck_out_of_the_queue(odd: Run) -> None:
     changed("spec.json", options=None)(odd)
     begun = dispatch("local", lambda *_: None)
     assert [run.id for run in begun] == ["good-waiting"]
-    assert (odd.status().state, odd.status().reason) == ("failed", "damaged: spec.json: options is missing (expected an object)")
+    assert (odd.status().state, odd.status().reason) == (
+        "failed",
+        "damaged: spec.json: options is missing (expected an object)",
+    )
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["ray", "local", "running", "done"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["ray", "local", "running", "done"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
 FIELDS = (
-    *("kind", "options", "form", "created", "memory", "environment", "state", "reason", "started", "ended", "attempt", "halvings"),
-    *("launcher", "launch", "queued", "starts", "losses", "process", "t", "done", "total", "what", "folder", "evaluations", "unit", "step"),
+    *(
+        "kind",
+        "options",
+        "form",
+        "created",
+        "memory",
+        "environment",
+        "state",
+        "reason",
+        "started",
+        "ended",
+        "attempt",
+        "halvings",
+    ),
+    *(
+        "launcher",
+        "launch",
+        "queued",
+        "starts",
+        "losses",
+        "process",
+        "t",
+        "done",
+        "total",
+        "what",
+        "folder",
+        "evaluations",
+        "unit",
+        "step",
+    ),
 )
 DOCUMENTS = JSON | st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6)
 
@@ -210,7 +262,13 @@ def test_random_json_in_any_file_of_a_run_stops_nothing(
         path.write_text(json.dumps(document) + "\n", "utf-8", "surrogatepass")
         for row in listing():
             assert isinstance(kind_title(row.run.kind) + about(row.run.spec), str)
-            _ = (row.run.progress().share, row.run.result(), row.run.log(), read_curve(row.run.folder), written(row.run.folder))
+            _ = (
+                row.run.progress().share,
+                row.run.result(),
+                row.run.log(),
+                read_curve(row.run.folder),
+                written(row.run.folder),
+            )
         poll.look(list_runs())
         dispatch("local", lambda *_: None)
         assert (good.stored() or Status(state="lost")).starts == 1

@@ -19,7 +19,21 @@ import pytest
 from tiny import sentences
 
 from obce_core.errors import BadInput, Cancelled, DiskFull, ObceError, UnknownName
-from obce_core.jobs import FINAL, KINDS, STATES, Context, Kind, Progress, Run, Status, create_run, find_live, find_run, kind_of, list_runs
+from obce_core.jobs import (
+    FINAL,
+    KINDS,
+    STATES,
+    Context,
+    Kind,
+    Progress,
+    Run,
+    Status,
+    create_run,
+    find_live,
+    find_run,
+    kind_of,
+    list_runs,
+)
 from obce_core.jobs.run import FINISHING
 from obce_core.jobs.worker import execute, main
 from obce_core.settings import project_root
@@ -40,7 +54,9 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
             "bad input": lambda: kind_of("nothing"),
             "bug": lambda: 1 / 0,
             "memory": lambda: (_ for _ in ()).throw(MemoryError()),
-            "torch memory": lambda: (_ for _ in ()).throw(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")),
+            "torch memory": lambda: (_ for _ in ()).throw(
+                RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")
+            ),
             "cuda memory": lambda: (_ for _ in ()).throw(RuntimeError("CUDA out of memory. Tried to allocate")),
             "disk": lambda: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")),
             "interrupt": lambda: (_ for _ in ()).throw(KeyboardInterrupt()),
@@ -86,7 +102,8 @@ def test_the_same_nonce_twice_is_one_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "nonce", ["short", "UPPER-case", "../../etc", "a/b/c/d", "x" * 65, "nonce-1\n", "nonce 1", "nonce.1", "\x00" * 8, "é" * 8]
+    "nonce",
+    ["short", "UPPER-case", "../../etc", "a/b/c/d", "x" * 65, "nonce-1\n", "nonce 1", "nonce.1", "\x00" * 8, "é" * 8],
 )
 def test_a_nonce_that_is_no_name_is_refused(nonce: str, cache: Path) -> None:
     with pytest.raises(BadInput, match="is no name of a run: 6 to 64 of a-z, 0-9 and '-'") as caught:
@@ -153,7 +170,12 @@ def test_work_leaves_progress_a_result_and_the_state_done(run: Run) -> None:
     assert (status.state, status.reason) == ("done", "")
     assert status.started <= status.ended
     assert run.result() == {"counted": 3, "a": 1}
-    assert (run.progress().done, run.progress().total, run.progress().what, run.progress().share) == (3, 3, "steps", 1.0)
+    assert (run.progress().done, run.progress().total, run.progress().what, run.progress().share) == (
+        3,
+        3,
+        "steps",
+        1.0,
+    )
     assert not run.is_held()
 
 
@@ -223,7 +245,12 @@ def keep_sigterm() -> Iterator[None]:
 
 
 # what the job does, the exit code, the last state
-CODES = [({}, 0, "done"), ({"fault": "bad input"}, 2, "failed"), ({"fault": "bug"}, 1, "failed"), ({"fault": "memory"}, 1, "failed")]
+CODES = [
+    ({}, 0, "done"),
+    ({"fault": "bad input"}, 2, "failed"),
+    ({"fault": "bug"}, 1, "failed"),
+    ({"fault": "memory"}, 1, "failed"),
+]
 
 
 @pytest.mark.parametrize(("options", "code", "state"), CODES, ids=range(len(CODES)))
@@ -277,8 +304,17 @@ def test_the_time_left_is_of_the_present_part_of_the_work(run: Run) -> None:
 
 def test_a_jump_is_no_work_and_does_not_shorten_the_time_left(run: Run) -> None:
     path = run.folder / "progress.jsonl"
-    told = [(0.0, 0), (0.2, 10_000), (1.2, 10_002), (2.2, 10_004), (3.2, 10_004), (4.2, 10_006)]  # a resume; then an evaluation
-    path.write_text("".join(json.dumps({"t": at, "done": done, "total": 10_100, "what": "steps"}) + "\n" for at, done in told))
+    told = [
+        (0.0, 0),
+        (0.2, 10_000),
+        (1.2, 10_002),
+        (2.2, 10_004),
+        (3.2, 10_004),
+        (4.2, 10_006),
+    ]  # a resume; then an evaluation
+    path.write_text(
+        "".join(json.dumps({"t": at, "done": done, "total": 10_100, "what": "steps"}) + "\n" for at, done in told)
+    )
     assert run.progress().rate == pytest.approx(6 / 4) and run.progress().seconds_left == pytest.approx(94 / 1.5)
 
 
@@ -313,12 +349,16 @@ def test_a_worker_that_holds_its_lock_is_alive_and_another_is_refused(run: Run) 
         with pytest.raises(BadInput, match=f"Run {run.id} already has a worker."), run.hold():
             pytest.fail("two workers")
     assert not run.is_held()
-    assert run.status() == Status(state="lost", reason="its process is gone (killed, or the machine stopped)", started=1.0)
+    assert run.status() == Status(
+        state="lost", reason="its process is gone (killed, or the machine stopped)", started=1.0
+    )
 
 
 def test_another_process_cannot_take_a_run_that_is_held(run: Run) -> None:
     with run.hold():
-        done = subprocess.run([*WORKER, str(run.folder)], capture_output=True, text=True, cwd=project_root(), timeout=60)
+        done = subprocess.run(
+            [*WORKER, str(run.folder)], capture_output=True, text=True, cwd=project_root(), timeout=60
+        )
     assert (done.returncode, done.stderr.strip()) == (2, f"Run {run.id} already has a worker.")
     assert run.status().state == "queued"
 
@@ -360,7 +400,11 @@ def test_a_last_word_stays(state: str, run: Run) -> None:
 def test_a_killed_worker_is_lost(tiny_folder: Path) -> None:
     run, _ = create_run("analyze", {"model": str(tiny_folder), "n_texts": 10})
     worker = subprocess.Popen(
-        [*WORKER, str(run.folder)], cwd=project_root(), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*WORKER, str(run.folder)],
+        cwd=project_root(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         until(run.is_held)
@@ -404,7 +448,8 @@ def test_both_kinds_do_their_work_in_this_process(tiny_folder: Path, tmp_path: P
     assert (run.progress().done, run.progress().total, run.progress().what) == (6, 6, "texts")
     write_plan(make_plan(analysis, percentile=50), tmp_path / "plan.json")
     run, _ = create_run(
-        "compress", {"analysis": analysis.id, "plan": str(tmp_path / "plan.json"), "out": str(tmp_path / "cut"), "threads": 2}
+        "compress",
+        {"analysis": analysis.id, "plan": str(tmp_path / "plan.json"), "out": str(tmp_path / "cut"), "threads": 2},
     )
     made = execute(run)
     assert made == read_compressed(tmp_path / "cut").plain() == run.result()

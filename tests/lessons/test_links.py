@@ -69,7 +69,9 @@ def test_odd_points_are_ignored(text: str) -> None:
     assert read_scene(text, "x").radius == 1_200
 
 
-@pytest.mark.parametrize("text", ["", "castle", "1_2-AB", "1_2~3_4-AC", "1_2~3_4-AB-AB", "ring-AB", "1_2~3_4-ab", "none-A", "1_2~3_4-A"])
+@pytest.mark.parametrize(
+    "text", ["", "castle", "1_2-AB", "1_2~3_4-AC", "1_2~3_4-AB-AB", "ring-AB", "1_2~3_4-ab", "none-A", "1_2~3_4-A"]
+)
 def test_odd_drawings_are_ignored(text: str) -> None:
     assert read_drawing(text) is None
 

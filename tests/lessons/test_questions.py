@@ -20,8 +20,12 @@ from obce_core.lessons.question import Question, check, counted, read_number
 from obce_core.lessons.scene import FIELD, SETS, Scene
 from obce_core.plan import count, resolve
 
-POINT = st.tuples(st.integers(0, FIELD[0] // 500), st.integers(0, FIELD[1] // 500)).map(lambda p: (p[0] * 500, p[1] * 500))
-SCENES = st.builds(Scene, points=st.lists(POINT, max_size=9).map(tuple), radius=st.integers(0, 8).map(lambda r: r * 500))
+POINT = st.tuples(st.integers(0, FIELD[0] // 500), st.integers(0, FIELD[1] // 500)).map(
+    lambda p: (p[0] * 500, p[1] * 500)
+)
+SCENES = st.builds(
+    Scene, points=st.lists(POINT, max_size=9).map(tuple), radius=st.integers(0, 8).map(lambda r: r * 500)
+)
 DRAWINGS = st.integers(0, 6).flatmap(
     lambda n: st.builds(
         make_drawing,
@@ -140,7 +144,9 @@ def test_lesson_5_counts_as_a_plan_does(component: str, percentile: int, tiny_an
     fewer = sum(math.prod(before) * bool(before) - math.prod(after) * bool(after) for _, before, after in seen.tensors)
     assert f"{fewer:,}" == saved.answer
     for at, index in enumerate(seen.neurons.tolist()):
-        assert cut.questions(seen, index)[1].answer == ("Kept" if seen.scores[at] > np.percentile(seen.scores, percentile) else "Cut")
+        assert cut.questions(seen, index)[1].answer == (
+            "Kept" if seen.scores[at] > np.percentile(seen.scores, percentile) else "Cut"
+        )
 
 
 def test_lesson_5_refuses_a_cell_where_all_is_equal(tiny_analysis: Any) -> None:

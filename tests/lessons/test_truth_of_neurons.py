@@ -48,32 +48,66 @@ def even(s: Gaps, wrong: str, letter: str, width: str, radius: str, more: str | 
 
 LINE: Claims = (
     (r"The disks keep growing\. Which of the marked gaps closes last\?", lambda *_: True),
-    (r"Gap ([A-D]) is (\S+) wide and closes at radius (\S+)\.( Of the marked gaps it divides the texts most evenly, but only the width counts\.)?", even),  # noqa: E501
-    (r"Of the marked gaps ([A-D]) is the widest, (\S+) from (\S+) to (\S+): its two sides merge last\.",
-     lambda s, _, letter, width, left, right: letter == s.letter and close(width, s.widest) and close(left, s.ends[0])
-     and close(right, s.ends[1])),
-    (r"(The widest gap|One of the widest gaps) runs from (\S+) to (\S+)\. What is r_f( as an edge length)?\?",
-     lambda s, _, which, left, right, edge: (which[0] == "O") == s.tied and close(left, s.ends[0]) and close(right, s.ends[1])
-     and bool(edge) == s.edge),
-    (r"The gap is (\S+) − (\S+) = (\S+) wide\. Disks grow from both of its ends, so they touch at half of it: r_f = ([^\s,]+?)"
-     r"(?:, an edge length of (\S+))?\.",
-     lambda s, _, right, left, width, r, edge: close(left, s.ends[0]) and close(right, s.ends[1]) and close(width, s.widest)
-     and close(r, s.widest / 2) and (close(edge, s.widest) if s.edge else edge is None)),
-    (r"That is the radius; the edge length is the whole gap\.", lambda s, w: s.edge and w == pytest.approx(s.widest / 2)),
-    (r"That is the whole gap, the edge length that gudhi reports; each disk covers half of it\.",
-     lambda s, w: not s.edge and w == pytest.approx(s.widest)),
-    (r"That is half of the range: all texts count there, but only neighbours on the line merge\.",
-     lambda s, w: w == pytest.approx(s.range / 2)),
+    (
+        r"Gap ([A-D]) is (\S+) wide and closes at radius (\S+)\.( Of the marked gaps it divides the texts most evenly, but only the width counts\.)?",
+        even,
+    ),
+    (
+        r"Of the marked gaps ([A-D]) is the widest, (\S+) from (\S+) to (\S+): its two sides merge last\.",
+        lambda s, _, letter, width, left, right: (
+            letter == s.letter and close(width, s.widest) and close(left, s.ends[0]) and close(right, s.ends[1])
+        ),
+    ),
+    (
+        r"(The widest gap|One of the widest gaps) runs from (\S+) to (\S+)\. What is r_f( as an edge length)?\?",
+        lambda s, _, which, left, right, edge: (
+            (which[0] == "O") == s.tied and close(left, s.ends[0]) and close(right, s.ends[1]) and bool(edge) == s.edge
+        ),
+    ),
+    (
+        r"The gap is (\S+) − (\S+) = (\S+) wide\. Disks grow from both of its ends, so they touch at half of it: r_f = ([^\s,]+?)"
+        r"(?:, an edge length of (\S+))?\.",
+        lambda s, _, right, left, width, r, edge: (
+            close(left, s.ends[0])
+            and close(right, s.ends[1])
+            and close(width, s.widest)
+            and close(r, s.widest / 2)
+            and (close(edge, s.widest) if s.edge else edge is None)
+        ),
+    ),
+    (
+        r"That is the radius; the edge length is the whole gap\.",
+        lambda s, w: s.edge and w == pytest.approx(s.widest / 2),
+    ),
+    (
+        r"That is the whole gap, the edge length that gudhi reports; each disk covers half of it\.",
+        lambda s, w: not s.edge and w == pytest.approx(s.widest),
+    ),
+    (
+        r"That is half of the range: all texts count there, but only neighbours on the line merge\.",
+        lambda s, w: w == pytest.approx(s.range / 2),
+    ),
     (r"That is the range, from the smallest output to the largest\.", lambda s, w: w == pytest.approx(s.range)),
     (r"How many texts lie on the smaller side of the widest gap\?", lambda s, _: not s.tied),
-    (r"How many texts lie on the smaller side of gap ([A-D]), one of the widest\?", lambda s, _, letter: s.tied and letter == s.letter),
+    (
+        r"How many texts lie on the smaller side of gap ([A-D]), one of the widest\?",
+        lambda s, _, letter: s.tied and letter == s.letter,
+    ),
     (r"That is the larger side of the gap\.", lambda s, w: int(w) == s.large > s.small),
-    (r"The texts at the two ends touch, but each brings the whole part that it belongs to\.", lambda s, w: int(w) == 2 != s.small),
+    (
+        r"The texts at the two ends touch, but each brings the whole part that it belongs to\.",
+        lambda s, w: int(w) == 2 != s.small,
+    ),
     (r"That is how many gaps lie between (\d+) texts\.", lambda s, w, n: int(n) == len(s.sorted) == int(w) + 1),
-    (r"Gap ([A-D]) has (\d+) texts? on its left and (\d+) on its right(?:: the last merge joins parts of (\d+) and (\d+))?\.",
-     lambda s, _, letter, left, right, small, large: letter == s.letter and (int(left), int(right)) == (s.left, len(s.sorted) - s.left)
-     and ((small is None) if s.tied else (int(small), int(large)) == (s.small, s.large))),
-)  # fmt: skip
+    (
+        r"Gap ([A-D]) has (\d+) texts? on its left and (\d+) on its right(?:: the last merge joins parts of (\d+) and (\d+))?\.",
+        lambda s, _, letter, left, right, small, large: (
+            letter == s.letter
+            and (int(left), int(right)) == (s.left, len(s.sorted) - s.left)
+            and ((small is None) if s.tied else (int(small), int(large)) == (s.small, s.large))
+        ),
+    ),
+)
 
 
 def hold_line(values: Sequence[float], edge_length: bool) -> None:
@@ -104,12 +138,20 @@ class Percentile:
     """A cell under a percentile: what goes by numpy, and its parameters by the definition of folding."""
 
     def __init__(self, analysis: Any, layer: int, component: str, percentile: int, at: int | None) -> None:
-        self.scores, self.component, self.percentile = analysis.scores(layer, component).astype(float), component, percentile
+        self.scores, self.component, self.percentile = (
+            analysis.scores(layer, component).astype(float),
+            component,
+            percentile,
+        )
         self.limit = float(np.percentile(self.scores, percentile))
         self.kept = self.scores > self.limit
         self.total, self.gone = len(self.scores), int((~self.kept).sum())
         self.h = analysis.shape.hidden
-        self.heads = len({int(index) // analysis.shape.head_size for index in np.flatnonzero(~self.kept)}) if component == "query" else 0
+        self.heads = (
+            len({int(index) // analysis.shape.head_size for index in np.flatnonzero(~self.kept)})
+            if component == "query"
+            else 0
+        )
         place = int(np.argsort(self.scores, kind="stable")[self.total // 2]) if at is None else at
         self.neuron, self.score, self.fate = place, float(self.scores[place]), bool(self.kept[place])
         own, read = self.gone * (self.h + 1), self.gone * self.h
@@ -122,45 +164,90 @@ def told(text: str) -> str:
 
 
 def columns_left_out(s: Percentile, w: str, reader: str) -> bool:
-    return reader == {"value": "attention output", "intermediate": "output"}[s.component] and int(w) == s.saved - s.gone * s.h
+    return (
+        reader == {"value": "attention output", "intermediate": "output"}[s.component]
+        and int(w) == s.saved - s.gone * s.h
+    )
 
 
 CUT: Claims = (
-    (r"How many of the ([\d,]+) neurons does P(\d+) cut\?", lambda s, _, n, p: int(told(n)) == s.total and int(p) == s.percentile),
-    (r"P(\d+) of this cell lies at r_f = (\S+); ([\d,]+) of ([\d,]+) neurons are at or below it, and the ([\d,]+) strictly above stay\.",
-     lambda s, _, p, limit, *n: int(p) == s.percentile and close(limit, s.limit)
-     and [int(told(x)) for x in n] == [s.gone, s.total, s.total - s.gone]),
+    (
+        r"How many of the ([\d,]+) neurons does P(\d+) cut\?",
+        lambda s, _, n, p: int(told(n)) == s.total and int(p) == s.percentile,
+    ),
+    (
+        r"P(\d+) of this cell lies at r_f = (\S+); ([\d,]+) of ([\d,]+) neurons are at or below it, and the ([\d,]+) strictly above stay\.",
+        lambda s, _, p, limit, *n: (
+            int(p) == s.percentile
+            and close(limit, s.limit)
+            and [int(told(x)) for x in n] == [s.gone, s.total, s.total - s.gone]
+        ),
+    ),
     (r"That many stay: the smallest r_f go\.", lambda s, w: int(w) == s.total - s.gone),
-    (r"(\d+) is the share in percent; the cell has ([\d,]+) neurons\.",
-     lambda s, w, p, n: int(w) == int(p) == s.percentile and int(told(n)) == s.total),
-    (r"(\d+) neurons? at the percentile itself must go too\.",
-     lambda s, w, n: int(n) == int((s.scores == s.limit).sum()) > 0 and int(w) == int((s.scores < s.limit).sum())),
-    (r"The neurons strictly above the percentile stay\.", lambda s, w: int(w) == s.gone + 1 and not (s.scores == s.limit).any()),
-    (r"Neuron (\d+) has r_f (\S+)\. Does P(\d+) keep it\?",
-     lambda s, _, at, score, p: int(at) == s.neuron and close(score, s.score) and int(p) == s.percentile),
-    (r"(\S+) (>|≤) (\S+), the percentile of its cell, so it (stays|goes)\.",
-     lambda s, _, score, sign, limit, fate: close(score, s.score) and close(limit, s.limit)
-     and (sign == ">") == (fate == "stays") == (s.score > s.limit) and (number(score) > number(limit)) == (sign == ">")),
+    (
+        r"(\d+) is the share in percent; the cell has ([\d,]+) neurons\.",
+        lambda s, w, p, n: int(w) == int(p) == s.percentile and int(told(n)) == s.total,
+    ),
+    (
+        r"(\d+) neurons? at the percentile itself must go too\.",
+        lambda s, w, n: int(n) == int((s.scores == s.limit).sum()) > 0 and int(w) == int((s.scores < s.limit).sum()),
+    ),
+    (
+        r"The neurons strictly above the percentile stay\.",
+        lambda s, w: int(w) == s.gone + 1 and not (s.scores == s.limit).any(),
+    ),
+    (
+        r"Neuron (\d+) has r_f (\S+)\. Does P(\d+) keep it\?",
+        lambda s, _, at, score, p: int(at) == s.neuron and close(score, s.score) and int(p) == s.percentile,
+    ),
+    (
+        r"(\S+) (>|≤) (\S+), the percentile of its cell, so it (stays|goes)\.",
+        lambda s, _, score, sign, limit, fate: (
+            close(score, s.score)
+            and close(limit, s.limit)
+            and (sign == ">") == (fate == "stays") == (s.score > s.limit)
+            and (number(score) > number(limit)) == (sign == ">")
+        ),
+    ),
     (r"Only neurons at or below the percentile go\.", lambda s, w: w == "Cut" and s.score > s.limit),
     (r"Only neurons strictly above the percentile stay\.", lambda s, w: w == "Kept" and s.score <= s.limit),
-    (r"(Query|Key|Value|Intermediate): how many parameters (?:do these ([\d,]+) neurons|(does this neuron)) take along\?",
-     lambda s, _, name, n, one: name.lower() == s.component and (s.gone == 1 if one else int(told(n)) == s.gone > 1)),
-    (r"Each takes its row of (\d+) weights, its bias, and the column of (\d+) weights of (attention output|output) that read it: ([\d,]+) × "  # noqa: E501
-     r"(\d+) = ([\d,]+)\. The constants go into the bias that is there\.",
-     lambda s, _, a, b, reader, n, each, all_: columns_left_out(s, str(s.saved - s.gone * s.h), reader)
-     and [int(told(x)) for x in (a, b, n, each, all_)] == [s.h, s.h, s.gone, 2 * s.h + 1, s.saved]),
-    (r"That leaves out the columns of (attention output|output) that read these neurons: they go too\.", columns_left_out),
+    (
+        r"(Query|Key|Value|Intermediate): how many parameters (?:do these ([\d,]+) neurons|(does this neuron)) take along\?",
+        lambda s, _, name, n, one: name.lower() == s.component and (s.gone == 1 if one else int(told(n)) == s.gone > 1),
+    ),
+    (
+        r"Each takes its row of (\d+) weights, its bias, and the column of (\d+) weights of (attention output|output) that read it: ([\d,]+) × "  # noqa: E501
+        r"(\d+) = ([\d,]+)\. The constants go into the bias that is there\.",
+        lambda s, _, a, b, reader, n, each, all_: (
+            columns_left_out(s, str(s.saved - s.gone * s.h), reader)
+            and [int(told(x)) for x in (a, b, n, each, all_)] == [s.h, s.h, s.gone, 2 * s.h + 1, s.saved]
+        ),
+    ),
+    (
+        r"That leaves out the columns of (attention output|output) that read these neurons: they go too\.",
+        columns_left_out,
+    ),
     (r"Each neuron's bias goes with it\.", lambda s, w: int(w) == s.saved - s.gone),
     (r"That counts neurons; each has a row of weights\.", lambda s, w: int(w) == s.gone),
-    (r"A (query|key) meets its (query|key) in a product, so the pair drops out: ([\d,]+) × 2 rows of (\d+) = ([\d,]+)\."
-     r"(?: The constant queries leave a bias on every key: one extra row in (\d+) heads?, ([\d,]+) back\.)? ([\d,]+) in all\.",
-     lambda s, _, own, twin, n, row, both, heads, back, all_: own == s.component != twin and int(told(n)) == s.gone and int(row) == s.h + 1
-     and int(told(both)) == 2 * s.gone * (s.h + 1) and int(heads or 0) == s.heads and int(told(back or "0")) == s.heads * s.h
-     and int(told(all_)) == s.saved),
-    (r"That counts one side; the (query|key) that it is multiplied with goes too\.",
-     lambda s, w, twin: twin != s.component and int(w) == s.gone * (s.h + 1)),
+    (
+        r"A (query|key) meets its (query|key) in a product, so the pair drops out: ([\d,]+) × 2 rows of (\d+) = ([\d,]+)\."
+        r"(?: The constant queries leave a bias on every key: one extra row in (\d+) heads?, ([\d,]+) back\.)? ([\d,]+) in all\.",
+        lambda s, _, own, twin, n, row, both, heads, back, all_: (
+            own == s.component != twin
+            and int(told(n)) == s.gone
+            and int(row) == s.h + 1
+            and int(told(both)) == 2 * s.gone * (s.h + 1)
+            and int(heads or 0) == s.heads
+            and int(told(back or "0")) == s.heads * s.h
+            and int(told(all_)) == s.saved
+        ),
+    ),
+    (
+        r"That counts one side; the (query|key) that it is multiplied with goes too\.",
+        lambda s, w, twin: twin != s.component and int(w) == s.gone * (s.h + 1),
+    ),
     (r"That leaves out the extra key rows\.", lambda s, w: s.heads > 0 and int(w) == 2 * s.gone * (s.h + 1)),
-)  # fmt: skip
+)
 
 
 def hold_cell(analysis: Any, layer: int, component: str, percentiles: Iterable[int]) -> None:
@@ -168,7 +255,9 @@ def hold_cell(analysis: Any, layer: int, component: str, percentiles: Iterable[i
         try:
             seen = cut.look(analysis, layer, component, percentile)
         except PlanError:  # nothing would stay
-            assert (analysis.scores(layer, component) <= np.percentile(analysis.scores(layer, component), percentile)).all()
+            assert (
+                analysis.scores(layer, component) <= np.percentile(analysis.scores(layer, component), percentile)
+            ).all()
             continue
         for at in (None, *range(0, len(seen.neurons), 7), int(np.argmin(abs(seen.scores - seen.threshold)))):
             state = Percentile(analysis, layer, component, percentile, at)

@@ -42,7 +42,10 @@ COMPLEX: Claims = (
     (r"How many pieces is it\?", lambda *_: True),
     (r"At this radius, how many loops are not filled by triangles\?", lambda *_: True),
     (r"At this radius, how many parts are there\?", lambda *_: True),
-    (r"The first boundary matrix ∂₁ has a row a point and a column an edge\. What is its rank over Z/2\?", lambda *_: True),
+    (
+        r"The first boundary matrix ∂₁ has a row a point and a column an edge\. What is its rank over Z/2\?",
+        lambda *_: True,
+    ),
     (r"The triangles were forgotten\.", lambda s, w: number(w) == s.v - s.e and s.f > 0),
     (r"The signs alternate: edges count negative\.", lambda s, w: number(w) == s.v + s.e + s.f and s.e > 0),
     (r"Triangles count positive again\.", lambda s, w: number(w) == s.v - s.e - s.f and s.f > 0),
@@ -50,37 +53,67 @@ COMPLEX: Claims = (
     (
         r"(\d+) − (\d+) \+ (\d+) = (−?\d+)\. The holes give the same: (\d+) pieces? − (\d+) loops?(?: \+ (\d+) closed hollows?)? = (−?\d+)\.",  # noqa: E501
         lambda s, _, v, e, f, x, b0, b1, b2, y: (
-            (int(v), int(e), int(f)) == (s.v, s.e, s.f) and number(x) == number(y) == s.euler
+            (int(v), int(e), int(f)) == (s.v, s.e, s.f)
+            and number(x) == number(y) == s.euler
             and (int(b0), int(b1), int(b2 or 0)) == (s.b0, s.b1, s.b2)
         ),
     ),
-    (r"That counts the independent closed ways round; triangles fill (\d+) of them\.",
-     lambda s, w, filled: int(w) == s.e - s.joins and int(filled) == s.filled),
+    (
+        r"That counts the independent closed ways round; triangles fill (\d+) of them\.",
+        lambda s, w, filled: int(w) == s.e - s.joins and int(filled) == s.filled,
+    ),
     (r"That counts the triangles, which fill loops(?:; a loop is what they leave open)?\.", lambda s, w: int(w) == s.f),
     (r"That counts the (?:pieces|parts)\.", lambda s, w: int(w) == s.b0),
     (r"That counts the loops\.", lambda s, w: int(w) == s.b1),
-    (r"That counts the points; (?:edges join them|those whose disks touch are one part)\.", lambda s, w: int(w) == s.v and s.e > 0),
-    (r"Not every edge joins two (?:pieces|parts): one that closes a way round joins nothing new\.",
-     lambda s, w: int(w) == s.v - s.e and s.e > s.joins),
-    (r"There are (\d+) edges?: (\d+) join the (\d+) points? to (\d+) pieces?, and (\d+) more close ways round\. Triangles fill (\d+), so "
-     r"b₁ = (\d+)\.",
-     lambda s, _, *n: [int(x) for x in n] == [s.e, s.joins, s.v, s.b0, s.e - s.joins, s.filled, s.b1]),
-    (r"(\d+) points?; the boundary matrix of the edges has rank (\d+), the number of edges that join something new: b₀ = (\d+) − (\d+) = "
-     r"(\d+)\.", lambda s, _, *n: [int(x) for x in n] == [s.v, s.joins, s.v, s.joins, s.b0]),
-    (r"At r = ([\d.]+) there are (\d+) edges?: (\d+) join the points to (\d+) parts?, and (\d+) more close ways round\. ∂₂ of ([\d,]+) "
-     r"triangles? has rank (\d+), so it fills (\d+): b₁ = (\d+) − (\d+) − (\d+) = (\d+)\.",
-     lambda s, _, at, *n: at == s.at
-     and [int(x.replace(",", "")) for x in n] == [s.e, s.joins, s.b0, s.e - s.joins, s.f, s.filled, s.filled, s.e, s.joins, s.filled, s.b1]),  # noqa: E501
-    (r"At r = ([\d.]+) (\d+) points? and (\d+) edges? are there\. ∂₁ has rank (\d+), the number of edges that join something new: "
-     r"b₀ = (\d+) − (\d+) = (\d+)\.",
-     lambda s, _, at, *n: at == s.at and [int(x) for x in n] == [s.v, s.e, s.joins, s.v, s.joins, s.b0]),
-    (r"Its rank is points minus parts: (\d+) − (\d+) = (\d+), the number of edges that join something new; (\d+) more close ways round\.",
-     lambda s, _, *n: [int(x) for x in n] == [s.v, s.b0, s.joins, s.e - s.joins]),
-    (r"That counts the columns; the edges of a way round add up to zero over Z/2, so not all of them are independent\.",
-     lambda s, w: int(w) == s.e and s.e > s.joins),
-    (r"That counts the rows; the rows of one part add up to zero over Z/2\.", lambda s, w: int(w) == s.v and s.joins < s.v),
-    (r"That is b₀, what is left of the points once the rank is taken off\.", lambda s, w: int(w) == s.b0 == s.v - s.joins),
-)  # fmt: skip
+    (
+        r"That counts the points; (?:edges join them|those whose disks touch are one part)\.",
+        lambda s, w: int(w) == s.v and s.e > 0,
+    ),
+    (
+        r"Not every edge joins two (?:pieces|parts): one that closes a way round joins nothing new\.",
+        lambda s, w: int(w) == s.v - s.e and s.e > s.joins,
+    ),
+    (
+        r"There are (\d+) edges?: (\d+) join the (\d+) points? to (\d+) pieces?, and (\d+) more close ways round\. Triangles fill (\d+), so "
+        r"b₁ = (\d+)\.",
+        lambda s, _, *n: [int(x) for x in n] == [s.e, s.joins, s.v, s.b0, s.e - s.joins, s.filled, s.b1],
+    ),
+    (
+        r"(\d+) points?; the boundary matrix of the edges has rank (\d+), the number of edges that join something new: b₀ = (\d+) − (\d+) = "
+        r"(\d+)\.",
+        lambda s, _, *n: [int(x) for x in n] == [s.v, s.joins, s.v, s.joins, s.b0],
+    ),
+    (
+        r"At r = ([\d.]+) there are (\d+) edges?: (\d+) join the points to (\d+) parts?, and (\d+) more close ways round\. ∂₂ of ([\d,]+) "
+        r"triangles? has rank (\d+), so it fills (\d+): b₁ = (\d+) − (\d+) − (\d+) = (\d+)\.",
+        lambda s, _, at, *n: (
+            at == s.at
+            and [int(x.replace(",", "")) for x in n]
+            == [s.e, s.joins, s.b0, s.e - s.joins, s.f, s.filled, s.filled, s.e, s.joins, s.filled, s.b1]
+        ),
+    ),
+    (
+        r"At r = ([\d.]+) (\d+) points? and (\d+) edges? are there\. ∂₁ has rank (\d+), the number of edges that join something new: "
+        r"b₀ = (\d+) − (\d+) = (\d+)\.",
+        lambda s, _, at, *n: at == s.at and [int(x) for x in n] == [s.v, s.e, s.joins, s.v, s.joins, s.b0],
+    ),
+    (
+        r"Its rank is points minus parts: (\d+) − (\d+) = (\d+), the number of edges that join something new; (\d+) more close ways round\.",
+        lambda s, _, *n: [int(x) for x in n] == [s.v, s.b0, s.joins, s.e - s.joins],
+    ),
+    (
+        r"That counts the columns; the edges of a way round add up to zero over Z/2, so not all of them are independent\.",
+        lambda s, w: int(w) == s.e and s.e > s.joins,
+    ),
+    (
+        r"That counts the rows; the rows of one part add up to zero over Z/2\.",
+        lambda s, w: int(w) == s.v and s.joins < s.v,
+    ),
+    (
+        r"That is b₀, what is left of the points once the rank is taken off\.",
+        lambda s, w: int(w) == s.b0 == s.v - s.joins,
+    ),
+)
 
 
 def letters_of(simplex: Iterable[int]) -> str:
@@ -88,20 +121,28 @@ def letters_of(simplex: Iterable[int]) -> str:
 
 
 def drawn(drawing: Drawing) -> set[str]:
-    return {letters_of(simplex) for simplex in drawing.simplices} | {letters_of([at]) for at in range(len(drawing.points))}
+    return {letters_of(simplex) for simplex in drawing.simplices} | {
+        letters_of([at]) for at in range(len(drawing.points))
+    }
 
 
 def absent(drawing: Drawing) -> list[str]:
-    sides = {letters_of(edge) for simplex in drawing.simplices if len(simplex) == 3 for edge in combinations(simplex, 2)}
+    sides = {
+        letters_of(edge) for simplex in drawing.simplices if len(simplex) == 3 for edge in combinations(simplex, 2)
+    }
     return sorted(sides - drawn(drawing))
 
 
 def not_three_each(drawing: Drawing, wrong: str, there: str | None, shared: str | None) -> bool:
-    sides = [letters_of(edge) for simplex in drawing.simplices if len(simplex) == 3 for edge in combinations(simplex, 2)]
+    sides = [
+        letters_of(edge) for simplex in drawing.simplices if len(simplex) == 3 for edge in combinations(simplex, 2)
+    ]
     return (
-        int(wrong) == len(sides) and bool(there) == bool(set(sides) & drawn(drawing)) and bool(shared) == (len(set(sides)) < len(sides))
+        int(wrong) == len(sides)
+        and bool(there) == bool(set(sides) & drawn(drawing))
+        and bool(shared) == (len(set(sides)) < len(sides))
         and bool(there or shared)
-    )  # fmt: skip
+    )
 
 
 def triangles(drawing: Drawing) -> int:
@@ -111,16 +152,25 @@ def triangles(drawing: Drawing) -> int:
 DRAWING: Claims = (
     (r"Which of these is missing before this is a complex\?", lambda *_: True),
     (r"How many faces are missing in all\?", lambda *_: True),
-    (r"Triangle ([A-L]{3}) is there, so its face ([A-L]{2}) must be there too; it is not\.",
-     lambda d, _, whole, face: whole in drawn(d) and set(face) < set(whole) and face not in drawn(d)),
+    (
+        r"Triangle ([A-L]{3}) is there, so its face ([A-L]{2}) must be there too; it is not\.",
+        lambda d, _, whole, face: whole in drawn(d) and set(face) < set(whole) and face not in drawn(d),
+    ),
     (r"([A-L]+) is there already\.", lambda d, w, name: name == w and name in drawn(d)),
-    (r"That counts the triangles; a triangle may lack several faces, and two may lack the same\.",
-     lambda d, w: int(w) == triangles(d)),
-    (r"A triangle has three edges, but(?: (some of them are there))?(?: and)?(?: (triangles share some of them))?\.", not_three_each),
+    (
+        r"That counts the triangles; a triangle may lack several faces, and two may lack the same\.",
+        lambda d, w: int(w) == triangles(d),
+    ),
+    (
+        r"A triangle has three edges, but(?: (some of them are there))?(?: and)?(?: (triangles share some of them))?\.",
+        not_three_each,
+    ),
     (r"A complex holds the edges of each of its triangles\.", lambda d, w: int(w) == 0 and bool(absent(d))),
-    (r"(?:This is|These are) missing: ([A-L, ]+)( …)?\. Once they are added, every face of every simplex is there\.",
-     lambda d, _, listed, more: listed.split(", ") == absent(d)[:6] and bool(more) == (len(absent(d)) > 6)),
-)  # fmt: skip
+    (
+        r"(?:This is|These are) missing: ([A-L, ]+)( …)?\. Once they are added, every face of every simplex is there\.",
+        lambda d, _, listed, more: listed.split(", ") == absent(d)[:6] and bool(more) == (len(absent(d)) > 6),
+    ),
+)
 
 
 def hold_drawing(drawing: Drawing) -> None:
@@ -152,7 +202,9 @@ def test_lesson_1_for_drawings_of_up_to_seven_points() -> None:
     for _ in range(300):
         size = int(rng.integers(0, 8))
         every = [*combinations(range(size), 2), *combinations(range(size), 3)]
-        hold_drawing(make_drawing([(900 * at, 700) for at in range(size)], [simplex for simplex in every if rng.random() < 0.4]))
+        hold_drawing(
+            make_drawing([(900 * at, 700) for at in range(size)], [simplex for simplex in every if rng.random() < 0.4])
+        )
 
 
 def scenes() -> Iterator[Scene]:
@@ -163,11 +215,16 @@ def scenes() -> Iterator[Scene]:
     rng = np.random.default_rng(1)
     for _ in range(150):
         count = int(rng.integers(0, 10))
-        points = tuple((int(x) * 500, int(y) * 500) for x, y in zip(rng.integers(0, 21, count), rng.integers(0, 17, count), strict=True))
+        points = tuple(
+            (int(x) * 500, int(y) * 500)
+            for x, y in zip(rng.integers(0, 21, count), rng.integers(0, 17, count), strict=True)
+        )
         yield Scene(points=points, radius=int(rng.integers(0, 9)) * 500)
         yield Scene(points=points, radius=int(rng.integers(0, 4001)))
     yield Scene(points=((100, 100),) * 4, radius=0)
-    yield Scene(points=((0, 1000), (9700, 700), (9900, 7900), (150, 7950)), radius=1000)  # its loop lives between long edges
+    yield Scene(
+        points=((0, 1000), (9700, 700), (9900, 7900), (150, 7950)), radius=1000
+    )  # its loop lives between long edges
 
 
 SCENES = list(scenes())
@@ -186,7 +243,9 @@ def test_lesson_2_for_every_radius() -> None:
         gap = [[(a - c) ** 2 + (b - d) ** 2 for c, d in scene.points] for a, b in scene.points]  # whole numbers: exact
         near = [[square <= (2 * scene.radius) ** 2 for square in row] for row in gap]
         of = range(len(scene.points))
-        simplices = [s for size in (1, 2, 3) for s in combinations(of, size) if all(near[a][b] for a, b in combinations(s, 2))]
+        simplices = [
+            s for size in (1, 2, 3) for s in combinations(of, size) if all(near[a][b] for a, b in combinations(s, 2))
+        ]
         state = Homology(simplices, written(scene.radius))
         hold_all(questions, [f"{state.b1:,}", state.b0, state.joins], COMPLEX, state)
 
@@ -202,7 +261,11 @@ class Persistence:
         cloud = np.array(scene.points, dtype=float) / 1000
         tree = gudhi.RipsComplex(points=cloud).create_simplex_tree(max_dimension=2)
         tree.compute_persistence(homology_coeff_field=2, min_persistence=-1)
-        self.deaths = np.sort([death for _, death in tree.persistence_intervals_in_dimension(0) if np.isfinite(death)]) * scale / 2
+        self.deaths = (
+            np.sort([death for _, death in tree.persistence_intervals_in_dimension(0) if np.isfinite(death)])
+            * scale
+            / 2
+        )
         loops = [(b * scale / 2, d * scale / 2) for b, d in tree.persistence_intervals_in_dimension(1) if d > b]
         self.n, self.last = len(cloud), float(self.deaths[-1])
         self.loop = max(loops, key=lambda bar: bar[1] - bar[0], default=None)
@@ -215,7 +278,9 @@ class Persistence:
         points, inside, found = list(self.scene.points), [self.scene.points[0]], []
         outside = points[1:]
         while outside:
-            square, best = min(((a - c) ** 2 + (b - d) ** 2, at) for at, (a, b) in enumerate(outside) for c, d in inside)
+            square, best = min(
+                ((a - c) ** 2 + (b - d) ** 2, at) for at, (a, b) in enumerate(outside) for c, d in inside
+            )
             found.append(square)
             inside.append(outside.pop(best))
         return found
@@ -227,40 +292,87 @@ class Persistence:
 
 def other_unit(s: Persistence, wrong: float, name: str, times: str) -> bool:
     factor = {"twice": 2, "half": 0.5}[times]
-    return name != s.unit and wrong == pytest.approx(factor * s.last, abs=1e-9) and (name == "edge length") == (factor == 2)
+    return (
+        name != s.unit
+        and wrong == pytest.approx(factor * s.last, abs=1e-9)
+        and (name == "edge length") == (factor == 2)
+    )
 
 
 BARS: Claims = (
     (r"At this (radius|edge length), how many bars of the parts are alive\?", lambda s, _, unit: unit == s.unit),
     (r"Move r: at which (radius|edge length) does everything become one part\?", lambda s, _, unit: unit == s.unit),
-    (r"gudhi reports that the last part dies at (\S+)\. Which radius is that\?", lambda s, _, x: s.scale == 1 and close(x, 2 * s.last)),
-    (r"Everything is one part at radius (\S+)\. Which edge length does gudhi report\?", lambda s, _, x: s.scale == 2 and close(x, s.last / 2)),  # noqa: E501
-    (r"The most lasting loop is born at (\S+) and dies at (\S+)\. How long does it live\?",
-     lambda s, _, b, d: s.loop is not None and close(b, s.loop[0]) and close(d, s.loop[1])),
+    (
+        r"gudhi reports that the last part dies at (\S+)\. Which radius is that\?",
+        lambda s, _, x: s.scale == 1 and close(x, 2 * s.last),
+    ),
+    (
+        r"Everything is one part at radius (\S+)\. Which edge length does gudhi report\?",
+        lambda s, _, x: s.scale == 2 and close(x, s.last / 2),
+    ),
+    (
+        r"The most lasting loop is born at (\S+) and dies at (\S+)\. How long does it live\?",
+        lambda s, _, b, d: s.loop is not None and close(b, s.loop[0]) and close(d, s.loop[1]),
+    ),
     (r"That leaves out the bar that never ends\.", lambda s, w: int(w) == s.alive - 1),
     (r"That counts the bars that have ended\.", lambda s, w: int(w) == s.ended),
-    (r"That counts all bars; (\d+) of them have ended\.", lambda s, w, ended: int(w) == s.n and int(ended) == s.ended > 0),
-    (r"(\d+) points give (\d+) bars, one of which never ends\. At (r =|edge length) ([\d.]+) (\d+) have ended, so (\d+) − (\d+) = (\d+) are "  # noqa: E501
-     r"alive: as many as there are parts, the infinite one included\.",
-     lambda s, _, a, b, name, at, c, d, e, f: (name == "edge length") == (s.scale == 2) and at == written(s.scale * s.scene.radius)
-     and [int(x) for x in (a, b, c, d, e, f)] == [s.n, s.n, s.ended, s.n, s.ended, s.alive]),
-    (r"The last finite bar ends at (radius|edge length) (\S+): the two points that touch then lie (\S+) apart, and each disk covers half of "  # noqa: E501
-     r"that, (\S+)\.",
-     lambda s, _, unit, at, apart, half: unit == s.unit and close(at, s.last) and close(apart, 2 * s.last / s.scale)
-     and close(half, s.last / s.scale)),
+    (
+        r"That counts all bars; (\d+) of them have ended\.",
+        lambda s, w, ended: int(w) == s.n and int(ended) == s.ended > 0,
+    ),
+    (
+        r"(\d+) points give (\d+) bars, one of which never ends\. At (r =|edge length) ([\d.]+) (\d+) have ended, so (\d+) − (\d+) = (\d+) are "  # noqa: E501
+        r"alive: as many as there are parts, the infinite one included\.",
+        lambda s, _, a, b, name, at, c, d, e, f: (
+            (name == "edge length") == (s.scale == 2)
+            and at == written(s.scale * s.scene.radius)
+            and [int(x) for x in (a, b, c, d, e, f)] == [s.n, s.n, s.ended, s.n, s.ended, s.alive]
+        ),
+    ),
+    (
+        r"The last finite bar ends at (radius|edge length) (\S+): the two points that touch then lie (\S+) apart, and each disk covers half of "  # noqa: E501
+        r"that, (\S+)\.",
+        lambda s, _, unit, at, apart, half: (
+            unit == s.unit
+            and close(at, s.last)
+            and close(apart, 2 * s.last / s.scale)
+            and close(half, s.last / s.scale)
+        ),
+    ),
     (r"That is the (radius|edge length), (twice|half) of what is asked\.", other_unit),
-    (r"At that scale some parts touch, but not all\.", lambda s, w: (s.deaths <= w + 1e-9).any() and w <= s.last + 1e-9),
-    (r"gudhi and ripser measure the edge between two points, we the disk around each\. Two disks of radius (\S+) touch across an edge of "
-     r"(\S+)\.", lambda s, _, r, edge: close(r, s.last / s.scale) and close(edge, 2 * s.last / s.scale)),
-    (r"The two conventions differ by a factor of two\.", lambda s, w: w == pytest.approx((2 if s.scale == 1 else 0.5) * s.last, abs=1e-9)),
-    (r"The factor goes the other way: an edge is longer than a radius\.",
-     lambda s, w: w == pytest.approx(4 * s.last if s.scale == 1 else s.last / 4, abs=1e-9)),
-    (r"It lives from the (radius|edge length) at which it closes to the one at which triangles fill it: (\S+) − (\S+) = (\S+)\.",
-     lambda s, _, unit, d, b, life: unit == s.unit and close(b, s.loop[0]) and close(d, s.loop[1]) and close(life, s.loop[1] - s.loop[0])),
-    (r"That is when it dies; it was not born at 0\. Parts are, loops are not\.", lambda s, w: w == pytest.approx(s.loop[1]) and s.loop[0] > 0),  # noqa: E501
+    (
+        r"At that scale some parts touch, but not all\.",
+        lambda s, w: (s.deaths <= w + 1e-9).any() and w <= s.last + 1e-9,
+    ),
+    (
+        r"gudhi and ripser measure the edge between two points, we the disk around each\. Two disks of radius (\S+) touch across an edge of "
+        r"(\S+)\.",
+        lambda s, _, r, edge: close(r, s.last / s.scale) and close(edge, 2 * s.last / s.scale),
+    ),
+    (
+        r"The two conventions differ by a factor of two\.",
+        lambda s, w: w == pytest.approx((2 if s.scale == 1 else 0.5) * s.last, abs=1e-9),
+    ),
+    (
+        r"The factor goes the other way: an edge is longer than a radius\.",
+        lambda s, w: w == pytest.approx(4 * s.last if s.scale == 1 else s.last / 4, abs=1e-9),
+    ),
+    (
+        r"It lives from the (radius|edge length) at which it closes to the one at which triangles fill it: (\S+) − (\S+) = (\S+)\.",
+        lambda s, _, unit, d, b, life: (
+            unit == s.unit and close(b, s.loop[0]) and close(d, s.loop[1]) and close(life, s.loop[1] - s.loop[0])
+        ),
+    ),
+    (
+        r"That is when it dies; it was not born at 0\. Parts are, loops are not\.",
+        lambda s, w: w == pytest.approx(s.loop[1]) and s.loop[0] > 0,
+    ),
     (r"That is when it is born\.", lambda s, w: w == pytest.approx(s.loop[0])),
-    (r"That mixes radius and edge length\.", lambda s, w: w == pytest.approx((2 if s.scale == 1 else 0.5) * (s.loop[1] - s.loop[0]))),
-)  # fmt: skip
+    (
+        r"That mixes radius and edge length\.",
+        lambda s, w: w == pytest.approx((2 if s.scale == 1 else 0.5) * (s.loop[1] - s.loop[0])),
+    ),
+)
 
 
 @pytest.mark.parametrize("edge_length", [False, True])

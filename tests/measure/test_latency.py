@@ -30,7 +30,13 @@ def test_what_was_measured_is_kept_beside_the_folder(tiny_cut: Path, tiny_folder
     assert read_latency(folder) is None
     steps: list[tuple[int, int]] = []
     found = measure_latency(
-        folder, tiny_folder, batches=(1, 4), length=16, rounds=3, device="cpu", progress=lambda done, total: steps.append((done, total))
+        folder,
+        tiny_folder,
+        batches=(1, 4),
+        length=16,
+        rounds=3,
+        device="cpu",
+        progress=lambda done, total: steps.append((done, total)),
     )
     assert [row.batch for row in found.rows] == [1, 4] and found.length == 16 and found.device == "cpu"
     assert all(row.original > 0 and row.model > 0 and row.rounds == 3 and row.spread >= 1 for row in found.rows)
@@ -53,11 +59,29 @@ def test_models_that_do_not_belong_together_are_refused(tiny_cut: Path, tmp_path
         measure_latency(tiny_cut, tiny_cut, batches=(), device="cpu")
 
 
-def test_the_shell_says_it_in_a_line_a_batch(tiny_cut: Path, tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shell_says_it_in_a_line_a_batch(
+    tiny_cut: Path, tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = copy_folder(tiny_cut, tmp_path / "model")
-    answer = run(capsys, "latency", folder, "--against", tiny_folder, "--batch", 2, "--length", 8, "--rounds", 3, "--device", "cpu")
+    answer = run(
+        capsys,
+        "latency",
+        folder,
+        "--against",
+        tiny_folder,
+        "--batch",
+        2,
+        "--length",
+        8,
+        "--rounds",
+        3,
+        "--device",
+        "cpu",
+    )
     assert answer.code == 0, answer.err
     assert answer.out.startswith("2 texts of 8 tokens, cpu, ") and " of its time (medians of 3" in answer.out
-    told = run(capsys, "latency", folder, "--against", tiny_folder, "--batch", 2, "--length", 8, "--rounds", 3, "--json")
+    told = run(
+        capsys, "latency", folder, "--against", tiny_folder, "--batch", 2, "--length", 8, "--rounds", 3, "--json"
+    )
     assert told.data["rows"][0]["batch"] == 2
     assert run(capsys, "latency", tmp_path / "none", "--against", tiny_folder).code == 2

@@ -35,7 +35,9 @@ def original(tiny_folder: Path) -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def encoded(original: LoadedModel, tiny_analysis: Any) -> Encoded:
-    return encode(original.tokenizer, tiny_analysis.texts.heldout, max_length=tiny_analysis.meta["max_length"], positions=130)
+    return encode(
+        original.tokenizer, tiny_analysis.texts.heldout, max_length=tiny_analysis.meta["max_length"], positions=130
+    )
 
 
 def slow(original: LoadedModel, encoded: Encoded, analysis: Any, plan: Plan) -> Fidelity:
@@ -51,7 +53,9 @@ def slow(original: LoadedModel, encoded: Encoded, analysis: Any, plan: Plan) -> 
 def test_a_cell_alone_is_the_whole_masked_pass(
     layer: int, component: str, original: LoadedModel, encoded: Encoded, tiny_analysis: Any
 ) -> None:
-    plan = resolve(tiny_analysis, Intent(drop=(Hand(layer=layer, component=component, neurons=tuple(range(0, 24, 2))),)))
+    plan = resolve(
+        tiny_analysis, Intent(drop=(Hand(layer=layer, component=component, neurons=tuple(range(0, 24, 2))),))
+    )
     found = Preview(original, encoded).measure(removed_neurons(tiny_analysis, plan))
     wanted = slow(original, encoded, tiny_analysis, plan)
     assert found == wanted and found.texts == 6
@@ -123,7 +127,9 @@ def test_the_key_names_all_that_a_measurement_depends_on(tiny_analysis: Any) -> 
     keys = {
         preview_key(tiny_analysis.id, plan.kept, plan.intent.compensation),
         preview_key("another", plan.kept, plan.intent.compensation),
-        preview_key(tiny_analysis.id, make_plan(tiny_analysis, percentile=70, first_layer=2).kept, plan.intent.compensation),
+        preview_key(
+            tiny_analysis.id, make_plan(tiny_analysis, percentile=70, first_layer=2).kept, plan.intent.compensation
+        ),
         preview_key(tiny_analysis.id, only(plan, [(3, "value")]).kept, plan.intent.compensation),
         preview_key(tiny_analysis.id, plan.kept, Compensation(method="mean")),
         preview_key(tiny_analysis.id, plan.kept, Compensation(method="mean", tokens="all")),
@@ -147,8 +153,10 @@ def test_what_cannot_be_measured_says_why(tiny_analysis: Any, original: LoadedMo
 def test_a_cell_keeps_the_same_whether_its_intent_is_alone_or_not(hardware: Hardware, tiny_analysis: Any) -> None:
     intent = replace(
         make_plan(tiny_analysis, percentile=60, first_layer=2).intent,
-        keep=(Hand(layer=3, component="value", neurons=(1,)),), drop=(Hand(layer=4, component="query", neurons=(0, 5)),), hardware=hardware,
-    )  # fmt: skip
+        keep=(Hand(layer=3, component="value", neurons=(1,)),),
+        drop=(Hand(layer=4, component="query", neurons=(0, 5)),),
+        hardware=hardware,
+    )
     plan = resolve(tiny_analysis, intent)
     for cells in ([(3, "value")], [(4, "query")], [(2, "query"), (2, "key")], [(2, "intermediate")]):
         part = alone(intent, cells)
@@ -167,7 +175,9 @@ def test_texts_are_drawn_from_all_that_were_held_out() -> None:
     assert drawn[-1] > 400 and np.array_equal(drawn, chosen_texts(450))
 
 
-def test_the_warm_worker_is_answered_and_loads_a_model_once(tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_warm_worker_is_answered_and_loads_a_model_once(
+    tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(tiny_analysis.folder, cache / "analyses" / tiny_analysis.id)
     intent = make_plan(tiny_analysis, percentile=50, first_layer=2).intent
     memory: dict[str, Any] = {}

@@ -90,7 +90,11 @@ def replaced(stage: Stage, shape: EncoderShape, earlier: Sequence[StoredLayer | 
             become = [weight[np.ix_(gone, ~gone)], size * rng.normal(size=int(gone.sum()))]
         else:
             columns = {f"{name}_cls": size * rng.normal(size=len(gone)) for name in ("mean", "std")}
-            become = [Compensation(method=method).constants({"mean_cls": columns["mean_cls"], "std_cls": abs(columns["std_cls"])})]
+            become = [
+                Compensation(method=method).constants(
+                    {"mean_cls": columns["mean_cls"], "std_cls": abs(columns["std_cls"])}
+                )
+            ]
         removed[layer, component] = tuple(torch.from_numpy(part) for part in (gone, *become))
         event(f"{component}: {'all' if gone.all() else 'some'} cut")
     return removed
@@ -106,11 +110,21 @@ def report_of(shape: EncoderShape) -> ModelReport:
         "intermediate_size": shape.intermediate,
         "max_position_embeddings": POSITIONS,
     }
-    config = {field.name: sizes.get(field.name, field.read({}) if field.name not in sizes else None) for field in FAMILY.fields}
+    config = {
+        field.name: sizes.get(field.name, field.read({}) if field.name not in sizes else None)
+        for field in FAMILY.fields
+    }
     source = ModelSource(spec="memory", kind="folder", name="memory", revision="", folder=Path("memory"))
     return ModelReport(
-        source=source, family=FAMILY, architecture="BertModel", shape=shape, config=config, ignored=(), tensors={}, extra=()
-    )  # fmt: skip
+        source=source,
+        family=FAMILY,
+        architecture="BertModel",
+        shape=shape,
+        config=config,
+        ignored=(),
+        tensors={},
+        extra=(),
+    )
 
 
 def batch_of(seed: int) -> Any:

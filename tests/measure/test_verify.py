@@ -116,12 +116,24 @@ def one_left_out(constants: np.ndarray) -> np.ndarray:
 
 # what goes wrong, the wrong fold
 FOLDS: list[tuple[str, Fold]] = [
-    ("a value constant with the wrong sign", with_constants("value", lambda c: np.where(np.arange(len(c)) == 12, -c, c))),
-    ("a query constant with the wrong sign", with_constants("query", lambda c: np.where(np.arange(len(c)) == 9, -c, c))),
-    ("an intermediate constant with the wrong sign", with_constants("intermediate", lambda c: np.where(np.arange(len(c)) == 6, -c, c))),
+    (
+        "a value constant with the wrong sign",
+        with_constants("value", lambda c: np.where(np.arange(len(c)) == 12, -c, c)),
+    ),
+    (
+        "a query constant with the wrong sign",
+        with_constants("query", lambda c: np.where(np.arange(len(c)) == 9, -c, c)),
+    ),
+    (
+        "an intermediate constant with the wrong sign",
+        with_constants("intermediate", lambda c: np.where(np.arange(len(c)) == 6, -c, c)),
+    ),
     ("the extra key rows left out", with_tensors(lambda t: t["key.extra"].fill(0.0))),
     ("one extra key row left out", with_tensors(lambda t: t["key.extra"][1].fill(0.0))),
-    ("the extra key row given to another head", with_tensors(lambda t: t.update({"key.extra": t["key.extra"][::-1].copy()}))),
+    (
+        "the extra key row given to another head",
+        with_tensors(lambda t: t.update({"key.extra": t["key.extra"][::-1].copy()})),
+    ),
     ("columns of a wrong head", with_tensors(wrong_columns)),
     ("one intermediate constant left out", with_constants("intermediate", one_left_out)),
     ("one value constant left out", with_constants("value", one_left_out)),
@@ -156,9 +168,13 @@ def moved_extra(*args: Any) -> FoldedLayer:
 
 
 @pytest.mark.parametrize(
-    ("name", "fold"), [*FOLDS, ("the extra key rows in other heads", moved_extra)], ids=[*(name for name, _ in FOLDS), "other heads"]
+    ("name", "fold"),
+    [*FOLDS, ("the extra key rows in other heads", moved_extra)],
+    ids=[*(name for name, _ in FOLDS), "other heads"],
 )
-def test_a_wrong_fold_in_the_proof_fails(name: str, fold: Fold, tiny_cut: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_fold_in_the_proof_fails(
+    name: str, fold: Fold, tiny_cut: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(state, "fold_layer", fold)
     found = verify(tiny_cut, tiny_folder, device="cpu")
     assert not found.equal and failing(found, "float64") and not failing(found, "float32")
@@ -180,13 +196,22 @@ def no_padding(model: Any) -> None:
 
 def no_mask(model: Any) -> None:
     """Never hear of padding."""
-    model.register_forward_pre_hook(lambda _, args, kwargs: (args, {**kwargs, "attention_mask": None}), with_kwargs=True)
+    model.register_forward_pre_hook(
+        lambda _, args, kwargs: (args, {**kwargs, "attention_mask": None}), with_kwargs=True
+    )
 
 
 @pytest.mark.parametrize("fault", [kept_scale, no_padding, no_mask])
-@pytest.mark.parametrize(("module", "dtype"), [(checkpoint, "float32"), (proof, "float64")], ids=["folder", "folded again"])
+@pytest.mark.parametrize(
+    ("module", "dtype"), [(checkpoint, "float32"), (proof, "float64")], ids=["folder", "folded again"]
+)
 def test_a_cut_model_that_computes_otherwise_fails(
-    fault: Callable[[Any], None], module: Any, dtype: str, tiny_cut: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+    fault: Callable[[Any], None],
+    module: Any,
+    dtype: str,
+    tiny_cut: Path,
+    tiny_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     right = module.build_compact
 
@@ -209,14 +234,23 @@ QUERY, EMBEDDING = "encoder.layer.1.attention.self.query.weight", "embeddings.wo
 STORED: list[tuple[str, Callable[[dict[str, torch.Tensor]], object], str]] = [
     ("one number", lambda s: s[QUERY][3].__setitem__(2, s[QUERY][3, 2] + 1e-6), f"{QUERY} differs by up to 1"),
     ("not cut by the plan", lambda s: s[EMBEDDING][70].add_(1e-5), f"{EMBEDDING} differs by up to 1"),
-    ("half precision", lambda s: s.update({n: t.half() for n, t in s.items()}), "embeddings.LayerNorm.bias differs by up to"),
+    (
+        "half precision",
+        lambda s: s.update({n: t.half() for n, t in s.items()}),
+        "embeddings.LayerNorm.bias differs by up to",
+    ),
     ("a pooler left out", lambda s: s.pop("pooler.dense.bias"), "pooler.dense.bias is missing"),
 ]
 
 
 @pytest.mark.parametrize(("name", "change", "words"), STORED, ids=[name for name, _, _ in STORED])
 def test_the_first_stored_tensor_that_is_not_the_folded_one_is_named(
-    name: str, change: Callable[[dict[str, torch.Tensor]], object], words: str, tiny_cut: Path, tiny_folder: Path, tmp_path: Path
+    name: str,
+    change: Callable[[dict[str, torch.Tensor]], object],
+    words: str,
+    tiny_cut: Path,
+    tiny_folder: Path,
+    tmp_path: Path,
 ) -> None:
     folder = copy_folder(tiny_cut, tmp_path / "cut")
     edit_tensors(folder, change)
@@ -229,7 +263,10 @@ def test_tensors_are_compared_to_the_last_place() -> None:
     stored = {name: tensor.float() for name, tensor in exact.items()}
     assert first_difference(stored, exact) is None
     assert first_difference({**stored, "a": torch.nextafter(stored["a"], torch.full((3,), 9.0))}, exact) is None
-    assert first_difference({**stored, "a": stored["a"] * (1 + 3e-7)}, exact) == "a differs by up to 2.3e-06 from the folded one"
+    assert (
+        first_difference({**stored, "a": stored["a"] * (1 + 3e-7)}, exact)
+        == "a differs by up to 2.3e-06 from the folded one"
+    )
     assert first_difference({**stored, "a": torch.zeros(2)}, exact) == "a has shape [2], folding gives [3]"
     assert first_difference({"none": torch.zeros(0, 4)}, exact) == "a is missing"
     assert first_difference({**stored, "more": torch.zeros(2)}, exact) == "more is not in the original"
@@ -273,10 +310,14 @@ def test_samples_have_padding_many_lengths_and_a_seed(tiny_folder: Path) -> None
         assert all((batch.mask == 0).any() and batch.mask[:, 0].all() for batch in batches)
 
 
-def test_the_plan_must_be_that_of_the_folder(tiny_analysis: Analysis, tiny_cut: Path, tiny_folder: Path, tmp_path: Path) -> None:
+def test_the_plan_must_be_that_of_the_folder(
+    tiny_analysis: Analysis, tiny_cut: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
     plan = some_of_everything(tiny_analysis)
     document = to_document(plan)
-    document["fact"]["kept"]["1"]["query"] = [n for n in range(24) if n not in (0, 1, 9, 17)]  # the same, in other words
+    document["fact"]["kept"]["1"]["query"] = [
+        n for n in range(24) if n not in (0, 1, 9, 17)
+    ]  # the same, in other words
     document["intent"]["drop"][0]["reason"] = "to see"
     (tmp_path / "same.json").write_text(json.dumps(document))
     assert verify(tiny_cut, tiny_folder, tmp_path / "same.json", device="cpu").equal
@@ -287,7 +328,10 @@ def test_the_plan_must_be_that_of_the_folder(tiny_analysis: Analysis, tiny_cut: 
             "its compensation is mean over cls tokens, not mean+std over cls tokens",
         ),
         "analysis": (render(plan).replace(plan.analysis, "ab" * 32), "it was made on analysis 'abababababababab', not"),
-        "model": (render(plan).replace(plan.model["weights_sha256"], "cd" * 32), "it is for the weights cdcdcdcdcdcd…, not"),
+        "model": (
+            render(plan).replace(plan.model["weights_sha256"], "cd" * 32),
+            "it is for the weights cdcdcdcdcdcd…, not",
+        ),
     }
     for name, (text, words) in others.items():
         (tmp_path / f"{name}.json").write_text(text)
@@ -300,7 +344,9 @@ def test_other_models_are_refused_in_words(tiny_cut: Path, tiny_folder: Path, tm
     other = save_tiny(tmp_path / "other", seed=9)
     with pytest.raises(ModelError, match=r"^other has other weights \(.*…\) than the model was cut from"):
         verify(tiny_cut, other, device="cpu")
-    with pytest.raises(ModelError, match=r"^tiny is not a model that obce cut. Name the folder that obce compress wrote."):
+    with pytest.raises(
+        ModelError, match=r"^tiny is not a model that obce cut. Name the folder that obce compress wrote."
+    ):
         verify(tiny_folder, tiny_folder, device="cpu")
     bare = copy_folder(tiny_cut, tmp_path / "bare")
     for name in ("obce.json", "pruning_plan.json", "compensation.safetensors"):
@@ -314,9 +360,12 @@ def test_it_ends_when_asked(tiny_cut: Path, tiny_folder: Path) -> None:
         told: list[int] = []
         with pytest.raises(Cancelled, match="The proof was cancelled"):
             verify(
-                tiny_cut, tiny_folder, device="cpu", progress=lambda at, _, told=told: told.append(at),
+                tiny_cut,
+                tiny_folder,
+                device="cpu",
+                progress=lambda at, _, told=told: told.append(at),
                 cancelled=lambda told=told, allowed=allowed: len(told) >= allowed,
-            )  # fmt: skip
+            )
         assert told == list(range(allowed))
 
 

@@ -30,7 +30,9 @@ def outputs(model: torch.nn.Module, folder: Path) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", HEADS)
-@pytest.mark.parametrize("options", [{}, {"tie_word_embeddings": False, "num_labels": 5, "hidden_act": "gelu_new"}], ids=["plain", "other"])
+@pytest.mark.parametrize(
+    "options", [{}, {"tie_word_embeddings": False, "num_labels": 5, "hidden_act": "gelu_new"}], ids=["plain", "other"]
+)
 def test_a_head_loads_equal_to_the_stock_loader(name: str, options: dict[str, object], tmp_path: Path) -> None:
     cls = getattr(transformers, name)
     if name == "BertForQuestionAnswering":
@@ -65,7 +67,10 @@ def test_the_base_of_a_head_loads_from_a_file_with_or_without_its_prefix(tiny_fo
 
 def test_labels_reach_the_model(tmp_path: Path) -> None:
     folder = save_tiny(
-        tmp_path / "m", transformers.BertForSequenceClassification, num_hidden_layers=1, id2label={0: "no", 1: "maybe", 2: "yes"}
+        tmp_path / "m",
+        transformers.BertForSequenceClassification,
+        num_hidden_layers=1,
+        id2label={0: "no", 1: "maybe", 2: "yes"},
     )
     model = load_model(folder).model
     assert model.config.id2label == {0: "no", 1: "maybe", 2: "yes"}

@@ -66,7 +66,19 @@ def test_the_command_line_reads_a_model_and_texts_in_the_shared_store(
     file = lay_out(texts, hub, "datasets--owner--texts") / "train.txt"
     plain = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     told = plain | {variable: str(home), "HF_HUB_OFFLINE": "1", "OBCE_CACHE": str(cache)}
-    command = [sys.executable, "-m", "obce_core.cli", "analyze", "--model", "owner/tiny", "--texts", str(file), "--n-texts", "8", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "obce_core.cli",
+        "analyze",
+        "--model",
+        "owner/tiny",
+        "--texts",
+        str(file),
+        "--n-texts",
+        "8",
+        "--json",
+    ]
     done = subprocess.run(command, env=told, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -81,7 +93,19 @@ def test_texts_of_a_snapshot_keep_the_name_of_their_link(
     assert len(load_texts("glue:sst2", n=4, glue_dir=snapshot)) == 4
     done = run(capsys, "analyze", "--model", tiny_folder, "--texts", snapshot / "train.txt", "--n-texts", 4, "--json")
     assert done.code == 0, done.err
-    glue = run(capsys, "analyze", "--model", tiny_folder, "--texts", "glue:sst2", "--glue-dir", snapshot, "--n-texts", 4, "--json")
+    glue = run(
+        capsys,
+        "analyze",
+        "--model",
+        tiny_folder,
+        "--texts",
+        "glue:sst2",
+        "--glue-dir",
+        snapshot,
+        "--n-texts",
+        4,
+        "--json",
+    )
     assert glue.code == 0, glue.err
 
 
@@ -137,9 +161,14 @@ def to_a_folder(snapshot: Path, hub: Path) -> None:
 
 
 WAYS = [
-    into_another_repository, by_way_of_another_repository, beside_the_store, under_another_prefix, out_of_the_cache,
-    through_its_own_blobs, to_a_folder,
-]  # fmt: skip
+    into_another_repository,
+    by_way_of_another_repository,
+    beside_the_store,
+    under_another_prefix,
+    out_of_the_cache,
+    through_its_own_blobs,
+    to_a_folder,
+]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -147,7 +176,9 @@ def test_a_link_to_any_other_place_is_refused(way: Any, tiny_folder: Path, hub: 
     snapshot = lay_out(tiny_folder, hub)
     way(snapshot, hub)
     for read in (check_model, preview_model):
-        with pytest.raises(PathError, match=r"config.json in .*(points outside the model's folder|is not a regular file)"):
+        with pytest.raises(
+            PathError, match=r"config.json in .*(points outside the model's folder|is not a regular file)"
+        ):
             read("owner/tiny")
     with pytest.raises(PathError):
         locate("owner/tiny").open("config.json")
@@ -163,17 +194,23 @@ def test_a_folder_of_ones_own_beside_blobs_gains_nothing_by_that(tiny_folder: Pa
 def test_a_snapshot_without_the_side_files_is_enough(tiny_folder: Path, hub: Path, tmp_path: Path) -> None:
     """transformers downloads no LICENSE and no modules.json; the library then calls the snapshot incomplete."""
     snapshot = lay_out(tiny_folder, hub)
-    api = pytest.importorskip("huggingface_hub._tree_cache", reason="this huggingface_hub keeps no listing of a repository")
+    api = pytest.importorskip(
+        "huggingface_hub._tree_cache", reason="this huggingface_hub keeps no listing of a repository"
+    )
     entry = api.TreeCacheEntry(size=1, blob_id="b", lfs_sha256=None, lfs_size=None, xet_hash=None)
     names = [path.name for path in snapshot.iterdir()]
     api.write_tree_cache(
-        str(snapshot.parents[1]), COMMIT, dict.fromkeys([*names, "LICENSE", "onnx/model.onnx", "pytorch_model.bin"], entry)
+        str(snapshot.parents[1]),
+        COMMIT,
+        dict.fromkeys([*names, "LICENSE", "onnx/model.onnx", "pytorch_model.bin"], entry),
     )
     assert locate("owner/tiny").folder == snapshot
     assert preview_model("owner/tiny").download == 0
 
 
-def test_what_was_opened_is_what_was_checked(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_opened_is_what_was_checked(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file that becomes a link between the check and the opening is not read."""
     from obce_core.models import files
 

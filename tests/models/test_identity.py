@@ -135,7 +135,9 @@ def ids(folder: Path, glue: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", ["one weight", "hidden_act", "heads", "id2label", "architecture", "vocab.txt", "tokenizer.json"])
+@pytest.mark.parametrize(
+    "name", ["one weight", "hidden_act", "heads", "id2label", "architecture", "vocab.txt", "tokenizer.json"]
+)
 def test_no_result_is_found_again_after_a_change(name: str, model: Path, tmp_path: Path) -> None:
     glue = write_tasks(tmp_path / "glue", "sst2")
     before = ids(model, glue)
@@ -149,9 +151,15 @@ def test_every_option_of_an_analysis_is_part_of_its_id(model: Path) -> None:
     texts = sample(20, heldout=6)
     base = analyze(model, texts, batch_size=8).id
     others: list[dict[str, Any]] = [
-        {"tokens": "mean"}, {"tap": "linear"}, {"max_length": 9}, {"dtype": "float64"}, {"texts": sample(19, heldout=6)},
-        {"texts": sample(20, heldout=5)}, {"texts": replace(texts, seed=1)}, {"texts": replace(texts, source="other")},
-    ]  # fmt: skip
+        {"tokens": "mean"},
+        {"tap": "linear"},
+        {"max_length": 9},
+        {"dtype": "float64"},
+        {"texts": sample(19, heldout=6)},
+        {"texts": sample(20, heldout=5)},
+        {"texts": replace(texts, seed=1)},
+        {"texts": replace(texts, source="other")},
+    ]
     named = [analyze(model, **{"texts": texts, "batch_size": 8, **other}).id for other in others]
     assert len({base, *named}) == 1 + len(others)
     assert analyze(model, texts, batch_size=4).id == base
@@ -161,9 +169,17 @@ def test_every_input_of_an_evaluation_is_part_of_its_id(model: Path, tmp_path: P
     glue = write_tasks(tmp_path / "glue", "sst2")
     base = unit(model, glue).id
     changes: dict[str, Any] = {
-        "epochs": 2, "examples": 16, "steps": 3, "batch_size": 8, "accumulation": 2, "max_length": 32, "learning_rate": 3e-3,
-        "warmup": 0.2, "patience": 1, "keep": "best",
-    }  # fmt: skip
+        "epochs": 2,
+        "examples": 16,
+        "steps": 3,
+        "batch_size": 8,
+        "accumulation": 2,
+        "max_length": 32,
+        "learning_rate": 3e-3,
+        "warmup": 0.2,
+        "patience": 1,
+        "keep": "best",
+    }
     assert set(changes) <= set(recipe_of("smoke").plain())
     named = [unit(model, glue, recipe=recipe_of("smoke", **{name: value})).id for name, value in changes.items()]
     named += [unit(model, glue, seed=1).id]
@@ -174,7 +190,9 @@ def test_every_input_of_an_evaluation_is_part_of_its_id(model: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("kind", ["analysis", "evaluation", "preview"])
-def test_the_version_of_the_algorithm_is_part_of_the_id(kind: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_the_algorithm_is_part_of_the_id(
+    kind: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     glue = write_tasks(tmp_path / "glue", "sst2")
     before = ids(model, glue)
     monkeypatch.setitem(ALGORITHMS, kind, ALGORITHMS[kind] + 1)
@@ -209,7 +227,9 @@ def test_a_model_analysed_in_two_places_is_found_where_it_still_lies(model: Path
     assert model_spec(again) == str(model)
     shutil.rmtree(model)
     assert model_spec(again) == str(copy)
-    assert compress(again, make_plan(again, percentile=50, first_layer=2), tmp_path / "out", device="cpu").folder.is_dir()
+    assert compress(
+        again, make_plan(again, percentile=50, first_layer=2), tmp_path / "out", device="cpu"
+    ).folder.is_dir()
     edit_config(copy, hidden_act="relu")
     with pytest.raises(ModelError, match="No model folder at"):  # the first place is the one that is missed
         original_of(read_analysis(analysis.id))
@@ -221,7 +241,9 @@ HELD = {name: CHANGES[name] for name in ("hidden_act", "architecture", "vocab.tx
 
 
 @pytest.mark.parametrize(("change", "part"), HELD.values(), ids=HELD)
-def test_an_original_that_was_changed_is_refused_with_the_part_that_differs(change: Change, part: str, model: Path, tmp_path: Path) -> None:
+def test_an_original_that_was_changed_is_refused_with_the_part_that_differs(
+    change: Change, part: str, model: Path, tmp_path: Path
+) -> None:
     glue = write_tasks(tmp_path / "glue", "sst2")
     analysis = analyze(model, sample(20, heldout=6), batch_size=8)
     plan = make_plan(analysis, percentile=50, first_layer=2)
@@ -233,8 +255,15 @@ def test_an_original_that_was_changed_is_refused_with_the_part_that_differs(chan
         verify(cut, against=model, device="cpu")
     document = to_document(plan)
     with pytest.raises(ModelError, match=f"model has {part} than"):
-        prepare(Unit(variant=Variant(label="P50", model=str(model), plan=document), task="sst2", seed=0, recipe=recipe_of("smoke")),
-                glue_dir=glue)  # fmt: skip
+        prepare(
+            Unit(
+                variant=Variant(label="P50", model=str(model), plan=document),
+                task="sst2",
+                seed=0,
+                recipe=recipe_of("smoke"),
+            ),
+            glue_dir=glue,
+        )
     with pytest.raises(PlanError, match="made for a model with the same weights, but another architecture"):
         from_document(document, analyze(model, sample(20, heldout=6), batch_size=8))
 
@@ -280,14 +309,18 @@ def older(analysis: Analysis) -> Analysis:
     config = meta["model"].pop("config")
     meta["model"].pop("identity")
     meta["inputs"] = {
-        "algorithm": 2, "weights_sha256": meta["model"]["weights_sha256"], "config": config,
+        "algorithm": 2,
+        "weights_sha256": meta["model"]["weights_sha256"],
+        "config": config,
         "tokenizer": [file_sha256(path) if path.is_file() else None for path in files],
-    }  # fmt: skip
+    }
     write_json(analysis.folder / META, meta)
     return read_analysis(analysis.folder)
 
 
-def test_an_analysis_of_the_older_kind_opens_says_so_and_is_cut(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_analysis_of_the_older_kind_opens_says_so_and_is_cut(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from obce_core.cli import main
 
     analysis = older(analyze(model, sample(20, heldout=6), batch_size=8))
@@ -311,7 +344,9 @@ def test_an_analysis_of_the_older_kind_is_held_against_what_it_recorded(name: st
         original_of(analysis)
 
 
-def test_an_interrupted_fine_tuning_of_the_older_kind_is_not_resumed_and_the_result_says_why(model: Path, tmp_path: Path) -> None:
+def test_an_interrupted_fine_tuning_of_the_older_kind_is_not_resumed_and_the_result_says_why(
+    model: Path, tmp_path: Path
+) -> None:
     from obce_core.glue.execute import perform
 
     glue = write_tasks(tmp_path / "glue", "sst2")

@@ -33,7 +33,11 @@ NOT_THERE = [
     ("x" * 5000, ModelError, "No model folder at 'xxx"),
     ("a--b", ModelError, "There is no folder and no hub model 'a--b'."),
     ("owner/model.git", ModelError, "There is no folder and no hub model 'owner/model.git'."),
-    ("nobody/no-such-model", Offline, "'nobody/no-such-model' is neither a folder nor in the local hub cache, and offline."),
+    (
+        "nobody/no-such-model",
+        Offline,
+        "'nobody/no-such-model' is neither a folder nor in the local hub cache, and offline.",
+    ),
     ("no-such-model", Offline, "'no-such-model' is neither a folder nor in the local hub cache, and offline."),
 ]
 
@@ -69,7 +73,9 @@ def test_what_is_not_there_is_said_in_one_line_without_the_network(
         ("HFValidationError", ModelError, "no hub model 'owner/name' at revision 'abc'"),
     ],
 )
-def test_a_hub_that_fails_is_told_apart(fault: Any, kind: type[ObceError], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_fails_is_told_apart(
+    fault: Any, kind: type[ObceError], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import huggingface_hub
     import huggingface_hub.errors
 
@@ -114,7 +120,9 @@ NO_WEIGHTS = [
 
 
 @pytest.mark.parametrize(("files", "message"), NO_WEIGHTS, ids=range(len(NO_WEIGHTS)))
-def test_weights_of_another_kind_are_refused_unopened(files: dict[str, bytes], message: str, tiny_folder: Path, tmp_path: Path) -> None:
+def test_weights_of_another_kind_are_refused_unopened(
+    files: dict[str, bytes], message: str, tiny_folder: Path, tmp_path: Path
+) -> None:
     folder = copy_folder(tiny_folder, tmp_path / "model")
     (folder / "model.safetensors").unlink()
     for name, data in files.items():
@@ -146,7 +154,9 @@ def test_a_pipe_is_refused_and_never_waited_for(name: str, tiny_folder: Path, tm
         load_model(folder)
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "vocab.txt", "special_tokens_map.json"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "tokenizer.json", "vocab.txt", "special_tokens_map.json"]
+)
 def test_a_link_that_leads_out_of_the_folder_is_refused(name: str, tiny_folder: Path, tmp_path: Path) -> None:
     folder, elsewhere = copy_folder(tiny_folder, tmp_path / "model"), tmp_path / "elsewhere"
     elsewhere.write_bytes((folder / name).read_bytes() if (folder / name).exists() else b"{}")
@@ -212,7 +222,12 @@ def test_the_demo_is_the_real_model(needs_demo: None) -> None:
     assert source.weights_sha256 == DEMO_SHA256 == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     report = check_model(source)
     assert (report.parameters, report.encoder_parameters) == (22_713_216, 10_646_784)
-    assert (report.shape.layers, report.shape.hidden, report.shape.heads, report.shape.intermediate) == (6, 384, 12, 1536)
+    assert (report.shape.layers, report.shape.hidden, report.shape.heads, report.shape.intermediate) == (
+        6,
+        384,
+        12,
+        1536,
+    )
 
 
 def test_a_demo_with_other_weights_is_refused(needs_demo: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,5 +239,7 @@ def test_a_demo_with_other_weights_is_refused(needs_demo: None, monkeypatch: pyt
 def test_without_the_extra_the_demo_is_asked_of_the_hub(empty_hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OBCE_OFFLINE", "1")
     monkeypatch.setattr(MODULE, "_DEMO_PACKAGE", "no_such_package_here")
-    with pytest.raises(Offline, match="'sentence-transformers/all-MiniLM-L6-v2' is neither a folder nor in the local hub cache"):
+    with pytest.raises(
+        Offline, match="'sentence-transformers/all-MiniLM-L6-v2' is neither a folder nor in the local hub cache"
+    ):
         locate("demo")

@@ -19,7 +19,16 @@ from obce_core.errors import ModelError
 from obce_core.models import check_model, preview_model
 from obce_core.models.load import load_model
 
-PREFIXES = ("module.", "_orig_mod.", "model.", "0.auto_model.", "encoder.bert.", "module.bert.", "bert.module.", "a b's.")
+PREFIXES = (
+    "module.",
+    "_orig_mod.",
+    "model.",
+    "0.auto_model.",
+    "encoder.bert.",
+    "module.bert.",
+    "bert.module.",
+    "a b's.",
+)
 
 
 @pytest.fixture
@@ -49,7 +58,9 @@ def test_a_prefix_is_named_and_the_printed_command_removes_it(prefix: str, tiny_
     with pytest.raises(ModelError) as caught:
         check_model(folder)
     found = prefix.removesuffix("bert.")
-    assert caught.value.message.startswith(f"The tensors of model.safetensors begin with {found!r}, which a wrapper left")
+    assert caught.value.message.startswith(
+        f"The tensors of model.safetensors begin with {found!r}, which a wrapper left"
+    )
     obey(caught.value, tmp_path)
     before, after = load_model(tiny_folder).model.state_dict(), load_model(tmp_path / "renamed").model.state_dict()
     assert all((before[name] == after[name]).all() for name in before)
@@ -76,7 +87,9 @@ def test_of_two_encoders_in_one_file_the_first_is_named(tiny_folder: Path, tmp_p
     with pytest.raises(ModelError, match=r"begin with '(context|question)\.' \(and 1 more\)") as caught:
         check_model(folder)
     obey(caught.value, tmp_path)
-    assert not [name for name in check_model(tmp_path / "renamed").tensors if name.startswith(("question.", "context."))]
+    assert not [
+        name for name in check_model(tmp_path / "renamed").tensors if name.startswith(("question.", "context."))
+    ]
 
 
 def test_the_prefix_of_a_hub_model_is_removed_in_a_copy(tiny_folder: Path, hub: Path, tmp_path: Path) -> None:
@@ -124,15 +137,22 @@ def test_a_model_in_a_sub_folder_is_named(name: str, tiny_folder: Path, tmp_path
     for read in (check_model, preview_model):
         with pytest.raises(ModelError) as caught:
             read(str(home))
-        assert str(caught.value) == f"{home} has no config.json; the model is in its sub-folder {name}. Name {home / name}."
+        assert (
+            str(caught.value)
+            == f"{home} has no config.json; the model is in its sub-folder {name}. Name {home / name}."
+        )
     assert check_model(home / name).shape.layers == 4
 
 
-def test_a_hub_model_in_a_sub_folder_is_named_with_the_command_that_fetches_it(tiny_folder: Path, hub: Path, tmp_path: Path) -> None:
+def test_a_hub_model_in_a_sub_folder_is_named_with_the_command_that_fetches_it(
+    tiny_folder: Path, hub: Path, tmp_path: Path
+) -> None:
     home = old_layout(tiny_folder, tmp_path / "old", "0_Transformer")
     shutil.rmtree(home / "0_Transformer")  # of a hub model the top and 1_Pooling are downloaded
     lay_out(home, hub)
-    with pytest.raises(ModelError, match=r"has no config.json; the model is in its sub-folder 0_Transformer\.") as caught:
+    with pytest.raises(
+        ModelError, match=r"has no config.json; the model is in its sub-folder 0_Transformer\."
+    ) as caught:
         check_model("owner/tiny")
     assert caught.value.hint == (
         f"Run hf download owner/tiny --revision {'c' * 40} --include '0_Transformer/*' --local-dir my-model; "

@@ -24,7 +24,9 @@ class Hub:
     def model_info(self, name: str, **_: Any) -> Any:
         files = [path for path in self.folder.rglob("*") if path.is_file() and path.name not in self.hide]
         names = {path.relative_to(self.folder).as_posix(): path.stat().st_size for path in files}
-        return SimpleNamespace(sha="c0ffee", siblings=[SimpleNamespace(rfilename=name, size=size) for name, size in names.items()])
+        return SimpleNamespace(
+            sha="c0ffee", siblings=[SimpleNamespace(rfilename=name, size=size) for name, size in names.items()]
+        )
 
     def get(self, url: str, *, headers: dict[str, str], timeout: float) -> Any:
         assert 0 < timeout <= 10 and "/resolve/c0ffee/" in url
@@ -53,12 +55,18 @@ def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("first", [300, 200_000])
-def test_of_a_hub_model_the_header_alone_is_fetched(first: int, serve: Any, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_hub_model_the_header_alone_is_fetched(
+    first: int, serve: Any, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hub = serve(tiny_folder)
     monkeypatch.setattr("obce_core.models.remote._FIRST", first)
     found = preview_model("owner/tiny")
     here = check_model(tiny_folder)
-    assert (found.report.parameters, found.report.shape, found.report.tensors) == (here.parameters, here.shape, here.tensors)
+    assert (found.report.parameters, found.report.shape, found.report.tensors) == (
+        here.parameters,
+        here.shape,
+        here.tensors,
+    )
     assert found.download >= (tiny_folder / "model.safetensors").stat().st_size
     assert hub.sent < found.download if first == 300 else hub.sent > 0
     assert (found.report.source.name, found.report.source.revision) == ("owner/tiny", "c0ffee")
@@ -77,13 +85,17 @@ def test_what_is_here_is_not_asked_for(tiny_folder: Path, tiny_cut: Path) -> Non
     ("hide", "message"),
     [(("model.safetensors",), "owner/tiny has no weights"), (("config.json",), "owner/tiny has no config.json")],
 )
-def test_what_a_hub_model_lacks_is_said_with_its_name(hide: tuple[str, ...], message: str, serve: Any, tiny_folder: Path) -> None:
+def test_what_a_hub_model_lacks_is_said_with_its_name(
+    hide: tuple[str, ...], message: str, serve: Any, tiny_folder: Path
+) -> None:
     serve(tiny_folder, hide=hide)
     with pytest.raises(ModelError, match=message):
         preview_model("owner/tiny")
 
 
-def test_the_tokenizer_of_a_hub_model_is_checked_once_it_is_downloaded(serve: Any, tiny_folder: Path, tmp_path: Path) -> None:
+def test_the_tokenizer_of_a_hub_model_is_checked_once_it_is_downloaded(
+    serve: Any, tiny_folder: Path, tmp_path: Path
+) -> None:
     folder = copy_folder(tiny_folder, tmp_path / "model")
     (folder / "vocab.txt").write_text("\n".join(VOCABULARY * 2))
     for hide in ((), ("tokenizer.json",)):  # what lies on the hub was not fetched
@@ -91,7 +103,9 @@ def test_the_tokenizer_of_a_hub_model_is_checked_once_it_is_downloaded(serve: An
         assert (True, "A tokenizer is there; texts of up to 130 tokens fit.") in preview_model("owner/tiny").lines
 
 
-def test_a_hub_model_in_a_sub_folder_is_named_before_it_is_downloaded(serve: Any, tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_hub_model_in_a_sub_folder_is_named_before_it_is_downloaded(
+    serve: Any, tiny_folder: Path, tmp_path: Path
+) -> None:
     shutil.copytree(tiny_folder, tmp_path / "old" / "0_Transformer")
     (tmp_path / "old" / "1_Pooling").mkdir()
     (tmp_path / "old" / "1_Pooling" / "config.json").write_text("{}")
@@ -102,7 +116,9 @@ def test_a_hub_model_in_a_sub_folder_is_named_before_it_is_downloaded(serve: Any
     assert "hf download owner/old --revision c0ffee --include '0_Transformer/*'" in caught.value.hint and not hub.sent
 
 
-def test_the_prefix_of_a_hub_model_is_named_before_it_is_downloaded(serve: Any, tiny_folder: Path, tmp_path: Path) -> None:
+def test_the_prefix_of_a_hub_model_is_named_before_it_is_downloaded(
+    serve: Any, tiny_folder: Path, tmp_path: Path
+) -> None:
     folder = copy_folder(tiny_folder, tmp_path / "model")
     edit_tensors(folder, lambda state: [state.update({"module." + name: state.pop(name)}) for name in list(state)])
     serve(folder)
@@ -115,7 +131,9 @@ def test_the_prefix_of_a_hub_model_is_named_before_it_is_downloaded(serve: Any, 
 def test_a_model_without_a_tokenizer_says_so(serve: Any, tiny_folder: Path) -> None:
     names = tuple(path.name for path in tiny_folder.iterdir() if path.name not in ("config.json", "model.safetensors"))
     serve(tiny_folder, hide=names)
-    assert (False, "No tokenizer file is there: texts cannot be read with this model.") in preview_model("owner/tiny").lines
+    assert (False, "No tokenizer file is there: texts cannot be read with this model.") in preview_model(
+        "owner/tiny"
+    ).lines
 
 
 def test_pickles_are_told_before_anything_is_fetched(serve: Any, tmp_path: Path, tiny_folder: Path) -> None:
@@ -143,7 +161,9 @@ def test_offline_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         preview_model("owner/name")
 
 
-@pytest.mark.parametrize(("spec", "kind"), [("", ModelError), ("a/b/c", ModelError), ("../x", ModelError), (__file__, PathError)])
+@pytest.mark.parametrize(
+    ("spec", "kind"), [("", ModelError), ("a/b/c", ModelError), ("../x", ModelError), (__file__, PathError)]
+)
 def test_a_half_typed_name_asks_nobody(spec: str, kind: type[ObceError]) -> None:
     with pytest.raises(kind):
         preview_model(spec)

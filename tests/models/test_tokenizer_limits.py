@@ -36,28 +36,54 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("one long replacement", {"normalizer": replace("a", "a" * 9)}, "its normalizer can make a text more than 8 times as long"),
+    (
+        "one long replacement",
+        {"normalizer": replace("a", "a" * 9)},
+        "its normalizer can make a text more than 8 times as long",
+    ),
     ("a chain of short ones", {"normalizer": sequence(*[replace("a", "aa")] * 4)}, "more than 8 times as long"),
     ("a chain in chains", {"normalizer": nested(5)}, "more than 8 times as long"),
     ("an empty pattern", {"normalizer": replace("", "x" * 8)}, "more than 8 times as long"),
     ("an expression", {"normalizer": replace(".?", "x" * 8, "Regex")}, "more than 8 times as long"),
     ("a long beginning", {"normalizer": {"type": "Prepend", "prepend": "x" * 1000}}, "more than 8 times as long"),
-    ("a character map", {"normalizer": {"type": "Precompiled", "precompiled_charsmap": charsmap(b"x" * 65)}}, "more than 8 times as long"),
+    (
+        "a character map",
+        {"normalizer": {"type": "Precompiled", "precompiled_charsmap": charsmap(b"x" * 65)}},
+        "more than 8 times as long",
+    ),
     ("many steps", {"normalizer": sequence(*[{"type": "NFC"}] * 40)}, "its normalizer has more than 32 steps"),
-    ("many splits", {"pre_tokenizer": sequence(*[{"type": "Whitespace"}] * 40, kind="pretokenizers")}, "pre_tokenizer has more than 32"),
-    ("a long pattern", {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a" * 2001}}}, "a pattern of its pre_tokenizer has 2,001"),
-    ("long words", {"model": {"type": "WordPiece", "max_input_chars_per_word": 10**9}}, "max_input_chars_per_word is 1000000000"),
-    ("a long template", {"post_processor": {"type": "TemplateProcessing", "single": [{}] * 65}}, "adds more than 64 tokens"),
+    (
+        "many splits",
+        {"pre_tokenizer": sequence(*[{"type": "Whitespace"}] * 40, kind="pretokenizers")},
+        "pre_tokenizer has more than 32",
+    ),
+    (
+        "a long pattern",
+        {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a" * 2001}}},
+        "a pattern of its pre_tokenizer has 2,001",
+    ),
+    (
+        "long words",
+        {"model": {"type": "WordPiece", "max_input_chars_per_word": 10**9}},
+        "max_input_chars_per_word is 1000000000",
+    ),
+    (
+        "a long template",
+        {"post_processor": {"type": "TemplateProcessing", "single": [{}] * 65}},
+        "adds more than 64 tokens",
+    ),
     (
         "a token of many ids",
         {"post_processor": {"type": "TemplateProcessing", "single": [{}], "special_tokens": {"x": {"ids": [1] * 65}}}},
         "adds more than 64 tokens",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("document", "message"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
-def test_what_multiplies_texts_or_work_is_refused_by_name(document: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_what_multiplies_texts_or_work_is_refused_by_name(
+    document: dict[str, Any], message: str, tmp_path: Path
+) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(json.dumps(document))
     with pytest.raises(ModelError) as caught:
@@ -81,9 +107,17 @@ def test_what_is_no_document_is_refused(raw: bytes, tmp_path: Path) -> None:
 
 
 USUAL = [
-    {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+    {
+        "type": "BertNormalizer",
+        "clean_text": True,
+        "handle_chinese_chars": True,
+        "strip_accents": None,
+        "lowercase": True,
+    },
     sequence(replace("``", '"'), replace("''", '"'), {"type": "NFKD"}, {"type": "StripAccents"}, {"type": "Lowercase"}),
-    sequence({"type": "Precompiled", "precompiled_charsmap": charsmap(b"abc\0" + b"x" * 33)}, replace(" {2,}", "▁", "Regex")),
+    sequence(
+        {"type": "Precompiled", "precompiled_charsmap": charsmap(b"abc\0" + b"x" * 33)}, replace(" {2,}", "▁", "Regex")
+    ),
     sequence({"type": "Prepend", "prepend": "▁"}, replace(" ", "▁")),
     None,
 ]
@@ -92,7 +126,9 @@ USUAL = [
 @pytest.mark.parametrize("normalizer", USUAL)
 def test_usual_normalizers_pass(normalizer: dict[str, Any] | None, tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
-    path.write_text(json.dumps({"normalizer": normalizer, "model": {"type": "WordPiece", "max_input_chars_per_word": 100}}))
+    path.write_text(
+        json.dumps({"normalizer": normalizer, "model": {"type": "WordPiece", "max_input_chars_per_word": 100}})
+    )
     check_tokenizer(path)
 
 

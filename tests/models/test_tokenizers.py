@@ -55,7 +55,13 @@ def without_specials(folder: Path) -> Path:
 
 def texts(*extra: str, count: int = 8, heldout: tuple[str, ...] = ()) -> Texts:
     every = (*sentences(count), *extra)
-    return Texts(texts=every, source="test", available=len(every), heldout=heldout, columns={"at": tuple(map(str, range(len(every))))})
+    return Texts(
+        texts=every,
+        source="test",
+        available=len(every),
+        heldout=heldout,
+        columns={"at": tuple(map(str, range(len(every))))},
+    )
 
 
 # ids beyond the vocabulary
@@ -113,7 +119,8 @@ def test_a_vocabulary_with_a_word_twice_and_blank_lines_is_what_transformers_mak
 
 
 @pytest.mark.parametrize(
-    "raw", [b"[" * 99_999, b"{}", b"[1]", b'{"model": 3, "added_tokens": 4}', b'{"model": {"vocab": {"a": "x"}}}', b"\xff"]
+    "raw",
+    [b"[" * 99_999, b"{}", b"[1]", b'{"model": 3, "added_tokens": 4}', b'{"model": {"vocab": {"a": "x"}}}', b"\xff"],
 )
 def test_a_damaged_tokenizer_is_left_to_the_loader_which_names_it(raw: bytes, model: Path) -> None:
     (model / "tokenizer.json").write_bytes(raw)
@@ -147,7 +154,9 @@ def test_without_cls_the_first_token_is_not_read_as_cls(model: Path, tmp_path: P
     without_specials(model)
     (line,) = [line for fits, line in preview_model(str(model)).lines if "[CLS]" in line and not fits]
     assert line.startswith("The tokenizer puts no [CLS] first")
-    with pytest.raises(ModelError, match=r"puts no \[CLS\] first .*and --tokens cls reads the first token\. Use --tokens mean\."):
+    with pytest.raises(
+        ModelError, match=r"puts no \[CLS\] first .*and --tokens cls reads the first token\. Use --tokens mean\."
+    ):
         analyze(model, sample(8), out=tmp_path / "cls")
     assert not (tmp_path / "cls").exists()
     for tokens in ("mean", "all"):
@@ -160,12 +169,16 @@ def test_without_cls_the_first_token_is_not_read_as_cls(model: Path, tmp_path: P
 
 @pytest.mark.parametrize("specials", [True, False])
 @pytest.mark.parametrize("tokens", ["mean", "all"])
-def test_a_text_without_a_word_piece_is_dropped_and_counted(specials: bool, tokens: Any, model: Path, tmp_path: Path) -> None:
+def test_a_text_without_a_word_piece_is_dropped_and_counted(
+    specials: bool, tokens: Any, model: Path, tmp_path: Path
+) -> None:
     if not specials:
         without_specials(model)
     held = sentences(12)[8:]
     clean = analyze(model, texts(heldout=held), tokens=tokens, out=tmp_path / "clean")
-    mixed = analyze(model, texts(*SILENT[:2], heldout=(*held[:2], SILENT[2], *held[2:])), tokens=tokens, out=tmp_path / "mixed")
+    mixed = analyze(
+        model, texts(*SILENT[:2], heldout=(*held[:2], SILENT[2], *held[2:])), tokens=tokens, out=tmp_path / "mixed"
+    )
     assert mixed.texts.texts == clean.texts.texts and mixed.texts.heldout == clean.texts.heldout
     assert mixed.texts.columns == clean.texts.columns
     assert all((mixed.columns[name] == clean.columns[name]).all() for name in clean.columns)
@@ -197,12 +210,16 @@ def capitals(count: int = 8) -> Texts:
     return Texts(texts=every, source="test", available=count)
 
 
-def test_a_cased_vocabulary_that_is_read_lower_cased_is_refused_and_the_advice_helps(model: Path, tmp_path: Path) -> None:
+def test_a_cased_vocabulary_that_is_read_lower_cased_is_refused_and_the_advice_helps(
+    model: Path, tmp_path: Path
+) -> None:
     cased(model)
     with pytest.raises(TextsError) as caught:
         analyze(model, capitals(), out=tmp_path / "a")
     pieces = sum(len(text.split()) for text in capitals().texts)
-    assert caught.value.message == f"Of {pieces} word pieces {pieces} are [UNK]; the tokenizer does not fit these texts."
+    assert (
+        caught.value.message == f"Of {pieces} word pieces {pieces} are [UNK]; the tokenizer does not fit these texts."
+    )
     assert '"do_lower_case": false into tokenizer_config.json' in caught.value.hint
     (model / "tokenizer_config.json").write_text('{"do_lower_case": false}')
     told = analyze(model, capitals(), out=tmp_path / "a").meta["texts"]
@@ -218,13 +235,19 @@ def test_many_unknown_word_pieces_are_a_note_and_a_count(model: Path, tmp_path: 
     assert few["unknown"] == 1 and not few["notes"]
 
 
-def test_the_answer_of_the_command_line_has_the_counts(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_answer_of_the_command_line_has_the_counts(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "texts.txt"
     file.write_text("\n".join([*sentences(6), "Ω able", SILENT[0]]))
     words = ("analyze", "--model", model, "--texts", file, "--n-texts", 8, "--heldout", "none")
     done = run(capsys, *words)
     assert done.code == 0, done.err
-    assert "1 of " in done.out and "word pieces are [UNK]" in done.out and "1 texts without a word piece, dropped" in done.out
+    assert (
+        "1 of " in done.out
+        and "word pieces are [UNK]" in done.out
+        and "1 texts without a word piece, dropped" in done.out
+    )
     answer = run(capsys, *words, "--json").data
     assert (answer["unknown"], answer["empty"], answer["texts"]["n"]) == (1, 1, 7)
     assert answer["word_pieces"] == read_analysis(answer["analysis"]).meta["texts"]["word_pieces"]
@@ -233,7 +256,9 @@ def test_the_answer_of_the_command_line_has_the_counts(model: Path, tmp_path: Pa
 # staging
 
 
-def test_the_tokenizer_reads_no_file_that_was_not_checked(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tokenizer_reads_no_file_that_was_not_checked(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret")
     for name in ("chat_template.jinja", "merges.txt", "vocab.json", "tokenizer.model", "tekken.json"):
@@ -253,7 +278,9 @@ def test_the_tokenizer_reads_no_file_that_was_not_checked(model: Path, tmp_path:
     assert stages == [(0o700, {name for name in TOKENIZER_FILES if (model / name).exists()})]
     tokenizer.save_pretrained(tmp_path / "kept")
     assert not any("secret" in path.read_text() for path in (tmp_path / "kept").rglob("*") if path.is_file())
-    assert not any("obce-" in path.read_text() for path in (tmp_path / "kept").rglob("*") if path.is_file())  # no path of the copy
+    assert not any(
+        "obce-" in path.read_text() for path in (tmp_path / "kept").rglob("*") if path.is_file()
+    )  # no path of the copy
     assert not getattr(tokenizer, "chat_template", None)
 
 
@@ -283,8 +310,12 @@ def test_settings_that_name_a_file_elsewhere_are_not_followed(
     assert "secret" not in load_model(model).tokenizer.get_vocab()
 
 
-@pytest.mark.parametrize("name", ["vocab.txt", "tokenizer.json", "spiece.model", "added_tokens.json", "LICENSE", "1_Pooling/config.json"])
-def test_a_link_out_of_the_folder_is_copied_into_no_kept_model(name: str, model: Path, tmp_path: Path, tiny_analysis: Any) -> None:
+@pytest.mark.parametrize(
+    "name", ["vocab.txt", "tokenizer.json", "spiece.model", "added_tokens.json", "LICENSE", "1_Pooling/config.json"]
+)
+def test_a_link_out_of_the_folder_is_copied_into_no_kept_model(
+    name: str, model: Path, tmp_path: Path, tiny_analysis: Any
+) -> None:
     secret = tmp_path / "secret"
     secret.write_text("{}")
     (model / name).parent.mkdir(exist_ok=True)

@@ -107,13 +107,19 @@ def test_one_layer_too_many_is_one(short: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("twin", ["bert.embeddings.LayerNorm.bias", "embeddings.LayerNorm.beta"])
 def test_a_tensor_that_is_there_twice_is_refused(twin: str, short: Path) -> None:
     edit_tensors(short, lambda state: state.update({twin: torch.zeros(24)}))
-    with pytest.raises(ModelError, match=r"embeddings\.LayerNorm\.b.* are the same tensor of the model\. Save the model again with one\."):
+    with pytest.raises(
+        ModelError,
+        match=r"embeddings\.LayerNorm\.b.* are the same tensor of the model\. Save the model again with one\.",
+    ):
         check_model(short)
 
 
 @pytest.mark.parametrize(
-    "name", ["encoder.layer.x.output", "encoder.layer.99999999999999999999.output", "encoder.layer..output", "encoder.layer"]
+    "name",
+    ["encoder.layer.x.output", "encoder.layer.99999999999999999999.output", "encoder.layer..output", "encoder.layer"],
 )
 def test_a_name_without_a_layer_number_is_no_layer(name: str, short: Path) -> None:
     edit_tensors(short, lambda state: state.update({name: torch.zeros(3)}))
-    assert check_model(short).notes == ("model.safetensors holds 1 tensor that BERT does not have; left out, as transformers does.",)
+    assert check_model(short).notes == (
+        "model.safetensors holds 1 tensor that BERT does not have; left out, as transformers does.",
+    )

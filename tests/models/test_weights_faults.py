@@ -28,8 +28,11 @@ def packed(header: object, data: bytes = b"") -> bytes:
 
 # the file's bytes, the start of the message after "model.safetensors"
 FILES = [
-    ("lfs pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 440449768\n",
-     " is a Git LFS pointer (73 bytes), not weights. Run git lfs pull."),
+    (
+        "lfs pointer",
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 440449768\n",
+        " is a Git LFS pointer (73 bytes), not weights. Run git lfs pull.",
+    ),
     ("web page", b"<!DOCTYPE html><html><body>404</body></html>", " is a web page, not weights."),
     ("another web page", b"\n  <html lang=en>\n" + b" " * 200, " is a web page, not weights."),
     ("nothing", b"", " is empty."),
@@ -50,35 +53,63 @@ FILES = [
     ("infinite offset", packed(b'{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,1e999]}}', bytes(8)), " ("),
     ("offset as text", packed({"x": ENTRY | {"data_offsets": ["0", "8"]}}, bytes(8)), " ("),
     ("dtype is a list", packed({"x": ENTRY | {"dtype": ["F32"]}}, bytes(8)), ": tensor 'x' has unknown dtype"),
-    ("dtype unknown", packed({"x": ENTRY | {"dtype": "F8_E4M3"}}, bytes(8)), ": tensor 'x' has unknown dtype 'F8_E4M3'."),
+    (
+        "dtype unknown",
+        packed({"x": ENTRY | {"dtype": "F8_E4M3"}}, bytes(8)),
+        ": tensor 'x' has unknown dtype 'F8_E4M3'.",
+    ),
     ("shape is text", packed({"x": ENTRY | {"shape": "ab"}}, bytes(8)), ": tensor 'x' does not fit its place"),
     ("negative shape", packed({"x": ENTRY | {"shape": [-2]}}, bytes(8)), ": tensor 'x' does not fit its place"),
     ("fractional shape", packed({"x": ENTRY | {"shape": [2.0]}}, bytes(8)), ": tensor 'x' does not fit its place"),
     ("shape too large", packed({"x": ENTRY | {"shape": [3]}}, bytes(12)), ": tensor 'x' does not fit its place"),
-    ("shape of truth values", packed({"x": ENTRY | {"shape": [True, 2]}}, bytes(8)), ": tensor 'x' does not fit its place"),
+    (
+        "shape of truth values",
+        packed({"x": ENTRY | {"shape": [True, 2]}}, bytes(8)),
+        ": tensor 'x' does not fit its place",
+    ),
     ("rank 9", packed({"x": ENTRY | {"shape": [1] * 8 + [2]}}, bytes(8)), ": tensor 'x' has 9 dimensions; limit 8."),
-    ("rank 200,000", packed({"x": ENTRY | {"shape": [2**60] * 200_000}}, bytes(8)), ": tensor 'x' has 200,000 dimensions; limit 8."),
-    ("sides of 400 digits", packed({"x": ENTRY | {"shape": [10**400] * 8}}, bytes(8)), ": tensor 'x' does not fit its place"),
-    ("side of 5,000 digits", packed(b'{"x":{"dtype":"F32","shape":[' + b"9" * 5000 + b"]}}"), " (5,040 bytes) is not a safetensors file."),
+    (
+        "rank 200,000",
+        packed({"x": ENTRY | {"shape": [2**60] * 200_000}}, bytes(8)),
+        ": tensor 'x' has 200,000 dimensions; limit 8.",
+    ),
+    (
+        "sides of 400 digits",
+        packed({"x": ENTRY | {"shape": [10**400] * 8}}, bytes(8)),
+        ": tensor 'x' does not fit its place",
+    ),
+    (
+        "side of 5,000 digits",
+        packed(b'{"x":{"dtype":"F32","shape":[' + b"9" * 5000 + b"]}}"),
+        " (5,040 bytes) is not a safetensors file.",
+    ),
     ("same name twice", packed(b'{"x":{},"x":{}}'), " (23 bytes) is not a safetensors file."),
     ("name of 4 MB", packed({"x" * 4_000_000: ENTRY | {"shape": [3]}}, bytes(8)), ": tensor 'xxx"),
-    ("escaped quotes", packed(b'{"' + rb'\"' * 1_000_000), " (2,000,010 bytes) is not a safetensors file."),
+    ("escaped quotes", packed(b'{"' + rb"\"" * 1_000_000), " (2,000,010 bytes) is not a safetensors file."),
     ("a million values", packed({"x": [1] * 1_000_001}), ": its header holds more than 1,000,000 values."),
     ("header above its limit", packed({"x" * 5_000_000: 1}), ": its header has 5,000,007 bytes; limit 5,000,000."),
-    ("gap between tensors", packed({"x": ENTRY, "y": ENTRY | {"data_offsets": [12, 20]}}, bytes(20)), ": tensor 'y' does not fit"),
+    (
+        "gap between tensors",
+        packed({"x": ENTRY, "y": ENTRY | {"data_offsets": [12, 20]}}, bytes(20)),
+        ": tensor 'y' does not fit",
+    ),
     ("overlap", packed({"x": ENTRY, "y": ENTRY | {"data_offsets": [4, 12]}}, bytes(12)), ": tensor 'y' does not fit"),
     ("data cut short", packed({"x": ENTRY}, bytes(5)), " is incomplete: header promises 0.0 MB, file has 0.0 MB."),
     ("data too long", packed({"x": ENTRY}, bytes(12)), " has 4 bytes that belong to no tensor."),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Save the smallest model that is allowed."""
     return save_tiny(
-        tmp_path_factory.mktemp("small") / "small", hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
+        tmp_path_factory.mktemp("small") / "small",
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
         max_position_embeddings=8,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -114,7 +145,11 @@ def test_a_good_header_lists_every_tensor(tmp_path: Path) -> None:
         "z": ENTRY | {"shape": [0], "data_offsets": [0, 0]},
     }
     path.write_bytes(packed(header, bytes(16)))
-    assert read_header(path) == {"y": TensorInfo("F32", (2,)), "x": TensorInfo("F32", (2,)), "z": TensorInfo("F32", (0,))}
+    assert read_header(path) == {
+        "y": TensorInfo("F32", (2,)),
+        "x": TensorInfo("F32", (2,)),
+        "z": TensorInfo("F32", (0,)),
+    }
 
 
 def test_the_first_half_of_a_file_is_incomplete(model: Path) -> None:
@@ -169,18 +204,29 @@ def only_one(state: dict[str, Any]) -> None:
 
 # what is done to the tensors, the message
 TENSORS = [
-    (lambda s: s.pop("encoder.layer.0.output.dense.bias"),
-     "1 of 21 tensors of the encoder are missing in model.safetensors (first: encoder.layer.0.output.dense.bias). "
-     "Results would be random numbers, so the model is not loaded."),
+    (
+        lambda s: s.pop("encoder.layer.0.output.dense.bias"),
+        "1 of 21 tensors of the encoder are missing in model.safetensors (first: encoder.layer.0.output.dense.bias). "
+        "Results would be random numbers, so the model is not loaded.",
+    ),
     (drop_every_second, "11 of 21 tensors of the encoder are missing in model.safetensors (first: "),
-    (only_one, "21 of 21 tensors of the encoder are missing in model.safetensors (first: embeddings.word_embeddings.weight)."),
-    (lambda s: s.update({"embeddings.LayerNorm.bias": torch.zeros(9)}),
-     "model.safetensors: embeddings.LayerNorm.bias has shape [9], config.json asks for [8]. The folder does not belong together."),
-    (lambda s: s.update({"embeddings.LayerNorm.bias": torch.zeros(8, dtype=torch.int64)}),
-     "model.safetensors: embeddings.LayerNorm.bias has dtype I64; expected one of F64, F32, F16, BF16."),
-    (lambda s: s.update({"pooler.dense.weight": torch.zeros(3, 8)}),
-     "model.safetensors: pooler.dense.weight has shape [3, 8], BertModel asks for [8, 8]."),
-]  # fmt: skip
+    (
+        only_one,
+        "21 of 21 tensors of the encoder are missing in model.safetensors (first: embeddings.word_embeddings.weight).",
+    ),
+    (
+        lambda s: s.update({"embeddings.LayerNorm.bias": torch.zeros(9)}),
+        "model.safetensors: embeddings.LayerNorm.bias has shape [9], config.json asks for [8]. The folder does not belong together.",
+    ),
+    (
+        lambda s: s.update({"embeddings.LayerNorm.bias": torch.zeros(8, dtype=torch.int64)}),
+        "model.safetensors: embeddings.LayerNorm.bias has dtype I64; expected one of F64, F32, F16, BF16.",
+    ),
+    (
+        lambda s: s.update({"pooler.dense.weight": torch.zeros(3, 8)}),
+        "model.safetensors: pooler.dense.weight has shape [3, 8], BertModel asks for [8, 8].",
+    ),
+]
 
 
 @pytest.mark.parametrize(("change", "message"), TENSORS, ids=range(len(TENSORS)))
@@ -200,7 +246,12 @@ def test_a_tensor_that_is_not_finite_is_named(name: str, bad: float, model: Path
 
 
 def test_two_tensors_that_are_not_finite_are_counted(model: Path) -> None:
-    edit_tensors(model, lambda state: [state[f"encoder.layer.0.output.dense.{part}"].fill_(float("nan")) for part in ("bias", "weight")])
+    edit_tensors(
+        model,
+        lambda state: [
+            state[f"encoder.layer.0.output.dense.{part}"].fill_(float("nan")) for part in ("bias", "weight")
+        ],
+    )
     assert "2 tensors contain NaN or inf" in str(fault(model))
 
 
@@ -242,17 +293,25 @@ def test_a_config_that_does_not_fit_is_told(change: dict[str, Any], message: str
 def test_code_in_the_folder_is_never_run(model: Path, tmp_path: Path) -> None:
     mark = tmp_path / "PWNED"
     (model / "modeling_evil.py").write_text(f"open({str(mark)!r}, 'w')\nclass Evil: pass\n")
-    edit_config(model, model_type="evil", auto_map={"AutoConfig": "modeling_evil.Evil", "AutoModel": "modeling_evil.Evil"})
+    edit_config(
+        model, model_type="evil", auto_map={"AutoConfig": "modeling_evil.Evil", "AutoModel": "modeling_evil.Evil"}
+    )
     fault(model)
     edit_config(model, model_type="bert", auto_map={})
     path = model / "tokenizer_config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"auto_map": {"AutoTokenizer": ["modeling_evil.Evil", None]}}))
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"auto_map": {"AutoTokenizer": ["modeling_evil.Evil", None]}})
+    )
     assert str(fault(model)) == "tokenizer_config.json asks for custom code (auto_map); custom code is never run."
     assert not mark.exists()
 
 
 def test_keys_that_reach_for_other_code_are_ignored_and_named(model: Path) -> None:
-    hostile = {"_attn_implementation": "evil/kernel", "attn_implementation": "evil/kernel", "_attn_implementation_internal": "evil/kernel"}
+    hostile = {
+        "_attn_implementation": "evil/kernel",
+        "attn_implementation": "evil/kernel",
+        "_attn_implementation_internal": "evil/kernel",
+    }
     edit_config(model, **hostile, torchscript=True, name_or_path="/etc")
     loaded = load_model(model)
     assert set(hostile) <= set(loaded.report.ignored)
@@ -261,7 +320,9 @@ def test_keys_that_reach_for_other_code_are_ignored_and_named(model: Path) -> No
 
 
 def test_a_head_is_allowed_to_be_more_than_the_encoder_needs(model: Path) -> None:
-    edit_tensors(model, lambda state: state.update({"cls.predictions.bias": torch.zeros(71), "strange.tensor": torch.zeros(3)}))
+    edit_tensors(
+        model, lambda state: state.update({"cls.predictions.bias": torch.zeros(71), "strange.tensor": torch.zeros(3)})
+    )
     report = check_model(model)
     assert set(report.extra) == {"pooler.dense.weight", "pooler.dense.bias", "cls.predictions.bias", "strange.tensor"}
     load_model(report)
@@ -300,9 +361,11 @@ def test_whole_numbers_beside_the_weights_are_left_out_of_the_count(model: Path)
     edit_tensors(model, lambda state: state.update({"embeddings.position_ids": torch.arange(8).reshape(1, 8)}))
     after = check_model(model)
     assert after.parameters == before.parameters
-    assert after.encoder_parameters == before.encoder_parameters == sum(
-        t.numel() for n, t in load_model(model).model.named_parameters() if n.startswith("encoder.layer.")
-    )  # fmt: skip
+    assert (
+        after.encoder_parameters
+        == before.encoder_parameters
+        == sum(t.numel() for n, t in load_model(model).model.named_parameters() if n.startswith("encoder.layer."))
+    )
 
 
 # file, its content, fragment of the message

@@ -26,7 +26,10 @@ def test_cells_that_differ_are_listed_with_what_each_cuts() -> None:
     one = resolve(ANALYSIS, Intent().with_cells({(1, "value"): 30, (2, "key"): 50, (3, "query"): 50}))
     two = resolve(
         ANALYSIS,
-        replace(Intent().with_cells({(1, "value"): 30, (2, "key"): 70}), drop=(Hand(layer=3, component="intermediate", neurons=(2,)),)),
+        replace(
+            Intent().with_cells({(1, "value"): 30, (2, "key"): 70}),
+            drop=(Hand(layer=3, component="intermediate", neurons=(2,)),),
+        ),
     )
     found = compare_plans(ANALYSIS, one, two)
     assert [(cell.layer, cell.component) for cell in found] == [(2, "key"), (3, "query"), (3, "intermediate")]
@@ -39,13 +42,20 @@ def test_cells_that_differ_are_listed_with_what_each_cuts() -> None:
 
 
 @pytest.mark.parametrize("linked", [True, False])
-@pytest.mark.parametrize("compensation", [Compensation(), Compensation(method="zero"), Compensation(method="least-squares")])
+@pytest.mark.parametrize(
+    "compensation", [Compensation(), Compensation(method="zero"), Compensation(method="least-squares")]
+)
 @pytest.mark.parametrize("hardware", [Hardware(), Hardware(round_to=8)])
-def test_a_next_cut_saves_what_counting_both_whole_plans_gives(linked: bool, compensation: Compensation, hardware: Hardware) -> None:
+def test_a_next_cut_saves_what_counting_both_whole_plans_gives(
+    linked: bool, compensation: Compensation, hardware: Hardware
+) -> None:
     intent = replace(
-        uniform(30, 3, Intent(first_layer=2, compensation=compensation)).with_cells({(3, "query"): 60, (3, "value"): 90}),
-        keep=(Hand(layer=2, component="value", neurons=(0, 1)),), hardware=hardware,
-    )  # fmt: skip
+        uniform(30, 3, Intent(first_layer=2, compensation=compensation)).with_cells(
+            {(3, "query"): 60, (3, "value"): 90}
+        ),
+        keep=(Hand(layer=2, component="value", neurons=(0, 1)),),
+        hardware=hardware,
+    )
     before = count(ANALYSIS, resolve(ANALYSIS, intent)).parameters_left
     cuts = next_cuts(ANALYSIS, intent, linked=linked)
     found = {}
@@ -77,7 +87,9 @@ def test_all_equal_cells_have_no_next_cut() -> None:
     assert equal.degenerate(1, "query")
     assert {cut.components for cut in next_cuts(equal, Intent(), linked=True) if cut.layer == 1} == {("intermediate",)}
     intent, notes = without_equal(equal, Intent(cells={1: {"query": 30, "intermediate": 50}, 2: {"query": 30}}))
-    assert intent.cells == {1: {"intermediate": 50}, 2: {"query": 30}} and len(notes) == 1 and "Layer 1 query" in notes[0]
+    assert (
+        intent.cells == {1: {"intermediate": 50}, 2: {"query": 30}} and len(notes) == 1 and "Layer 1 query" in notes[0]
+    )
 
 
 def test_the_cheapest_cut_loses_least_for_a_parameter_and_the_unmeasured_come_last() -> None:
@@ -92,7 +104,14 @@ def test_the_cheapest_cut_loses_least_for_a_parameter_and_the_unmeasured_come_la
 
 def test_parts_of_an_intent_and_a_plan() -> None:
     intent = replace(uniform(50, 3, Intent(first_layer=1)), keep=(Hand(layer=2, component="key", neurons=(1,)),))
-    assert set(of_layer(intent, 2).cells) == {2} and of_layer(intent, 2).keep == intent.keep and of_layer(intent, 1).keep == ()
+    assert (
+        set(of_layer(intent, 2).cells) == {2}
+        and of_layer(intent, 2).keep == intent.keep
+        and of_layer(intent, 1).keep == ()
+    )
     assert alone(intent, [(2, "key")]).cells == {2: {"key": 50}} and alone(intent, [(2, "value")]).keep == ()
     plan = resolve(ANALYSIS, intent)
-    assert {layer: sorted(row) for layer, row in only(plan, [(2, "key"), (3, "value")]).kept.items()} == {2: ["key"], 3: ["value"]}
+    assert {layer: sorted(row) for layer, row in only(plan, [(2, "key"), (3, "value")]).kept.items()} == {
+        2: ["key"],
+        3: ["value"],
+    }

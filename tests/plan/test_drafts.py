@@ -62,5 +62,7 @@ def test_the_history_of_a_draft_is_kept_with_it_and_is_bounded(cache: Path) -> N
     assert made is not None
     assert read_history(KEY, made.stamp) == History(earlier=steps[-STEPS:], later=(TWO,), version="0123")
     assert read_history(KEY, "another") == History()
-    (cache / "plans" / KEY / "history.json").write_text(f'{{"stamp": "{made.stamp}", "earlier": 1, "later": [], "version": ""}}')
+    (cache / "plans" / KEY / "history.json").write_text(
+        f'{{"stamp": "{made.stamp}", "earlier": 1, "later": [], "version": ""}}'
+    )
     assert read_history(KEY, made.stamp) == History() and read_draft(KEY) == made

@@ -38,7 +38,10 @@ from obce_core.plan.plan import _to_widen
 from obce_core.plan.plan_file import parse_document
 from obce_core.plan.round_widths import widen
 
-SIZES = {12: memory_analysis(2, 36, 3, 21), 20: memory_analysis(2, 40, 2, 45, seed=1)}  # by head size: no multiples of 8 or 16
+SIZES = {
+    12: memory_analysis(2, 36, 3, 21),
+    20: memory_analysis(2, 40, 2, 45, seed=1),
+}  # by head size: no multiples of 8 or 16
 
 
 @cache
@@ -72,7 +75,9 @@ class Twin:
         if self.constants is None:
             return min(sum(query), sum(key)) + (sum(key) > sum(query))
         pairs = sum(q and k for q, k in zip(query, key, strict=True))
-        return pairs + any(self.kept["key"][i] and not self.kept["query"][i] and self.constants[i] != 0.0 for i in block)
+        return pairs + any(
+            self.kept["key"][i] and not self.kept["query"][i] and self.constants[i] != 0.0 for i in block
+        )
 
     def fill(self, names: tuple[str, ...], block: range, goal: int) -> None:
         """Take the best dimension that may come back, until the goal is there; undo it all where it never is."""
@@ -125,9 +130,12 @@ def intents(draw: st.DrawFn, analysis: Analysis) -> Intent:
                 hands[keep].append(Hand(layer=1, component=component, neurons=tuple(neurons)))
     method: Any = draw(st.sampled_from(METHODS))
     return Intent(
-        cells={1: cells}, keep=tuple(hands[True]), drop=tuple(hands[False]), compensation=Compensation(method=method),
+        cells={1: cells},
+        keep=tuple(hands[True]),
+        drop=tuple(hands[False]),
+        compensation=Compensation(method=method),
         hardware=draw(st.sampled_from(HARDWARE)),
-    )  # fmt: skip
+    )
 
 
 def masks(analysis: Analysis, plan: Plan) -> dict[str, np.ndarray]:
@@ -226,7 +234,9 @@ def test_after_a_second_cut_the_limit_is_what_the_first_left(tiny_cut: Path, tmp
         assert widths.intermediate == 16
         assert widths.values == (5, 7, 7)  # all that the first cut left of heads of 8
         notes = [note for note in plan.notes if note.startswith(f"Layer {layer} value")]
-        assert notes == [f"Layer {layer} value: heads of 5 to 7 rows; more cannot be reached, since an earlier cut left them unequal."]
+        assert notes == [
+            f"Layer {layer} value: heads of 5 to 7 rows; more cannot be reached, since an earlier cut left them unequal."
+        ]
 
 
 def test_the_option_is_in_the_intent_and_what_follows_in_the_fact(tmp_path: Path) -> None:
@@ -275,7 +285,10 @@ def test_the_options_act_after_presets_targets_and_files() -> None:
     assert aimed.intent.cells == plain.intent.cells
     left = count(analysis, aimed).encoder_share
     assert left > 0.6
-    assert aimed.notes[-1] == f"--target-encoder 0.6 was met before the neurons added back for the hardware; with them {left:.3f} is left."
+    assert (
+        aimed.notes[-1]
+        == f"--target-encoder 0.6 was met before the neurons added back for the hardware; with them {left:.3f} is left."
+    )
     given = replace(plain.intent, hardware=Hardware(round_to=8))
     assert make_plan(analysis, intent=given).intent.hardware == Hardware(round_to=8)
     assert make_plan(analysis, intent=given, per_head=True).intent.hardware == Hardware(round_to=8, per_head=True)

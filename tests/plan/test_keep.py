@@ -32,7 +32,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("scores", "percentile", "kept"), CASES)
-def test_what_lies_strictly_above_the_percentile_is_kept(scores: list[float], percentile: float, kept: list[int]) -> None:
+def test_what_lies_strictly_above_the_percentile_is_kept(
+    scores: list[float], percentile: float, kept: list[int]
+) -> None:
     assert np.flatnonzero(keep_above(np.array(scores), percentile)).tolist() == kept
 
 

@@ -18,7 +18,9 @@ from obce_core.errors import PlanError
 from obce_core.storage.json_input import MAX_VALUES, parse_json, scan
 from obce_core.storage.yaml_input import parse_yaml, render_yaml
 
-BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10)
+)
 # the document, the start of the message after its name
 YAML_REFUSED: list[tuple[str | bytes, str]] = [
     ("!!python/object/apply:os.system ['touch PWNED']", " line 1: tags (!!…) are not allowed in plans."),
@@ -67,12 +69,17 @@ YAML_REFUSED: list[tuple[str | bytes, str]] = [
     ("[" * 200_000, " is nested deeper than 32 levels."),
     ("a: " + "{a: " * 40_000, " is nested deeper than 32 levels."),
     ("a:\n" + "- " * 100_000, " is nested deeper than 32 levels."),
-    ("- {layer: 3, neuron: 5}\n" * 60_000, " is 1.4 MB; YAML plans are limited to 256 kB. Use JSON, or ranges of neurons."),
+    (
+        "- {layer: 3, neuron: 5}\n" * 60_000,
+        " is 1.4 MB; YAML plans are limited to 256 kB. Use JSON, or ranges of neurons.",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("text", "message"), YAML_REFUSED, ids=[repr(text[:20]) for text, _ in YAML_REFUSED])
-def test_yaml_that_is_more_than_plain_data_is_refused_at_its_line_within_two_seconds(text: str | bytes, message: str) -> None:
+def test_yaml_that_is_more_than_plain_data_is_refused_at_its_line_within_two_seconds(
+    text: str | bytes, message: str
+) -> None:
     started = time.monotonic()
     with pytest.raises(PlanError) as caught:
         parse_yaml(text.encode() if isinstance(text, str) else text, "p.yaml", error=PlanError)
@@ -84,8 +91,17 @@ def test_yaml_that_is_more_than_plain_data_is_refused_at_its_line_within_two_sec
 def test_yaml_scalars_are_read_by_the_rules_of_json() -> None:
     text = "a: 1\nb: -2.5\nc: true\nd: null\ne:\nf: '010'\ng: \"on\"\nh: word\n3: [0, [1, 2]]\ni: |\n  two\n  lines\n"
     assert parse_yaml(text.encode(), "p.yaml", error=PlanError) == {
-        "a": 1, "b": -2.5, "c": True, "d": None, "e": None, "f": "010", "g": "on", "h": "word", "3": [0, [1, 2]], "i": "two\nlines\n",
-    }  # fmt: skip
+        "a": 1,
+        "b": -2.5,
+        "c": True,
+        "d": None,
+        "e": None,
+        "f": "010",
+        "g": "on",
+        "h": "word",
+        "3": [0, [1, 2]],
+        "i": "two\nlines\n",
+    }
 
 
 def test_both_yaml_loaders_read_alike(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +191,10 @@ def test_whatever_is_written_as_yaml_reads_back(value: dict[str, Any]) -> None:
 @given(st.text(max_size=60))
 def test_any_text_is_a_value_or_one_plan_error(text: str) -> None:
     raw = text.encode("utf-8", "surrogatepass")
-    for parse in (lambda: parse_yaml(raw, "p", error=PlanError), lambda: parse_json(raw, "p", limit=1000, error=PlanError)):
+    for parse in (
+        lambda: parse_yaml(raw, "p", error=PlanError),
+        lambda: parse_json(raw, "p", limit=1000, error=PlanError),
+    ):
         try:
             assert isinstance(parse(), dict)
         except PlanError as error:
@@ -255,7 +274,9 @@ def test_a_document_of_too_many_values_is_refused_before_it_is_parsed(part: byte
         parse_json(raw, "p.json", limit=10_000_000, error=PlanError)
 
 
-@pytest.mark.parametrize(("text", "value"), [("2e-5", 2e-5), ("2.0e-5", 2e-5), ("1.0e-05", 1e-05), ("-1.5E+3", -1500.0), ("1.0e5", 1e5)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("2e-5", 2e-5), ("2.0e-5", 2e-5), ("1.0e-05", 1e-05), ("-1.5E+3", -1500.0), ("1.0e5", 1e5)]
+)
 def test_an_exponent_with_a_sign_or_a_decimal_point_is_a_number(text: str, value: float) -> None:
     read = parse_yaml(f"a: {text}".encode(), "p.yaml", error=PlanError)["a"]
     assert read == value and type(read) is float
@@ -301,10 +322,14 @@ def growth(parse: Callable[[bytes], object], part: bytes, head: bytes, size: int
 
 
 PARTS = [
-    (b'{"a":"', b'\\"', 50_000), (b'{"a":', b'"\\"', 50_000), (b'{"a":"', b"\\", 100_000),
-    (b'{"a":', b"9", 100_000), (b'{"a":', b"[", 100_000),
-    (b'{"a":[', b"[],", 50_000), (b"{", b'"a":1,', 50_000),
-]  # fmt: skip
+    (b'{"a":"', b'\\"', 50_000),
+    (b'{"a":', b'"\\"', 50_000),
+    (b'{"a":"', b"\\", 100_000),
+    (b'{"a":', b"9", 100_000),
+    (b'{"a":', b"[", 100_000),
+    (b'{"a":[', b"[],", 50_000),
+    (b"{", b'"a":1,', 50_000),
+]
 
 
 @pytest.mark.parametrize(("head", "part", "size"), PARTS, ids=[repr(head + part) for head, part, _ in PARTS])
@@ -312,7 +337,13 @@ def test_reading_json_costs_linear_time(head: bytes, part: bytes, size: int) -> 
     assert growth(lambda raw: parse_json(raw, "p", limit=10**7, error=PlanError), part, head, size) < 9
 
 
-YAML_PARTS = [(b"a: ", b"9", 40_000), (b"a: ", b"9.", 20_000), (b"a: [", b"9e, ", 3_000), (b"a: ", b"a:b", 20_000), (b"# ", b"#", 60_000)]
+YAML_PARTS = [
+    (b"a: ", b"9", 40_000),
+    (b"a: ", b"9.", 20_000),
+    (b"a: [", b"9e, ", 3_000),
+    (b"a: ", b"a:b", 20_000),
+    (b"# ", b"#", 60_000),
+]
 
 
 @pytest.mark.parametrize(("head", "part", "size"), YAML_PARTS, ids=[repr(head + part) for head, part, _ in YAML_PARTS])

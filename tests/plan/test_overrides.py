@@ -33,7 +33,11 @@ def test_choices_are_listed_in_order() -> None:
     intent = choose_neuron(Intent(), "drop", 1, "key", 2, "x")
     intent = choose_neuron(intent, "keep", 4, "key", 1)
     intent = choose_neuron(intent, "keep", 2, "key", 8)
-    assert [(c.side, c.layer, c.neuron, c.reason) for c in choices(intent)] == [("keep", 2, 8, ""), ("keep", 4, 1, ""), ("drop", 1, 2, "x")]
+    assert [(c.side, c.layer, c.neuron, c.reason) for c in choices(intent)] == [
+        ("keep", 2, 8, ""),
+        ("keep", 4, 1, ""),
+        ("drop", 1, 2, "x"),
+    ]
     assert choice_of(intent, 1, "key", 2) == Choice(side="drop", layer=1, component="key", neuron=2, reason="x")
     assert choice_of(intent, 1, "key", 3) is None
 

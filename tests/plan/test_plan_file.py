@@ -81,10 +81,14 @@ def test_the_form_of_a_plan_is_exactly_this() -> None:
 
 
 HANDS = st.dictionaries(
-    st.tuples(st.integers(1, 4), st.sampled_from(CUTTABLE)), st.sets(st.integers(0, 7), min_size=1, max_size=4), max_size=3
+    st.tuples(st.integers(1, 4), st.sampled_from(CUTTABLE)),
+    st.sets(st.integers(0, 7), min_size=1, max_size=4),
+    max_size=3,
 )
 REASONS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
-CELLS = st.dictionaries(st.integers(1, 4), st.dictionaries(st.sampled_from(CUTTABLE), st.floats(1, 80).map(lambda p: round(p, 3))))
+CELLS = st.dictionaries(
+    st.integers(1, 4), st.dictionaries(st.sampled_from(CUTTABLE), st.floats(1, 80).map(lambda p: round(p, 3)))
+)
 
 
 @given(
@@ -101,7 +105,9 @@ def test_export_import_export_is_the_same_text_in_both_formats(
     cells: Any, keep: Any, drop: Any, reason: str, method: Any, tokens: Any, criterion: str, seed: int
 ) -> None:
     keep = {cell: neurons - drop.get(cell, set()) for cell, neurons in keep.items()}
-    as_hands = lambda named: tuple(Hand(layer=c[0], component=c[1], neurons=tuple(n), reason=reason) for c, n in named.items())  # noqa: E731
+    as_hands = lambda named: tuple(
+        Hand(layer=c[0], component=c[1], neurons=tuple(n), reason=reason) for c, n in named.items()
+    )
     intent = Intent(
         criterion=criterion,
         seed=seed,
@@ -140,13 +146,19 @@ Change = Callable[[dict[str, Any]], Any]
 REFUSED: list[tuple[Change, str]] = [
     (lambda d: d.update(format="obce-plan/2"), "p.json: format is 'obce-plan/2'; this version reads obce-plan/1."),
     (lambda d: d.pop("format"), "p.json: format is 'None'"),
-    (lambda d: d.update(layers=3), "Unknown key in p.json 'layers'; known: format, model, analysis, intent, fact, earlier."),
+    (
+        lambda d: d.update(layers=3),
+        "Unknown key in p.json 'layers'; known: format, model, analysis, intent, fact, earlier.",
+    ),
     (
         lambda d: d["model"].update(weights_sha256="cd" * 32),
         "p.json was made for model cdcdcdcdcdcd…, this analysis is of abababababab…. Use the",
     ),
     (lambda d: d["model"].pop("weights_sha256"), "p.json was made for model …, this analysis is of abababababab…."),
-    (lambda d: d["model"].update(author="x"), "Unknown key in p.json: model 'author'; known: name, revision, weights_sha256, identity."),
+    (
+        lambda d: d["model"].update(author="x"),
+        "Unknown key in p.json: model 'author'; known: name, revision, weights_sha256, identity.",
+    ),
     (lambda d: d.update(model="bert"), "p.json: model must be an object, found 'bert'."),
     (lambda d: d.pop("model"), "p.json: model must be an object, found 'None'."),
     (lambda d: d.pop("intent"), "p.json: intent must be an object"),
@@ -190,24 +202,42 @@ REFUSED: list[tuple[Change, str]] = [
         "Layer 3 value: neuron 7 is both kept and dropped by hand. Remove it from one list.",
     ),
     (lambda d: d["intent"].update(compensation="mean"), "p.json: intent.compensation must be an object, found 'mean'."),
-    (lambda d: d["intent"]["compensation"].update(method="median"), "Unknown compensation 'median'; known: mean+std, mean, zero"),
+    (
+        lambda d: d["intent"]["compensation"].update(method="median"),
+        "Unknown compensation 'median'; known: mean+std, mean, zero",
+    ),
     (lambda d: d["intent"]["compensation"].update(method=["mean"]), "Unknown compensation \"['mean']\""),
-    (lambda d: d["intent"]["compensation"].update(alpha=1), "Unknown key in p.json: intent.compensation 'alpha'; known: method, tokens."),
+    (
+        lambda d: d["intent"]["compensation"].update(alpha=1),
+        "Unknown key in p.json: intent.compensation 'alpha'; known: method, tokens.",
+    ),
     (lambda d: d.pop("fact"), "p.json: fact must be an object, found 'None'."),
-    (lambda d: d["intent"]["compensation"].update(method="least-squares", tokens="cls"), "least-squares over [CLS] alone overfits"),
-    (lambda d: d["intent"]["compensation"].update(tokens=None), "p.json: intent.compensation.tokens is 'None'; expected a name."),
+    (
+        lambda d: d["intent"]["compensation"].update(method="least-squares", tokens="cls"),
+        "least-squares over [CLS] alone overfits",
+    ),
+    (
+        lambda d: d["intent"]["compensation"].update(tokens=None),
+        "p.json: intent.compensation.tokens is 'None'; expected a name.",
+    ),
     (lambda d: d["fact"].update(cut={}), "Unknown key in p.json: fact 'cut'; known: kept."),
     (lambda d: d["fact"].update(kept=None), "p.json: fact.kept must be an object"),
     (lambda d: d["fact"]["kept"].update({"5": {}}), "p.json: there is no layer 5; this model has layers 1–4."),
     (lambda d: d["fact"]["kept"].update({"3": []}), "p.json: fact.kept.3 must be an object"),
     (lambda d: d["fact"]["kept"]["4"].update(output=[]), "Layer 4 output is locked"),
     (lambda d: d["fact"]["kept"]["4"].update(keys=[]), "Unknown component 'keys'; known: query, key,"),
-    (lambda d: d["fact"]["kept"]["4"].update(key=3), "p.json: layer 4 key: kept neurons are a list of numbers and [first, last] ranges."),
+    (
+        lambda d: d["fact"]["kept"]["4"].update(key=3),
+        "p.json: layer 4 key: kept neurons are a list of numbers and [first, last] ranges.",
+    ),
     (lambda d: d["fact"]["kept"]["4"].update(key=[8]), "p.json: layer 4 key: index 8 is out of range 0–7."),
     (lambda d: d["fact"]["kept"]["4"].update(key=[[5, 8]]), "p.json: layer 4 key: index 8 is out of range 0–7."),
     (lambda d: d["fact"]["kept"]["4"].update(key=[-1]), "p.json: layer 4 key: index -1 is out of range 0–7."),
     (lambda d: d["fact"]["kept"]["4"].update(key=[[0, 10**40]]), "p.json: layer 4 key: index 1000"),
-    (lambda d: d["fact"]["kept"]["4"].update(key=[[5, 3]]), "p.json: layer 4 key: [5, 3] is no neuron and no [first, last] range."),
+    (
+        lambda d: d["fact"]["kept"]["4"].update(key=[[5, 3]]),
+        "p.json: layer 4 key: [5, 3] is no neuron and no [first, last] range.",
+    ),
     (lambda d: d["fact"]["kept"]["4"].update(key=[[1, 2, 3]]), "p.json: layer 4 key: [1, 2, 3] is no neuron"),
     (lambda d: d["fact"]["kept"]["4"].update(key=["1"]), "p.json: layer 4 key: 1 is no neuron"),
     (lambda d: d["fact"]["kept"]["4"].update(key=[True]), "p.json: layer 4 key: True is no neuron"),
@@ -218,8 +248,14 @@ REFUSED: list[tuple[Change, str]] = [
         "again: obce plan --analysis 0123456789abcdef --from p.json --out NEW.json.",
     ),
     (lambda d: d["fact"]["kept"].pop("4"), "p.json: the kept neurons of layer 4 key do not follow from the intent."),
-    (lambda d: d["fact"]["kept"].update({"1": {"value": [0]}}), "p.json: the kept neurons of layer 1 value do not follow from the intent."),
-    (lambda d: d["intent"]["cells"]["3"].update(query=70), "p.json: the kept neurons of layer 3 query do not follow from the intent."),
+    (
+        lambda d: d["fact"]["kept"].update({"1": {"value": [0]}}),
+        "p.json: the kept neurons of layer 1 value do not follow from the intent.",
+    ),
+    (
+        lambda d: d["intent"]["cells"]["3"].update(query=70),
+        "p.json: the kept neurons of layer 3 query do not follow from the intent.",
+    ),
     (lambda d: d.update(earlier={}), "p.json: earlier must be a list of plans."),
     (lambda d: d.update(earlier=[3]), "p.json: earlier must be a list of plans."),
 ]
@@ -276,7 +312,9 @@ def test_random_damage_to_a_plan_is_refused_or_gives_the_same_plan(data: st.Data
         assert to_document(found)["fact"] == to_document(wanted)["fact"] == document["fact"]
 
 
-def test_the_plan_of_another_analysis_is_looked_up_by_its_id(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plan_of_another_analysis_is_looked_up_by_its_id(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "plan.json"
     write_plan(plan, path)
     monkeypatch.chdir(tmp_path)
@@ -373,17 +411,25 @@ def test_what_is_said_to_fit_a_yaml_file_does(layers: int, intermediate: int) ->
 def test_an_intent_file_carries_every_option(tmp_path: Path) -> None:
     source = memory_analysis(3, 24, 3, 40)
     intent = Intent(
-        criterion="random", seed=5, first_layer=2, cells={2: {"query": 12.5, "value": 70}},
+        criterion="random",
+        seed=5,
+        first_layer=2,
+        cells={2: {"query": 12.5, "value": 70}},
         keep=(Hand(layer=2, component="value", neurons=(1,)),),
         drop=(Hand(layer=3, component="key", neurons=(0,), reason="ß"),),
         compensation=Compensation(method="mean", tokens="all"),
         hardware=Hardware(round_to=8, per_head=True),
-    )  # fmt: skip
+    )
     (tmp_path / "intent.json").write_text(render_intent(intent))
     made = make_plan(source, intent=tmp_path / "intent.json")
     assert made.intent == intent and made.digest == resolve(source, intent).digest
     told = plan_commands("abc", intent)
-    assert "--from intent.json" in told and "random, seed 5" in told and "mean over all tokens" in told and "multiples of 8" in told
+    assert (
+        "--from intent.json" in told
+        and "random, seed 5" in told
+        and "mean over all tokens" in told
+        and "multiples of 8" in told
+    )
     assert "1 neuron kept by hand; 1 neuron dropped by hand" in told
     assert plan_commands("abc", Intent()).splitlines()[0].startswith("obce plan --analysis abc")
 

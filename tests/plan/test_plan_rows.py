@@ -14,7 +14,9 @@ from obce_core.plan.rows import plan_rows, read_rows
 
 
 def test_the_table_of_a_plan_is_that_plan(tiny_analysis: Any) -> None:
-    intent = Intent(cells={2: {"value": 12.5}, 3: {"query": 50, "key": 30}}, keep=(Hand(layer=2, component="value", neurons=(1,)),))
+    intent = Intent(
+        cells={2: {"value": 12.5}, 3: {"query": 50, "key": 30}}, keep=(Hand(layer=2, component="value", neurons=(1,)),)
+    )
     rows = plan_rows(tiny_analysis, intent)
     assert [row["layer"] for row in rows] == [1, 2, 3, 4] and rows[1]["value"] == 12.5 and rows[3]["intermediate"] == 0
     assert [rows[0][name] for name in CUTTABLE] == [None, None, None, 0]  # on [CLS], layer 1 sees one token

@@ -14,15 +14,45 @@ from obce_core.plan.parts import without_equal
 
 # layer -> (query and key, value, intermediate); 0 is untouched
 TABLE_2 = {
-    1: (0, 0, 0), 2: (0, 0, 0), 3: (30, 50, 30), 4: (30, 30, 30), 5: (70, 70, 50), 6: (70, 70, 50), 7: (70, 70, 50),
-    8: (50, 70, 50), 9: (50, 70, 50), 10: (50, 70, 30), 11: (30, 50, 30), 12: (30, 50, 30),
-}  # fmt: skip
+    1: (0, 0, 0),
+    2: (0, 0, 0),
+    3: (30, 50, 30),
+    4: (30, 30, 30),
+    5: (70, 70, 50),
+    6: (70, 70, 50),
+    7: (70, 70, 50),
+    8: (50, 70, 50),
+    9: (50, 70, 50),
+    10: (50, 70, 30),
+    11: (30, 50, 30),
+    12: (30, 50, 30),
+}
 TABLE_3 = {
-    1: (0, 0, 0), 2: (0, 0, 0), 3: (70, 70, 30), 4: (50, 50, 30), 5: (50, 70, 50), 6: (50, 70, 50), 7: (50, 70, 50),
-    8: (50, 70, 30), 9: (50, 50, 30), 10: (50, 50, 30), 11: (30, 50, 30), 12: (30, 50, 30), 13: (70, 70, 30), 14: (30, 50, 30),
-    15: (30, 50, 30), 16: (30, 50, 30), 17: (30, 50, 50), 18: (50, 70, 30), 19: (70, 70, 50), 20: (70, 70, 50), 21: (70, 70, 50),
-    22: (70, 70, 50), 23: (70, 70, 50), 24: (70, 70, 50),
-}  # fmt: skip
+    1: (0, 0, 0),
+    2: (0, 0, 0),
+    3: (70, 70, 30),
+    4: (50, 50, 30),
+    5: (50, 70, 50),
+    6: (50, 70, 50),
+    7: (50, 70, 50),
+    8: (50, 70, 30),
+    9: (50, 50, 30),
+    10: (50, 50, 30),
+    11: (30, 50, 30),
+    12: (30, 50, 30),
+    13: (70, 70, 30),
+    14: (30, 50, 30),
+    15: (30, 50, 30),
+    16: (30, 50, 30),
+    17: (30, 50, 50),
+    18: (50, 70, 30),
+    19: (70, 70, 50),
+    20: (70, 70, 50),
+    21: (70, 70, 50),
+    22: (70, 70, 50),
+    23: (70, 70, 50),
+    24: (70, 70, 50),
+}
 # paper-scaled to 6 layers: layer l takes paper layer 2 l
 SCALED_6 = {1: (0, 0, 0), 2: (30, 30, 30), 3: (70, 70, 50), 4: (50, 70, 50), 5: (50, 70, 30), 6: (30, 50, 30)}
 
@@ -35,7 +65,12 @@ def as_cells(table: dict[int, tuple[int, int, int]]) -> dict[int, dict[str, floa
 
 @pytest.mark.parametrize(
     ("name", "layers", "table"),
-    [("paper-bert-base", 12, TABLE_2), ("paper-bert-large", 24, TABLE_3), ("paper-scaled", 12, TABLE_2), ("paper-scaled", 6, SCALED_6)],
+    [
+        ("paper-bert-base", 12, TABLE_2),
+        ("paper-bert-large", 24, TABLE_3),
+        ("paper-scaled", 12, TABLE_2),
+        ("paper-scaled", 6, SCALED_6),
+    ],
 )
 def test_a_preset_is_the_papers_table(name: str, layers: int, table: dict[int, tuple[int, int, int]]) -> None:
     assert preset_cells(name, layers) == as_cells(table)
@@ -53,11 +88,16 @@ def test_a_scaled_layer_takes_the_row_of_its_place_in_twelve(layers: int) -> Non
 def test_a_table_for_another_number_of_layers_is_refused_with_a_way_out(name: str, layers: int, needs: int) -> None:
     with pytest.raises(PlanError) as caught:
         preset_cells(name, layers)
-    assert str(caught.value) == f"{name} is for {needs} layers; this model has {layers}. Use --preset paper-scaled, or --percentile."
+    assert (
+        str(caught.value)
+        == f"{name} is for {needs} layers; this model has {layers}. Use --preset paper-scaled, or --percentile."
+    )
 
 
 def test_an_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match="Unknown preset 'paper'; known: paper-bert-base, paper-bert-large, paper-scaled"):
+    with pytest.raises(
+        UnknownName, match="Unknown preset 'paper'; known: paper-bert-base, paper-bert-large, paper-scaled"
+    ):
         preset_cells("paper", 12)
     assert set(PRESETS) == {"paper-bert-base", "paper-bert-large", "paper-scaled"}
 
@@ -85,7 +125,9 @@ def test_a_preset_leaves_a_cell_whole_that_it_would_empty_and_says_so() -> None:
     wanted = as_cells(SCALED_6)
     del wanted[3]["value"]
     assert plan.intent.cells == wanted
-    assert [note for note in plan.notes if "whole" in note] == ["Layer 3 value is left whole: P70 would keep 0 of 8 there."]
+    assert [note for note in plan.notes if "whole" in note] == [
+        "Layer 3 value is left whole: P70 would keep 0 of 8 there."
+    ]
     assert make_plan(analysis, preset="paper-scaled", criterion="std").intent.cells == as_cells(SCALED_6)
 
 
@@ -99,7 +141,12 @@ def test_the_preset_for_large_says_what_it_does_with_layer_13() -> None:
 def test_a_preset_keeps_criterion_seed_and_compensation() -> None:
     chosen = Intent(criterion="std_all", seed=4, compensation=Compensation(method="zero"))
     intent, _ = preset("paper-scaled", memory_analysis(6, 8, 2, 8), chosen)
-    assert (intent.criterion, intent.seed, intent.compensation, intent.first_layer) == ("std_all", 4, chosen.compensation, 2)
+    assert (intent.criterion, intent.seed, intent.compensation, intent.first_layer) == (
+        "std_all",
+        4,
+        chosen.compensation,
+        2,
+    )
     assert (intent.keep, intent.drop) == ((), ())
 
 
@@ -111,10 +158,18 @@ def test_uniform_covers_every_layer_from_the_first_on() -> None:
 
 def test_a_cell_that_an_earlier_cut_emptied_is_said_to_be_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     source = memory_analysis(12, 24, 3, 40)
-    monkeypatch.setattr(Analysis, "degenerate", lambda self, layer, component, name="r_f": (layer, component) in ((3, "value"), (4, "key")))
-    monkeypatch.setattr(Analysis, "width", lambda self, layer, component: 0 if (layer, component) == (3, "value") else 24)
+    monkeypatch.setattr(
+        Analysis,
+        "degenerate",
+        lambda self, layer, component, name="r_f": (layer, component) in ((3, "value"), (4, "key")),
+    )
+    monkeypatch.setattr(
+        Analysis, "width", lambda self, layer, component: 0 if (layer, component) == (3, "value") else 24
+    )
     _, notes = preset("paper-bert-base", source, Intent())
-    told = {"Layer 3 value has no neuron left to cut: an earlier cut took them all.",
-            "Layer 4 key is left whole: every text gives the same value there."}  # fmt: skip
+    told = {
+        "Layer 3 value has no neuron left to cut: an earlier cut took them all.",
+        "Layer 4 key is left whole: every text gives the same value there.",
+    }
     assert told <= set(notes)
     assert set(without_equal(source, Intent(cells={3: {"value": 30}, 4: {"key": 30}}))[1]) == told

@@ -59,7 +59,9 @@ def test_random_ranks_by_its_seed(analysis: Analysis) -> None:
 def test_keep_and_drop_by_hand_act_after_the_percentile(analysis: Analysis) -> None:
     lowest, highest = (int(f(analysis.cell(3, "value")["r_f"])) for f in (np.argmin, np.argmax))
     plain = resolve(analysis, Intent(cells={3: {"value": 50}})).kept[3]["value"]
-    edited = resolve(analysis, Intent(cells={3: {"value": 50}}, keep=(hand(3, "value", lowest),), drop=(hand(3, "value", highest),)))
+    edited = resolve(
+        analysis, Intent(cells={3: {"value": 50}}, keep=(hand(3, "value", lowest),), drop=(hand(3, "value", highest),))
+    )
     wanted = plain.copy()
     wanted[lowest], wanted[highest] = True, False
     assert edited.kept[3]["value"].tolist() == wanted.tolist()
@@ -100,7 +102,9 @@ def test_what_the_model_has_not_is_refused(analysis: Analysis, given: dict[str, 
     assert str(caught.value) == message
 
 
-def test_a_percentile_in_a_flat_cell_is_refused_with_the_reason_unless_the_criterion_reads_something_else(analysis: Analysis) -> None:
+def test_a_percentile_in_a_flat_cell_is_refused_with_the_reason_unless_the_criterion_reads_something_else(
+    analysis: Analysis,
+) -> None:
     make_flat(analysis, 1, "query")
     assert [name for name in CUTTABLE if analysis.degenerate(1, name)] == ["query"]
     with pytest.raises(PlanError) as caught:
@@ -173,7 +177,9 @@ def test_a_first_layer_that_is_not_there_is_refused(analysis: Analysis, first: i
 
 
 def test_options_reach_the_intent(analysis: Analysis) -> None:
-    plan = make_plan(analysis, percentile=50, criterion="random", seed=9, compensation="mean", compensation_tokens="all")
+    plan = make_plan(
+        analysis, percentile=50, criterion="random", seed=9, compensation="mean", compensation_tokens="all"
+    )
     assert (plan.intent.criterion, plan.intent.seed) == ("random", 9)
     assert plan.intent.compensation == Compensation(method="mean", tokens="all")
     with pytest.raises(UnknownName, match="Unknown compensation 'medain'"):

@@ -40,13 +40,19 @@ LARGE = (24, 1024, 16, 4096, 333_579_264, 24 * 12_596_224)
 @pytest.fixture(scope="module")
 def papers() -> dict[str, Analysis]:
     """Make both analyses of the paper's models without any model."""
-    return {name: memory_analysis(*row[:4], vocab=28_996, positions=512) for name, row in (("base", BASE), ("large", LARGE))}
+    return {
+        name: memory_analysis(*row[:4], vocab=28_996, positions=512) for name, row in (("base", BASE), ("large", LARGE))
+    }
 
 
 def total(analysis: Analysis, plan: Plan, layer_count: Any) -> int:
     """Count a whole model, its layers by `layer_count(masks, query constants)`."""
     shape = analysis.shape
-    embeddings = sum(int(np.prod(size)) for name, size in analysis.meta["model"]["tensors"].items() if not name.startswith("encoder."))
+    embeddings = sum(
+        int(np.prod(size))
+        for name, size in analysis.meta["model"]["tensors"].items()
+        if not name.startswith("encoder.")
+    )
     layers = 0
     for layer in range(1, shape.layers + 1):
         masks = {name: plan.mask(layer, name, shape) for name in CUTTABLE}
@@ -68,9 +74,15 @@ def plans(draw: st.DrawFn) -> Plan:
         for component in CUTTABLE:
             width = SMALL.shape.width(component)
             keep = draw(
-                st.one_of(st.just([True] * width), st.lists(st.booleans(), min_size=width, max_size=width), st.just([False] * width))
+                st.one_of(
+                    st.just([True] * width),
+                    st.lists(st.booleans(), min_size=width, max_size=width),
+                    st.just([False] * width),
+                )
             )
-            drop.append(Hand(layer=layer, component=component, neurons=tuple(int(i) for i in np.flatnonzero(~np.array(keep)))))
+            drop.append(
+                Hand(layer=layer, component=component, neurons=tuple(int(i) for i in np.flatnonzero(~np.array(keep))))
+            )
     method = draw(st.sampled_from(METHODS))
     return resolve(SMALL, Intent(drop=tuple(drop), compensation=Compensation(method=method)))
 
@@ -80,7 +92,9 @@ def test_parameters_are_those_counted_a_neuron_at_a_time(plan: Plan) -> None:
     found = count(SMALL, plan)
     assert found.parameters_left == total(SMALL, plan, folded(SMALL))
     assert found.parameters - found.parameters_left == found.encoder - found.encoder_left == found.parameters_cut
-    assert found.neurons_cut == sum(int((~plan.mask(layer, name, SMALL.shape)).sum()) for layer in (1, 2) for name in CUTTABLE)
+    assert found.neurons_cut == sum(
+        int((~plan.mask(layer, name, SMALL.shape)).sum()) for layer in (1, 2) for name in CUTTABLE
+    )
     assert found.parameters_left <= found.parameters
 
 
@@ -93,7 +107,9 @@ def test_operations_are_those_counted_a_row_at_a_time(plan: Plan, length: int) -
         constants = plan.intent.compensation.constants(SMALL.cell(layer, "query"))
         left += flops_layer(m["query"], m["key"], m["value"], m["intermediate"], constants, HIDDEN, HEADS, length)
         every = {name: [True] * len(mask) for name, mask in m.items()}
-        whole += flops_layer(every["query"], every["key"], every["value"], every["intermediate"], constants, HIDDEN, HEADS, length)
+        whole += flops_layer(
+            every["query"], every["key"], every["value"], every["intermediate"], constants, HIDDEN, HEADS, length
+        )
     assert (found.flops, found.flops_left, found.length) == (whole, left, length)
 
 
@@ -116,13 +132,20 @@ def test_widths_count_pairs_extra_rows_and_values_of_each_head(plan: Plan) -> No
 def test_no_plan_is_the_original() -> None:
     found = count(SMALL)
     assert found.parameters == found.parameters_left == total(SMALL, resolve(SMALL, Intent()), folded(SMALL))
-    assert (found.neurons, found.neurons_cut, found.encoder_share, found.model_share) == (2 * (3 * 12 + 10), 0, 1.0, 1.0)
+    assert (found.neurons, found.neurons_cut, found.encoder_share, found.model_share) == (
+        2 * (3 * 12 + 10),
+        0,
+        1.0,
+        1.0,
+    )
     assert (found.flops, found.bytes) == (found.flops_left, found.bytes_left)
     assert count(SMALL, resolve(SMALL, Intent())) == found
 
 
 def test_a_constant_of_exactly_zero_needs_no_extra_row() -> None:
-    masks = {name: np.ones(12, dtype=bool) for name in ("query", "key", "value")} | {"intermediate": np.ones(10, dtype=bool)}
+    masks = {name: np.ones(12, dtype=bool) for name in ("query", "key", "value")} | {
+        "intermediate": np.ones(10, dtype=bool)
+    }
     masks["query"] = np.array([0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1], dtype=bool)
     constants = np.array([0.0, 0.0, 3.0, 3.0, 1e-300, *[0.0] * 7])
     widths = layer_widths(masks, constants, SMALL.shape)
@@ -132,11 +155,16 @@ def test_a_constant_of_exactly_zero_needs_no_extra_row() -> None:
 
 
 @pytest.mark.parametrize(
-    "tensors", [{}, {"a": (2, 3)}, {"b.weight": (5, 7), "a.bias": (3,), "c": (0, 4)}, {f"layer.{i}": (i, 11) for i in range(40)}]
+    "tensors",
+    [{}, {"a": (2, 3)}, {"b.weight": (5, 7), "a.bias": (3,), "c": (0, 4)}, {f"layer.{i}": (i, 11) for i in range(40)}],
 )
-def test_the_size_of_a_file_is_that_which_safetensors_writes(tensors: dict[str, tuple[int, ...]], tmp_path: Any) -> None:
+def test_the_size_of_a_file_is_that_which_safetensors_writes(
+    tensors: dict[str, tuple[int, ...]], tmp_path: Any
+) -> None:
     path = tmp_path / "a.safetensors"
-    save_file({name: np.zeros(size, dtype=np.float32) for name, size in tensors.items()}, path, metadata={"format": "pt"})
+    save_file(
+        {name: np.zeros(size, dtype=np.float32) for name, size in tensors.items()}, path, metadata={"format": "pt"}
+    )
     assert file_bytes(tensors) == path.stat().st_size
 
 
@@ -156,7 +184,14 @@ PAPER = [
 
 @pytest.mark.parametrize(("name", "preset", "left", "whole", "encoder", "nominal", "size"), PAPER)
 def test_the_papers_sizes_follow_from_its_tables_when_each_side_is_cut_on_its_own(
-    name: str, preset: str, left: int, whole: float, encoder: float, nominal: float, size: float, papers: dict[str, Analysis]
+    name: str,
+    preset: str,
+    left: int,
+    whole: float,
+    encoder: float,
+    nominal: float,
+    size: float,
+    papers: dict[str, Analysis],
 ) -> None:
     analysis = papers[name]
     plan = make_plan(analysis, preset=preset)
@@ -182,5 +217,8 @@ def test_folding_leaves_fewer_parameters_than_the_papers_convention(
 
 
 def test_zero_constants_leave_fewer_parameters_than_others(papers: dict[str, Analysis]) -> None:
-    by = {m: count(papers["base"], make_plan(papers["base"], percentile=50, compensation=m)).parameters_left for m in ("mean", "zero")}
+    by = {
+        m: count(papers["base"], make_plan(papers["base"], percentile=50, compensation=m)).parameters_left
+        for m in ("mean", "zero")
+    }
     assert by["mean"] - by["zero"] == 10 * 12 * 768  # an extra key row in every head of layers 3 to 12

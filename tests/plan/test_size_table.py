@@ -31,7 +31,7 @@ from obce_core.plan import (
     plan_ledger,
     plan_widths,
     resolve,
-)  # fmt: skip
+)
 from obce_core.plan.fact import read_kept_of_model
 from obce_core.plan.published_sizes import published
 
@@ -71,7 +71,12 @@ def test_neurons_kept_rows_stored_and_extra_rows_are_three_counts(plan: Plan) ->
     assert [(e.layer, e.component) for e in table.entries] == [(layer, name) for layer in (1, 2) for name in COMPONENTS]
     for entry in table.entries:
         row = widths[entry.layer - 1]
-        rows = {"query": sum(row.pairs), "key": sum(row.pairs), "value": sum(row.values), "intermediate": row.intermediate}
+        rows = {
+            "query": sum(row.pairs),
+            "key": sum(row.pairs),
+            "value": sum(row.values),
+            "intermediate": row.intermediate,
+        }
         assert entry.neurons == SMALL.shape.width(entry.component)
         assert entry.rows == rows.get(entry.component, HIDDEN)
         assert entry.extra == (sum(row.extra) if entry.component == "key" else 0)
@@ -101,7 +106,11 @@ def test_the_papers_convention_counts_each_side_on_its_own(plan: Plan) -> None:
 def test_what_no_plan_cuts_is_named_apart() -> None:
     table = plan_ledger(SMALL)
     hidden = HIDDEN
-    assert table.parts == {"embeddings": (100 + 64 + 2 + 2) * hidden, "layers": LAYERS * 4 * hidden, "pooler": hidden * (hidden + 1)}
+    assert table.parts == {
+        "embeddings": (100 + 64 + 2 + 2) * hidden,
+        "layers": LAYERS * 4 * hidden,
+        "pooler": hidden * (hidden + 1),
+    }
     total, encoder, bare = table.scopes
     assert (total.name, encoder.name, bare.name) == ("total", "encoder only", "without embeddings")
     assert total.parameters == bare.parameters + table.parts["embeddings"] == count(SMALL).parameters
@@ -133,7 +142,9 @@ def test_the_papers_models_have_these_totals(
     assert table.total.parameters_left == stored < paper
     zero = plan_ledger(analysis, make_plan(analysis, preset=preset, compensation="zero"))
     layers, hidden, heads, _ = sizes
-    assert stored - zero.total.parameters_left == (layers - 2) * heads * hidden  # an extra key row in every head from layer 3 on
+    assert (
+        stored - zero.total.parameters_left == (layers - 2) * heads * hidden
+    )  # an extra key row in every head from layer 3 on
 
 
 def test_the_papers_claim_stands_beside_models_of_its_shapes_only() -> None:
@@ -167,13 +178,17 @@ def test_a_head_is_counted_in_the_total_and_not_in_the_encoder(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("method", ["mean+std", "least-squares"])
-def test_after_a_second_cut_the_file_is_what_the_second_plan_counts(method: Any, tiny_cut: Path, tmp_path: Path) -> None:
+def test_after_a_second_cut_the_file_is_what_the_second_plan_counts(
+    method: Any, tiny_cut: Path, tmp_path: Path
+) -> None:
     from obce_core.analysis.analyze import analyze
     from obce_core.compression.build import compress
 
     again = analyze(tiny_cut, sample(20, heldout=6), batch_size=8, out=tmp_path / "again")
     drop = tuple(Hand(layer=3, component="key", neurons=(int(n),)) for n in again.neurons(3, "key")[:6])
-    plan = resolve(again, Intent(drop=drop, cells={2: {"query": 40, "value": 30}}, compensation=Compensation(method=method)))
+    plan = resolve(
+        again, Intent(drop=drop, cells={2: {"query": 40, "value": 30}}, compensation=Compensation(method=method))
+    )
     folder = compress(again, plan, tmp_path / "twice", device="cpu").folder
     planned, report = plan_ledger(again, plan), check_model(folder)
     stored = model_ledger(report, read_kept_of_model(report))
@@ -187,7 +202,9 @@ def test_after_a_second_cut_the_file_is_what_the_second_plan_counts(method: Any,
     ]
 
 
-def test_an_extra_row_of_an_earlier_cut_that_is_not_needed_any_more_is_not_counted(tiny_cut: Path, tmp_path: Path) -> None:
+def test_an_extra_row_of_an_earlier_cut_that_is_not_needed_any_more_is_not_counted(
+    tiny_cut: Path, tmp_path: Path
+) -> None:
     from obce_core.analysis.analyze import analyze
 
     again = analyze(tiny_cut, sample(8, heldout=2), batch_size=8, out=tmp_path / "again")
@@ -220,7 +237,9 @@ def test_a_plan_of_another_cut_is_refused(tiny_cut: Path, tmp_path: Path) -> Non
     document = json.loads(path.read_text())
     document["fact"]["kept"]["2"]["intermediate"] = [[0, 38]]
     path.write_text(json.dumps(document))
-    with pytest.raises(ModelError, match=r"pruning_plan.json keeps other neurons of layer 2 intermediate than config.json stores"):
+    with pytest.raises(
+        ModelError, match=r"pruning_plan.json keeps other neurons of layer 2 intermediate than config.json stores"
+    ):
         read_kept_of_model(check_model(folder))
     path.write_text(json.dumps(document | {"earlier": 3}))
     with pytest.raises(PlanError, match="earlier must be a list of plans"):
@@ -231,8 +250,10 @@ def test_plain_data_is_json_with_the_readings() -> None:
     table: Ledger = plan_ledger(SMALL, make_plan(SMALL, percentile=50, first_layer=1))
     plain = json.loads(json.dumps(table.plain()))
     assert plain["readings"] == {
-        "of_total": table.readings.of_total, "encoder_only": table.readings.encoder_only, "of_nominal": None
-    }  # fmt: skip
+        "of_total": table.readings.of_total,
+        "encoder_only": table.readings.encoder_only,
+        "of_nominal": None,
+    }
     assert plain["entries"][0]["component"] == "query" and plain["paper_left"] == table.paper_left
     assert table.paper_left is not None
     assert np.isclose(plain["paper_readings"]["of_total"], table.paper_left / table.total.parameters)

@@ -13,7 +13,11 @@ from obce_core.plan import METHODS, Compensation, Hand, Intent
 
 # what is given to Intent, error class, the start of the message
 REFUSED: list[tuple[dict[str, Any], type[ObceError], str]] = [
-    ({"cells": {3: {"query": 130}}}, PlanError, "Layer 3 query: percentile '130' is not possible; allowed: 0 (untouched) to below 100."),
+    (
+        {"cells": {3: {"query": 130}}},
+        PlanError,
+        "Layer 3 query: percentile '130' is not possible; allowed: 0 (untouched) to below 100.",
+    ),
     ({"cells": {3: {"query": 100}}}, PlanError, "Layer 3 query: percentile '100' is not possible"),
     ({"cells": {3: {"query": -1}}}, PlanError, "Layer 3 query: percentile '-1' is not possible"),
     ({"cells": {3: {"query": "abc"}}}, PlanError, "Layer 3 query: percentile 'abc' is not possible"),
@@ -38,7 +42,9 @@ REFUSED: list[tuple[dict[str, Any], type[ObceError], str]] = [
 
 
 @pytest.mark.parametrize(("given", "kind", "message"), REFUSED, ids=range(len(REFUSED)))
-def test_what_cannot_be_meant_is_refused_in_one_line(given: dict[str, Any], kind: type[ObceError], message: str) -> None:
+def test_what_cannot_be_meant_is_refused_in_one_line(
+    given: dict[str, Any], kind: type[ObceError], message: str
+) -> None:
     with pytest.raises(ObceError) as caught:
         Intent(**given)
     assert type(caught.value) is kind
@@ -69,9 +75,13 @@ def test_neurons_named_by_hand_are_checked(given: dict[str, Any], message: str) 
 
 def test_a_neuron_that_is_both_kept_and_dropped_is_refused() -> None:
     keep = (Hand(layer=3, component="value", neurons=(1, 7)),)
-    with pytest.raises(PlanError, match=r"^Layer 3 value: neuron 7 is both kept and dropped by hand. Remove it from one list.$"):
+    with pytest.raises(
+        PlanError, match=r"^Layer 3 value: neuron 7 is both kept and dropped by hand. Remove it from one list.$"
+    ):
         Intent(keep=keep, drop=(Hand(layer=3, component="value", neurons=(7, 9)),))
-    Intent(keep=keep, drop=(Hand(layer=3, component="key", neurons=(7,)), Hand(layer=4, component="value", neurons=(7,))))
+    Intent(
+        keep=keep, drop=(Hand(layer=3, component="key", neurons=(7,)), Hand(layer=4, component="value", neurons=(7,)))
+    )
 
 
 def test_zero_is_untouched_and_layers_are_in_order() -> None:
@@ -121,7 +131,9 @@ def test_the_constant_of_a_removed_neuron(method: Any, tokens: Any, constants: l
 
 
 def test_an_unknown_compensation_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match=r"Unknown compensation 'median'; known: mean\+std, mean, zero, least-squares"):
+    with pytest.raises(
+        UnknownName, match=r"Unknown compensation 'median'; known: mean\+std, mean, zero, least-squares"
+    ):
         Compensation(method="median")  # wrong on purpose
     with pytest.raises(UnknownName, match="Unknown compensation tokens 'some'; known: cls, all"):
         Compensation(tokens="some")  # wrong on purpose

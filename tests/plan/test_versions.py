@@ -13,10 +13,15 @@ from obce_core.plan.versions import delete_version, list_versions, rename_versio
 
 KEY = "0123456789abcdef"
 FULL = Intent(
-    criterion="std_all", seed=7, first_layer=2, cells={2: {"query": 12.5, "value": 70}},
-    keep=(Hand(layer=2, component="value", neurons=(1, 4), reason="ä <b>"),), drop=(Hand(layer=3, component="key", neurons=(0,)),),
-    compensation=Compensation(method="mean", tokens="all"), hardware=Hardware(round_to=8, per_head=True),
-)  # fmt: skip
+    criterion="std_all",
+    seed=7,
+    first_layer=2,
+    cells={2: {"query": 12.5, "value": 70}},
+    keep=(Hand(layer=2, component="value", neurons=(1, 4), reason="ä <b>"),),
+    drop=(Hand(layer=3, component="key", neurons=(0,)),),
+    compensation=Compensation(method="mean", tokens="all"),
+    hardware=Hardware(round_to=8, per_head=True),
+)
 
 
 def test_a_version_comes_back_whole() -> None:

@@ -66,17 +66,25 @@ def test_the_last_two_that_verify_stay(home: Path) -> None:
 DAMAGES: list[tuple[str, Callable[[Path], object]]] = [
     *((f"{name} missing", lambda folder, name=name: (folder / name).unlink()) for name in FILES),
     *((f"{name} cut", lambda folder, name=name: os.truncate(folder / name, 7)) for name in FILES),
-    ("a byte flipped", lambda folder: (folder / FILES[0]).write_bytes((folder / FILES[0]).read_bytes().replace(b"m", b"n", 1))),
+    (
+        "a byte flipped",
+        lambda folder: (folder / FILES[0]).write_bytes((folder / FILES[0]).read_bytes().replace(b"m", b"n", 1)),
+    ),
     ("no manifest", lambda folder: (folder / "MANIFEST.json").unlink()),
     ("manifest cut", lambda folder: os.truncate(folder / "MANIFEST.json", 20)),
     ("manifest of something else", lambda folder: (folder / "MANIFEST.json").write_text('{"files": {}}')),
     ("a file too many", lambda folder: (folder / "extra.bin").write_text("?")),
-    ("another step's files", lambda folder: (shutil.rmtree(folder), shutil.copytree(folder.parent / "step-00000010", folder))),
+    (
+        "another step's files",
+        lambda folder: (shutil.rmtree(folder), shutil.copytree(folder.parent / "step-00000010", folder)),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("what", "damage"), DAMAGES, ids=[what for what, _ in DAMAGES])
-def test_a_damaged_checkpoint_is_passed_over_and_said_so(what: str, damage: Callable[[Path], object], home: Path) -> None:
+def test_a_damaged_checkpoint_is_passed_over_and_said_so(
+    what: str, damage: Callable[[Path], object], home: Path
+) -> None:
     commit(home, 10, fill(10))
     commit(home, 20, fill(20))
     damage(home / "step-00000020")

@@ -63,7 +63,9 @@ def test_what_is_made_elsewhere_follows_the_umask(tmp_path: Path, cache: Path) -
     assert [mode(tmp_path / name) for name in ("my-model", "my-model/model.bin", "plan.json")] == [0o755, 0o644, 0o644]
 
 
-def test_a_cache_that_others_can_write_is_closed_to_them_and_said(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cache_that_others_can_write_is_closed_to_them_and_said(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     cache.mkdir(mode=0o777)
     cache.chmod(0o777)
     create_run("drill", QUICK)
@@ -105,7 +107,9 @@ def refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert any(run.id in fault.told() and "belongs to another user" in fault.told() for fault in check().faults)
 
 
-def test_a_run_of_another_user_is_refused_and_named(planted: Run, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+def test_a_run_of_another_user_is_refused_and_named(
+    planted: Run, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
     monkeypatch.setattr("obce_core.jobs.launchers.local._start_keeper", lambda *_: None)
     refused(planted, capsys)
     with pytest.raises(Exception, match=r"damaged: spec\.json: belongs to another user"):
@@ -115,7 +119,9 @@ def test_a_run_of_another_user_is_refused_and_named(planted: Run, capsys: pytest
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of another user")
-def test_the_real_owner_is_looked_at(cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_real_owner_is_looked_at(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("obce_core.jobs.launchers.local._start_keeper", lambda *_: None)
     whole, _ = create_run("drill", QUICK, "planted-one", launcher="local")
     file, _ = create_run("drill", QUICK, "planted-two", launcher="local")
@@ -139,7 +145,14 @@ def test_a_file_system_that_gives_every_file_one_owner_is_ours(cache: Path, monk
 # --- what reaches a worker
 
 
-EVIL = {"PYTHONPATH": "/evil", "LD_PRELOAD": "/evil.so", "PATH": "/evil", "OBCE_CACHE": "/evil", "HF_TOKEN": "x", "OBCE_GLUE_DIR": "/glue"}
+EVIL = {
+    "PYTHONPATH": "/evil",
+    "LD_PRELOAD": "/evil.so",
+    "PATH": "/evil",
+    "OBCE_CACHE": "/evil",
+    "HF_TOKEN": "x",
+    "OBCE_GLUE_DIR": "/glue",
+}
 
 
 def test_a_spec_sets_only_the_variables_that_a_run_carries(cache: Path) -> None:
@@ -149,7 +162,9 @@ def test_a_spec_sets_only_the_variables_that_a_run_carries(cache: Path) -> None:
     assert run.spec["environment"] == {"OBCE_GLUE_DIR": "/glue"}
 
 
-def test_a_planted_environment_does_not_reach_the_worker(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_environment_does_not_reach_the_worker(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A module that writes a file lies on the planted PYTHONPATH and in the run's own folder; nobody imports it."""
     witness = tmp_path / "witness"
     code = f"open({str(witness)!r}, 'a').write('ran')\n"
@@ -177,7 +192,9 @@ def test_the_callers_own_environment_is_his(monkeypatch: pytest.MonkeyPatch, cac
     monkeypatch.setenv("PYTHONPATH", "/his/own")
     monkeypatch.setenv("HF_TOKEN", "his")
     made = environment()
-    assert made["PYTHONPATH"].split(os.pathsep) == [str(settings.project_root()), "/his/own"] and made["HF_TOKEN"] == "his"
+    assert (
+        made["PYTHONPATH"].split(os.pathsep) == [str(settings.project_root()), "/his/own"] and made["HF_TOKEN"] == "his"
+    )
 
 
 def test_a_process_of_ours_imports_nothing_from_the_folder_it_starts_in() -> None:

@@ -54,7 +54,10 @@ def test_bytes_are_told_in_units_that_fit(tmp_path: Path, monkeypatch: pytest.Mo
     assert disk_full(tmp_path, 300_000).message == f"Disk full: needs 0.3 MB in {tmp_path}, which has 0 bytes free."
     assert disk_full(tmp_path).message == f"Disk full: needs more space in {tmp_path}, which has 0 bytes free."
     staged = tmp_path / "out.tmp-0123" / "sub"
-    assert disk_full(staged, 5, at_least=True).message == f"Disk full: needs more than 5 bytes in {tmp_path}, which has 0 bytes free."
+    assert (
+        disk_full(staged, 5, at_least=True).message
+        == f"Disk full: needs more than 5 bytes in {tmp_path}, which has 0 bytes free."
+    )
     with pytest.raises(DiskFull):
         require_space(tmp_path, 1)
     monkeypatch.setattr("obce_core.storage.disk_space.free_bytes", lambda path: 10**9)
@@ -98,7 +101,8 @@ def works(tiny_folder: Path, tiny_analysis: Any, tiny_cut: Path, tmp_path: Path)
     compress = ("compress", "--analysis", tiny_analysis.folder, "--plan", tmp_path / "plan.json", "--device", "cpu")
     return {
         "analyze": Work(
-            ("analyze", "--model", tiny_folder, "--texts", tmp_path / "t.txt", "--n-texts", 12), "obce_core.storage.tensor_writer.os.pwrite"
+            ("analyze", "--model", tiny_folder, "--texts", tmp_path / "t.txt", "--n-texts", 12),
+            "obce_core.storage.tensor_writer.os.pwrite",
         ),
         "compress": Work((*compress, "--out", "OUT/model"), "obce_core.compression.checkpoint.save_file"),
         "evaluate": Work(("evaluate", "--model", tiny_folder, "--task", "mrpc", *fast), "pyarrow.parquet.write_table"),
@@ -129,7 +133,11 @@ def goes_on(failed: Run) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_write_that_finds_no_space_is_named_and_the_run_goes_on(
-    command: str, works: dict[str, Work], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: str,
+    works: dict[str, Work],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     words = [str(word).replace("OUT", str(tmp_path)) for word in works[command].words]
 
@@ -230,7 +238,9 @@ def test_the_reserve_is_given_back_for_the_last_state(cache: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("code", [1, -7])
-def test_a_process_that_died_on_a_full_disk_is_not_called_killed(code: int, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_died_on_a_full_disk_is_not_called_killed(
+    code: int, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from obce_core.jobs.exit_status import Death
 
     made, _ = create_run("drill", {}, launcher="local")

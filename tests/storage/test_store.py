@@ -197,7 +197,9 @@ RULES: list[tuple[Any, bool, str]] = [
 
 
 @pytest.mark.parametrize(("before", "overwrite", "message"), RULES, ids=range(len(RULES)))
-def test_only_what_obce_wrote_is_replaced_and_only_when_asked(before: Any, overwrite: bool, message: str, home: Path) -> None:
+def test_only_what_obce_wrote_is_replaced_and_only_when_asked(
+    before: Any, overwrite: bool, message: str, home: Path
+) -> None:
     before(home / "out")
     found = {path.relative_to(home): path.read_text() for path in home.rglob("*") if path.is_file()}
     if message:
@@ -258,7 +260,10 @@ def test_a_link_to_our_folder_is_replaced_without_debris(home: Path) -> None:
 
 def test_a_parent_that_is_a_file_is_named(home: Path) -> None:
     (home / "file").write_text("")
-    with pytest.raises(PathError, match=r"^Cannot write in .*file: .* Choose another --out.$"), staged_folder(home / "file" / "out"):
+    with (
+        pytest.raises(PathError, match=r"^Cannot write in .*file: .* Choose another --out.$"),
+        staged_folder(home / "file" / "out"),
+    ):
         pytest.fail("the block must not run")
 
 
@@ -340,7 +345,9 @@ def test_a_manifest_that_leads_out_of_its_folder_is_a_fault_and_nothing_there_is
     assert manifest_faults(home / "out") == [f"{name} leads out of the folder"]
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", '{"files": 3}', '{"files": {"a.txt": {}}}', '{"files": {"a.txt": 3}}', '{"files": []}'])
+@pytest.mark.parametrize(
+    "text", [None, "", "[]", '{"files": 3}', '{"files": {"a.txt": {}}}', '{"files": {"a.txt": 3}}', '{"files": []}']
+)
 def test_a_manifest_that_cannot_be_read_is_a_fault(text: str | None, home: Path) -> None:
     fill(home / "out")
     (home / "out" / MANIFEST).unlink() if text is None else (home / "out" / MANIFEST).write_text(text)

@@ -58,21 +58,41 @@ def somebodys(target: Path) -> None:
 # what lies at the target, what the refusal says
 FOREIGN: list[tuple[str, Callable[[Path], None], str]] = [
     ("a manifest of another tool", somebodys, "its MANIFEST.json is not of the format obce-manifest/1"),
-    ("an empty manifest", lambda target: (target.mkdir(), (target / MANIFEST).write_text(""))[0], "is not of the format"),
-    ("a list as manifest", lambda target: (target.mkdir(), (target / MANIFEST).write_text("[]"))[0], "is not of the format"),
+    (
+        "an empty manifest",
+        lambda target: (target.mkdir(), (target / MANIFEST).write_text(""))[0],
+        "is not of the format",
+    ),
+    (
+        "a list as manifest",
+        lambda target: (target.mkdir(), (target / MANIFEST).write_text("[]"))[0],
+        "is not of the format",
+    ),
     ("a manifest without a format", edit(lambda told: told.pop("format")), "is not of the format"),
     ("a checkpoint", edit(lambda told: told.update(format="obce-checkpoint/1")), "is not of the format"),
     ("a file of one's own beside ours", with_extra("thesis.tex"), "holds thesis.tex, which obce did not write"),
-    ("a file in a folder of one's own", with_extra("mine/thesis.tex"), "holds mine/thesis.tex, which obce did not write"),
+    (
+        "a file in a folder of one's own",
+        with_extra("mine/thesis.tex"),
+        "holds mine/thesis.tex, which obce did not write",
+    ),
     ("a hidden file", with_extra(".git"), "holds .git, which obce did not write"),
-    ("a link", lambda target: (own(target), (target / "data").symlink_to("/etc"))[0], "holds data, which obce did not write"),
+    (
+        "a link",
+        lambda target: (own(target), (target / "data").symlink_to("/etc"))[0],
+        "holds data, which obce did not write",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("what", "make", "words"), FOREIGN, ids=[what for what, _, _ in FOREIGN])
-def test_what_is_not_wholly_ours_is_left_alone(what: str, make: Callable[[Path], None], words: str, tmp_path: Path, cache: Path) -> None:
+def test_what_is_not_wholly_ours_is_left_alone(
+    what: str, make: Callable[[Path], None], words: str, tmp_path: Path, cache: Path
+) -> None:
     make(tmp_path / "out")
-    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file() and not path.is_symlink()}
+    before = {
+        path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file() and not path.is_symlink()
+    }
     with pytest.raises(PathError, match="--overwrite leaves it alone") as caught:
         check_target(tmp_path / "out", overwrite=True)
     assert words in str(caught.value)
@@ -134,7 +154,9 @@ def test_a_file_that_is_replaced_lies_in_the_trash(crossing: str, tmp_path: Path
     assert restore(entry.id) == [str(path)] and path.read_text() == "old"
 
 
-def test_a_trash_that_has_no_room_replaces_nothing(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trash_that_has_no_room_replaces_nothing(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own(tmp_path / "out")
     replace_file(tmp_path / "plan.json", "old")
 
@@ -160,14 +182,18 @@ def test_a_real_second_file_system(tmp_path: Path, cache: Path) -> None:
         own(home / "out")
         fill(home / "out", "new", overwrite=True)
         (entry,) = list_entries(["trash"])
-        assert (entry.path / "replaced/out/sub/a.txt").read_text() == "old" and [path.name for path in home.iterdir()] == ["out"]
+        assert (entry.path / "replaced/out/sub/a.txt").read_text() == "old" and [
+            path.name for path in home.iterdir()
+        ] == ["out"]
         shutil.rmtree(home / "out")
         assert restore(entry.id) == [str(home / "out")] and manifest_faults(home / "out") == []
     finally:
         shutil.rmtree(home)
 
 
-def test_a_planted_step_of_another_user_restores_nothing(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_step_of_another_user_restores_nothing(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own(tmp_path / "out")
     fill(tmp_path / "out", "new", overwrite=True)
     (entry,) = list_entries(["trash"])

@@ -9,7 +9,11 @@ from itertools import combinations
 
 import pytest
 
-ROWS = [line.split("\t") for line in resources.files("obce_core.texts.sources").joinpath("demo.tsv").read_text("utf-8").split("\n") if line]
+ROWS = [
+    line.split("\t")
+    for line in resources.files("obce_core.texts.sources").joinpath("demo.tsv").read_text("utf-8").split("\n")
+    if line
+]
 TEXTS = [row[0] for row in ROWS[1:]]
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
@@ -64,7 +68,9 @@ def test_at_most_three_sentences_of_a_topic_begin_with_the_same_two_words() -> N
 def test_no_sentence_shares_more_than_half_its_words_with_another() -> None:
     sets = [set(words(text)) for text in TEXTS]
     close = [
-        (TEXTS[i], TEXTS[j]) for i, j in combinations(range(len(sets)), 2) if 2 * len(sets[i] & sets[j]) > min(len(sets[i]), len(sets[j]))
+        (TEXTS[i], TEXTS[j])
+        for i, j in combinations(range(len(sets)), 2)
+        if 2 * len(sets[i] & sets[j]) > min(len(sets[i]), len(sets[j]))
     ]
     if close:
         pytest.fail("\n".join(" | ".join(pair) for pair in close[:10]))

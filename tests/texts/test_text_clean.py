@@ -49,7 +49,9 @@ def test_clean_leaves_one_line_of_plain_language(text: str, expected: str) -> No
     assert clean(text) == expected
 
 
-@pytest.mark.parametrize("mark", ["<ref", "<ref>", "{{", "[[", "<!--", "{|", "(", "( ", "'", "[1,", "[//", ". A", '."', " ", "&amp"])
+@pytest.mark.parametrize(
+    "mark", ["<ref", "<ref>", "{{", "[[", "<!--", "{|", "(", "( ", "'", "[1,", "[//", ". A", '."', " ", "&amp"]
+)
 def test_hostile_text_costs_linear_time(mark: str) -> None:
     text = mark * (200_000 // len(mark))
     start = time.perf_counter()

@@ -151,7 +151,9 @@ def lines(folder: Path, count: int) -> Path:
         (4, 4, "99%", 2, 2),  # an analysis needs two
     ],
 )
-def test_a_quarter_of_ones_own_texts_is_held_out(tmp_path: Path, count: int, n: int | None, heldout: Any, measured: int, held: int) -> None:
+def test_a_quarter_of_ones_own_texts_is_held_out(
+    tmp_path: Path, count: int, n: int | None, heldout: Any, measured: int, held: int
+) -> None:
     path = lines(tmp_path, count)
     sample = load_texts(path, n=n, heldout=heldout)
     assert (len(sample), len(sample.heldout), sample.available) == (measured, held, count)
@@ -163,7 +165,9 @@ def test_a_quarter_of_ones_own_texts_is_held_out(tmp_path: Path, count: int, n: 
 
 def test_what_is_held_out_follows_the_seed(tmp_path: Path) -> None:
     path = lines(tmp_path, 40)
-    assert load_texts(path, n=40, seed=1, heldout="auto").heldout != load_texts(path, n=40, seed=2, heldout="auto").heldout
+    assert (
+        load_texts(path, n=40, seed=1, heldout="auto").heldout != load_texts(path, n=40, seed=2, heldout="auto").heldout
+    )
 
 
 def test_the_default_share_is_of_files_only() -> None:

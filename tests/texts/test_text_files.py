@@ -108,7 +108,9 @@ def test_a_bad_byte_in_a_later_chunk_is_found_at_its_offset(tmp_path: Path) -> N
         load_texts(path)
 
 
-def test_a_file_above_the_size_limit_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_above_the_size_limit_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settings, "MAX_TEXT_FILE_BYTES", 10)
     with pytest.raises(TextsError, match=r"a\.txt has 11 bytes; limit 10\."):
         load_texts(write(tmp_path, "a.txt", b"one two thr"))

@@ -186,7 +186,9 @@ def test_offline_without_a_folder_says_so_at_once(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.skipif(not REAL_FOLDER, reason="set OBCE_GLUE_DIR to a folder of official GLUE files")
 @pytest.mark.parametrize(("task", "texts", "label", "first"), REAL)
-def test_real_files_are_read_whole(task: str, texts: int, label: str, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_files_are_read_whole(
+    task: str, texts: int, label: str, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = Path(str(REAL_FOLDER))
     monkeypatch.setenv("OBCE_GLUE_DIR", str(folder))
     if not (folder / TASKS[task].folder / "train.tsv").is_file():

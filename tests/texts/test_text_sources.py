@@ -69,7 +69,9 @@ def test_every_source_has_a_name_a_sentence_and_a_usage(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_every_source_loads_texts_with_labels_of_the_same_length(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_source_loads_texts_with_labels_of_the_same_length(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OBCE_GLUE_DIR", raising=False)
     source = OFFLINE_TWINS[name]
     raw = source.load(Request(argument=source.check(argument_for(name, tmp_path)), n=2))
@@ -127,7 +129,9 @@ def test_the_facade_names_what_it_has() -> None:
 
 
 def test_importing_the_package_is_light() -> None:
-    heavy = "{'torch', 'transformers', 'streamlit', 'plotly', 'pandas', 'pyarrow', 'datasets', 'huggingface_hub', 'scipy'}"
+    heavy = (
+        "{'torch', 'transformers', 'streamlit', 'plotly', 'pandas', 'pyarrow', 'datasets', 'huggingface_hub', 'scipy'}"
+    )
     code = f"import sys, obce_core.texts; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

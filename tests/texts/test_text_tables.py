@@ -83,7 +83,9 @@ def test_parquet_gives_the_same_texts_and_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "data", "options", "said"), REFUSED)
-def test_a_faulty_table_is_refused_with_the_place(tmp_path: Path, name: str, data: bytes, options: dict[str, str], said: str) -> None:
+def test_a_faulty_table_is_refused_with_the_place(
+    tmp_path: Path, name: str, data: bytes, options: dict[str, str], said: str
+) -> None:
     with pytest.raises(TextsError) as caught:
         load_texts(write(tmp_path, name, data), n=None, **options)
     assert said in str(caught.value)
@@ -163,7 +165,9 @@ def test_a_key_that_some_lines_lack_is_empty_there(tmp_path: Path) -> None:
 
 
 def test_labels_follow_the_sentences_of_their_text(tmp_path: Path) -> None:
-    data = b"text,topic\nThe first one has five words. The second has five words too.,a\nAnd this has five words also.,b\n"
+    data = (
+        b"text,topic\nThe first one has five words. The second has five words too.,a\nAnd this has five words also.,b\n"
+    )
     assert load_texts(write(tmp_path, "a.csv", data), n=None, split="periods").columns["topic"] == ("a", "a", "b")
 
 
@@ -187,8 +191,8 @@ SEPARATED = [
     ("a.tsv", "text\tlabel\n{0}\t0\n{1}\t1\n", "\t"),
     ("a.tsv", "text,label\n{0},0\n{1},1\n", ","),
     ("a.tsv", "text;label\n{0};0\n{1};1\n", ";"),
-    ("a.tsv", 'text, short\tlabel\n{0}, so\t0\n{1}, so\t1\n', "\t"),
-]  # fmt: skip
+    ("a.tsv", "text, short\tlabel\n{0}, so\t0\n{1}, so\t1\n", "\t"),
+]
 
 
 @pytest.mark.parametrize(("name", "form", "separator"), SEPARATED, ids=[repr(form[:24]) for _, form, _ in SEPARATED])
@@ -196,30 +200,59 @@ def test_a_label_never_becomes_part_of_a_text(name: str, form: str, separator: s
     texts = ("able acid cake", "baby back dawn")
     sample = load_texts(write(tmp_path, name, form.format(*texts).encode()), n=None)
     assert [text.removesuffix(", so") for text in sample.texts] == list(texts)
-    assert len(sample.columns) == 1 and all(values[0][0] == "0" and values[1][0] == "1" for values in sample.columns.values())
+    assert len(sample.columns) == 1 and all(
+        values[0][0] == "0" and values[1][0] == "1" for values in sample.columns.values()
+    )
     usual = "\t" if name.endswith(".tsv") else ","
     assert any(note.startswith("Fields are separated by") for note in sample.notes) == (separator != usual)
 
 
 GLUED = [
     ("a.csv", "text,note;label\none, two;0\nthree, four;1\n", {}, "a.csv may be separated by ',' or ';'. Write sep=;"),
-    ("a.csv", "sep=;\ntext,label\nable acid,0\nbaby back,1\n", {}, "a.csv is separated by ',', not by ';' as its first line says."),
+    (
+        "a.csv",
+        "sep=;\ntext,label\nable acid,0\nbaby back,1\n",
+        {},
+        "a.csv is separated by ',', not by ';' as its first line says.",
+    ),
     ("a.csv", "text\nable acid;0\nbaby back;1\n", {}, "a.csv has 2 fields a row, separated by ';'; its header has 1."),
     ("a.tsv", "text\nable acid;0\nbaby back;1\n", {}, "a.tsv has 2 fields a row, separated by ';'; its header has 1."),
-    ("a.csv", "text;label\nable; acid;0\nbaby back;1\n", {}, "a.csv line 2 has 3 fields; its header has 2. Quote fields"),
+    (
+        "a.csv",
+        "text;label\nable; acid;0\nbaby back;1\n",
+        {},
+        "a.csv line 2 has 3 fields; its header has 2. Quote fields",
+    ),
     ("a.csv", "sep=;\ntext;label\nable; acid;0\nbaby back;1\n", {}, "a.csv line 3 has 3 fields; its header has 2."),
     ("a.csv", 'text,label\n"say \\"hi\\", now",0\nbaby,1\n', {}, "a.csv line 2"),
     ("a.csv", "'one, two','0'\n'three','1'\n", {}, "a.csv line 2 has 2 fields; its header has 3."),
-    ("a.csv", "able acid cake,0\nbaby back dawn,1\nedge fact game,0\n", {}, "a.csv line 1 is a row, not a header: 'able acid cake', '0'."),
+    (
+        "a.csv",
+        "able acid cake,0\nbaby back dawn,1\nedge fact game,0\n",
+        {},
+        "a.csv line 1 is a row, not a header: 'able acid cake', '0'.",
+    ),
     ("a.tsv", "able acid cake\t0\nbaby back dawn\t1\n", {}, "a.tsv line 1 is a row, not a header"),
-    ("a.txt", "able acid cake\t0\nbaby back dawn\t1\n", {}, "a.txt is a table: every line has 2 fields, separated by tabs. Name it .tsv"),
-    ("a.txt", "able acid;0\nbaby back;1\nedge fact;0\n", {}, "a.txt is a table: every line ends with ';' and a number. Name it .csv"),
+    (
+        "a.txt",
+        "able acid cake\t0\nbaby back dawn\t1\n",
+        {},
+        "a.txt is a table: every line has 2 fields, separated by tabs. Name it .tsv",
+    ),
+    (
+        "a.txt",
+        "able acid;0\nbaby back;1\nedge fact;0\n",
+        {},
+        "a.txt is a table: every line ends with ';' and a number. Name it .csv",
+    ),
     ("a.csv", ",".join(f"c{i}" for i in range(1001)) + "\n", {}, "a.csv has 1,001 columns; limit 1,000."),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "data", "options", "said"), GLUED, ids=[data[:16] for _, data, _, _ in GLUED])
-def test_what_would_glue_a_label_to_a_text_is_refused(name: str, data: str, options: dict[str, str], said: str, tmp_path: Path) -> None:
+def test_what_would_glue_a_label_to_a_text_is_refused(
+    name: str, data: str, options: dict[str, str], said: str, tmp_path: Path
+) -> None:
     with pytest.raises(TextsError) as caught:
         load_texts(write(tmp_path, name, data.encode()), n=None, **options)
     assert said in str(caught.value)
@@ -236,7 +269,9 @@ def test_what_would_glue_a_label_to_a_text_is_refused(name: str, data: str, opti
         ("a.txt", "a\tb\nno tab\n", ("a b", "no tab")),
     ],
 )
-def test_what_only_looks_like_a_separator_stays_in_the_text(name: str, data: str, texts: tuple[str, ...], tmp_path: Path) -> None:
+def test_what_only_looks_like_a_separator_stays_in_the_text(
+    name: str, data: str, texts: tuple[str, ...], tmp_path: Path
+) -> None:
     column = "Survey answer" if data.startswith("Survey") else None
     assert load_texts(write(tmp_path, name, data.encode()), n=None, column=column).texts == texts
 
@@ -252,7 +287,9 @@ def test_rows_of_many_columns_cost_memory_for_the_text_and_its_labels_alone(tmp_
         tracemalloc.stop()
 
 
-def test_a_parquet_file_that_repeats_one_long_string_ends_at_the_limit_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parquet_file_that_repeats_one_long_string_ends_at_the_limit_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OBCE_TEXT_MEMORY", "20M")
     repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 120_000, pa.int32()), pa.array(["ab " * 3_333]))
     path = write_parquet(tmp_path, {"text": repeated.cast(pa.string())})
@@ -263,7 +300,8 @@ def test_a_parquet_file_that_repeats_one_long_string_ends_at_the_limit_of_memory
     tracemalloc.start()
     try:
         with pytest.raises(
-            TextsError, match=r"a\.parquet needs more than 21 MB of memory to read \(the limit is reached at row 2,?0\d\d\)"
+            TextsError,
+            match=r"a\.parquet needs more than 21 MB of memory to read \(the limit is reached at row 2,?0\d\d\)",
         ):
             load_texts(path, n=None)
         assert tracemalloc.get_traced_memory()[1] + pool.max_memory() < 150_000_000
@@ -278,7 +316,9 @@ def test_a_parquet_file_of_too_many_values_is_refused_by_its_header(tmp_path: Pa
         load_texts(path, n=None)
     rows = MAX_CELLS // 20 + 1
     path = write_parquet(tmp_path, {f"c{i}": pa.nulls(rows, pa.string()) for i in range(20)})
-    with pytest.raises(TextsError, match=r"a\.parquet has 1,000,001 rows of 20 columns .* limit 20,000,000 values together"):
+    with pytest.raises(
+        TextsError, match=r"a\.parquet has 1,000,001 rows of 20 columns .* limit 20,000,000 values together"
+    ):
         load_texts(path, n=None)
 
 
@@ -310,12 +350,15 @@ def test_dictionaries_and_other_kinds_of_strings_of_parquet_are_read(tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
-def test_texts_beyond_the_limit_of_memory_are_refused_at_their_line(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_beyond_the_limit_of_memory_are_refused_at_their_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OBCE_TEXT_MEMORY", "100K")
     lines = [json.dumps({"text": f"text {i}"}) if name == "a.jsonl" else f"text {i}" for i in range(2_000)]
     head = ["text"] if name == "a.csv" else []
     with pytest.raises(
-        TextsError, match=rf"^{name} needs more than 0 MB of memory to read \(the limit is reached at line \d+\)\. Give a part"
+        TextsError,
+        match=rf"^{name} needs more than 0 MB of memory to read \(the limit is reached at line \d+\)\. Give a part",
     ):
         load_texts(write(tmp_path, name, "\n".join(head + lines).encode()), n=None)
 
@@ -323,7 +366,9 @@ def test_texts_beyond_the_limit_of_memory_are_refused_at_their_line(name: str, t
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.tsv", "a.jsonl"])
 def test_reading_texts_takes_work_in_proportion_to_the_rows(name: str, tmp_path: Path) -> None:
     def calls(rows: int) -> int:
-        lines = [json.dumps({"text": f"text {i}", "label": i}) if name == "a.jsonl" else f"text {i}" for i in range(rows)]
+        lines = [
+            json.dumps({"text": f"text {i}", "label": i}) if name == "a.jsonl" else f"text {i}" for i in range(rows)
+        ]
         path = write(tmp_path, name, "\n".join(([] if name in ("a.txt", "a.jsonl") else ["text"]) + lines).encode())
         profile = cProfile.Profile()
         profile.runcall(load_texts, path, n=None)

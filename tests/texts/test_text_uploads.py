@@ -12,7 +12,11 @@ from obce_core.texts.uploads import file_name, store_upload, upload_path, upload
 
 
 def test_equal_bytes_of_one_name_are_one_file_in_the_cache(cache: Path) -> None:
-    first, again, other = store_upload(b"a b\nc d", "a.txt"), store_upload(b"a b\nc d", "a.txt"), store_upload(b"x", "a.txt")
+    first, again, other = (
+        store_upload(b"a b\nc d", "a.txt"),
+        store_upload(b"a b\nc d", "a.txt"),
+        store_upload(b"x", "a.txt"),
+    )
     renamed = store_upload(b"a b\nc d", "b.txt")
     assert first == again and len({first, other, renamed}) == 3 and Path(first).read_bytes() == b"a b\nc d"
     assert len(list((cache / "texts").iterdir())) == 3
@@ -51,7 +55,9 @@ def test_a_reference_finds_its_upload_and_nothing_else(cache: Path) -> None:
     assert str(upload_path(upload_ref(path))) == path
     Path(path).unlink()
     assert not upload_path(upload_ref(path)).exists()
-    assert upload_path("0123456789abcdef.csv") == cache.resolve() / "texts" / "0123456789abcdef.csv"  # of an earlier version
+    assert (
+        upload_path("0123456789abcdef.csv") == cache.resolve() / "texts" / "0123456789abcdef.csv"
+    )  # of an earlier version
     for ref in ("../a.txt", "/etc/passwd", "a/b.txt", "a\\b", "", ".."):
         with pytest.raises(PathError):
             upload_path(ref)

@@ -88,7 +88,9 @@ def test_wikipedia_is_split_at_periods_whatever_is_asked() -> None:
 
 
 @pytest.mark.parametrize("switch", ["OBCE_OFFLINE", "HF_HUB_OFFLINE"])
-def test_the_offline_switch_is_obeyed_at_once_and_names_alternatives(switch: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_offline_switch_is_obeyed_at_once_and_names_alternatives(
+    switch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(switch, "1")
     start = time.perf_counter()
     with pytest.raises(Offline) as caught:
@@ -149,7 +151,9 @@ ConnectError.__module__ = "httpx2"
 def test_what_a_network_raises_becomes_one_line(error: Exception) -> None:
     with pytest.raises(Offline) as caught, hub.network_errors("wikimedia/wikipedia"):
         raise error
-    assert str(caught.value).startswith(f"wikimedia/wikipedia cannot be reached ({type(error).__name__}). Use --texts demo")
+    assert str(caught.value).startswith(
+        f"wikimedia/wikipedia cannot be reached ({type(error).__name__}). Use --texts demo"
+    )
 
 
 def test_a_mistake_of_the_program_is_not_called_a_missing_network() -> None:
@@ -162,7 +166,9 @@ def test_a_stream_that_breaks_off_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         yield {"text": article(1)}
         raise ConnectionError("gone")
 
-    chain = SimpleNamespace(select_columns=lambda names: chain, filter=lambda call: chain, shuffle=lambda **_: breaking())
+    chain = SimpleNamespace(
+        select_columns=lambda names: chain, filter=lambda call: chain, shuffle=lambda **_: breaking()
+    )
     monkeypatch.setattr(wikipedia, "open_datasets", lambda name: SimpleNamespace(load_dataset=lambda *a, **k: chain))
     with pytest.raises(Offline, match="cannot be reached"):
         load_texts("wikipedia", n=2)

@@ -27,7 +27,10 @@ def slow_bottleneck(first: list[float], second: list[float]) -> float:
             return max(x or 0.0, y or 0.0) / 2
         return abs(x - y)
 
-    return min((max((cost(x, y) for x, y in zip(a, order, strict=True)), default=0.0) for order in set(permutations(b))), default=0.0)
+    return min(
+        (max((cost(x, y) for x, y in zip(a, order, strict=True)), default=0.0) for order in set(permutations(b))),
+        default=0.0,
+    )
 
 
 @given(deaths, deaths)

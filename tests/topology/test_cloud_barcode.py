@@ -38,7 +38,9 @@ def test_hand_computed_clouds_have_exactly_these_bars(name: str, cloud: list, de
 
 
 @pytest.mark.parametrize(("name", "cloud", "deaths"), CASES, ids=NAMES)
-def test_the_diagram_has_a_bar_for_every_point_and_the_infinite_one_last(name: str, cloud: list, deaths: list[float]) -> None:
+def test_the_diagram_has_a_bar_for_every_point_and_the_infinite_one_last(
+    name: str, cloud: list, deaths: list[float]
+) -> None:
     found = barcode(np.array(cloud))
     assert found.diagram().tolist() == [*([0.0, death] for death in deaths), [0.0, math.inf]]
     assert found.diagram(edge_length=True).tolist() == [*([0.0, 2 * death] for death in deaths), [0.0, math.inf]]
@@ -82,7 +84,9 @@ def test_n_points_have_n_minus_one_finite_bars_and_any_order_gives_the_same(coun
 
 
 @given(st.integers(2, 9), st.integers(2, 4), st.floats(0.0, 2.0), st.integers(0, 1000))
-def test_moving_every_point_by_at_most_e_moves_no_death_by_more_than_e(count: int, dim: int, e: float, seed: int) -> None:
+def test_moving_every_point_by_at_most_e_moves_no_death_by_more_than_e(
+    count: int, dim: int, e: float, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     cloud, step = rng.normal(size=(count, dim)), rng.normal(size=(count, dim))
     step *= e * rng.random((count, 1)) / np.linalg.norm(step, axis=1, keepdims=True)

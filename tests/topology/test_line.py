@@ -104,7 +104,9 @@ def test_scaling_the_points_scales_the_deaths_and_a_mirror_keeps_them(values: li
 
 
 @given(CLOUDS, st.floats(0.0, 10.0), st.integers(0, 2**32 - 1))
-def test_moving_every_point_by_at_most_e_moves_no_death_by_more_than_e(values: list[float], e: float, seed: int) -> None:
+def test_moving_every_point_by_at_most_e_moves_no_death_by_more_than_e(
+    values: list[float], e: float, seed: int
+) -> None:
     points = column(values)
     moved = points + np.random.default_rng(seed).uniform(-e, e, size=points.shape)
     change = np.abs(line_deaths(moved) - line_deaths(points))

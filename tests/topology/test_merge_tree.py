@@ -51,7 +51,10 @@ def test_each_merge_touches_at_its_radius_and_its_sizes_add_up(seed: int) -> Non
         assert (merge.left_size, merge.right_size) == (parts.size(merge.left), parts.size(merge.right))
         one, two = parts.label[merge.left], parts.label[merge.right]
         between = [
-            np.linalg.norm(cloud[a] - cloud[b]) / 2 for a in range(16) for b in range(16) if parts.label[a] == one and parts.label[b] == two
+            np.linalg.norm(cloud[a] - cloud[b]) / 2
+            for a in range(16)
+            for b in range(16)
+            if parts.label[a] == one and parts.label[b] == two
         ]
         assert merge.radius == min(between)
         assert parts.join(merge.left, merge.right)

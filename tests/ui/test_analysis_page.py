@@ -70,7 +70,9 @@ def test_the_bill_takes_the_time_from_an_earlier_analysis(tiny_folder: Path, tin
 @pytest.mark.parametrize(
     ("named", "message"), [("nobody/no-model", "network is forbidden"), ("a/b/c", "No model folder"), ("", "No model")]
 )
-def test_a_model_that_cannot_be_read_is_a_line_and_no_start(named: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_cannot_be_read_is_a_line_and_no_start(
+    named: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OBCE_OFFLINE", "1")
     app = open_page("analysis")
     app.text_input(key="analysis-model").set_value(named).run()
@@ -93,7 +95,9 @@ def test_a_hub_model_in_the_store_that_repositories_share_can_be_started(
     assert not start(app).disabled and not faults(app)
 
 
-def test_the_share_of_unknown_word_pieces_and_the_notes_of_an_analysis_are_shown(tiny_folder: Path, tmp_path: Path, cache: Path) -> None:
+def test_the_share_of_unknown_word_pieces_and_the_notes_of_an_analysis_are_shown(
+    tiny_folder: Path, tmp_path: Path, cache: Path
+) -> None:
     every = (*sentences(8), "Ω Ж ш Ω Ж ш Ω Ж ш Ω Ж ш Ω Ж ш Ω Ж ш", "\u200b")
     analysis = analyze(tiny_folder, Texts(texts=every, source="test", available=10))
     told = analysis.meta["texts"]
@@ -105,10 +109,14 @@ def test_the_share_of_unknown_word_pieces_and_the_notes_of_an_analysis_are_shown
     assert "1 text has no word piece and was dropped." in shown
 
 
-def test_a_tokenizer_that_does_not_fit_is_a_line_and_no_start_until_it_is_repaired(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_tokenizer_that_does_not_fit_is_a_line_and_no_start_until_it_is_repaired(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
     folder = copy_folder(tiny_folder, tmp_path / "model")
     good = (folder / "tokenizer.json").read_text()
-    (folder / "tokenizer.json").write_text(json.dumps(json.loads(good) | {"added_tokens": [{"id": 99, "content": "<new>"}]}))
+    (folder / "tokenizer.json").write_text(
+        json.dumps(json.loads(good) | {"added_tokens": [{"id": 99, "content": "<new>"}]})
+    )
     app = open_page("analysis")
     app.text_input(key="analysis-model").set_value(str(folder)).run()
     assert "The tokenizer has ids up to 99" in words(app) and start(app).disabled
@@ -133,7 +141,9 @@ def test_a_model_is_looked_at_once_and_not_at_each_rerun(tiny_folder: Path, monk
     assert asked.count(str(tiny_folder)) == 1
 
 
-def test_a_model_that_could_not_be_fetched_is_asked_for_again(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_could_not_be_fetched_is_asked_for_again(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
 
     def away(spec: str, **_: Any) -> Any:
@@ -189,7 +199,10 @@ def test_few_pasted_texts_are_taken_in_one_click(page: Any) -> None:
     assert "150 texts are asked for, and what was pasted has 3 different ones" in words(page) and start(page).disabled
     page = press(page, "Use all 3")
     assert "of 3 different ones" in words(page) and not faults(page) and not start(page).disabled
-    assert (page.segmented_control(key="analysis-size").value, page.number_input(key="analysis-n_texts").value) == (0, 3)
+    assert (page.segmented_control(key="analysis-size").value, page.number_input(key="analysis-n_texts").value) == (
+        0,
+        3,
+    )
 
 
 def test_pasted_texts_are_counted_and_never_markup(page: Any, cache: Path) -> None:
@@ -197,7 +210,9 @@ def test_pasted_texts_are_counted_and_never_markup(page: Any, cache: Path) -> No
     assert start(page).disabled and "Paste at least two" in words(page)
     page.segmented_control(key="analysis-size").set_value(0).run()
     page.number_input(key="analysis-n_texts").set_value(2).run()
-    page.text_area(key="analysis-pasted").set_value("<script>alert(1)</script>\n<b>two</b> words\nable acid\nable acid").run()
+    page.text_area(key="analysis-pasted").set_value(
+        "<script>alert(1)</script>\n<b>two</b> words\nable acid\nable acid"
+    ).run()
     assert not page.exception and not start(page).disabled
     assert "of 3 different ones" in words(page) and "repeated text was dropped" in words(page)
     assert "alert(1)" not in words(page)
@@ -272,7 +287,9 @@ def test_an_upload_outlives_a_reload(page: Any, cache: Path) -> None:
     fill(page, source="file", size=0, n_texts=2)
     next(box for box in page.selectbox if box.label == "Column with the texts").select("id").run()
     again = reloaded(page)
-    assert "Using films.csv, given before." in words(again) and "--column id" in words(again) and not start(again).disabled
+    assert (
+        "Using films.csv, given before." in words(again) and "--column id" in words(again) and not start(again).disabled
+    )
     Path(path).unlink()
     assert "Choose a file to go on" in words(reloaded(page))
 
@@ -304,7 +321,9 @@ def test_wikipedia_without_the_network_is_said(page: Any, monkeypatch: pytest.Mo
     assert "network is forbidden here" in words(page) and start(page).disabled
 
 
-def test_start_makes_one_run_with_what_was_chosen(page: Any, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> None:
+def test_start_makes_one_run_with_what_was_chosen(
+    page: Any, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path
+) -> None:
     monkeypatch.setattr("obce_core.jobs.launchers.local.LocalLauncher._start", lambda *_: None)
     page.segmented_control(key="analysis-size").set_value(0).run()
     page.number_input(key="analysis-n_texts").set_value(12).run()

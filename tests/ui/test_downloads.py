@@ -32,7 +32,9 @@ def forms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> li
         ("5", "", ["lesson-cut"]),
     ],
 )
-def test_every_figure_of_the_lessons(lesson: str, panel: str, names: list[str], forms: list[str], tiny_analysis: Any, cache: Path) -> None:
+def test_every_figure_of_the_lessons(
+    lesson: str, panel: str, names: list[str], forms: list[str], tiny_analysis: Any, cache: Path
+) -> None:
     address = {"lesson": lesson, "analysis": adopt(tiny_analysis, cache), "layer": "3", "component": "value"}
     app = open_page("learn", **address | ({"lesson_panel": panel} if panel else {}))
     assert not app.exception and not faults(app)

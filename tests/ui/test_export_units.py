@@ -36,7 +36,9 @@ LENGTHS = re.compile(r"r_f|persistence|birth|death|closes|^radius", re.I)
 
 @pytest.fixture(scope="module")
 def other(tiny_folder: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return analyze(tiny_folder, sample(20, heldout=6, seed=5), batch_size=8, out=tmp_path_factory.mktemp("other") / "tiny")
+    return analyze(
+        tiny_folder, sample(20, heldout=6, seed=5), batch_size=8, out=tmp_path_factory.mktemp("other") / "tiny"
+    )
 
 
 @pytest.fixture
@@ -63,10 +65,16 @@ def files(offers: dict[str, Any], page: str, address: dict[str, str]) -> dict[st
     app = open_page(page, **address)
     assert not app.exception and not faults(app)
     found = {name: data() if callable(data) else data for name, data in offers.items()}
-    return {name: text if isinstance(text, str) else text.decode() for name, text in found.items() if not name.endswith(".zip")}
+    return {
+        name: text if isinstance(text, str) else text.decode()
+        for name, text in found.items()
+        if not name.endswith(".zip")
+    }
 
 
-@pytest.mark.parametrize(("page", "address"), VIEWS, ids=[f"{page}-{'-'.join(address.values())}" for page, address in VIEWS])
+@pytest.mark.parametrize(
+    ("page", "address"), VIEWS, ids=[f"{page}-{'-'.join(address.values())}" for page, address in VIEWS]
+)
 def test_data_files_hold_radii_and_pictures_say_what_they_show(
     page: str, address: dict[str, str], tiny_analysis: Any, other: Any, cache: Any, offers: dict[str, Any]
 ) -> None:

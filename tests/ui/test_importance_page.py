@@ -22,7 +22,9 @@ from obce_core.plan.drafts import write_draft
 @pytest.fixture(scope="module")
 def other(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Analyse the tiny model on other texts."""
-    return analyze(tiny_folder, sample(20, heldout=6, seed=5), batch_size=8, out=tmp_path_factory.mktemp("other") / "tiny")
+    return analyze(
+        tiny_folder, sample(20, heldout=6, seed=5), batch_size=8, out=tmp_path_factory.mktemp("other") / "tiny"
+    )
 
 
 def near_zero(cache: Path, key: str) -> None:
@@ -32,7 +34,11 @@ def near_zero(cache: Path, key: str) -> None:
 
     path = cache / "analyses" / key / "importance.parquet"
     table = pq.read_table(path)
-    rows = (table["layer"].to_numpy() == 3) & (np.array(table["component"].to_pylist()) == "value") & (table["neuron"].to_numpy() % 2 == 0)
+    rows = (
+        (table["layer"].to_numpy() == 3)
+        & (np.array(table["component"].to_pylist()) == "value")
+        & (table["neuron"].to_numpy() % 2 == 0)
+    )
     values = np.where(rows, 1e-12, table["r_f"].to_numpy())
     pq.write_table(table.set_column(table.column_names.index("r_f"), "r_f", [values]), path)
 
@@ -61,10 +67,14 @@ def test_a_share_under_a_value_asks_for_the_value(tiny_analysis: Any, cache: Pat
     assert "below" not in app.query_params
 
 
-@pytest.mark.parametrize(("below", "told"), [("0.05", "0.0500"), ("2", "2.00"), ("1e-3", "0.00100"), ("-1", "0.00100"), ("nan", "0.00100")])
+@pytest.mark.parametrize(
+    ("below", "told"), [("0.05", "0.0500"), ("2", "2.00"), ("1e-3", "0.00100"), ("-1", "0.00100"), ("nan", "0.00100")]
+)
 def test_an_address_says_under_which_value(below: str, told: str, tiny_analysis: Any, cache: Path) -> None:
     key = adopt(tiny_analysis, cache)
-    app = open_page("importance", analysis=key, layer="3", component="value", aggregate="share under", below=below, scale="linear")
+    app = open_page(
+        "importance", analysis=key, layer="3", component="value", aggregate="share under", below=below, scale="linear"
+    )
     assert not app.exception and not faults(app)
     assert f"largest share under {told} (" in words(app)
     assert app.segmented_control(key="importance-scale").value == "linear"
@@ -100,7 +110,9 @@ def test_a_picture_of_a_cell_names_the_unit_of_its_numbers(
 ) -> None:
     made: dict[str, Any] = {}
     monkeypatch.setattr("pages._shared.downloads.row", lambda name, *, figure=None, **_: made.update({name: figure}))
-    app = open_page("importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value", edge_length=edge_length)
+    app = open_page(
+        "importance", analysis=adopt(tiny_analysis, cache), layer="3", component="value", edge_length=edge_length
+    )
     assert not app.exception
     layout = made["layer3-value-r_f"]().layout
     assert (layout.xaxis.title.text, layout.yaxis2.title.text) == (f"{told}, log scale", told)
@@ -125,8 +137,12 @@ def test_a_cell_near_zero_has_a_banner_that_names_it(tiny_analysis: Any, cache: 
     (banner,) = app.info
     assert f"Share of r_f near zero ({NEAR_RULE}): layer 3 value (50 %)." in banner.value and not app.warning
     shown = words(app)
-    assert f"50 % of these values lie near zero</b> ({NEAR_RULE})" in shown and "means nothing" not in shown + banner.value
-    assert set(re.findall(r"below 1 % of [a-z0-9' ]+", shown + banner.value)) == {NEAR_RULE}  # one definition on the page
+    assert (
+        f"50 % of these values lie near zero</b> ({NEAR_RULE})" in shown and "means nothing" not in shown + banner.value
+    )
+    assert set(re.findall(r"below 1 % of [a-z0-9' ]+", shown + banner.value)) == {
+        NEAR_RULE
+    }  # one definition on the page
 
 
 def test_a_cell_with_none_near_zero_has_no_banner(tiny_analysis: Any, cache: Path) -> None:

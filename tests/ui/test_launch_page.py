@@ -36,12 +36,19 @@ def press(app: Any, key: str) -> Any:
 
 def test_the_bill_counts_and_names_no_time_that_was_not_measured(page: Any) -> None:
     shown = words(page)
-    assert "<b>1</b> original, <b>2</b> cuts, <b>2</b> controls on <b>1</b> task with <b>3</b> seeds, tier <b>quick</b>" in shown
+    assert (
+        "<b>1</b> original, <b>2</b> cuts, <b>2</b> controls on <b>1</b> task with <b>3</b> seeds, tier <b>quick</b>"
+        in shown
+    )
     assert "not measured" in shown and page.button(key="launch-start").label == "Start 15 evaluations"
     assert "Not in this folder:" in shown and "MRPC (MRPC/train.tsv, MRPC/dev.tsv)" in shown
     assert "CoLA 8,551 to train on, 1,043 to validate" in shown
     assert "obce sweep sweep.yaml --glue-dir" in shown and "percentile: 50" in shown
-    assert "Learning rate 2e-04, by the model's width (24)." in shown and "2e-05 from 768" in shown and "AdamW 2e-05" not in shown
+    assert (
+        "Learning rate 2e-04, by the model's width (24)." in shown
+        and "2e-05 from 768" in shown
+        and "AdamW 2e-05" not in shown
+    )
 
 
 def test_a_learning_rate_that_is_given_stands_in_the_bill_and_the_command(page: Any) -> None:
@@ -56,7 +63,9 @@ def test_what_is_there_is_not_counted_again_and_gives_the_time(page: Any, tiny_a
     lines = next(frame.value for frame in page.dataframe if "steps" in frame.value.columns)
     own = lines[(lines["model"] == "original") & (lines["seed"] == 0)]["id"].iloc[0]
     made = make_evaluation(cache / "evaluations", rate=40.0, seconds=160.0)
-    unit = json.loads((made.folder / "unit.json").read_text()) | {"model": tiny_analysis.meta["model"]["weights_sha256"]}
+    unit = json.loads((made.folder / "unit.json").read_text()) | {
+        "model": tiny_analysis.meta["model"]["weights_sha256"]
+    }
     (made.folder / "unit.json").write_text(json.dumps(unit))
     made.folder.rename(made.folder.with_name(own))
     page.run()
@@ -69,7 +78,9 @@ def test_a_speed_of_another_device_is_not_taken_for_this_one(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     made = make_evaluation(cache / "evaluations", rate=40.0, seconds=160.0, device="cuda")
-    unit = json.loads((made.folder / "unit.json").read_text()) | {"model": tiny_analysis.meta["model"]["weights_sha256"]}
+    unit = json.loads((made.folder / "unit.json").read_text()) | {
+        "model": tiny_analysis.meta["model"]["weights_sha256"]
+    }
     (made.folder / "unit.json").write_text(json.dumps(unit))
     page.run()
     assert "not measured" in words(page) and "Measured on" not in words(page)
@@ -107,7 +118,8 @@ def test_other_choices_change_the_bill_and_outlive_the_page(page: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "message"), [("launch-seeds", "a lot", "Seeds are"), ("launch-folder", "no/such", "There is no folder")]
+    ("key", "value", "message"),
+    [("launch-seeds", "a lot", "Seeds are"), ("launch-folder", "no/such", "There is no folder")],
 )
 def test_a_choice_that_cannot_be_is_a_line_and_no_start(page: Any, key: str, value: str, message: str) -> None:
     page.text_input(key=key).set_value(value).run()
@@ -245,7 +257,9 @@ def test_another_cluster_needs_a_confirmation_that_names_it(on_ray: Any, monkeyp
 
             return create_run("drill", {})[0]
 
-    monkeypatch.setattr("pages.launch.estimate.launcher_named", lambda name, *, address, confirmed, **_: Stub(address, confirmed))
+    monkeypatch.setattr(
+        "pages.launch.estimate.launcher_named", lambda name, *, address, confirmed, **_: Stub(address, confirmed)
+    )
     on_ray.text_input(key="launch-address").set_value("https://evil.example:8265").run()
     assert ["is not the configured Ray cluster" in fault for fault in faults(on_ray)] == [True]
     toggle = on_ray.toggle(key="launch-confirmed-https://evil.example:8265")
@@ -298,9 +312,16 @@ def test_a_copied_link_carries_the_numbers_of_the_form(page: Any) -> None:
 
 
 ODD = {
-    "launch.percentiles": "[40, 41]", "launch.draws": "0", "launch.tier": "gigantic", "launch.seeds": "a;b", "launch.tasks": '["x"]',
-    "launch.address": "http://user:pw@host", "launch.cpus": "NaN", "launch.orders": "[" * 900, "launch.nobody": "1",
-}  # fmt: skip
+    "launch.percentiles": "[40, 41]",
+    "launch.draws": "0",
+    "launch.tier": "gigantic",
+    "launch.seeds": "a;b",
+    "launch.tasks": '["x"]',
+    "launch.address": "http://user:pw@host",
+    "launch.cpus": "NaN",
+    "launch.orders": "[" * 900,
+    "launch.nobody": "1",
+}
 
 
 def test_odd_values_in_the_address_of_launch_are_ignored(page: Any, tiny_analysis: Any) -> None:

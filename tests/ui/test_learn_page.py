@@ -229,7 +229,13 @@ def test_another_page_and_back_leaves_the_edited_points() -> None:
 def test_the_lesson_and_the_sidebar_switch_edge_lengths_together() -> None:
     app = open_learn(lesson="3", lesson_open="1")
     last = float(read_scene("ring", "1.2").bars.h0[-1])
-    for key, on in (("lesson-edge", True), ("edge-length", False), ("edge-length", True), ("lesson-edge", False), ("lesson-edge", True)):
+    for key, on in (
+        ("lesson-edge", True),
+        ("edge-length", False),
+        ("edge-length", True),
+        ("lesson-edge", False),
+        ("lesson-edge", True),
+    ):
         app.toggle(key=key).set_value(on).run()
         assert not app.exception
         assert [app.toggle(key=each).value for each in ("lesson-edge", "edge-length")] == [on, on]
@@ -240,16 +246,26 @@ def test_the_lesson_and_the_sidebar_switch_edge_lengths_together() -> None:
 @pytest.fixture(scope="module")
 def token_analysis(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Analyse the tiny model with a point for every token."""
-    return analyze(tiny_folder, sample(20, heldout=6), tokens="all", batch_size=8, out=tmp_path_factory.mktemp("analyses") / "tokens")
+    return analyze(
+        tiny_folder,
+        sample(20, heldout=6),
+        tokens="all",
+        batch_size=8,
+        out=tmp_path_factory.mktemp("analyses") / "tokens",
+    )
 
 
 def refuse(*_: object) -> None:
     raise AssertionError("this reads more than the lesson needs")
 
 
-def test_tokens_are_called_tokens_and_only_one_column_is_read(token_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_are_called_tokens_and_only_one_column_is_read(
+    token_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cached, "outputs", refuse)
-    app = open_learn(lesson="4", analysis=adopt(token_analysis, cache), layer="3", component="value", neuron="5", lesson_question="3")
+    app = open_learn(
+        lesson="4", analysis=adopt(token_analysis, cache), layer="3", component="value", neuron="5", lesson_question="3"
+    )
     shown = words(app)
     assert not app.exception and not faults(app)
     assert f"<b>{token_analysis.meta['rows']:,}</b><span>tokens" in shown
@@ -264,8 +280,14 @@ def test_too_many_outputs_are_not_read(token_analysis: Any, cache: Path, monkeyp
     monkeypatch.setattr(cached, "neuron", refuse)
     app = open_learn(lesson="4", analysis=adopt(token_analysis, cache), layer="3", component="value", neuron="5")
     assert not app.exception and not faults(app)
-    assert f"at most 30 outputs, this analysis has {token_analysis.meta['rows']:,}: choose one with fewer tokens" in words(app)
-    assert [button.key for button in app.button if button.key in ("lesson-back", "lesson-on")] == ["lesson-back", "lesson-on"]
+    assert (
+        f"at most 30 outputs, this analysis has {token_analysis.meta['rows']:,}: choose one with fewer tokens"
+        in words(app)
+    )
+    assert [button.key for button in app.button if button.key in ("lesson-back", "lesson-on")] == [
+        "lesson-back",
+        "lesson-on",
+    ]
 
 
 def test_the_way_to_the_demo_promises_no_time() -> None:

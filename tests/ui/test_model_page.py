@@ -61,7 +61,9 @@ def test_proof_and_latency_are_shown_once_they_were_run(key: str, built: Any, ti
     assert "Medians, 8 tokens a text, float32, cpu" in shown
 
 
-def test_another_plan_under_edit_leaves_the_chosen_model_and_says_so(key: str, built: Any, tiny_analysis: Any, cache: Path) -> None:
+def test_another_plan_under_edit_leaves_the_chosen_model_and_says_so(
+    key: str, built: Any, tiny_analysis: Any, cache: Path
+) -> None:
     write_draft(key, make_plan(tiny_analysis, percentile=30).intent, seen=read_draft(key).stamp)
     shown = words(open_page("model", analysis=key, model=built.folder.name))
     assert "This model is not of the plan under edit." in shown
@@ -73,7 +75,11 @@ def test_a_plan_that_cannot_be_carried_out_hides_no_built_model(key: str, built:
     write_draft(key, Intent(cells={1: {"query": 50}}), seen=read_draft(key).stamp)
     app = open_page("model", analysis=key)
     shown = words(app)
-    assert not app.exception and "every text gives the same value" in shown and "cannot be carried out as it stands" in shown
+    assert (
+        not app.exception
+        and "every text gives the same value" in shown
+        and "cannot be carried out as it stands" in shown
+    )
     assert "Other models" in shown and app.dataframe[-1].value["folder"].tolist() == [built.folder.name]
     assert "Edit the plan" in [link.proto.label for link in app.get("page_link")]
     assert not [button for button in app.button if button.label == "Build"]
@@ -101,7 +107,9 @@ def test_an_edit_of_the_plan_leads_the_model_page_to_the_new_plan(key: str, buil
 
 
 @pytest.mark.parametrize("absent", [(), ("onnx", "onnxruntime")])
-def test_onnx_is_offered_only_where_it_can_be_made(key: str, built: Any, monkeypatch: pytest.MonkeyPatch, absent: tuple[str, ...]) -> None:
+def test_onnx_is_offered_only_where_it_can_be_made(
+    key: str, built: Any, monkeypatch: pytest.MonkeyPatch, absent: tuple[str, ...]
+) -> None:
     monkeypatch.setattr("pages.model.files.absent_for_onnx", lambda: absent)
     app = open_page("model", analysis=key)
     assert not app.exception
@@ -115,7 +123,10 @@ def test_a_built_model_is_evaluated_in_one_click(key: str, built: Any, tiny_anal
     app = open_page("model", analysis=key)
     next(button for button in app.button if button.label == "Evaluate it").click().run()
     assert not app.exception and app.title[0].value == "Launch"
-    assert app.multiselect(key="launch-plans").value == ["current plan"] and app.multiselect(key="launch-models").value == []
+    assert (
+        app.multiselect(key="launch-plans").value == ["current plan"]
+        and app.multiselect(key="launch-models").value == []
+    )
     write_draft(key, make_plan(tiny_analysis, percentile=30).intent, seen=read_draft(key).stamp)
     app = open_page("model", analysis=key, model=built.folder.name)
     next(button for button in app.button if button.label == "Evaluate it").click().run()
@@ -129,7 +140,9 @@ def without_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("form", "title"), [("onnx", "ONNX"), ("dense", "Stock shapes")])
-def test_a_model_is_made_into_other_forms_by_one_click(form: str, title: str, key: str, built: Any, without_process: None) -> None:
+def test_a_model_is_made_into_other_forms_by_one_click(
+    form: str, title: str, key: str, built: Any, without_process: None
+) -> None:
     from obce_core.jobs import list_runs
     from obce_core.jobs.worker import execute
     from obce_core.storage.atomic import manifest_faults

@@ -65,7 +65,9 @@ def test_keep_with_a_reason_is_written_into_the_plan_and_taken_back(key: str) ->
     assert "kept by hand" in shown
     assert read_draft(key).intent.keep == (Hand(layer=3, component="value", neurons=(7,), reason=EVIL),)
     for element in [*app.get("markdown"), *app.get("html")]:
-        assert "onerror=alert" not in str(getattr(element, "value", "")) + str(getattr(getattr(element, "proto", None), "body", ""))
+        assert "onerror=alert" not in str(getattr(element, "value", "")) + str(
+            getattr(getattr(element, "proto", None), "body", "")
+        )
     next(button for button in app.button if button.label == "Drop this neuron").click().run()
     assert "dropped by hand" in clean(app)
     app.button(key="release-drop-7").click().run()
@@ -116,7 +118,9 @@ def test_the_next_neuron_is_the_next_by_rank(key: str, tiny_analysis: Any) -> No
 
 
 @pytest.mark.parametrize("view", ["head", "component"])
-def test_vector_clouds_say_their_dimension_and_that_no_disk_is_true_there(key: str, view: str, tiny_analysis: Any) -> None:
+def test_vector_clouds_say_their_dimension_and_that_no_disk_is_true_there(
+    key: str, view: str, tiny_analysis: Any
+) -> None:
     from obce_core.topology import r_f
 
     shown = clean(neuron_page(key, view=view))
@@ -137,11 +141,16 @@ def test_a_component_without_heads_has_no_head_to_show(key: str) -> None:
     [
         (Answer(state="waiting"), "UMAP is being computed"),
         (Answer(state="failed", reason=f"No memory {EVIL}"), "No memory"),
-        (Answer(state="done", value={"points": [[float(i), 0.0] for i in range(20)], "neighbours": 15}), "UMAP with 15 neighbours"),
+        (
+            Answer(state="done", value={"points": [[float(i), 0.0] for i in range(20)], "neighbours": 15}),
+            "UMAP with 15 neighbours",
+        ),
     ],
     ids=["waiting", "failed", "done"],
 )
-def test_umap_is_asked_of_the_warm_worker(key: str, answer: Answer, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_umap_is_asked_of_the_warm_worker(
+    key: str, answer: Answer, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[tuple[str, Any]] = []
 
     def ask(task: str, arguments: Any, **_: Any) -> Answer:
@@ -170,7 +179,9 @@ def test_dots_are_coloured_by_any_column(labelled: Any, cache: Path, colour: str
     clean(app)
     assert [box.label for box in app.selectbox if box.label == "Colour by"] == ["Colour by"]
     for element in [*app.get("markdown"), *app.get("html")]:
-        assert "<img" not in str(getattr(element, "value", "")) + str(getattr(getattr(element, "proto", None), "body", ""))
+        assert "<img" not in str(getattr(element, "value", "")) + str(
+            getattr(getattr(element, "proto", None), "body", "")
+        )
     if colour == "column.topic" and not view:
         assert "the 4 rarer values share the last one" in words(app)
 
@@ -182,7 +193,9 @@ def test_choosing_a_colour_is_kept_in_the_address(labelled: Any, cache: Path) ->
     assert app.query_params["colour"] == "column.topic"
 
 
-def test_tokens_are_called_tokens_and_have_no_interval(tiny_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_are_called_tokens_and_have_no_interval(
+    tiny_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = analyze(tiny_folder, sample(12, heldout=0), tokens="all")
     shown = clean(neuron_page(found.id))
     assert "tokens apart" in shown or "tokens give the same value" in shown
@@ -206,10 +219,13 @@ def test_files_of_a_pair_hold_both_neurons(tiny_analysis: Any) -> None:
     points = list(csv.DictReader(io.StringIO(story._values_csv(tiny_analysis, clouds))))
     assert [row["neuron"] for row in points] == ["neuron 5"] * 20 + ["neuron 7"] * 20
     assert (
-        float(points[23]["output"]) == pytest.approx(float(clouds["neuron 7"][3])) and points[23]["words"] == tiny_analysis.texts.texts[3]
+        float(points[23]["output"]) == pytest.approx(float(clouds["neuron 7"][3]))
+        and points[23]["words"] == tiny_analysis.texts.texts[3]
     )
     rows = list(csv.DictReader(io.StringIO(story._diagram_csv(clouds))))
     assert [row["neuron"] for row in rows] == ["neuron 5"] * 20 + ["neuron 7"] * 20
     deaths = [row["death (radius)"] for row in rows]
     assert deaths.count("inf") == 2
-    assert max(float(death) for death in deaths[20:] if death != "inf") == pytest.approx(barcode(clouds["neuron 7"]).deaths[-1])
+    assert max(float(death) for death in deaths[20:] if death != "inf") == pytest.approx(
+        barcode(clouds["neuron 7"]).deaths[-1]
+    )

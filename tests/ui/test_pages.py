@@ -75,7 +75,8 @@ def test_an_analysis_of_a_cut_model_is_shown_by_original_indices(name: str, cut_
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("importance", "An earlier cut left no neuron here"), ("neuron", "An earlier cut left no neuron here")]
+    ("name", "message"),
+    [("importance", "An earlier cut left no neuron here"), ("neuron", "An earlier cut left no neuron here")],
 )
 def test_a_cell_of_which_nothing_is_left_says_so(name: str, message: str, cut_again: Any, cache: Path) -> None:
     app = open_page(name, analysis=adopt(cut_again, cache), layer="4", component="value")
@@ -102,7 +103,9 @@ def test_an_unknown_analysis_in_the_address_is_a_line(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["home", "importance", "neuron", "plan", "model", "launch"])
-def test_a_deleted_analysis_is_said_until_another_one_is_chosen(name: str, tiny_analysis: Any, cut_again: Any, cache: Path) -> None:
+def test_a_deleted_analysis_is_said_until_another_one_is_chosen(
+    name: str, tiny_analysis: Any, cut_again: Any, cache: Path
+) -> None:
     gone, other = adopt(tiny_analysis, cache), adopt(cut_again, cache)
     app = open_page(name, analysis=gone)
     assert not faults(app)
@@ -117,7 +120,9 @@ def test_a_deleted_analysis_is_said_until_another_one_is_chosen(name: str, tiny_
     assert app.query_params["analysis"] in (other, [other])
 
 
-def test_an_error_of_ours_shows_a_number_and_no_traceback(tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_ours_shows_a_number_and_no_traceback(
+    tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret path /home/somebody")
 
@@ -134,7 +139,9 @@ def test_the_address_opens_the_same_neuron(tiny_analysis: Any, cache: Path) -> N
     assert "Layer 3 · Intermediate · neuron 7" in words(app)
 
 
-@pytest.mark.parametrize("address", [{"layer": "99"}, {"neuron": "99999"}, {"component": "pooler"}, {"layer": "abc"}, {"neuron": "-1"}])
+@pytest.mark.parametrize(
+    "address", [{"layer": "99"}, {"neuron": "99999"}, {"component": "pooler"}, {"layer": "abc"}, {"neuron": "-1"}]
+)
 def test_an_odd_address_is_ignored(address: dict[str, str], tiny_analysis: Any, cache: Path) -> None:
     app = open_page("neuron", analysis=adopt(tiny_analysis, cache), **address)
     assert not app.exception
@@ -195,8 +202,12 @@ def test_text_of_a_user_is_never_markup(tiny_folder: Path, cache: Path) -> None:
     analysis = analyze(tiny_folder, Texts(texts=evil, source="test", available=4))
     app = open_page("neuron", analysis=analysis.id)
     assert not app.exception
-    shown = {kind: [_body(element) for element in app.get(kind)] for kind in ("markdown", "html", "title", "error", "info")}
-    assert not any("alert(1)" in body or "example.org" in body for kind in set(shown) - {"html"} for body in shown[kind])
+    shown = {
+        kind: [_body(element) for element in app.get(kind)] for kind in ("markdown", "html", "title", "error", "info")
+    }
+    assert not any(
+        "alert(1)" in body or "example.org" in body for kind in set(shown) - {"html"} for body in shown[kind]
+    )
     told = "".join(shown["html"])  # there a text would stand with its marks escaped
     assert "<script" not in told and "<b>cake" not in told
     assert any("<script>alert(1)" in element.value for element in app.text)  # plain text, as it was given
@@ -208,7 +219,9 @@ def test_the_sidebar_stays_where_a_page_has_nothing_to_show(name: str) -> None:
     assert [toggle.key for toggle in app.sidebar.toggle] == ["edge-length", "presentation"]
 
 
-def test_home_says_that_the_analysis_of_a_link_is_not_here_and_selects_none_by_itself(tiny_analysis: Any, cache: Path) -> None:
+def test_home_says_that_the_analysis_of_a_link_is_not_here_and_selects_none_by_itself(
+    tiny_analysis: Any, cache: Path
+) -> None:
     adopt(tiny_analysis, cache)
     app = open_page("home", analysis="0123456789abcdef")
     assert not app.exception and len(faults(app)) == 1
@@ -227,11 +240,15 @@ def test_another_visitors_job_is_not_taken_for_ones_own(cache: Path) -> None:
     run, _ = create_run("analyze", {"model": "demo"}, form="analyze")
     cancel = f"cancel-{run.id}"
     assert cancel not in [button.key for button in open_page("analysis").button]
-    assert cancel in [button.key for button in open_page("analysis", run=run.id).button]  # after a reload it is found again
+    assert cancel in [
+        button.key for button in open_page("analysis", run=run.id).button
+    ]  # after a reload it is found again
     assert cancel not in [button.key for button in open_page("home", run=run.id).button]  # it is of another form
 
 
-def test_a_fault_of_streamlits_own_is_a_line_with_a_number(tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_streamlits_own_is_a_line_with_a_number(
+    tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from streamlit.errors import StreamlitAPIException
 
     def broken(*_: Any, **__: Any) -> None:
@@ -261,9 +278,13 @@ def _body(element: Any) -> str:
 @pytest.mark.parametrize(("row", "title"), [(0, "Importance"), (1, "Model")])
 def test_a_tick_in_your_work_opens_it(tiny_analysis: Any, cache: Path, row: int, title: str) -> None:
     key = adopt(tiny_analysis, cache)
-    built = compress(tiny_analysis, resolve(tiny_analysis, make_plan(tiny_analysis, percentile=50).intent), device="cpu")
+    built = compress(
+        tiny_analysis, resolve(tiny_analysis, make_plan(tiny_analysis, percentile=50).intent), device="cpu"
+    )
     app = open_page("home")
     app.session_state["your-work"] = {"selection": {"rows": [row], "columns": [], "cells": []}}
     app.run()
     assert not app.exception and app.title[0].value == title and app.query_params["analysis"] == key
-    assert ("model" in app.query_params) == (title == "Model") and app.query_params.get("model", built.folder.name) == built.folder.name
+    assert ("model" in app.query_params) == (title == "Model") and app.query_params.get(
+        "model", built.folder.name
+    ) == built.folder.name

@@ -49,7 +49,9 @@ def opened(key: str) -> AppTest:
 def answers(cosine: Callable[[str, Mapping[str, Any]], float]) -> Ask:
     def ask(task: str, arguments: Mapping[str, Any], *, priority: int = 1) -> Answer:
         value = cosine(task, arguments)
-        return Answer(state="done", value={"texts": 6, "cls": value, "pooled": value, "cls_lowest": value, "pooled_lowest": value})
+        return Answer(
+            state="done", value={"texts": 6, "cls": value, "pooled": value, "cls_lowest": value, "pooled_lowest": value}
+        )
 
     return ask
 
@@ -84,7 +86,9 @@ def test_sizes_do_not_wait_for_what_is_measured(key: str, asked: list[Any]) -> N
 
 
 def test_what_was_measured_stands_among_the_numbers(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages._shared.background.ask", answers(lambda task, arguments: 0.625 if task == "preview_plan" else 0.875))
+    monkeypatch.setattr(
+        "pages._shared.background.ask", answers(lambda task, arguments: 0.625 if task == "preview_plan" else 0.875)
+    )
     app = opened(key)
     app.button(key="all-50").click().run()
     shown = words(app)
@@ -92,7 +96,9 @@ def test_what_was_measured_stands_among_the_numbers(key: str, monkeypatch: pytes
 
 
 def test_a_failure_is_a_line_and_can_be_tried_again(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages._shared.background.ask", lambda *_, **__: Answer(state="failed", reason=f"No model {EVIL}."))
+    monkeypatch.setattr(
+        "pages._shared.background.ask", lambda *_, **__: Answer(state="failed", reason=f"No model {EVIL}.")
+    )
     app = opened(key)
     app.button(key="all-50").click().run()
     shown = words(app)
@@ -109,7 +115,9 @@ def test_least_squares_is_not_measured_before_it_is_built(key: str, asked: list[
     del asked[:]
     app.run()
     assert "least-squares is fitted when the model is built" in words(app)
-    assert {task for task, arguments, _ in asked if arguments["intent"]["compensation"]["method"] == "least-squares"} == set()
+    assert {
+        task for task, arguments, _ in asked if arguments["intent"]["compensation"]["method"] == "least-squares"
+    } == set()
 
 
 def test_hardware_and_other_options_are_one_edit_each(key: str, asked: list[Any]) -> None:
@@ -188,7 +196,9 @@ def test_a_version_is_saved_opened_compared_renamed_deleted_and_brought_back(key
     app.button(key="version-compare").click().run()
     assert not app.exception and "Difference" in words(app)
     table = next(frame.value for frame in app.dataframe if "component" in frame.value.columns)
-    assert set(table["component"]) == {"Query", "Key", "Value", "Intermediate"} and set(table["percentile, first"]) == {"P70"}
+    assert set(table["component"]) == {"Query", "Key", "Value", "Intermediate"} and set(table["percentile, first"]) == {
+        "P70"
+    }
     app.button(key="versions").click().run()
     app.button(key="version-open").click().run()
     assert read_draft(key).intent.percentile(3, "query") == 30 and "Both cut the same neurons" in words(app)
@@ -258,7 +268,9 @@ def test_the_paper_stands_beside_every_number(key: str, asked: list[Any]) -> Non
     assert shown.count("◇") >= 8 and "carried to 4 layers" in shown
 
 
-def test_a_paper_that_cannot_be_carried_out_leaves_the_page(key: str, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_paper_that_cannot_be_carried_out_leaves_the_page(
+    key: str, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def never(*_: Any) -> Any:
         raise PlanError("No such table.")
 
@@ -271,7 +283,9 @@ def test_a_paper_that_cannot_be_carried_out_leaves_the_page(key: str, asked: lis
     assert "neurons cut" in shown and "Cuts <b>" in shown and "Cheapest next cuts" in shown
     write_draft(key, Intent(cells={1: {"query": 50}}), seen=read_draft(key).stamp)
     shown = words(opened(key))
-    assert shown.count("◇ –") == 7 and shown.count('<div class="value">– <small>') == 7 and "Cheapest next cuts" in shown
+    assert (
+        shown.count("◇ –") == 7 and shown.count('<div class="value">– <small>') == 7 and "Cheapest next cuts" in shown
+    )
 
 
 def test_the_link_of_query_and_key_is_in_the_address_when_it_is_off(key: str, asked: list[Any]) -> None:
@@ -296,11 +310,17 @@ def test_previews_on_disk_need_no_worker(key: str, asked: list[Any], tiny_analys
 
 def test_the_plan_can_be_typed_as_a_table(key: str, asked: list[Any]) -> None:
     app = opened(key)
-    assert not any((frame.key or "").startswith("plan-rows-") for frame in app.get("dataframe"))  # drawn once it is opened
+    assert not any(
+        (frame.key or "").startswith("plan-rows-") for frame in app.get("dataframe")
+    )  # drawn once it is opened
     app.session_state["plan-table"] = True
     app.run()
     table = next(frame for frame in app.get("dataframe") if (frame.key or "").startswith("plan-rows-"))
-    app.session_state[table.key] = {"edited_rows": {2: {"value": 50.0}, 0: {"query": 50.0}}, "added_rows": [], "deleted_rows": []}
+    app.session_state[table.key] = {
+        "edited_rows": {2: {"value": 50.0}, 0: {"query": 50.0}},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
     next(button for button in app.button if button.label == "Apply").click().run()
     assert not app.exception
     assert read_draft(key).intent.cells == {3: {"value": 50.0}}

@@ -26,7 +26,11 @@ def test_the_dashboard_imports_no_torch_and_no_transformers(tiny_analysis: Any, 
     key = adopt(tiny_analysis, cache)
     script = _SCRIPT.format(root=str(ROOT), tests=str(Path(__file__).parent), key=key)
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ, "OBCE_CACHE": str(cache)}, timeout=120
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OBCE_CACHE": str(cache)},
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "heavy: []" in done.stdout

@@ -22,7 +22,11 @@ def demo(tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> st
     save_version(key, "half", Intent(cells={3: {"value": 50}}))
     for state in ("queued", "failed"):
         run, _ = create_run("drill", {"seconds": 1}, f"run-{state}", launcher="local")
-        run.write_status(run.status().__class__(state=state, launcher="local", reason="made up", spec_sha256=run.status().spec_sha256))
+        run.write_status(
+            run.status().__class__(
+                state=state, launcher="local", reason="made up", spec_sha256=run.status().spec_sha256
+            )
+        )
     monkeypatch.setenv("OBCE_READ_ONLY", "1")
     return key
 
@@ -32,7 +36,19 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(ours)}
 
 
-_FORBIDDEN = {"Start", "Run the demo", "Build", "Delete", "Save", "Rename", "Cancel", "Resume", "Undo", "Save the name", "Prove it in full"}
+_FORBIDDEN = {
+    "Start",
+    "Run the demo",
+    "Build",
+    "Delete",
+    "Save",
+    "Rename",
+    "Cancel",
+    "Resume",
+    "Undo",
+    "Save the name",
+    "Prove it in full",
+}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -55,9 +71,11 @@ def test_whatever_can_be_pressed_changes_nothing(name: str, demo: str, cache: Pa
 
 
 SAID = [
-    ("analysis", "Measuring a model"), ("launch", "Launching an evaluation"), ("runs", "Cancelling and resuming"),
+    ("analysis", "Measuring a model"),
+    ("launch", "Launching an evaluation"),
+    ("runs", "Cancelling and resuming"),
     ("model", "Building a model"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "said"), SAID)

@@ -30,7 +30,9 @@ def test_the_sentence_and_the_figures_speak_of_the_chosen_task(loaded: Path) -> 
     assert not app.exception and not faults(app)
     shown = words(app)
     assert "On MRPC the cut that does best against its original is <b>P30 by r_f</b>" in shown
-    assert "MRPC against size" in shown and "MRPC, differences" in shown and "MRPC, examples whose answer changed" in shown
+    assert (
+        "MRPC against size" in shown and "MRPC, differences" in shown and "MRPC, examples whose answer changed" in shown
+    )
     assert "On CoLA" in words(open_page("results", task="cola"))
     labels = [button.label for button in app.get("download_button")]
     assert labels[:4] == ["CSV", "LaTeX", "Markdown", "Report, one HTML file"]
@@ -40,10 +42,14 @@ def test_tiers_are_never_mixed(loaded: Path) -> None:
     app = open_page("results")
     assert "3 epochs on at most 2,000" in words(app)
     other = open_page("results", recipe=recipe_key(recipe_of("smoke")))
-    assert "20 steps, or 40 epochs where those are fewer" in words(other) and "no cut stands beside its original" in words(other)
+    assert "20 steps, or 40 epochs where those are fewer" in words(
+        other
+    ) and "no cut stands beside its original" in words(other)
 
 
-def test_changed_examples_show_their_sentences_only_with_the_same_data(loaded: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_changed_examples_show_their_sentences_only_with_the_same_data(
+    loaded: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
     app = open_page("results", task="cola")
     assert "Their sentences are not at hand" in words(app)
     assert any("example" in frame.value.columns and "sentence 1" not in frame.value.columns for frame in app.dataframe)
@@ -54,9 +60,15 @@ def test_changed_examples_show_their_sentences_only_with_the_same_data(loaded: P
     found = read_examples("cola", "validation")
     for at, (label, plan, wrong) in enumerate((("original", None, 0.1), ("P50 by r_f", "c" * 64, 0.5))):
         make_evaluation(
-            loaded / "evaluations", label=label, plan=plan, wrong=wrong, labels=found.labels, split_digest=found.digest,
-            recipe=recipe_of("paper"), asked=float(at),
-        )  # fmt: skip
+            loaded / "evaluations",
+            label=label,
+            plan=plan,
+            wrong=wrong,
+            labels=found.labels,
+            split_digest=found.digest,
+            recipe=recipe_of("paper"),
+            asked=float(at),
+        )
     app = open_page("results", task="cola", recipe=recipe_key(recipe_of("paper")))
     assert not app.exception and not faults(app)
     table = next(frame.value for frame in app.dataframe if "sentence 1" in frame.value.columns)
@@ -97,7 +109,11 @@ def test_a_replaced_evaluation_shows_its_new_scores(cache: Path) -> None:
     new.folder.rename(old.folder)
     os.utime(old.folder / "MANIFEST.json")
     ids = cached_results.stamped(cached_results.evaluations())
-    assert cached_results.leaderboard(ids, str(cache / "evaluations"))[0].cells["cola"].evaluations[0].score == new.score < 1.0
+    assert (
+        cached_results.leaderboard(ids, str(cache / "evaluations"))[0].cells["cola"].evaluations[0].score
+        == new.score
+        < 1.0
+    )
     app.run()
     assert not app.exception
 
@@ -115,7 +131,9 @@ def test_test_predictions_are_offered_as_submissions(cache: Path) -> None:
     unit = json.loads((made.folder / "unit.json").read_text())
     (made.folder / "unit.json").write_text(json.dumps(unit | {"splits": unit["splits"] | {"test": "d" * 64}}))
     app = open_page("results")
-    assert [button.label for button in app.get("download_button") if "submission" in button.label] == ["submission.zip, seed 0"]
+    assert [button.label for button in app.get("download_button") if "submission" in button.label] == [
+        "submission.zip, seed 0"
+    ]
 
 
 def test_a_damaged_evaluation_is_left_out(loaded: Path) -> None:

@@ -16,13 +16,19 @@ from obce_core.jobs import Progress, Run, Status, create_run
 EVIL = "<b onclick=x>evil</b>"
 
 
-def make_run(state: str, number: int = 0, *, reason: str = "", kind: str = "evaluate", curve: bool = False, **more: Any) -> Run:
+def make_run(
+    state: str, number: int = 0, *, reason: str = "", kind: str = "evaluate", curve: bool = False, **more: Any
+) -> Run:
     unit = {"variant": {"label": EVIL, "model": "demo"}, "task": "cola", "seed": 0, "recipe": {}}
     options = {"units": [unit]} if kind == "evaluate" else {"model": "demo", "n_texts": 9}
     run, _ = create_run(kind, options, f"run-{state}-{number:04}", launcher="local")
-    run.write_status(Status(state=state, reason=reason, started=time.time() - 60, ended=time.time(), launcher="local", **more))
+    run.write_status(
+        Status(state=state, reason=reason, started=time.time() - 60, ended=time.time(), launcher="local", **more)
+    )
     if curve:
-        rows = [{"unit": "a" * 24, "label": EVIL, "task": "cola", "seed": 0, "step": at, "loss": 1 / at} for at in (10, 20)]
+        rows = [
+            {"unit": "a" * 24, "label": EVIL, "task": "cola", "seed": 0, "step": at, "loss": 1 / at} for at in (10, 20)
+        ]
         (run.folder / "curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return run
 
@@ -99,7 +105,9 @@ def test_the_table_and_the_open_run_show_one_progress(done: int, percent: int) -
 def test_both_are_drawn_from_one_reading(monkeypatch: Any) -> None:
     """Let the run go on at every look: a second look would show another number."""
     run, looks = make_run("running"), iter(range(100, 1000, 100))
-    monkeypatch.setattr("obce_core.jobs.run.Run.progress", lambda _: Progress(done=next(looks), total=1000, what="steps"))
+    monkeypatch.setattr(
+        "obce_core.jobs.run.Run.progress", lambda _: Progress(done=next(looks), total=1000, what="steps")
+    )
     with run.hold():
         app = open_page("runs", run=run.id)
         shown = app.dataframe[0].value["done"].to_list()[0]
@@ -116,7 +124,9 @@ def test_the_page_of_the_list_is_in_the_address() -> None:
 def test_a_run_links_to_the_evaluations_that_it_made(cache: Path) -> None:
     made = make_evaluation(cache / "evaluations")
     run = make_run("done")
-    (run.folder / "result.json").write_text(json.dumps({"evaluations": [made.id], "failed": ["P50, rte: no file"], "seconds": 1}))
+    (run.folder / "result.json").write_text(
+        json.dumps({"evaluations": [made.id], "failed": ["P50, rte: no file"], "seconds": 1})
+    )
     app = open_page("runs", run=run.id)
     assert "Evaluations of this run: 1" in words(app) and "Not made: P50, rte: no file" in words(app)
     assert made.id in app.dataframe[1].value["id"].to_list()
@@ -147,9 +157,15 @@ def test_a_spec_damaged_by_hand_does_not_break_the_list() -> None:
 
 def test_a_silent_run_of_a_cluster_is_asked_about_and_not_called_lost(monkeypatch: Any) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("obce_core.jobs.launchers.ray.RayLauncher.probe", lambda self, run: (asked.append(run.id), run.status())[1])
+    monkeypatch.setattr(
+        "obce_core.jobs.launchers.ray.RayLauncher.probe", lambda self, run: (asked.append(run.id), run.status())[1]
+    )
     run, _ = create_run("drill", {}, "silent-run", launcher="ray", launch={"address": "http://silent-cluster:8265"})
-    run.write_status(Status(state="running", started=time.time() - 60, launcher="ray", launch={"address": "http://silent-cluster:8265"}))
+    run.write_status(
+        Status(
+            state="running", started=time.time() - 60, launcher="ray", launch={"address": "http://silent-cluster:8265"}
+        )
+    )
     for done in (5, 10):
         run.add_progress(done, 20, "steps")
         time.sleep(0.01)

@@ -70,7 +70,9 @@ def test_a_plan_that_cannot_be_carried_out_is_still_a_link(key: str) -> None:
 
 def test_where_none_is_selected_the_newest_is_offered(key: str) -> None:
     app = open_page("learn", lesson="1")
-    app.session_state["obce"].analysis = ""  # as a link straight to the lesson leaves it; Home, which was run first, selects one
+    app.session_state[
+        "obce"
+    ].analysis = ""  # as a link straight to the lesson leaves it; Home, which was run first, selects one
     app.run()
     assert "none selected" in below(app) and "none yet" not in below(app)
     app.button(key="pick-newest").click().run()

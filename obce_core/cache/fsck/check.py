@@ -40,7 +40,9 @@ class Report:
         """Return it as plain data."""
         return {
             "sound": self.sound,
-            "conditions": {name: [fault.told() for fault in self.faults if fault.condition == name] for name in CONDITIONS},
+            "conditions": {
+                name: [fault.told() for fault in self.faults if fault.condition == name] for name in CONDITIONS
+            },
             "debris": [str(path) for path in self.debris],
             "committed": dict(self.committed),
         }
@@ -64,12 +66,19 @@ def repair() -> list[str]:
     done = []
     for path in debris():
         back = path.with_name(path.name.split(".tmp-")[0])
-        if path.name.endswith("-old") and not back.exists() and (path / MANIFEST).is_file() and not manifest_faults(path):
+        if (
+            path.name.endswith("-old")
+            and not back.exists()
+            and (path / MANIFEST).is_file()
+            and not manifest_faults(path)
+        ):
             os.rename(path, back)  # killed between taking it away and bringing its successor in
             done.append(f"put {back} back: its successor never came")
             continue
         with suppress(OSError):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink(
+                missing_ok=True
+            )
             done.append(f"removed {path}: half-written, without an owner")
     with queue_lock():
         for run in list_runs():

@@ -79,7 +79,11 @@ def check_since(before: dict[str, str]) -> Iterator[Fault]:
             continue  # the evaluation that it was a checkpoint of is there
         older = have is not None and told.isdigit() and have.isdigit() and len(told) < 20 and int(have) < int(told)
         if have is None or older:
-            what = "was committed before and is gone" if have is None else f"was at step {told} before and is at step {have}"
+            what = (
+                "was committed before and is gone"
+                if have is None
+                else f"was at step {told} before and is at step {have}"
+            )
             yield Fault(condition="N2", path=settings.cache_dir() / name, what=what)
 
 

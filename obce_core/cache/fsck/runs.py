@@ -70,13 +70,18 @@ def _state(run: Run, removed: set[str]) -> Iterator[Fault]:
             yield Fault(condition="N4", path=path, what="is done, and there is no result")
         elif (folder := str(result.get("folder", ""))) and is_complete(Path(folder)):
             yield from (
-                Fault(condition="N4", path=path, what=f"is done, and its output is not: {what}") for what in manifest_faults(Path(folder))
+                Fault(condition="N4", path=path, what=f"is done, and its output is not: {what}")
+                for what in manifest_faults(Path(folder))
             )
         else:
             named = {str(name) for name in result.get("evaluations", ())}
             gone = sorted(name for name in named - removed if not is_complete(evaluations_home() / name))
             if gone:
-                yield Fault(condition="N4", path=path, what=f"is done, and {len(gone)} of its evaluations are not there: {gone[0]}")
+                yield Fault(
+                    condition="N4",
+                    path=path,
+                    what=f"is done, and {len(gone)} of its evaluations are not there: {gone[0]}",
+                )
     elif told.state in FINAL and not told.reason:
         yield Fault(condition="N4", path=path, what=f"is {told.state} without a reason")
     elif told.state == "running" and told.launcher != "ray" and not run.is_held():
@@ -96,12 +101,20 @@ def _attempts(run: Run) -> Iterator[Fault]:
             yield Fault(condition="N5", path=folder, what=f"is of attempt {attempt}, and the run is at {told.attempt}")
     owners = [pid for pid, attempt in workers(run) if attempt in {"", str(told.attempt)}]
     if len(owners) > 1:
-        yield Fault(condition="N5", path=run.folder, what=f"processes {', '.join(map(str, owners))} work on the same attempt")
+        yield Fault(
+            condition="N5", path=run.folder, what=f"processes {', '.join(map(str, owners))} work on the same attempt"
+        )
 
 
 def _answer(run: Run, answers: dict[str, tuple[Run, dict[str, Any]]]) -> Iterator[Fault]:
     told, result = run.stored(), run.result()
-    if told is None or told.state != "done" or result is None or not set(_ANSWERS) & set(result) or result.get("device", "cpu") != "cpu":
+    if (
+        told is None
+        or told.state != "done"
+        or result is None
+        or not set(_ANSWERS) & set(result)
+        or result.get("device", "cpu") != "cpu"
+    ):
         return
     answer = {name: result.get(name) for name in _ANSWERS}
     options = {name: value for name, value in run.spec["options"].items() if name != "out"}
@@ -111,4 +124,8 @@ def _answer(run: Run, answers: dict[str, tuple[Run, dict[str, Any]]]) -> Iterato
         return  # a number that JSON does not have: nobody asked for that twice
     other = answers.setdefault(key, (run, answer))
     if other[1] != answer:
-        yield Fault(condition="N6", path=run.folder / "result.json", what=f"differs from run {other[0].id}, which was the same job")
+        yield Fault(
+            condition="N6",
+            path=run.folder / "result.json",
+            what=f"differs from run {other[0].id}, which was the same job",
+        )

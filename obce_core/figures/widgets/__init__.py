@@ -14,4 +14,6 @@ def widget_assets(name: str, *scripts: str) -> tuple[str, str]:
     """
     home = files(__name__)
     paths = scripts or (f"{name}/script.js",)
-    return home.joinpath(name, "style.css").read_text("utf-8"), "\n".join(home.joinpath(path).read_text("utf-8") for path in paths)
+    return home.joinpath(name, "style.css").read_text("utf-8"), "\n".join(
+        home.joinpath(path).read_text("utf-8") for path in paths
+    )

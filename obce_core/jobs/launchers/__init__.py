@@ -23,7 +23,9 @@ def _local(**_: object) -> Launcher:
 LAUNCHERS: dict[str, Callable[..., Launcher]] = {"local": _local, "ray": _ray}
 
 
-def launcher_named(name: str, *, address: str | None = None, cpus: float = 1.0, gpus: float = 0.0, confirmed: bool = False) -> Launcher:
+def launcher_named(
+    name: str, *, address: str | None = None, cpus: float = 1.0, gpus: float = 0.0, confirmed: bool = False
+) -> Launcher:
     """Return a launcher by name, or raise UnknownName; the options matter on a cluster (see `RayLauncher`)."""
     if name not in LAUNCHERS:
         raise UnknownName("launcher", name, LAUNCHERS)

@@ -56,7 +56,8 @@ def needed_memory(kind: str, options: Mapping[str, Any], *, here: bool) -> int |
         for words, limit in limits.items():
             if limit is not None and need > limit:
                 raise BadInput(
-                    f"This job needs about {gigabytes(need)}; {words} {gigabytes(limit)}.", hint="Choose a smaller model or batch."
+                    f"This job needs about {gigabytes(need)}; {words} {gigabytes(limit)}.",
+                    hint="Choose a smaller model or batch.",
                 )
     return need
 

@@ -38,7 +38,14 @@ _GRACE = 1.0
 _ANSWERED = 60.0
 """Seconds between a cancel and Ray's own stop, for a worker that has not answered and for one that has."""
 
-_CARRIED = ("OBCE_CACHE", "PYTHONPATH", "PYTHONUNBUFFERED", "HF_HUB_DISABLE_TELEMETRY", "OBCE_JOB_MEMORY", "OMP_NUM_THREADS")
+_CARRIED = (
+    "OBCE_CACHE",
+    "PYTHONPATH",
+    "PYTHONUNBUFFERED",
+    "HF_HUB_DISABLE_TELEMETRY",
+    "OBCE_JOB_MEMORY",
+    "OMP_NUM_THREADS",
+)
 
 
 class RayLauncher:
@@ -71,7 +78,13 @@ class RayLauncher:
         refuse_if_read_only("Starting a job")
         memory = needed_memory(kind, options, here=False)
         address = check_address(self.address, confirmed=self.confirmed)
-        launch = {"address": address, "confirmed": self.confirmed, "cpus": self.cpus, "gpus": self.gpus, "python": self.python}
+        launch = {
+            "address": address,
+            "confirmed": self.confirmed,
+            "cpus": self.cpus,
+            "gpus": self.gpus,
+            "python": self.python,
+        }
         client = client_of(address)
         run, fresh = create_run(kind, options, nonce, form=form, launcher=self.name, launch=launch, memory=memory)
         if fresh:
@@ -84,7 +97,9 @@ class RayLauncher:
         if stored is None or stored.state in FINAL or stored.launcher != self.name or settings.read_only():
             return run.status()
         try:
-            client = client_of(check_address(str(stored.launch.get("address")), confirmed=stored.launch.get("confirmed") is True))
+            client = client_of(
+                check_address(str(stored.launch.get("address")), confirmed=stored.launch.get("confirmed") is True)
+            )
             info = _info(client, run, stored)
         except Offline:
             return run.status()  # the folder is the truth; nobody to ask
@@ -97,7 +112,11 @@ class RayLauncher:
             return self._unknown(run, stored, client)
         if info.status.value in {"PENDING", "RUNNING"}:
             told = run.status()
-            return replace(stored, reason="no sign of life from its worker; Ray says that it runs") if told.state == "lost" else told
+            return (
+                replace(stored, reason="no sign of life from its worker; Ray says that it runs")
+                if told.state == "lost"
+                else told
+            )
         return self._ended(run, stored, info, client)
 
     def cancel(self, run: Run) -> None:
@@ -114,7 +133,11 @@ class RayLauncher:
         address = self.address or known
         confirmed = self.confirmed or (address == known and launch.get("confirmed") is True)
         address = check_address(address, confirmed=confirmed)
-        launch = {"cpus": self.cpus, "gpus": self.gpus, "python": self.python} | launch | {"address": address, "confirmed": confirmed}
+        launch = (
+            {"cpus": self.cpus, "gpus": self.gpus, "python": self.python}
+            | launch
+            | {"address": address, "confirmed": confirmed}
+        )
         client = client_of(address)
         next_attempt(run, launcher=self.name, launch=launch)
         _send(run, client)
@@ -125,7 +148,11 @@ class RayLauncher:
         if stored.state == "queued" and not run.is_alive(stored):
             _send(run, client)
             return run.status()
-        return self._again(run, stored, "the cluster does not know it any more", client) if _is_silent(run) else run.status()
+        return (
+            self._again(run, stored, "the cluster does not know it any more", client)
+            if _is_silent(run)
+            else run.status()
+        )
 
     def _ended(self, run: Run, stored: Status, info: Any, client: Any) -> Status:
         latest = run.stored()
@@ -149,7 +176,9 @@ class RayLauncher:
             reason = f"{why}, {LOSSES + 1} times; resume goes on from the last checkpoint"
             return Attempt(run, stored.attempt).write(state="lost", reason=reason, ended=time.time())
         with suppress(Superseded):
-            next_attempt(run, lost_contact=True, seen=stored.attempt, losses=stored.losses + 1, reason=f"taken up again: {why}")
+            next_attempt(
+                run, lost_contact=True, seen=stored.attempt, losses=stored.losses + 1, reason=f"taken up again: {why}"
+            )
             _send(run, client)
         return run.status()
 

@@ -49,14 +49,18 @@ def check_address(address: str | None, *, confirmed: bool = False) -> str:
         raise BadInput("No Ray cluster was named.", hint="Give --address http://HOST:8265, or set OBCE_RAY_ADDRESS.")
     parts, public = _split(address), public_address(address)
     if parts is None or not public or parts.scheme not in {"http", "https"} or not _is_host(str(parts.hostname)):
-        raise BadInput(f"{shorten(public) if public else 'What was given'} is not an address of a Ray cluster.", hint=_EXAMPLE)
+        raise BadInput(
+            f"{shorten(public) if public else 'What was given'} is not an address of a Ray cluster.", hint=_EXAMPLE
+        )
     if parts.username is not None or parts.password is not None:
         raise BadInput(
             f"The address of the Ray cluster {public} holds a user or a password, which is not used.",
             hint="Give it without them; the token is read from RAY_AUTH_TOKEN.",
         )
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise BadInput(f"The address of the Ray cluster {public} has a path or a query, which is not used.", hint=_EXAMPLE)
+        raise BadInput(
+            f"The address of the Ray cluster {public} has a path or a query, which is not used.", hint=_EXAMPLE
+        )
     local = _is_loopback(str(parts.hostname))
     if parts.scheme == "http" and not local:
         raise BadInput(
@@ -118,7 +122,9 @@ def _client_class() -> type[Any]:
             answer = super()._do_request(method, endpoint, **{**options, **fixed})
             if answer.is_redirect:
                 leads = public_address(answer.headers.get("Location"))
-                raise ConnectionError(f"the address redirects to {leads or 'another path'}; give the address of the cluster itself")
+                raise ConnectionError(
+                    f"the address redirects to {leads or 'another path'}; give the address of the cluster itself"
+                )
             return answer
 
     return Client

@@ -57,14 +57,22 @@ def find_dialect(path: Path, usual: str, limit: int) -> Dialect:
             break
     named = _SEP_LINE.fullmatch(lines[0]) if lines else None
     first = 2 if named else 1
-    rows = {one: _split(lines[first - 1 :], one, usual) for one in dict.fromkeys((*SEPARATORS, *(named[1] if named else ())))}
-    fitting = [one for one, split in rows.items() if len(split) > 1 and len(split[0]) > 1 and len({len(row) for row in split}) == 1]
+    rows = {
+        one: _split(lines[first - 1 :], one, usual)
+        for one in dict.fromkeys((*SEPARATORS, *(named[1] if named else ())))
+    }
+    fitting = [
+        one
+        for one, split in rows.items()
+        if len(split) > 1 and len(split[0]) > 1 and len({len(row) for row in split}) == 1
+    ]
     delimiter = named[1] if named else _choose(name, rows, fitting, usual)
     split = rows[delimiter]
     other = next((one for one in fitting if one != delimiter), None)
     if split and len(split[0]) == 1 and other is not None:
         raise TextsError(
-            f"{name} is separated by {_word(other)}, not by {_word(delimiter)} as its first line says.", hint="Mend that line."
+            f"{name} is separated by {_word(other)}, not by {_word(delimiter)} as its first line says.",
+            hint="Mend that line.",
         )
     if split and len(split[0]) == 1:
         _check_single(name, {one: part for one, part in rows.items() if one != delimiter})
@@ -96,7 +104,9 @@ def _choose(name: str, rows: dict[str, list[list[str]]], fitting: list[str], usu
         )
     if fitting:
         return fitting[0]
-    wide = [one for one, split in rows.items() if split and len(split[0]) > 1]  # rows of unequal length: refused where they are read
+    wide = [
+        one for one, split in rows.items() if split and len(split[0]) > 1
+    ]  # rows of unequal length: refused where they are read
     return usual if usual in wide or not wide else max(wide, key=lambda one: len(rows[one][0]))
 
 
@@ -119,12 +129,15 @@ def _check_header(name: str, split: list[list[str]]) -> None:
     header, body = split[0], split[1:]
     columns = list(zip(*body, strict=True))
     numbers = [
-        cell for cell, below in zip(header, columns, strict=True) if _NUMERIC.fullmatch(cell) and all(map(_NUMERIC.fullmatch, below))
+        cell
+        for cell, below in zip(header, columns, strict=True)
+        if _NUMERIC.fullmatch(cell) and all(map(_NUMERIC.fullmatch, below))
     ]
     texts = [
-        cell for cell, below in zip(header, columns, strict=True)
+        cell
+        for cell, below in zip(header, columns, strict=True)
         if len(cell.split()) > 2 and 2 * sum(len(value.split(None, 2)) > 2 for value in below) > len(below)
-    ]  # fmt: skip
+    ]
     if numbers and texts:
         raise TextsError(
             f"{name} line 1 is a row, not a header: {shorten(texts[0], 40)!r}, {shorten(numbers[0], 20)!r}.",

@@ -44,7 +44,9 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             row = load_json(line.encode("utf-8"), max_values=_MAX_VALUES, constants=True, surrogates=True)
         except (ValueError, RecursionError) as error:
             column = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-            raise TextsError(f"{name} line {number} is not valid JSON{column}.", hint="Write one object a line.") from None
+            raise TextsError(
+                f"{name} line {number} is not valid JSON{column}.", hint="Write one object a line."
+            ) from None
         if not isinstance(row, dict):
             raise TextsError(
                 f"{name} line {number} is a JSON {type(row).__name__}, expected an object.",

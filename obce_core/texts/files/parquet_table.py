@@ -82,20 +82,30 @@ def _opened(path: Path) -> Iterator[Any]:
         end = stream.read(8)
     footer = int.from_bytes(end[:4], "little")
     if end[4:] == b"PAR1" and MAX_FOOTER_BYTES < footer < size:
-        raise TextsError(f"{name}: its footer has {footer:,} bytes; limit {MAX_FOOTER_BYTES:,}.", hint="Write it with fewer columns.")
+        raise TextsError(
+            f"{name}: its footer has {footer:,} bytes; limit {MAX_FOOTER_BYTES:,}.", hint="Write it with fewer columns."
+        )
     try:
         with pq.ParquetFile(
-            path, pre_buffer=False, buffer_size=1 << 16, thrift_string_size_limit=MAX_FOOTER_BYTES, thrift_container_size_limit=100_000
+            path,
+            pre_buffer=False,
+            buffer_size=1 << 16,
+            thrift_string_size_limit=MAX_FOOTER_BYTES,
+            thrift_container_size_limit=100_000,
         ) as file:
             told = file.metadata
             if told.num_columns > MAX_KEYS:
-                raise TextsError(f"{name} has {told.num_columns:,} columns; limit {MAX_KEYS:,}.", hint="Keep the texts and a few labels.")
+                raise TextsError(
+                    f"{name} has {told.num_columns:,} columns; limit {MAX_KEYS:,}.",
+                    hint="Keep the texts and a few labels.",
+                )
             names = [field.name for field in file.schema_arrow if _is_plain(pa, field.type)]
             check_unique(name, names)
             most = settings.text_memory() // ROW_BYTES
             if told.num_rows > most:
                 raise TextsError(
-                    f"{name} has {told.num_rows:,} rows; limit {most:,}.", hint="Write a part of it, or set a larger OBCE_TEXT_MEMORY."
+                    f"{name} has {told.num_rows:,} rows; limit {most:,}.",
+                    hint="Write a part of it, or set a larger OBCE_TEXT_MEMORY.",
                 )
             if told.num_rows * max(1, len(names)) > MAX_CELLS:
                 raise TextsError(
@@ -114,7 +124,9 @@ def _batches(file: Any, names: Sequence[str]) -> Iterator[Any]:
     """Yield the named columns in batches of few rows where strings may be long."""
     if names:
         # Of a row group, not of its columns: pyarrow aborts the process where a column's own entry is damaged.
-        longest = max((file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)), default=0)
+        longest = max(
+            (file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)), default=0
+        )
         low, high = _BATCH_ROWS
         rows = min(high, max(low, _BATCH_BYTES // max(1, longest * len(names))))
         yield from file.iter_batches(batch_size=rows, columns=list(names), use_threads=False)

@@ -82,7 +82,10 @@ def _read(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
 
 def _checked_header(name: str, row: list[str]) -> list[str]:
     if len(row) > MAX_KEYS:
-        raise TextsError(f"{name} has {len(row):,} columns; limit {MAX_KEYS:,}.", hint="Keep the column with the texts and a few labels.")
+        raise TextsError(
+            f"{name} has {len(row):,} columns; limit {MAX_KEYS:,}.",
+            hint="Keep the column with the texts and a few labels.",
+        )
     check_unique(name, row)
     return row
 
@@ -91,4 +94,6 @@ def check_unique(name: str, names: Sequence[str]) -> None:
     """Refuse two columns of the same name."""
     twice = next((cell for cell, count in Counter(names).items() if count > 1), None)
     if twice is not None:
-        raise TextsError(f"{name} has two columns named {shorten(twice)!r}.", hint="Give each column a name of its own.")
+        raise TextsError(
+            f"{name} has two columns named {shorten(twice)!r}.", hint="Give each column a name of its own."
+        )

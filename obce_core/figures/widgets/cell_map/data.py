@@ -17,7 +17,19 @@ from obce_core.figures.widgets import widget_assets
 from obce_core.formatting import amount, share
 from obce_core.storage.atomic import digest
 
-__all__ = ["AGGREGATES", "SCALES", "SHORT", "cell_map", "cell_map_assets", "columns", "extremes", "inked", "spread", "summarize", "written"]
+__all__ = [
+    "AGGREGATES",
+    "SCALES",
+    "SHORT",
+    "cell_map",
+    "cell_map_assets",
+    "columns",
+    "extremes",
+    "inked",
+    "spread",
+    "summarize",
+    "written",
+]
 
 SCALES = ("log", "linear")
 SHORT = {"attention_output": "Att. out", "intermediate": "Intermed."}
@@ -45,7 +57,12 @@ def cell_map(
     layers = range(1, analysis.shape.layers + 1)
     by = factor(name, edge_length=edge_length)
     equal = {(layer, c) for layer in layers for c in COMPONENTS if analysis.degenerate(layer, c, name)}
-    scores = {(layer, c): by * analysis.scores(layer, c, name) for layer in layers for c in COMPONENTS if (layer, c) not in equal}
+    scores = {
+        (layer, c): by * analysis.scores(layer, c, name)
+        for layer in layers
+        for c in COMPONENTS
+        if (layer, c) not in equal
+    }
     numbers = {cell: summarize(values, aggregate, below=below) for cell, values in scores.items()}
     low, high = limits or spread(numbers.values(), scale)
     edges = _hill_edges([values[values > 0] for values in scores.values()])
@@ -56,12 +73,22 @@ def cell_map(
             cell = (layer, component)
             entry: dict[str, Any] = {"layer": layer, "component": component, "locked": component in LOCKED}
             if cell in equal:
-                why = "every text gives the same value" if analysis.width(layer, component) else "an earlier cut left no neuron"
-                entry |= {"equal": "all equal" if analysis.width(layer, component) else "cut", "label": f"{_place(*cell)}: {why}"}
+                why = (
+                    "every text gives the same value"
+                    if analysis.width(layer, component)
+                    else "an earlier cut left no neuron"
+                )
+                entry |= {
+                    "equal": "all equal" if analysis.width(layer, component) else "cut",
+                    "label": f"{_place(*cell)}: {why}",
+                }
             else:
                 near = near_zero(scores[cell])
                 close = near >= MANY
-                entry |= _coloured(numbers[cell], low, high, scale) | {"text": written(numbers[cell], aggregate), "near": close}
+                entry |= _coloured(numbers[cell], low, high, scale) | {
+                    "text": written(numbers[cell], aggregate),
+                    "near": close,
+                }
                 entry |= {"value": numbers[cell], "near_share": near}
                 entry["label"] = f"{_place(*cell)}: {told} {entry['text']}" + (
                     f", {share(near, 0)} of its values near zero" if close else ""
@@ -80,7 +107,9 @@ def cell_map(
             "high": written(high, aggregate),
             "what": told,
             "text": f"{told}, {scale} colours{hills}",
-            "near": f"at least {share(MANY, 0)} of its values near zero: {NEAR_RULE}" if any(c.get("near") for c in cells) else "",
+            "near": f"at least {share(MANY, 0)} of its values near zero: {NEAR_RULE}"
+            if any(c.get("near") for c in cells)
+            else "",
             "light": list(LIGHT.sequence),
             "dark": list(DARK.sequence),
         },

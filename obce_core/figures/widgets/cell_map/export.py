@@ -53,13 +53,20 @@ def map_figure(data: Mapping[str, Any], *, heading: str = "", mode: str = "light
     )
     titles = [name["title"] + (" (locked)" if name["locked"] else "") for name in columns]
     figure.update_xaxes(
-        side="top", tickvals=list(range(len(columns))), ticktext=titles,
-        range=[-0.55, len(columns) - 0.45], showline=False,
-    )  # fmt: skip
+        side="top",
+        tickvals=list(range(len(columns))),
+        ticktext=titles,
+        range=[-0.55, len(columns) - 0.45],
+        showline=False,
+    )
     figure.update_yaxes(
-        tickvals=list(range(len(layers))), ticktext=[str(layer) for layer in layers], range=[len(layers) - 0.45, -0.55], showgrid=False,
-        title_text="layer", nticks=0,
-    )  # fmt: skip
+        tickvals=list(range(len(layers))),
+        ticktext=[str(layer) for layer in layers],
+        range=[len(layers) - 0.45, -0.55],
+        showgrid=False,
+        title_text="layer",
+        nticks=0,
+    )
     told = data["legend"]
     notes.append(
         {

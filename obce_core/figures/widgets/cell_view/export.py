@@ -51,7 +51,9 @@ def distribution(
             width=width * 0.86,
             marker={"color": hue if solid else "rgba(0,0,0,0)", "line": {"color": hue, "width": 0 if solid else 1.2}},
             customdata=[[amount(10 ** edges[i]), amount(10 ** edges[i + 1])] for i in np.flatnonzero(shown)],
-            hovertemplate="%{y} neurons " + ("kept" if solid else "cut") + "<br>%{customdata[0]} to %{customdata[1]}<extra></extra>",
+            hovertemplate="%{y} neurons "
+            + ("kept" if solid else "cut")
+            + "<br>%{customdata[0]} to %{customdata[1]}<extra></extra>",
         )
     figure.update_layout(barmode="overlay")
     for mark in marks:
@@ -59,9 +61,14 @@ def distribution(
         if value > 0:
             figure.add_vline(x=float(np.log10(value)), line={"color": colours.muted, "width": 1, "dash": "dot"})
             figure.add_annotation(
-                x=float(np.log10(value)), y=1.0, yref="y domain", yanchor="bottom", text=f"P{mark}", showarrow=False,
+                x=float(np.log10(value)),
+                y=1.0,
+                yref="y domain",
+                yanchor="bottom",
+                text=f"P{mark}",
+                showarrow=False,
                 font={"size": 12, "color": colours.muted},
-            )  # fmt: skip
+            )
     ticks = log_ticks(10 ** edges[0], 10 ** edges[-1])
     zero = int((~positive).sum())
     figure.update_xaxes(
@@ -82,8 +89,10 @@ def both(above: go.Figure, below: go.Figure) -> go.Figure:
         figure.add_trace(trace.update(xaxis="x2", yaxis="y2"))
     plain = below.layout.to_plotly_json()
     figure.update_layout(
-        xaxis2={**plain["xaxis"], "anchor": "y2"}, yaxis2={**plain["yaxis"], "anchor": "x2", "domain": [0.0, 0.42]}, height=470
-    )  # fmt: skip
+        xaxis2={**plain["xaxis"], "anchor": "y2"},
+        yaxis2={**plain["yaxis"], "anchor": "x2", "domain": [0.0, 0.42]},
+        height=470,
+    )
     figure.update_yaxes(domain=[0.58, 1.0], selector={"anchor": None})
     figure.layout.yaxis.domain = [0.58, 1.0]
     figure.layout.xaxis.anchor = "y"
@@ -91,7 +100,13 @@ def both(above: go.Figure, below: go.Figure) -> go.Figure:
 
 
 def rank_curve(
-    scores: np.ndarray, kept: np.ndarray, component: str, neurons: np.ndarray | None = None, *, title: str = "r_f", mode: str = "light"
+    scores: np.ndarray,
+    kept: np.ndarray,
+    component: str,
+    neurons: np.ndarray | None = None,
+    *,
+    title: str = "r_f",
+    mode: str = "light",
 ) -> go.Figure:
     """Draw each neuron's score by its rank in the cell, the largest first: solid is kept, hollow is cut."""
     figure = strip(scores, kept, component, 0, neurons, title=title, mode=mode)

@@ -16,7 +16,7 @@ _UNIT = 1_000
 
 def field_figure(
     data: Mapping[str, Any], simplices: Sequence[Sequence[int]], names: Sequence[str], *, mode: str = "light"
-) -> go.Figure:  # fmt: skip
+) -> go.Figure:
     """Draw the data of `field_data`: points by name, disks of its radius, and `simplices` as edges and shaded triangles.
 
     `simplices` are places of points in rising order, of two or three; an edge that a triangle lacks is dashed. Disks have the
@@ -34,11 +34,20 @@ def field_figure(
         hue = colours.components["query"]
         figure.update_layout(
             shapes=[
-                {"type": "circle", "layer": "below", "x0": x - r, "x1": x + r, "y0": y - r, "y1": y + r, "fillcolor": hue,
-                 "opacity": 0.14, "line": {"color": hue, "width": 1}}
+                {
+                    "type": "circle",
+                    "layer": "below",
+                    "x0": x - r,
+                    "x1": x + r,
+                    "y0": y - r,
+                    "y1": y + r,
+                    "fillcolor": hue,
+                    "opacity": 0.14,
+                    "line": {"color": hue, "width": 1},
+                }
                 for x, y in points
             ]
-        )  # fmt: skip
+        )
     for corners, style in (
         (triangles, {"mode": "none", "fill": "toself", "fillcolor": colours.ink, "opacity": 0.18}),
         (edges, {"mode": "lines", "line": {"color": colours.ink, "width": 1.6}}),
@@ -47,12 +56,19 @@ def field_figure(
         x, y = _paths([[points[at] for at in simplex] for simplex in corners])
         figure.add_scatter(x=x, y=y, hoverinfo="skip", **style)
     figure.add_scatter(
-        x=[x for x, _ in points], y=[y for _, y in points], mode="markers+text", text=list(names[: len(points)]),
-        textposition="top right", textfont={"size": 13, "color": colours.ink}, marker={"size": 9, "color": colours.ink},
+        x=[x for x, _ in points],
+        y=[y for _, y in points],
+        mode="markers+text",
+        text=list(names[: len(points)]),
+        textposition="top right",
+        textfont={"size": 13, "color": colours.ink},
+        marker={"size": 9, "color": colours.ink},
         hovertemplate="%{text} at %{x:.3~f}, %{y:.3~f}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_xaxes(range=[0, wide], constrain="domain", showline=True, mirror=True)
-    figure.update_yaxes(range=[0, high], scaleanchor="x", scaleratio=1, constrain="domain", showgrid=False, showline=True, mirror=True)
+    figure.update_yaxes(
+        range=[0, high], scaleanchor="x", scaleratio=1, constrain="domain", showgrid=False, showline=True, mirror=True
+    )
     return figure
 
 

@@ -134,7 +134,12 @@ def film_data(
 
 def film_pair(first: dict[str, Any], second: dict[str, Any], distance: float) -> dict[str, Any]:
     """Put a second film below the first, on one clock of the radius, with the bottleneck distance of their diagrams."""
-    return {**first, "mate": second, "distance": distance, "signature": _signature([first["signature"], second["signature"]])}
+    return {
+        **first,
+        "mate": second,
+        "distance": distance,
+        "signature": _signature([first["signature"], second["signature"]]),
+    }
 
 
 def _signature(content: Any) -> str:

@@ -26,9 +26,16 @@ class Marked(Protocol):
 
 
 def gap_line(
-    values: np.ndarray, texts: Sequence[str], gaps: Sequence[Marked], *, percent: int, known: bool, edge_length: bool, large: bool,
+    values: np.ndarray,
+    texts: Sequence[str],
+    gaps: Sequence[Marked],
+    *,
+    percent: int,
+    known: bool,
+    edge_length: bool,
+    large: bool,
     noun: str = "text",
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Make the data of the line.
 
     Args:

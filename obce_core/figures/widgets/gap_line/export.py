@@ -34,9 +34,18 @@ def gap_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
         for value in values:
             if value - before >= near or value == values[-1]:
                 shapes.append(
-                    {"type": "circle", "layer": "below", "x0": value - radius, "x1": value + radius, "y0": -radius, "y1": radius,
-                     "fillcolor": hue, "opacity": 0.16, "line": {"width": 0}}
-                )  # fmt: skip
+                    {
+                        "type": "circle",
+                        "layer": "below",
+                        "x0": value - radius,
+                        "x1": value + radius,
+                        "y0": -radius,
+                        "y1": radius,
+                        "fillcolor": hue,
+                        "opacity": 0.16,
+                        "line": {"width": 0},
+                    }
+                )
                 before = value
     notes = []
     for place, gap in enumerate(data["gaps"]):
@@ -45,22 +54,38 @@ def gap_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
         level = -0.34 - 0.18 * (place % 2)  # neighbours on two levels, so that letters never meet
         dash = "dot" if gap["right"] - gap["left"] <= 2 * radius * (1 + 1e-9) else "solid"
         line = {"color": colour, "width": 2, "dash": dash}
-        path = f"M{gap['left']},{level + 0.06}L{gap['left']},{level}L{gap['right']},{level}L{gap['right']},{level + 0.06}"
+        path = (
+            f"M{gap['left']},{level + 0.06}L{gap['left']},{level}L{gap['right']},{level}L{gap['right']},{level + 0.06}"
+        )
         shapes.append({"type": "path", "path": path, "yref": "y2", "line": line})
         width = f" {amount(gap['right'] - gap['left'])}" if data["known"] else ""
         notes.append(
-            {"x": (gap["left"] + gap["right"]) / 2, "y": level, "yref": "y2", "yanchor": "top", "showarrow": False,
-             "text": f"{gap['letter']}{width}", "font": {"size": 12, "color": colours.accent if told else colours.ink}}
-        )  # fmt: skip
+            {
+                "x": (gap["left"] + gap["right"]) / 2,
+                "y": level,
+                "yref": "y2",
+                "yanchor": "top",
+                "showarrow": False,
+                "text": f"{gap['letter']}{width}",
+                "font": {"size": 12, "color": colours.accent if told else colours.ink},
+            }
+        )
     figure.add_scatter(
-        x=values, y=[0.0] * len(values), mode="markers", marker={"size": 5, "color": colours.ink},
-        customdata=[[amount(value)] for value in values], hovertemplate="output %{customdata[0]}<extra></extra>",
-    )  # fmt: skip
-    figure.add_scatter(x=[low], y=[0], yaxis="y2", mode="markers", marker={"opacity": 0}, hoverinfo="skip")  # carries the brackets' axis
+        x=values,
+        y=[0.0] * len(values),
+        mode="markers",
+        marker={"size": 5, "color": colours.ink},
+        customdata=[[amount(value)] for value in values],
+        hovertemplate="output %{customdata[0]}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=[low], y=[0], yaxis="y2", mode="markers", marker={"opacity": 0}, hoverinfo="skip"
+    )  # carries the brackets' axis
     figure.update_xaxes(range=[low, high], title_text=f"output; disks at {unit} {amount(factor * radius)}", nticks=6)
     figure.update_layout(
-        shapes=shapes, annotations=notes,
+        shapes=shapes,
+        annotations=notes,
         yaxis={"visible": False, "scaleanchor": "x", "scaleratio": 1},
         yaxis2={"visible": False, "overlaying": "y", "range": [-1, 1], "fixedrange": True},
-    )  # fmt: skip
+    )
     return figure

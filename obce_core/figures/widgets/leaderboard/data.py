@@ -46,14 +46,25 @@ def leaderboard(
         of_model = [row for row in rows if row.model == model]
         own = [*(_ours(row, tasks, known.get(row.key, "not measured")) for row in of_model), _majority(of_model, tasks)]
         tiers = "; ".join(dict.fromkeys(row.recipe_words for row in of_model))
-        groups.append({"title": f"Ours · {model.rsplit('/', 1)[-1]}", "note": f"validation split · tier {tiers}", "rows": own})
+        groups.append(
+            {"title": f"Ours · {model.rsplit('/', 1)[-1]}", "note": f"validation split · tier {tiers}", "rows": own}
+        )
     if published:
         note = "as printed, in %; †: split or metric differ, or are not stated, so the difference may compare what cannot be compared"
         groups.append(
-            {"title": "◇ Published · BERT Base · paper, Table 4", "note": note, "rows": [_told(at, tasks) for at in range(len(TABLE_4))]}
+            {
+                "title": "◇ Published · BERT Base · paper, Table 4",
+                "note": note,
+                "rows": [_told(at, tasks) for at in range(len(TABLE_4))],
+            }
         )
-        groups.append({"title": "◇ Published · BERT Large · paper, Table 5", "note": "differences only; the scores are not at hand",
-                       "rows": [_large(tasks)]})  # fmt: skip
+        groups.append(
+            {
+                "title": "◇ Published · BERT Large · paper, Table 5",
+                "note": "differences only; the scores are not at hand",
+                "rows": [_large(tasks)],
+            }
+        )
     return {"columns": columns, "groups": groups, "latency": bool(known)}
 
 
@@ -79,13 +90,17 @@ def _lines(small: str) -> int:
 
 def leaderboard_html(data: Mapping[str, Any]) -> str:
     """Write the table as HTML without a script, everything escaped."""
-    heads = "".join(f"<th scope=col>{escape(c['title'])}<small>{escape(c['metric'])}</small></th>" for c in data["columns"])
+    heads = "".join(
+        f"<th scope=col>{escape(c['title'])}<small>{escape(c['metric'])}</small></th>" for c in data["columns"]
+    )
     speed = "<th scope=col>latency</th>" if data["latency"] else ""
     top = f"<tr><th scope=col class=corner>model</th><th scope=col>parameters</th>{speed}{heads}</tr>"
     body = []
     for group in data["groups"]:
         wide = 2 + data["latency"] + len(data["columns"])
-        body.append(f"<tr class=group><th colspan={wide}>{escape(group['title'])} <small>{escape(group['note'])}</small></th></tr>")
+        body.append(
+            f"<tr class=group><th colspan={wide}>{escape(group['title'])} <small>{escape(group['note'])}</small></th></tr>"
+        )
         for row in group["rows"]:
             small = escape(row["small"])
             first = f"<th scope=row>{escape(row['label'])}<small>{small}</small></th>"
@@ -129,7 +144,9 @@ def _majority(rows: Sequence[Row], tasks: Sequence[str]) -> dict[str, Any]:
     for name in tasks:
         scores = baselines(rows, name)
         main = (TASKS[name].validation[0], TASKS[name].metric)
-        texts = [[" · ".join(map(percent, scores[place])), ""] for place in sorted(scores, key=lambda place: place != main)]
+        texts = [
+            [" · ".join(map(percent, scores[place])), ""] for place in sorted(scores, key=lambda place: place != main)
+        ]
         cells.append({"scores": texts, "style": ""} if texts else _printed("–"))
     small = "one answer for every example"
     return {"key": "", "label": TITLE, "small": small, "size": "", "share": "", "latency": "", "cells": cells}
@@ -175,13 +192,17 @@ def _printed(score: str, small: str = "") -> dict[str, Any]:
 
 
 def _td(cell: Mapping[str, Any]) -> str:
-    parts = "".join(f"<span class=score>{escape(score)}</span><small>{escape(small)}</small>" for score, small in cell["scores"])
+    parts = "".join(
+        f"<span class=score>{escape(score)}</span><small>{escape(small)}</small>" for score, small in cell["scores"]
+    )
     return f'<td style="{cell["style"]}">{parts}</td>'
 
 
 def _told(at: int, tasks: Sequence[str]) -> dict[str, Any]:
     row = TABLE_4[at]
-    cells = [_printed(row.scores.get(name, "–").replace("/", " / "), gap(row, name).replace("/", " / ")) for name in tasks]
+    cells = [
+        _printed(row.scores.get(name, "–").replace("/", " / "), gap(row, name).replace("/", " / ")) for name in tasks
+    ]
     return {
         "key": "",
         "label": f"◇ {row.name}",
@@ -196,4 +217,12 @@ def _told(at: int, tasks: Sequence[str]) -> dict[str, Any]:
 def _large(tasks: Sequence[str]) -> dict[str, Any]:
     cells = [_printed(TABLE_5[name].replace("/", " / ") + DAGGER if name in TABLE_5 else "–") for name in tasks]
     small = "difference to its original; split and metric not stated"
-    return {"key": "", "label": "◇ OBCE, BERT Large", "small": small, "size": "", "share": "size not stated", "latency": "", "cells": cells}
+    return {
+        "key": "",
+        "label": "◇ OBCE, BERT Large",
+        "small": small,
+        "size": "",
+        "share": "size not stated",
+        "latency": "",
+        "cells": cells,
+    }

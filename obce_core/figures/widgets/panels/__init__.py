@@ -24,7 +24,9 @@ def style() -> str:
 def numbers(rows: Sequence[tuple[str, str]]) -> str:
     """Write (name, value) pairs as a row of large numbers."""
     return (
-        '<div class="lnums">' + "".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in rows) + "</div>"
+        '<div class="lnums">'
+        + "".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in rows)
+        + "</div>"
     )
 
 
@@ -52,7 +54,11 @@ def barcode_panel(found: Bars, radius: float, *, edge_length: bool = False, heig
     bottom = height - 24
     names = '<div class="names" style="top:-4px">H₀</div>' if found.points else ""
     names += f'<div class="names" style="top:{below - 5:.1f}px">H₁</div>' if loops else ""
-    told = f"{found.points} bars of parts, one of them infinite, and {len(loops)} of loops" if found.points else "no points yet"
+    told = (
+        f"{found.points} bars of parts, one of them infinite, and {len(loops)} of loops"
+        if found.points
+        else "no points yet"
+    )
     return (
         f'<div class="lbars" role="img" aria-label="Barcode: {told}" style="height:{height}px">{names}<div class="plot">{"".join(parts)}'
         f'<i class="axis" style="top:{bottom}px"></i>{_ticks(end, factor, bottom + 3)}'
@@ -65,13 +71,19 @@ def diagram_panel(found: Bars, radius: float, *, edge_length: bool = False, heig
     factor = 2 if edge_length else 1
     end = _end(found, radius)
     base, top = height - 24, 16
-    points = [("dead", 0.0, float(death)) for death in found.h0] + [("dead ring", float(b), float(d)) for b, d in found.h1]
+    points = [("dead", 0.0, float(death)) for death in found.h0] + [
+        ("dead ring", float(b), float(d)) for b, d in found.h1
+    ]
     marks = []
     for kind, birth, death in points:
         kind += " to-come" if death > radius else ""
-        marks.append(f'<i class="{kind}" style="left:{_share(birth, end)};top:{_level(death, end, top, base):.1f}px"></i>')
+        marks.append(
+            f'<i class="{kind}" style="left:{_share(birth, end)};top:{_level(death, end, top, base):.1f}px"></i>'
+        )
     if found.points:
-        marks.append('<i class="dead" style="left:0;top:2px"></i><span class="tick" style="left:1.5rem;top:-7px">∞</span>')
+        marks.append(
+            '<i class="dead" style="left:0;top:2px"></i><span class="tick" style="left:1.5rem;top:-7px">∞</span>'
+        )
     return (
         f'<div class="lbars" role="img" aria-label="Birth-death diagram" style="height:{height}px">'
         f'<div class="names" style="top:{top - 9}px">{amount(end * factor, 2)}</div>'
@@ -108,7 +120,9 @@ def fold_panel(rows: Sequence[tuple[str, tuple[int, ...], tuple[int, ...]]], *, 
     for name, before, after in rows:
         shapes = "".join(f"<td>{' × '.join(f'{size:,}' for size in shape) or '–'}</td>" for shape in (before, after))
         fewer = int(np.prod(before)) * bool(before) - int(np.prod(after)) * bool(after)
-        lines.append(f"<tr><td>{escape(name)}</td>{shapes}<td>{f'{fewer:,}'.replace('-', MINUS) if known else '?'}</td></tr>")
+        lines.append(
+            f"<tr><td>{escape(name)}</td>{shapes}<td>{f'{fewer:,}'.replace('-', MINUS) if known else '?'}</td></tr>"
+        )
     head = "<tr><th>tensor</th><th>before</th><th>after</th><th>fewer</th></tr>"
     return f'<table class="lfold">{head}{"".join(lines)}</table>'
 

@@ -24,15 +24,25 @@ def barcode_figure(found: Bars, radius: float, *, edge_length: bool = False, mod
     figure = blank(colours, height=max(240, 90 + 13 * (len(parts) + len(loops))))
     for name, first, bars in (("H₀, parts", 0, parts), ("H₁, loops", len(parts) + 1, loops)):
         figure.add_bar(
-            orientation="h", name=name, width=0.6, y=[-(first + at) for at in range(len(bars))],
-            base=[factor * birth for birth, _ in bars], x=[factor * (min(death, end) - birth) for birth, death in bars],
+            orientation="h",
+            name=name,
+            width=0.6,
+            y=[-(first + at) for at in range(len(bars))],
+            base=[factor * birth for birth, _ in bars],
+            x=[factor * (min(death, end) - birth) for birth, death in bars],
             marker={
-                "color": ["rgba(0,0,0,0)" if loops is bars else colours.faint if death <= radius else colours.ink for _, death in bars],
-                "line": {"color": [colours.faint if death <= radius else colours.ink for _, death in bars], "width": 1.2},
+                "color": [
+                    "rgba(0,0,0,0)" if loops is bars else colours.faint if death <= radius else colours.ink
+                    for _, death in bars
+                ],
+                "line": {
+                    "color": [colours.faint if death <= radius else colours.ink for _, death in bars],
+                    "width": 1.2,
+                },
             },
             customdata=[[_told(birth, factor), _told(death, factor)] for birth, death in bars],
             hovertemplate=name + "<br>%{customdata[0]} to %{customdata[1]}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.add_vline(x=factor * radius, line={"color": colours.accent, "width": 1.8})
     unit = "edge length 2r" if edge_length else "radius r"
     figure.update_xaxes(title_text=unit, range=[0, factor * end], showgrid=True, gridcolor=colours.grid, showline=True)
@@ -47,25 +57,36 @@ def diagram_figure(found: Bars, radius: float, *, edge_length: bool = False, mod
     colours, factor = palette(mode), 2 if edge_length else 1
     end = factor * _end(found, radius)
     figure = blank(colours, height=460)
-    figure.add_scatter(x=[0, end], y=[0, end], mode="lines", line={"color": colours.hairline, "width": 1}, hoverinfo="skip")
+    figure.add_scatter(
+        x=[0, end], y=[0, end], mode="lines", line={"color": colours.hairline, "width": 1}, hoverinfo="skip"
+    )
     for name, points, symbol in (
         ("a part", [(0.0, float(death)) for death in found.h0], "circle"),
         ("a loop", [(float(birth), float(death)) for birth, death in found.h1], "circle-open"),
         ("never dies", [(0.0, np.inf)] * bool(found.points), "triangle-up"),
     ):
         figure.add_scatter(
-            x=[factor * birth for birth, _ in points], y=[min(factor * death, end) for _, death in points], mode="markers", name=name,
-            marker={"size": 9, "symbol": symbol, "color": [colours.faint if death <= radius else colours.ink for _, death in points]},
+            x=[factor * birth for birth, _ in points],
+            y=[min(factor * death, end) for _, death in points],
+            mode="markers",
+            name=name,
+            marker={
+                "size": 9,
+                "symbol": symbol,
+                "color": [colours.faint if death <= radius else colours.ink for _, death in points],
+            },
             cliponaxis=False,
             customdata=[[_told(birth, factor), _told(death, factor)] for birth, death in points],
             hovertemplate=name + "<br>born %{customdata[0]}, dies %{customdata[1]}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.add_hline(y=factor * radius, line={"color": colours.accent, "width": 1.8})
     unit = "edge length" if edge_length else "radius"
     figure.update_xaxes(title_text=f"birth ({unit})", range=[-0.02 * end, end], constrain="domain", showline=True)
     figure.update_yaxes(title_text=f"death ({unit})", range=[0, end], scaleanchor="x", scaleratio=1, constrain="domain")
     figure.data[0].showlegend = False
-    figure.update_layout(showlegend=True, legend={"x": 1.02, "y": 0, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False})
+    figure.update_layout(
+        showlegend=True, legend={"x": 1.02, "y": 0, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False}
+    )
     return figure
 
 

@@ -17,12 +17,23 @@ def matrix_figure(found: Complex, dim: int, name: Callable[[Simplex], str], *, m
     faces, simplices = found.of(dim - 1), found.of(dim)
     figure = blank(colours, height=max(200, min(1200, 90 + 20 * len(faces))))
     figure.add_heatmap(
-        z=found.boundary(dim).tolist(), zmin=0, zmax=1, showscale=False, xgap=1, ygap=1,
-        colorscale=[[0, colours.surface], [1, colours.ink]], hoverinfo="skip",
-    )  # fmt: skip
+        z=found.boundary(dim).tolist(),
+        zmin=0,
+        zmax=1,
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        colorscale=[[0, colours.surface], [1, colours.ink]],
+        hoverinfo="skip",
+    )
     for update, labels in ((figure.update_xaxes, simplices), (figure.update_yaxes, faces)):
         every = max(1, len(labels) // 60)
-        update(tickvals=list(range(0, len(labels), every)), ticktext=[name(label) for label in labels[::every]], nticks=0, showgrid=False)
+        update(
+            tickvals=list(range(0, len(labels), every)),
+            ticktext=[name(label) for label in labels[::every]],
+            nticks=0,
+            showgrid=False,
+        )
     figure.update_xaxes(side="top", title_text=("edge", "triangle")[dim - 1])
     figure.update_yaxes(autorange="reversed", title_text=("point", "edge")[dim - 1])
     return figure

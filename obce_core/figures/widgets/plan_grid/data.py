@@ -38,7 +38,12 @@ def decimal(cosine: float) -> str:
 
 
 def plan_grid(
-    analysis: Analysis, intent: Intent, plan: Plan | None, *, linked: bool, close: Mapping[tuple[int, str], Closeness] | None = None
+    analysis: Analysis,
+    intent: Intent,
+    plan: Plan | None,
+    *,
+    linked: bool,
+    close: Mapping[tuple[int, str], Closeness] | None = None,
 ) -> dict[str, Any]:
     """Make the data of the grid: for each cell its percentile, its width, what is kept, what is known of its cost, and whether
     it can be cut."""
@@ -65,7 +70,13 @@ def plan_grid(
                 }
             )
     columns = [
-        {"component": c, "title": SHORT.get(c, TITLES[c]), "name": TITLES[c], "light": LIGHT.components[c], "dark": DARK.components[c]}
+        {
+            "component": c,
+            "title": SHORT.get(c, TITLES[c]),
+            "name": TITLES[c],
+            "light": LIGHT.components[c],
+            "dark": DARK.components[c],
+        }
         for c in CUTTABLE
     ]
     return {

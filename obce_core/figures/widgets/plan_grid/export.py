@@ -27,48 +27,81 @@ def plan_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
     for cell in data["cells"]:
         x, y = at[cell["component"]], layers.index(cell["layer"])
         shapes.append(_box(x, y, colours.faint if cell["equal"] else colours.hairline, dashed=cell["equal"]))
-        words = ("all equal" if cell["width"] else "cut") if cell["equal"] else f"P{cell['percentile']:g}" if cell["percentile"] else "–"
+        words = (
+            ("all equal" if cell["width"] else "cut")
+            if cell["equal"]
+            else f"P{cell['percentile']:g}"
+            if cell["percentile"]
+            else "–"
+        )
         star = "*" if cell["hands"] else ""
         close = "" if cell["old"] or not cell["cosine"] else f"   {cell['cosine']}"
         notes.append(
             {
-                "x": x, "y": y - 0.14, "showarrow": False, "text": f"{words}{star}{close}",
-                "font": {"size": 12, "color": colours.muted if cell["equal"] or not cell["percentile"] else colours.ink},
+                "x": x,
+                "y": y - 0.14,
+                "showarrow": False,
+                "text": f"{words}{star}{close}",
+                "font": {
+                    "size": 12,
+                    "color": colours.muted if cell["equal"] or not cell["percentile"] else colours.ink,
+                },
             }
-        )  # fmt: skip
+        )
         if cell["width"]:
             wide = 0.88 * cell["kept"] / cell["width"]
             bars["kept"].append((x - 0.44, wide, y + 0.27, columns[x][mode]))
             bars["cut"].append((x - 0.44 + wide, 0.88 - wide, y + 0.27, columns[x][mode]))
     for x in range(len(columns), len(columns) + len(data["locked"])):
         shapes += [_box(x, y, colours.hairline, fill=colours.surface) for y in range(len(layers))]
-        notes += [{"x": x, "y": y, "showarrow": False, "text": "locked", "font": {"size": 12, "color": colours.muted}}
-                  for y in range(len(layers))]  # fmt: skip
+        notes += [
+            {"x": x, "y": y, "showarrow": False, "text": "locked", "font": {"size": 12, "color": colours.muted}}
+            for y in range(len(layers))
+        ]
     for kind, rows in bars.items():
         shown = [row for row in rows if row[1] > 0]
         own = [hue for *_, hue in shown]
         figure.add_bar(
-            orientation="h", base=[row[0] for row in shown], x=[row[1] for row in shown], y=[row[2] for row in shown],
-            width=0.16, name=kind, hoverinfo="skip",
+            orientation="h",
+            base=[row[0] for row in shown],
+            x=[row[1] for row in shown],
+            y=[row[2] for row in shown],
+            width=0.16,
+            name=kind,
+            hoverinfo="skip",
             marker={
-                "color": own if kind == "kept" else "rgba(0,0,0,0)", "line": {"color": own, "width": 0 if kind == "kept" else 1},
+                "color": own if kind == "kept" else "rgba(0,0,0,0)",
+                "line": {"color": own, "width": 0 if kind == "kept" else 1},
                 "pattern": {} if kind == "kept" else {"shape": "/", "fgcolor": own, "size": 5, "solidity": 0.3},
             },
-        )  # fmt: skip
+        )
     figure.add_scatter(  # shapes carry no hover and give no range: invisible points do
-        x=[at[cell["component"]] for cell in data["cells"]], y=[layers.index(cell["layer"]) for cell in data["cells"]],
-        mode="markers", marker={"opacity": 0, "size": 20},
-        text=[f"Layer {cell['layer']}: {cell['kept']} of {cell['width']} kept<br>{cell['told']}" for cell in data["cells"]],
+        x=[at[cell["component"]] for cell in data["cells"]],
+        y=[layers.index(cell["layer"]) for cell in data["cells"]],
+        mode="markers",
+        marker={"opacity": 0, "size": 20},
+        text=[
+            f"Layer {cell['layer']}: {cell['kept']} of {cell['width']} kept<br>{cell['told']}" for cell in data["cells"]
+        ],
         hovertemplate="%{text}<extra></extra>",
-    )  # fmt: skip
+    )
     names = [column["title"] for column in columns] + [f"{name} (locked)" for name in data["locked"]]
     figure.update_xaxes(
-        side="top", tickvals=list(range(len(names))), ticktext=names, range=[-0.55, len(names) - 0.45], showline=False, nticks=0
+        side="top",
+        tickvals=list(range(len(names))),
+        ticktext=names,
+        range=[-0.55, len(names) - 0.45],
+        showline=False,
+        nticks=0,
     )
     figure.update_yaxes(
-        tickvals=list(range(len(layers))), ticktext=[str(layer) for layer in layers], range=[len(layers) - 0.45, -0.55], showgrid=False,
-        title_text="layer", nticks=0,
-    )  # fmt: skip
+        tickvals=list(range(len(layers))),
+        ticktext=[str(layer) for layer in layers],
+        range=[len(layers) - 0.45, -0.55],
+        showgrid=False,
+        title_text="layer",
+        nticks=0,
+    )
     figure.update_layout(barmode="overlay", margin={"t": 32}, shapes=shapes, annotations=notes)
     return figure
 
@@ -76,6 +109,12 @@ def plan_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
 def _box(x: float, y: float, line: str, *, fill: str = "rgba(0,0,0,0)", dashed: bool = False) -> dict[str, Any]:
     half = 0.5 - _INSET
     return {
-        "type": "rect", "layer": "below", "x0": x - half, "x1": x + half, "y0": y - half, "y1": y + half, "fillcolor": fill,
+        "type": "rect",
+        "layer": "below",
+        "x0": x - half,
+        "x1": x + half,
+        "y0": y - half,
+        "y1": y + half,
+        "fillcolor": fill,
         "line": {"width": 1, "color": line, "dash": "dash" if dashed else "solid"},
-    }  # fmt: skip
+    }

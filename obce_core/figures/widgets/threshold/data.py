@@ -13,7 +13,12 @@ from obce_core.formatting import amount
 
 
 def threshold_data(
-    scores: np.ndarray, component: str, percentile: float, *, neuron: tuple[int, float] | None = None, large: bool = False
+    scores: np.ndarray,
+    component: str,
+    percentile: float,
+    *,
+    neuron: tuple[int, float] | None = None,
+    large: bool = False,
 ) -> dict[str, Any]:
     """Make the data of the hill: scores rising, ticks of the log axis, the percentile, the component's colours.
 
