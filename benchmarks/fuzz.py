@@ -25,7 +25,7 @@ from obce_core.errors import ObceError, PlanError
 from obce_core.models.tokenizer_limits import check_tokenizer
 from obce_core.models.weights import read_header
 from obce_core.plan.plan_file import parse_document
-from obce_core.plan.serialize import parse_intent
+from obce_core.plan.serialize import parse_prune_spec
 from obce_core.storage.yaml_input import parse_yaml
 from obce_core.texts import load_texts, text_columns
 
@@ -228,7 +228,7 @@ READERS: dict[str, tuple[Callable[[bytes, Path], None], tuple[bytes, ...]]] = {
 
 
 def _intent(document: Any) -> None:
-    parse_intent(document)
+    parse_prune_spec(document)
 
 
 def fuzz(name: str, cases: int, home: Path, seed: int = 0) -> dict[str, Any]:

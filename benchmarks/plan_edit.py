@@ -10,7 +10,7 @@ from benchmarks.models import LARGE, made_up
 from benchmarks.timing import at_most, note, seconds
 from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE
-from obce_core.plan import Budget, Intent, count, resolve, uniform
+from obce_core.plan import Budget, PruneSpec, count, resolve, uniform
 
 EDITS = 60
 
@@ -20,19 +20,19 @@ class Editor:
     """Somebody at the grid: every call changes one cell and counts the whole model."""
 
     analysis: Analysis
-    intent: Intent
+    prune_spec: PruneSpec
     done: int = 0
 
     def edit(self) -> Budget:
         layer, component = 1 + self.done % 24, CUTTABLE[self.done % len(CUTTABLE)]
-        self.intent = self.intent.with_cells({(layer, component): float(1 + 7 * self.done % 90)})
+        self.prune_spec = self.prune_spec.with_cells({(layer, component): float(1 + 7 * self.done % 90)})
         self.done += 1
-        return count(self.analysis, resolve(self.analysis, self.intent))
+        return count(self.analysis, resolve(self.analysis, self.prune_spec))
 
 
 def main() -> None:
     analysis = made_up("BERT Large", LARGE)
-    editor = Editor(analysis, uniform(50, 24, Intent(first_layer=1)))
+    editor = Editor(analysis, uniform(50, 24, PruneSpec(first_layer=1)))
     first = seconds(editor.edit)
     times = [seconds(editor.edit) for _ in range(EDITS)]
     budget = editor.edit()

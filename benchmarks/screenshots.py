@@ -47,7 +47,7 @@ def prepare(cache: Path) -> dict[str, Any]:
 
     analysis = analyze("demo", "demo", n_texts=150, device="cpu")
     plan = make_plan(analysis, preset="paper-scaled")
-    write_draft(analysis.id, plan.intent, seen="")
+    write_draft(analysis.id, plan.prune_spec, seen="")
     compress(analysis, plan, device="cpu")
     scores = analysis.scores(5, "value")
     return {"id": analysis.id, "neuron": int(analysis.neurons(5, "value")[scores.argsort()[-4]])}

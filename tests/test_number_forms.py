@@ -103,7 +103,7 @@ def test_pages_write_numbers_in_one_form(
     key = adopt(tiny_analysis, cache)
     address = address | ({"compare": adopt(second, cache)} if "compare" in address else {})
     plan = make_plan(tiny_analysis, percentile=50)
-    write_draft(key, plan.intent, seen="")
+    write_draft(key, plan.prune_spec, seen="")
     if page in ("home", "model"):
         compress(tiny_analysis, plan, device="cpu")
     app = open_page(page, **({"analysis": key} | address))

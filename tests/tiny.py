@@ -13,7 +13,7 @@ import numpy as np
 from obce_core.analysis.analysis import BASE_COLUMNS, STORED_CRITERIA, Analysis
 from obce_core.architectures import FAMILIES
 from obce_core.components import COMPONENTS
-from obce_core.plan import Hand, Intent, Plan, resolve
+from obce_core.plan import ManualOverride, Plan, PruneSpec, resolve
 from obce_core.texts import Texts
 
 SIZES = {
@@ -115,17 +115,17 @@ def sample(count: int = 20, *, heldout: int = 6, seed: int = 0) -> Texts:
     return Texts(texts=every[:count], source="test", seed=seed, available=count + heldout, heldout=every[count:])
 
 
-def some_of_everything(analysis: Analysis, **intent: Any) -> Plan:
+def some_of_everything(analysis: Analysis, **prune_spec: Any) -> Plan:
     """Cut some of everything in the tiny model's layers; heads 0 and 1 need an extra row, head 2 does not."""
     drop = []
     for layer in range(1, analysis.shape.layers + 1):
         drop += [
-            Hand(layer=layer, component="query", neurons=(0, 1, 9, 17)),
-            Hand(layer=layer, component="key", neurons=(2, 17, 20)),
-            Hand(layer=layer, component="value", neurons=(3, 4, 5, 12, 23)),
-            Hand(layer=layer, component="intermediate", neurons=tuple(range(0, 40, 3))),
+            ManualOverride(layer=layer, component="query", neurons=(0, 1, 9, 17)),
+            ManualOverride(layer=layer, component="key", neurons=(2, 17, 20)),
+            ManualOverride(layer=layer, component="value", neurons=(3, 4, 5, 12, 23)),
+            ManualOverride(layer=layer, component="intermediate", neurons=tuple(range(0, 40, 3))),
         ]
-    return resolve(analysis, Intent(drop=tuple(drop), **intent))
+    return resolve(analysis, PruneSpec(drop=tuple(drop), **prune_spec))
 
 
 def copy_folder(source: Path, target: Path, **changes: Any) -> Path:

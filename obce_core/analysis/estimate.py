@@ -19,7 +19,7 @@ _MEMINFO = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bill:
+class AnalysisEstimate:
     """What an analysis takes: bytes on disk (`at_most` for `tokens="all"`) and of memory, with what is free now.
 
     `seconds` and `rate` (texts a second) are None where no earlier analysis of this model was measured the same way;
@@ -46,7 +46,7 @@ def bill(
     tokens: str,
     saved: Iterable[Saved] = (),
     starts: Mapping[str, float] | None = None,
-) -> Bill:
+) -> AnalysisEstimate:
     """Estimate what an analysis takes, before it runs.
 
     Disk: float32 outputs of every neuron, a row a text (a row a token for `all`, so at most `max_length` a text), and the
@@ -73,7 +73,7 @@ def bill(
     begun = [starts[entry.id] for entry in same if starts and entry.id in starts]
     start = statistics.median_low(begun) if begun else None
     rate = None if nearest is None else nearest.meta["texts"]["n"] / nearest.meta["seconds"]
-    return Bill(
+    return AnalysisEstimate(
         disk=4 * neurons * rows + 8 * neurons * _COLUMNS,
         at_most=tokens == "all",
         disk_free=_disk_free(),

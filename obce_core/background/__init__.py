@@ -5,7 +5,7 @@ The dashboard's own process stays light; what takes longer than a few seconds is
 
 from __future__ import annotations
 
-from obce_core.background.client import Answer, WarmWorker
+from obce_core.background.client import Answer, BackgroundWorker
 from obce_core.background.functions import TASKS, Task
 
-__all__ = ["TASKS", "Answer", "Task", "WarmWorker"]
+__all__ = ["TASKS", "Answer", "BackgroundWorker", "Task"]

@@ -56,7 +56,7 @@ class _Question:
     asked: float
 
 
-class WarmWorker:
+class BackgroundWorker:
     """One process and the questions before it. Safe to use from many threads; the process starts with the first question."""
 
     def __init__(self, log: Path | None = None) -> None:

@@ -124,13 +124,13 @@ def analyze(
 
 def _next(analysis: Analysis, name: str) -> str:
     """Return the command that plans a cut of this analysis; "" where a percentile can cut none of its layers."""
-    from obce_core.plan import Intent
+    from obce_core.plan import PruneSpec
 
-    first = min(Intent().first_layer, analysis.shape.layers)
+    first = min(PruneSpec().first_layer, analysis.shape.layers)
     if any(analysis.degenerate(first, component) for component in CUTTABLE):
         return ""
     words = ["obce", "plan", "--analysis", name, "--percentile", "50"]
-    words += ["--first-layer", str(first)] if first < Intent().first_layer else []
+    words += ["--first-layer", str(first)] if first < PruneSpec().first_layer else []
     return shlex.join([*words, "--out", free_name("plan.json")])
 
 

@@ -76,7 +76,7 @@ def plan(
         source,
         percentile=percentile,
         preset=preset,
-        intent=from_,
+        prune_spec=from_,
         target_encoder=target_encoder,
         target_params=target_params,
         first_layer=first_layer,
@@ -196,8 +196,8 @@ def _report(made: Plan, source: Analysis, *, json: bool, length: int = 128, ledg
     show(
         {
             "plan": made.digest[:16],
-            "criterion": made.intent.criterion,
-            **({"hardware": made.intent.hardware.words()} if made.intent.hardware.asked else {}),
+            "criterion": made.prune_spec.criterion,
+            **({"hardware": made.prune_spec.hardware.words()} if made.prune_spec.hardware.asked else {}),
             "neurons cut": f"{size.neurons_cut:,} of {size.neurons:,}",
             "parameters cut": f"{size.parameters_cut:,} of {size.parameters:,}",
             "encoder left": f"{share(size.encoder_share)} ({size.encoder_left:,} parameters)",

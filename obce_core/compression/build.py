@@ -73,7 +73,7 @@ def compress(
         check_target(target, overwrite=overwrite)
     report = original_of(source, model)
     origin = read_origin(report) if report.layers else None
-    predicts = chosen.intent.compensation.predicts
+    predicts = chosen.prune_spec.compensation.predicts
     steps = Steps("Compressing", source.shape.layers + 4 + (len(chosen.kept) if predicts else 0), progress, cancelled)
     original = load_model(report, device=device)
     texts = source.texts

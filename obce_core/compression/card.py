@@ -13,8 +13,8 @@ def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str,
     """Write the card as Markdown with a metadata header; every number is read from `facts`."""
     size, close = facts["budget"], facts["fidelity"]
     base = f"base_model: {report.source.name}\n" if report.source.kind != "folder" else ""
-    intent = plan["intent"]
-    method, tokens = intent["compensation"]["method"], intent["compensation"]["tokens"]
+    prune_spec = plan["intent"]
+    method, tokens = prune_spec["compensation"]["method"], prune_spec["compensation"]["tokens"]
     become = (
         "predicted from those that stay (least-squares over all tokens of the analysis's texts)"
         if method == "least-squares"
@@ -23,7 +23,7 @@ def model_card(report: ModelReport, plan: Mapping[str, Any], facts: Mapping[str,
     lines = [
         f"---\n{base}library_name: transformers\ntags:\n- obce\n- pruning\n- bert\n---\n",
         f"# {report.source.name}, cut by OBCE\n",
-        f"Neurons with the smallest `{intent['criterion']}` of their layer and component were removed and "
+        f"Neurons with the smallest `{prune_spec['criterion']}` of their layer and component were removed and "
         f"{become}, folded exactly into the weights that stay (arXiv 2312.10702). The plan is in `pruning_plan.json`, what the "
         "removed neurons became in `compensation.safetensors`.\n",
         "| | original | this model | left |\n|---|---|---|---|",

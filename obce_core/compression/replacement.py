@@ -44,7 +44,7 @@ def removed_neurons(analysis: Analysis, plan: Plan, maps: Maps | None = None) ->
             how = maps.get((layer, component)) if maps else None
             if how is None:
                 values = np.zeros(len(mask))
-                values[analysis.neurons(layer, component)] = plan.intent.compensation.constants(
+                values[analysis.neurons(layer, component)] = plan.prune_spec.compensation.constants(
                     analysis.cell(layer, component)
                 )
             become = (values,) if how is None else (how.weight, how.bias)

@@ -78,7 +78,7 @@ def head_note(report: ModelReport, task: Task, *, keep_head: bool) -> str:
 def cut_state(analysis: Analysis, plan: Plan, report: ModelReport) -> tuple[list[StoredLayer | None], State]:
     """Fold a plan into the tensors of the analysed model: what each layer stores, and the compact tensors by name."""
     maps = {}
-    if plan.intent.compensation.predicts:
+    if plan.prune_spec.compensation.predicts:
         original = load_model(report)
         positions = report.config.get("max_position_embeddings", 512)
         encoded = encode(

@@ -39,7 +39,7 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bill:
+class LaunchEstimate:
     """What a launch will take. `seconds` is None where no step of one of the tasks was measured (`unmeasured`); `measured` are the
     examples a second, by task, that it was taken from, `devices` where those were measured; `learning_rates` names the
     learning rates and how they were chosen ("" where nothing is trained)."""
@@ -161,7 +161,7 @@ def bill(
     *,
     device: str = "auto",
     workers: int = 1,
-) -> Bill:
+) -> LaunchEstimate:
     """Sum up a launch.
 
     The time of a line is that of its training examples at the rate of an earlier evaluation of the same weights on the same task (of
@@ -185,7 +185,7 @@ def bill(
             measured.setdefault(line.task, speed.rate)
             total += line.examples / speed.rate + line.looks * speed.look
     ids = {line.id for line in lines}
-    return Bill(
+    return LaunchEstimate(
         evaluations=len(ids),
         done=len(ids) - len(left),
         steps=sum({line.id: line.steps for line in lines}.values()),

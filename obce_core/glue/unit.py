@@ -22,7 +22,7 @@ from obce_core.models import ModelReport, check_model
 from obce_core.models.identity import identity_of
 from obce_core.plan.fact import PLAN, Fact, read_fact, read_facts
 from obce_core.plan.plan_file import from_document, load_document
-from obce_core.plan.serialize import parse_intent
+from obce_core.plan.serialize import parse_prune_spec
 from obce_core.storage.atomic import digest
 from obce_core.version import ALGORITHMS
 
@@ -262,6 +262,6 @@ def training_steps(units: Iterable[Prepared], *, trained: Callable[[str], bool])
     return steps
 
 
-def intent_of(plan: Mapping[str, Any]) -> Any:
+def prune_spec_of(plan: Mapping[str, Any]) -> Any:
     """Read a plan document's intent."""
-    return parse_intent(plan.get("intent"), "the plan: intent")
+    return parse_prune_spec(plan.get("intent"), "the plan: intent")

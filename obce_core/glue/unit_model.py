@@ -15,7 +15,7 @@ from obce_core.errors import PlanError
 from obce_core.glue.classifier import classifier, cut_state, head_note
 from obce_core.glue.evaluation import MODEL, Evaluation
 from obce_core.glue.tasks import task_of
-from obce_core.glue.unit import Prepared, intent_of, whole
+from obce_core.glue.unit import Prepared, prune_spec_of, whole
 from obce_core.models import ModelReport, check_model
 from obce_core.plan.matched_control import same_shape
 from obce_core.plan.plan import Plan, resolve
@@ -78,7 +78,7 @@ def _cut_afterwards(prepared: Prepared, original: Evaluation, device: str, cance
             device=device,
             cancelled=cancelled,
         )
-        plan: Plan = resolve(analysis, intent_of(unit.variant.plan))
+        plan: Plan = resolve(analysis, prune_spec_of(unit.variant.plan))
         if unit.variant.control is not None:  # of the shape that the plan has on the fine-tuned model
             plan = same_shape(analysis, plan, unit.variant.control, seed=unit.variant.draw)
         cut = cut_state(analysis, plan, report)

@@ -53,7 +53,7 @@ _LOOK = 0.2
 
 
 @dataclass
-class Keeper:
+class Supervisor:
     """Keeps one run from its start to its end."""
 
     run: Run
@@ -168,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     for handle in (given.lock, given.slot):
         os.set_inheritable(handle, False)
-    keeper = Keeper(run=Run(given.folder.resolve()), lock=given.lock, slot=given.slot, gpu=given.gpu)
+    keeper = Supervisor(run=Run(given.folder.resolve()), lock=given.lock, slot=given.slot, gpu=given.gpu)
     signal.signal(signal.SIGTERM, lambda *_: keeper.signalled.append(time.monotonic()))
     try:
         keeper.keep(given.attempt)

@@ -11,7 +11,7 @@ from obce_core.architectures.stored import stored_shapes
 from obce_core.components import TITLES
 from obce_core.formatting import amount
 from obce_core.lessons.question import Question, Slip, apart, counted, plural
-from obce_core.plan import Budget, Intent, Plan, count, plan_widths, resolve, stored_widths
+from obce_core.plan import Budget, Plan, PruneSpec, count, plan_widths, resolve, stored_widths
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,9 +42,9 @@ class Cut:
         return int((~self.kept).sum())
 
 
-def intent(layer: int, component: str, percentile: float) -> Intent:
+def prune_spec(layer: int, component: str, percentile: float) -> PruneSpec:
     """Ask for this one cell alone."""
-    return Intent(first_layer=layer).with_cells({(layer, component): percentile})
+    return PruneSpec(first_layer=layer).with_cells({(layer, component): percentile})
 
 
 def look(
@@ -58,7 +58,7 @@ def look(
     Raises:
         PlanError: the cell is degenerate, or the percentile keeps nothing.
     """
-    plan = resolve(analysis, intent(layer, component, percentile)) if carried is None else carried[0]
+    plan = resolve(analysis, prune_spec(layer, component, percentile)) if carried is None else carried[0]
     budget = count(analysis, plan) if carried is None else carried[1]
     scores, neurons = analysis.scores(layer, component), analysis.neurons(layer, component)
     before, after = stored_widths(analysis, layer), plan_widths(analysis, plan)[layer - 1]

@@ -22,7 +22,7 @@ from obce_core.models.batching import Batch, Encoded, batches, encode
 from obce_core.models.load import LoadedModel, load_model
 from obce_core.plan.parts import only
 from obce_core.plan.plan import Plan, resolve
-from obce_core.plan.serialize import parse_intent
+from obce_core.plan.serialize import parse_prune_spec
 
 ROOM = 400_000_000
 """Bytes that stored hidden states may take; where all layers need more, every second, third, … is stored."""
@@ -85,10 +85,10 @@ def measured(analysis: Analysis, plan: Plan, preview: Callable[[], Preview]) -> 
     Raises:
         ObceError: it cannot be measured before the model is built (see `not_measured`).
     """
-    why = not_measured(analysis, plan.intent.compensation)
+    why = not_measured(analysis, plan.prune_spec.compensation)
     if why:
         raise ObceError(f"Not measured: {why}.")
-    key = preview_key(analysis.id, plan.kept, plan.intent.compensation)
+    key = preview_key(analysis.id, plan.kept, plan.prune_spec.compensation)
     known = read_preview(key)
     if known is None:
         known = preview().measure(removed_neurons(analysis, plan))
@@ -105,7 +105,7 @@ def answer(arguments: Mapping[str, Any], memory: MutableMapping[str, Any]) -> di
     if held is None or held.analysis.id != arguments["analysis"]:
         memory.pop("preview", None)  # two models at once might be too many
         held = memory["preview"] = _Held(analysis=read_analysis(arguments["analysis"]))
-    plan = resolve(held.analysis, parse_intent(arguments["intent"]))
+    plan = resolve(held.analysis, parse_prune_spec(arguments["intent"]))
     if "cells" in arguments:
         plan = only(plan, [(layer, component) for layer, component in arguments["cells"]])
     return asdict(measured(held.analysis, plan, held.preview))

@@ -8,11 +8,11 @@ from obce_core.plan.hardware import Hardware
 from obce_core.plan.plan import Plan, keep_above, resolve, to_ranges
 from obce_core.plan.plan_file import from_document, parse_document, read_plan, render, to_document, write_plan
 from obce_core.plan.presets import PRESETS, preset, preset_cells, uniform
-from obce_core.plan.serialize import intent_document, parse_intent
+from obce_core.plan.serialize import parse_prune_spec, prune_spec_document
 from obce_core.plan.size import Budget, count, plan_widths, stored_widths
 from obce_core.plan.size_table import Ledger
 from obce_core.plan.size_table_count import model_ledger, plan_ledger
-from obce_core.plan.spec import METHODS, Compensation, Hand, Intent
+from obce_core.plan.spec import METHODS, Compensation, ManualOverride, PruneSpec
 from obce_core.plan.widths import layer_widths
 
 __all__ = [
@@ -20,26 +20,26 @@ __all__ = [
     "PRESETS",
     "Budget",
     "Compensation",
-    "Hand",
     "Hardware",
-    "Intent",
     "LayerWidths",
     "Ledger",
+    "ManualOverride",
     "Plan",
+    "PruneSpec",
     "count",
     "from_document",
-    "intent_document",
     "keep_above",
     "layer_widths",
     "make_plan",
     "model_ledger",
     "original_widths",
     "parse_document",
-    "parse_intent",
+    "parse_prune_spec",
     "plan_ledger",
     "plan_widths",
     "preset",
     "preset_cells",
+    "prune_spec_document",
     "read_plan",
     "render",
     "resolve",

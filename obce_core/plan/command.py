@@ -5,26 +5,26 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from obce_core.plan.spec import Hand, Intent
+from obce_core.plan.spec import ManualOverride, PruneSpec
 
 
-def plan_commands(analysis: str, intent: Intent, *, out: str = "my-model") -> str:
+def plan_commands(analysis: str, prune_spec: PruneSpec, *, out: str = "my-model") -> str:
     """Return the shell commands that resolve an intent saved as intent.json and build the model.
 
     The file carries everything: criterion, seed, first layer, percentiles, hand choices, compensation, hardware. What is not
     the default is named in a comment, so that a reader sees it without opening the file.
     """
-    plain, how = Intent(), intent.compensation
+    plain, how = PruneSpec(), prune_spec.compensation
     told = [
-        f"criterion {intent.criterion}" + (f", seed {intent.seed}" if intent.seed else "")
-        if intent.criterion != plain.criterion
+        f"criterion {prune_spec.criterion}" + (f", seed {prune_spec.seed}" if prune_spec.seed else "")
+        if prune_spec.criterion != plain.criterion
         else "",
         f"compensation {how.method} over {'[CLS]' if how.tokens == 'cls' else 'all tokens'}"
         if how != plain.compensation
         else "",
-        intent.hardware.words(),
-        f"{_neurons(intent.keep)} kept by hand" if intent.keep else "",
-        f"{_neurons(intent.drop)} dropped by hand" if intent.drop else "",
+        prune_spec.hardware.words(),
+        f"{_neurons(prune_spec.keep)} kept by hand" if prune_spec.keep else "",
+        f"{_neurons(prune_spec.drop)} dropped by hand" if prune_spec.drop else "",
     ]
     named = "; ".join(part for part in told if part)
     return "\n".join(
@@ -36,6 +36,6 @@ def plan_commands(analysis: str, intent: Intent, *, out: str = "my-model") -> st
     )
 
 
-def _neurons(hands: Sequence[Hand]) -> str:
+def _neurons(hands: Sequence[ManualOverride]) -> str:
     number = sum(len(hand.neurons) for hand in hands)
     return f"{number:,} neuron{'' if number == 1 else 's'}"

@@ -13,9 +13,9 @@ from obce_core.plan.plan import Plan, resolve
 from obce_core.plan.plan_file import load_document
 from obce_core.plan.presets import preset as apply_preset
 from obce_core.plan.presets import uniform
-from obce_core.plan.serialize import parse_intent
+from obce_core.plan.serialize import parse_prune_spec
 from obce_core.plan.size import count
-from obce_core.plan.spec import Compensation, Intent, as_method
+from obce_core.plan.spec import Compensation, PruneSpec, as_method
 from obce_core.plan.target import reach
 
 
@@ -24,7 +24,7 @@ def make_plan(
     *,
     percentile: float | None = None,
     preset: str | None = None,
-    intent: Intent | str | Path | None = None,
+    prune_spec: PruneSpec | str | Path | None = None,
     target_encoder: float | None = None,
     target_params: float | None = None,
     first_layer: int | None = None,
@@ -67,7 +67,7 @@ def make_plan(
         for name, value in (
             ("--percentile", percentile),
             ("--preset", preset),
-            ("--from", intent),
+            ("--from", prune_spec),
             ("--target-encoder", target_encoder),
             ("--target-params", target_params),
         )
@@ -77,12 +77,12 @@ def make_plan(
         ways = "--percentile, --preset, --from, --target-encoder, --target-params"
         raise PlanError(f"Give exactly one of {ways}; got {' and '.join(given) or 'none'}.")
     hardware = Hardware(round_to=round_to, per_head=per_head)
-    if intent is not None:
-        told = intent if isinstance(intent, Intent) else _intent_of(intent)
+    if prune_spec is not None:
+        told = prune_spec if isinstance(prune_spec, PruneSpec) else _read_prune_spec(prune_spec)
         return resolve(source, replace(told, hardware=told.hardware.joined(hardware)))
     if preset is not None and first_layer is not None:
         raise PlanError("A preset brings its own first layer; leave --first-layer out.")
-    base = Intent(
+    base = PruneSpec(
         criterion=criterion,
         seed=seed,
         first_layer=3 if first_layer is None else first_layer,
@@ -120,6 +120,6 @@ def _missed(
     return ()
 
 
-def _intent_of(path: str | Path) -> Intent:
+def _read_prune_spec(path: str | Path) -> PruneSpec:
     document = load_document(path)
-    return parse_intent(document.get("intent", document), Path(path).name)
+    return parse_prune_spec(document.get("intent", document), Path(path).name)

@@ -43,7 +43,10 @@ def compare_plans(analysis: Analysis, first: Plan, second: Plan) -> list[CellDif
                     component=component,
                     neurons=width,
                     kept=(width - first.cut(layer, component), width - second.cut(layer, component)),
-                    percentiles=(first.intent.percentile(layer, component), second.intent.percentile(layer, component)),
+                    percentiles=(
+                        first.prune_spec.percentile(layer, component),
+                        second.prune_spec.percentile(layer, component),
+                    ),
                     only_first_cuts=np.flatnonzero(~a & b),
                     only_second_cuts=np.flatnonzero(a & ~b),
                 )

@@ -21,8 +21,8 @@ from obce_core import settings
 from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import ObceError
 from obce_core.plan.plan_file import parse_document
-from obce_core.plan.serialize import intent_document, parse_intent
-from obce_core.plan.spec import Intent
+from obce_core.plan.serialize import parse_prune_spec, prune_spec_document
+from obce_core.plan.spec import PruneSpec
 from obce_core.storage.atomic import check_name, open_append, open_regular, write_json
 from obce_core.storage.private import private_folder
 
@@ -36,7 +36,7 @@ _NEURONS = 200_000
 class Draft:
     """An intent under edit; `stamp` is "" and `written` (UTC) is "" where none was ever written."""
 
-    intent: Intent
+    prune_spec: PruneSpec
     stamp: str = ""
     written: str = ""
 
@@ -45,8 +45,8 @@ class Draft:
 class History:
     """What stood before a draft, the oldest first, what was undone after it, and the id of the version it came from, or ""."""
 
-    earlier: tuple[Intent, ...] = ()
-    later: tuple[Intent, ...] = ()
+    earlier: tuple[PruneSpec, ...] = ()
+    later: tuple[PruneSpec, ...] = ()
     version: str = ""
 
 
@@ -62,10 +62,12 @@ def read_draft(analysis_id: str) -> Draft:
         with open_regular(path) as stream:
             data = parse_document(stream.read(), path.name)
         return Draft(
-            intent=parse_intent(data["intent"], path.name), stamp=str(data["stamp"]), written=str(data["written"])
+            prune_spec=parse_prune_spec(data["intent"], path.name),
+            stamp=str(data["stamp"]),
+            written=str(data["written"]),
         )
     except (OSError, KeyError, TypeError, ObceError):
-        return Draft(intent=Intent())
+        return Draft(prune_spec=PruneSpec())
 
 
 def read_history(analysis_id: str, stamp: str) -> History:
@@ -77,14 +79,14 @@ def read_history(analysis_id: str, stamp: str) -> History:
         if data["stamp"] != stamp:
             return History()
         earlier, later = (
-            tuple(parse_intent(entry, path.name) for entry in data[side]) for side in ("earlier", "later")
+            tuple(parse_prune_spec(entry, path.name) for entry in data[side]) for side in ("earlier", "later")
         )
         return History(earlier=earlier, later=later, version=str(data["version"]))
     except (OSError, KeyError, TypeError, ObceError):
         return History()
 
 
-def write_draft(analysis_id: str, intent: Intent, *, seen: str, history: History | None = None) -> Draft | None:
+def write_draft(analysis_id: str, prune_spec: PruneSpec, *, seen: str, history: History | None = None) -> Draft | None:
     """Write a draft and its history, and return it; None, and nothing is written, when another draft is there than was `seen`."""
     refuse_if_read_only("Saving the draft of a plan")
     home = plans_home(analysis_id)
@@ -93,9 +95,16 @@ def write_draft(analysis_id: str, intent: Intent, *, seen: str, history: History
         if read_draft(analysis_id).stamp != seen:
             return None
         made = Draft(
-            intent=intent, stamp=uuid.uuid4().hex[:16], written=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            prune_spec=prune_spec,
+            stamp=uuid.uuid4().hex[:16],
+            written=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
-        entry = {"format": FORMAT, "stamp": made.stamp, "written": made.written, "intent": intent_document(intent)}
+        entry = {
+            "format": FORMAT,
+            "stamp": made.stamp,
+            "written": made.written,
+            "intent": prune_spec_document(prune_spec),
+        }
         write_json(home / "draft.json", entry)
         if history is not None and history != History():
             write_json(home / "history.json", _history_document(made.stamp, history))
@@ -107,12 +116,18 @@ def _history_document(stamp: str, history: History) -> dict[str, Any]:
     return {"format": HISTORY, "stamp": stamp, "version": history.version, **sides}
 
 
-def _nearest(intents: Sequence[Intent]) -> list[dict[str, Any]]:
+def _nearest(intents: Sequence[PruneSpec]) -> list[dict[str, Any]]:
     """Write the first of some intents, at most so many steps and so many neurons chosen by hand."""
     neurons = list(
-        accumulate(sum(len(hand.neurons) for hand in (*intent.keep, *intent.drop)) for intent in intents[:STEPS])
+        accumulate(
+            sum(len(hand.neurons) for hand in (*prune_spec.keep, *prune_spec.drop)) for prune_spec in intents[:STEPS]
+        )
     )
-    return [intent_document(intent) for intent, so_far in zip(intents, neurons, strict=False) if so_far <= _NEURONS]
+    return [
+        prune_spec_document(prune_spec)
+        for prune_spec, so_far in zip(intents, neurons, strict=False)
+        if so_far <= _NEURONS
+    ]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from obce_core.errors import ModelError, PlanError
 from obce_core.models import ModelReport
 from obce_core.plan.plan import Kept, cut_digest
 from obce_core.plan.plan_file import load_document, read_kept, read_model
-from obce_core.plan.serialize import parse_intent
+from obce_core.plan.serialize import parse_prune_spec
 from obce_core.plan.spec import Compensation
 
 PLAN = "pruning_plan.json"
@@ -72,7 +72,7 @@ def read_fact(document: Mapping[str, Any], shape: EncoderShape, name: str = "pla
         identity=identity,
         kept=read_kept(document, shape, name),
         analysis=str(document.get("analysis", "")),
-        compensation=parse_intent(document.get("intent"), f"{name}: intent").compensation,
+        compensation=parse_prune_spec(document.get("intent"), f"{name}: intent").compensation,
     )
 
 

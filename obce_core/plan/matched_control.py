@@ -21,7 +21,7 @@ from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError
 from obce_core.plan.hardware import Hardware
 from obce_core.plan.plan import Plan, resolve
-from obce_core.plan.spec import Hand, Intent
+from obce_core.plan.spec import ManualOverride, PruneSpec
 
 Masks = dict[str, np.ndarray]
 
@@ -58,16 +58,16 @@ def same_shape(analysis: Analysis, plan: Plan, criterion: str, *, seed: int = 0)
                 reason = f"control of plan {plan.digest[:12]}: the same stored shape, chosen by {criterion}"
                 if criterion == "random":
                     reason += f", draw {seed}"
-                drop.append(Hand(layer=layer, component=name, neurons=tuple(map(int, gone)), reason=reason))
-    intent = Intent(
+                drop.append(ManualOverride(layer=layer, component=name, neurons=tuple(map(int, gone)), reason=reason))
+    prune_spec = PruneSpec(
         criterion=criterion,
         seed=seed,
-        first_layer=plan.intent.first_layer,
+        first_layer=plan.prune_spec.first_layer,
         drop=tuple(drop),
-        compensation=plan.intent.compensation,
+        compensation=plan.prune_spec.compensation,
         hardware=Hardware(),
     )
-    return replace(resolve(analysis, intent), notes=(f"The control of plan {plan.digest[:12]}, by {criterion}.",))
+    return replace(resolve(analysis, prune_spec), notes=(f"The control of plan {plan.digest[:12]}, by {criterion}.",))
 
 
 def choose(masks: Masks, scores: Masks, heads: int) -> Masks:

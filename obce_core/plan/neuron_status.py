@@ -36,14 +36,16 @@ def verdict(analysis: Analysis, plan: Plan, layer: int, component: str, neuron: 
     at = analysis.position(layer, component, neuron)
     if component in LOCKED:
         return Verdict(state="locked")
-    intent = plan.intent
-    percentile, threshold = intent.percentile(layer, component), None
+    prune_spec = plan.prune_spec
+    percentile, threshold = prune_spec.percentile(layer, component), None
     above = True
     if percentile:
-        scores = np.asarray(analysis.scores(layer, component, intent.criterion, seed=intent.seed), dtype=np.float64)
+        scores = np.asarray(
+            analysis.scores(layer, component, prune_spec.criterion, seed=prune_spec.seed), dtype=np.float64
+        )
         threshold = float(np.percentile(scores, percentile, method="linear"))
         above = bool(scores[at] > threshold)
-    choice = choice_of(intent, layer, component, neuron)
+    choice = choice_of(prune_spec, layer, component, neuron)
     kept = bool(plan.mask(layer, component, analysis.shape)[neuron])
     if choice is not None and kept == (choice.side == "keep"):
         state = "kept by hand" if kept else "dropped by hand"
@@ -55,6 +57,6 @@ def verdict(analysis: Analysis, plan: Plan, layer: int, component: str, neuron: 
         state=state,
         percentile=percentile,
         threshold=threshold,
-        criterion=intent.criterion,
+        criterion=prune_spec.criterion,
         reason="" if choice is None else choice.reason,
     )

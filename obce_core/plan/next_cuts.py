@@ -13,7 +13,7 @@ from obce_core.errors import PlanError
 from obce_core.plan.parts import Cell, of_layer
 from obce_core.plan.plan import Plan, resolve
 from obce_core.plan.size import layer_parameters
-from obce_core.plan.spec import Intent
+from obce_core.plan.spec import PruneSpec
 from obce_core.plan.widths import cut_widths, stored_widths
 
 STEPS = (30.0, 50.0, 70.0, 90.0)
@@ -45,7 +45,7 @@ class NextCut:
 
 
 def next_cuts(
-    analysis: Analysis, intent: Intent, *, linked: bool, layers: Iterable[int] | None = None
+    analysis: Analysis, prune_spec: PruneSpec, *, linked: bool, layers: Iterable[int] | None = None
 ) -> list[NextCut]:
     """List the next step of every cell (of some layers, where these are named) that saves anything, by layer and component.
 
@@ -53,28 +53,28 @@ def next_cuts(
     """
     found = []
     for layer in range(1, analysis.shape.layers + 1) if layers is None else layers:
-        base = of_layer(intent, layer)
+        base = of_layer(prune_spec, layer)
         try:
             now = resolve(analysis, base)
         except PlanError:
             continue
-        left = _left(analysis, intent, layer, now)
+        left = _left(analysis, prune_spec, layer, now)
         for group in _LINKED if linked else [(name,) for name in CUTTABLE]:
             names = tuple(
                 name
                 for name in group
-                if analysis.width(layer, name) and not analysis.degenerate(layer, name, intent.criterion)
+                if analysis.width(layer, name) and not analysis.degenerate(layer, name, prune_spec.criterion)
             )
-            before = min((intent.percentile(layer, name) for name in names), default=STEPS[-1])
+            before = min((prune_spec.percentile(layer, name) for name in names), default=STEPS[-1])
             after = next((step for step in STEPS if step > before), None)
             if after is None:
                 continue
-            changes = {(layer, name): max(after, intent.percentile(layer, name)) for name in names}
+            changes = {(layer, name): max(after, prune_spec.percentile(layer, name)) for name in names}
             try:
                 then = resolve(analysis, base.with_cells(changes))
             except PlanError:
                 continue
-            saved = left - _left(analysis, intent, layer, then)
+            saved = left - _left(analysis, prune_spec, layer, then)
             if saved > 0:
                 found.append(
                     NextCut(
@@ -97,8 +97,8 @@ def cheapest(cuts: Sequence[NextCut], lost: Sequence[float | None]) -> list[int]
     return sorted(range(len(cuts)), key=lambda place: (prices[place], cuts[place].layer, place))
 
 
-def _left(analysis: Analysis, intent: Intent, layer: int, plan: Plan) -> int:
+def _left(analysis: Analysis, prune_spec: PruneSpec, layer: int, plan: Plan) -> int:
     if layer not in plan.kept:
         return layer_parameters(stored_widths(analysis, layer), analysis.shape)
     masks = {name: plan.mask(layer, name, analysis.shape) for name in CUTTABLE}
-    return layer_parameters(cut_widths(analysis, intent.compensation, layer, masks), analysis.shape)
+    return layer_parameters(cut_widths(analysis, prune_spec.compensation, layer, masks), analysis.shape)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from obce_core.analysis.analysis import Analysis
 from obce_core.plan.plan import Plan
-from obce_core.plan.spec import Intent
+from obce_core.plan.spec import PruneSpec
 
 Cell = tuple[int, str]
 """Layer (from 1) and component."""
@@ -22,43 +22,49 @@ def only(plan: Plan, cells: Iterable[Cell]) -> Plan:
     return replace(plan, kept={layer: row for layer, row in kept.items() if row})
 
 
-def alone(intent: Intent, cells: Iterable[Cell]) -> Intent:
+def alone(prune_spec: PruneSpec, cells: Iterable[Cell]) -> PruneSpec:
     """Return the intent with all left out that has no part in what these cells keep.
 
     Where neurons are added back for the hardware, a cell depends on the others of its layer, which then stay.
     """
     wanted = set(cells)
-    if intent.hardware.asked:
+    if prune_spec.hardware.asked:
         layers = {layer for layer, _ in wanted}
-        wanted |= {(layer, name) for layer, row in intent.cells.items() if layer in layers for name in row}
-        wanted |= {(hand.layer, hand.component) for hand in (*intent.keep, *intent.drop) if hand.layer in layers}
+        wanted |= {(layer, name) for layer, row in prune_spec.cells.items() if layer in layers for name in row}
+        wanted |= {
+            (hand.layer, hand.component) for hand in (*prune_spec.keep, *prune_spec.drop) if hand.layer in layers
+        }
     left = {
         layer: {name: share for name, share in row.items() if (layer, name) in wanted}
-        for layer, row in intent.cells.items()
+        for layer, row in prune_spec.cells.items()
     }
     keep, drop = (
-        tuple(hand for hand in hands if (hand.layer, hand.component) in wanted) for hands in (intent.keep, intent.drop)
+        tuple(hand for hand in hands if (hand.layer, hand.component) in wanted)
+        for hands in (prune_spec.keep, prune_spec.drop)
     )
-    return replace(intent, cells={layer: row for layer, row in left.items() if row}, keep=keep, drop=drop)
+    return replace(prune_spec, cells={layer: row for layer, row in left.items() if row}, keep=keep, drop=drop)
 
 
-def of_layer(intent: Intent, layer: int) -> Intent:
+def of_layer(prune_spec: PruneSpec, layer: int) -> PruneSpec:
     """Return the intent with every other layer untouched."""
-    keep, drop = (tuple(hand for hand in hands if hand.layer == layer) for hands in (intent.keep, intent.drop))
+    keep, drop = (tuple(hand for hand in hands if hand.layer == layer) for hands in (prune_spec.keep, prune_spec.drop))
     return replace(
-        intent, cells={number: row for number, row in intent.cells.items() if number == layer}, keep=keep, drop=drop
+        prune_spec,
+        cells={number: row for number, row in prune_spec.cells.items() if number == layer},
+        keep=keep,
+        drop=drop,
     )
 
 
-def without_equal(analysis: Analysis, intent: Intent) -> tuple[Intent, tuple[str, ...]]:
+def without_equal(analysis: Analysis, prune_spec: PruneSpec) -> tuple[PruneSpec, tuple[str, ...]]:
     """Leave the cells whole that the intent's criterion cannot rank (all neurons equal), and say which."""
     equal = [
         (layer, name)
-        for layer, row in intent.cells.items()
+        for layer, row in prune_spec.cells.items()
         for name in row
-        if layer <= analysis.shape.layers and analysis.degenerate(layer, name, intent.criterion)
+        if layer <= analysis.shape.layers and analysis.degenerate(layer, name, prune_spec.criterion)
     ]
-    return intent.with_cells(dict.fromkeys(equal, 0.0)), tuple(left_whole(analysis, *cell) for cell in equal)
+    return prune_spec.with_cells(dict.fromkeys(equal, 0.0)), tuple(left_whole(analysis, *cell) for cell in equal)
 
 
 def left_whole(analysis: Analysis, layer: int, component: str) -> str:

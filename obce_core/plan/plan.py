@@ -15,7 +15,7 @@ from obce_core.components import CUTTABLE
 from obce_core.criteria import criterion
 from obce_core.errors import PlanError
 from obce_core.plan.round_widths import LayerToWiden, widen
-from obce_core.plan.spec import Compensation, Hand, Intent
+from obce_core.plan.spec import Compensation, ManualOverride, PruneSpec
 from obce_core.plan.widths import cut_widths, stored_widths
 from obce_core.storage.atomic import digest
 
@@ -37,7 +37,7 @@ class Plan:
 
     model: Mapping[str, str]
     analysis: str
-    intent: Intent
+    prune_spec: PruneSpec
     kept: Kept
     notes: tuple[str, ...] = ()
     earlier: tuple[Mapping[str, Any], ...] = ()
@@ -60,10 +60,10 @@ class Plan:
     @property
     def digest(self) -> str:
         """Name the cut: the digest of model, kept neurons and constants (which come from the analysis)."""
-        return cut_digest(self.model["weights_sha256"], self.analysis, self.kept, self.intent.compensation)
+        return cut_digest(self.model["weights_sha256"], self.analysis, self.kept, self.prune_spec.compensation)
 
 
-def resolve(analysis: Analysis, intent: Intent) -> Plan:
+def resolve(analysis: Analysis, prune_spec: PruneSpec) -> Plan:
     """Carry out an intent on an analysis: a percentile keeps the neurons strictly above it, in float64.
 
     Then neurons named by hand are kept or dropped, and then the hardware's options add some back (see `widen`).
@@ -73,9 +73,9 @@ def resolve(analysis: Analysis, intent: Intent) -> Plan:
             named by hand that does not exist.
     """
     shape = analysis.shape
-    row = criterion(intent.criterion)
+    row = criterion(prune_spec.criterion)
     kept: dict[int, dict[str, np.ndarray]] = {}
-    for layer, cells in intent.cells.items():
+    for layer, cells in prune_spec.cells.items():
         _check_layer(layer, shape)
         for component in (name for name in CUTTABLE if name in cells):
             columns = analysis.cell(layer, component)
@@ -83,31 +83,31 @@ def resolve(analysis: Analysis, intent: Intent) -> Plan:
                 raise PlanError(f"Layer {layer} {component} has no neuron left; an earlier cut took them all.")
             if row.degenerate(columns):
                 raise PlanError(
-                    f"Layer {layer} {component} cannot be cut by {intent.criterion}: every text gives the same value there, "
+                    f"Layer {layer} {component} cannot be cut by {prune_spec.criterion}: every text gives the same value there, "
                     "so all neurons are equal.",
                     hint="Start at a later layer (--first-layer 2), or choose another criterion.",
                 )
-            scores = analysis.scores(layer, component, intent.criterion, seed=intent.seed)
+            scores = analysis.scores(layer, component, prune_spec.criterion, seed=prune_spec.seed)
             above = keep_above(scores, cells[component])
             if not above.any():
                 raise PlanError(
                     f"Layer {layer} {component}: percentile {cells[component]:g} would keep 0 of {len(above)} neurons "
-                    f"(their {intent.criterion} are tied).",
+                    f"(their {prune_spec.criterion} are tied).",
                     hint="Drop them by hand if you mean it.",
                 )
             mask = np.ones(shape.width(component), dtype=bool)
             mask[analysis.neurons(layer, component)] = above
             kept.setdefault(layer, {})[component] = mask
     notes = []
-    for hands, value in ((intent.keep, True), (intent.drop, False)):
+    for hands, value in ((prune_spec.keep, True), (prune_spec.drop, False)):
         for hand in hands:
             mask = _by_hand(hand, analysis, kept)
             mask[list(hand.neurons)] = value
             if not mask[analysis.neurons(hand.layer, hand.component)].any():
                 notes.append(f"Layer {hand.layer} {hand.component}: every neuron is dropped by hand.")
-    if intent.hardware.asked:
+    if prune_spec.hardware.asked:
         for layer in sorted(kept):
-            widened, told = widen(_to_widen(analysis, intent, layer, kept[layer]), intent.hardware)
+            widened, told = widen(_to_widen(analysis, prune_spec, layer, kept[layer]), prune_spec.hardware)
             kept[layer] = {name: widened[name] for name in kept[layer]}
             notes += told
     model = {name: str(analysis.meta["model"][name]) for name in ("name", "revision", "weights_sha256")}
@@ -118,7 +118,7 @@ def resolve(analysis: Analysis, intent: Intent) -> Plan:
     return Plan(
         model=model,
         analysis=analysis.id,
-        intent=intent,
+        prune_spec=prune_spec,
         kept={layer: cells for layer, cells in cut.items() if cells},
         notes=tuple(notes),
     )
@@ -145,13 +145,15 @@ def to_ranges(mask: np.ndarray) -> list[Any]:
     return [int(part[0]) if len(part) == 1 else [int(part[0]), int(part[-1])] for part in parts]
 
 
-def _to_widen(analysis: Analysis, intent: Intent, layer: int, row: Mapping[str, np.ndarray]) -> LayerToWiden:
+def _to_widen(analysis: Analysis, prune_spec: PruneSpec, layer: int, row: Mapping[str, np.ndarray]) -> LayerToWiden:
     shape = analysis.shape
     scores = {name: np.full(shape.width(name), -np.inf) for name in CUTTABLE}
     barred = {name: np.zeros(shape.width(name), dtype=bool) for name in CUTTABLE}
     for name in CUTTABLE:
-        scores[name][analysis.neurons(layer, name)] = analysis.scores(layer, name, intent.criterion, seed=intent.seed)
-    for hand in intent.drop:
+        scores[name][analysis.neurons(layer, name)] = analysis.scores(
+            layer, name, prune_spec.criterion, seed=prune_spec.seed
+        )
+    for hand in prune_spec.drop:
         if hand.layer == layer:
             barred[hand.component][list(hand.neurons)] = True
     return LayerToWiden(
@@ -159,12 +161,12 @@ def _to_widen(analysis: Analysis, intent: Intent, layer: int, row: Mapping[str, 
         masks={name: row.get(name, np.ones(shape.width(name), dtype=bool)) for name in CUTTABLE},
         scores=scores,
         barred=barred,
-        widths=partial(cut_widths, analysis, intent.compensation, layer),
+        widths=partial(cut_widths, analysis, prune_spec.compensation, layer),
         limits=stored_widths(analysis, layer),
     )
 
 
-def _by_hand(hand: Hand, analysis: Analysis, kept: dict[int, dict[str, np.ndarray]]) -> np.ndarray:
+def _by_hand(hand: ManualOverride, analysis: Analysis, kept: dict[int, dict[str, np.ndarray]]) -> np.ndarray:
     _check_layer(hand.layer, analysis.shape)
     width = analysis.shape.width(hand.component)
     over = [neuron for neuron in hand.neurons if neuron >= width]

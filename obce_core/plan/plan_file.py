@@ -15,7 +15,7 @@ from obce_core.components import CUTTABLE
 from obce_core.errors import AnalysisError, PathError, PlanError, shorten
 from obce_core.plan.fields import layer_number, mapping, only, pretty
 from obce_core.plan.plan import Kept, Plan, resolve, to_ranges
-from obce_core.plan.serialize import intent_document, parse_intent
+from obce_core.plan.serialize import parse_prune_spec, prune_spec_document
 from obce_core.plan.spec import check_cuttable
 from obce_core.settings import MAX_PLAN_JSON_BYTES, MAX_PLAN_YAML_BYTES
 from obce_core.storage.atomic import replace_file
@@ -34,7 +34,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "format": FORMAT,
         "model": dict(plan.model),
         "analysis": plan.analysis,
-        "intent": intent_document(plan.intent),
+        "intent": prune_spec_document(plan.prune_spec),
         "fact": {"kept": kept},
         "earlier": [dict(entry) for entry in plan.earlier],
     }
@@ -50,7 +50,7 @@ def render(plan: Plan, *, yaml: bool = False) -> str:
 def fits_yaml(plan: Plan) -> bool:
     """Say, without rendering it, whether a plan's YAML surely stays below the limit of a YAML file."""
     size = 8_000 + sum(
-        len(hand.neurons) * 8 + 8 * len(hand.reason) + 200 for hand in (*plan.intent.keep, *plan.intent.drop)
+        len(hand.neurons) * 8 + 8 * len(hand.reason) + 200 for hand in (*plan.prune_spec.keep, *plan.prune_spec.drop)
     )
     for row in plan.kept.values():
         for mask in row.values():
@@ -158,8 +158,8 @@ def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "
             f"({shorten(identity[:12])}…) than this analysis ({analysis.identity.digest[:12]}…).",
             hint="Use the analysis of the same model, or make the plan again with obce plan --from.",
         )
-    intent = parse_intent(document.get("intent"), f"{name}: intent")
-    plan = resolve(analysis, intent)
+    prune_spec = parse_prune_spec(document.get("intent"), f"{name}: intent")
+    plan = resolve(analysis, prune_spec)
     _compare(plan, read_kept(document, analysis.shape, name), analysis.shape, name)
     earlier = document.get("earlier", [])
     if not isinstance(earlier, list) or not all(isinstance(entry, dict) for entry in earlier):
@@ -167,7 +167,7 @@ def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "
     return Plan(
         model=plan.model,
         analysis=plan.analysis,
-        intent=intent,
+        prune_spec=prune_spec,
         kept=plan.kept,
         notes=plan.notes,
         earlier=tuple(earlier),

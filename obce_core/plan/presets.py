@@ -10,7 +10,7 @@ from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError, UnknownName
 from obce_core.plan.parts import left_whole
 from obce_core.plan.plan import keep_above
-from obce_core.plan.spec import Intent
+from obce_core.plan.spec import PruneSpec
 
 Table = Mapping[str, Mapping[int, tuple[int, ...]]]
 """Component -> percentile -> layers."""
@@ -60,7 +60,7 @@ def preset_cells(name: str, layers: int) -> dict[int, dict[str, float]]:
     return _rows(table)
 
 
-def preset(name: str, analysis: Analysis, base: Intent) -> tuple[Intent, tuple[str, ...]]:
+def preset(name: str, analysis: Analysis, base: PruneSpec) -> tuple[PruneSpec, tuple[str, ...]]:
     """Return an intent with a preset's percentiles, and what it left out or chose, in words.
 
     A degenerate cell, and one of which its percentile would keep nothing, is left untouched and said so.
@@ -83,11 +83,11 @@ def preset(name: str, analysis: Analysis, base: Intent) -> tuple[Intent, tuple[s
                     f"Layer {layer} {component} is left whole: P{percentile:g} would keep 0 of {len(scores)} there."
                 )
     first = min(cells, default=1)
-    blank = Intent(criterion=base.criterion, seed=base.seed, first_layer=first, compensation=base.compensation)
+    blank = PruneSpec(criterion=base.criterion, seed=base.seed, first_layer=first, compensation=base.compensation)
     return blank.with_cells(changes), tuple(notes)
 
 
-def uniform(percentile: float, layers: int, base: Intent) -> Intent:
+def uniform(percentile: float, layers: int, base: PruneSpec) -> PruneSpec:
     """Return an intent with one percentile for every component that can be cut, from `base.first_layer` on."""
     if not 1 <= base.first_layer <= layers:
         raise PlanError(f"--first-layer is {base.first_layer}; this model has layers 1–{layers}.")

@@ -7,35 +7,35 @@ from typing import Any, cast
 from obce_core.errors import PlanError, shorten
 from obce_core.plan.fields import layer_number, mapping, only, pretty, text
 from obce_core.plan.hardware import Hardware
-from obce_core.plan.spec import Compensation, Hand, Intent
+from obce_core.plan.spec import Compensation, ManualOverride, PruneSpec
 
 _INTENT_KEYS = ("criterion", "seed", "first_layer", "cells", "keep", "drop", "compensation", "hardware")
 _HAND_KEYS = ("layer", "component", "neurons", "reason")
 
 
-def intent_document(intent: Intent) -> dict[str, Any]:
+def prune_spec_document(prune_spec: PruneSpec) -> dict[str, Any]:
     """Write an intent as plain data; `hardware` only where it asks for something."""
-    hardware = intent.hardware
+    hardware = prune_spec.hardware
     document = {
-        "criterion": intent.criterion,
-        "seed": intent.seed,
-        "first_layer": intent.first_layer,
-        "cells": {str(layer): {name: _short(p) for name, p in row.items()} for layer, row in intent.cells.items()},
-        "keep": [_hand_document(hand) for hand in intent.keep],
-        "drop": [_hand_document(hand) for hand in intent.drop],
-        "compensation": {"method": intent.compensation.method, "tokens": intent.compensation.tokens},
+        "criterion": prune_spec.criterion,
+        "seed": prune_spec.seed,
+        "first_layer": prune_spec.first_layer,
+        "cells": {str(layer): {name: _short(p) for name, p in row.items()} for layer, row in prune_spec.cells.items()},
+        "keep": [_hand_document(hand) for hand in prune_spec.keep],
+        "drop": [_hand_document(hand) for hand in prune_spec.drop],
+        "compensation": {"method": prune_spec.compensation.method, "tokens": prune_spec.compensation.tokens},
     }
     return document | (
         {"hardware": {"round_to": hardware.round_to, "per_head": hardware.per_head}} if hardware.asked else {}
     )
 
 
-def render_intent(intent: Intent) -> str:
+def render_prune_spec(prune_spec: PruneSpec) -> str:
     """Render an intent as the text of a JSON file, for `obce plan --from`."""
-    return pretty(intent_document(intent)) + "\n"
+    return pretty(prune_spec_document(prune_spec)) + "\n"
 
 
-def parse_intent(value: object, where: str = "intent") -> Intent:
+def parse_prune_spec(value: object, where: str = "intent") -> PruneSpec:
     """Check an intent's plain data; unknown keys, components and impossible percentiles are refused."""
     data = mapping(value, where)
     only(data, _INTENT_KEYS, where)
@@ -46,8 +46,8 @@ def parse_intent(value: object, where: str = "intent") -> Intent:
     only(chosen, ("method", "tokens"), f"{where}.compensation")
     hardware = mapping(data.get("hardware", {}), f"{where}.hardware")
     only(hardware, ("round_to", "per_head"), f"{where}.hardware")
-    defaults = Intent()
-    return Intent(
+    defaults = PruneSpec()
+    return PruneSpec(
         criterion=text(data.get("criterion", defaults.criterion), f"{where}.criterion"),
         seed=data.get("seed", defaults.seed),
         first_layer=data.get("first_layer", defaults.first_layer),
@@ -62,7 +62,7 @@ def parse_intent(value: object, where: str = "intent") -> Intent:
     )
 
 
-def _hands(value: object, where: str) -> tuple[Hand, ...]:
+def _hands(value: object, where: str) -> tuple[ManualOverride, ...]:
     if not isinstance(value, list):
         raise PlanError(f"{where} must be a list.")
     found = []
@@ -73,7 +73,7 @@ def _hands(value: object, where: str) -> tuple[Hand, ...]:
         if not isinstance(neurons, list):
             raise PlanError(f"{where}: neurons must be a list of numbers.")
         found.append(
-            Hand(
+            ManualOverride(
                 layer=data.get("layer", 0),
                 component=data.get("component", ""),
                 neurons=tuple(neurons),
@@ -83,7 +83,7 @@ def _hands(value: object, where: str) -> tuple[Hand, ...]:
     return tuple(found)
 
 
-def _hand_document(hand: Hand) -> dict[str, Any]:
+def _hand_document(hand: ManualOverride) -> dict[str, Any]:
     return {"layer": hand.layer, "component": hand.component, "neurons": list(hand.neurons), "reason": hand.reason}
 
 

@@ -103,7 +103,7 @@ def plan_widths(analysis: Analysis, plan: Plan) -> list[LayerWidths]:
             found.append(stored_widths(analysis, layer))
             continue
         masks = {component: plan.mask(layer, component, shape) for component in CUTTABLE}
-        found.append(cut_widths(analysis, plan.intent.compensation, layer, masks))
+        found.append(cut_widths(analysis, plan.prune_spec.compensation, layer, masks))
     return found
 
 

@@ -63,7 +63,7 @@ class Compensation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hand:
+class ManualOverride:
     """Neurons of one cell that a person keeps or drops, and why."""
 
     layer: int
@@ -88,7 +88,7 @@ class Hand:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intent:
+class PruneSpec:
     """A pruning intent; an edited intent is a new one.
 
     `cells` maps layer (from 1) to component to percentile, 0 < percentile < 100; an absent entry or 0 is untouched.
@@ -100,8 +100,8 @@ class Intent:
     seed: int = 0
     first_layer: int = 3
     cells: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
-    keep: tuple[Hand, ...] = ()
-    drop: tuple[Hand, ...] = ()
+    keep: tuple[ManualOverride, ...] = ()
+    drop: tuple[ManualOverride, ...] = ()
     compensation: Compensation = field(default_factory=Compensation)
     hardware: Hardware = field(default_factory=Hardware)
 
@@ -125,7 +125,7 @@ class Intent:
         """Return the percentile of a cell, 0 where it is untouched."""
         return self.cells.get(layer, {}).get(component, 0.0)
 
-    def with_cells(self, changes: Mapping[tuple[int, str], float]) -> Intent:
+    def with_cells(self, changes: Mapping[tuple[int, str], float]) -> PruneSpec:
         """Return a new intent with some percentiles changed; 0 clears a cell."""
         cells = {layer: dict(row) for layer, row in self.cells.items()}
         for (layer, component), percentile in changes.items():
@@ -154,7 +154,7 @@ def check_cuttable(layer: object, component: object) -> None:
         )
 
 
-def _check_hands(keep: tuple[Hand, ...], drop: tuple[Hand, ...]) -> None:
+def _check_hands(keep: tuple[ManualOverride, ...], drop: tuple[ManualOverride, ...]) -> None:
     kept = {(hand.layer, hand.component, neuron) for hand in keep for neuron in hand.neurons}
     both = [
         (hand.layer, hand.component, neuron)

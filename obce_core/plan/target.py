@@ -10,13 +10,13 @@ from obce_core.errors import PlanError
 from obce_core.plan.plan import resolve
 from obce_core.plan.presets import uniform
 from obce_core.plan.size import count, plan_widths
-from obce_core.plan.spec import Intent
+from obce_core.plan.spec import PruneSpec
 
 STEPS = 999
 """Percentiles 0.1, 0.2, … 99.9."""
 
 
-def reach(analysis: Analysis, base: Intent, share: float, of: Literal["encoder", "model"]) -> Intent:
+def reach(analysis: Analysis, base: PruneSpec, share: float, of: Literal["encoder", "model"]) -> PruneSpec:
     """Return the uniform intent with the smallest percentile (steps of 0.1) that leaves at most `share` of the parameters.
 
     Parameters are counted after folding with the intent's compensation. Without the extra key rows the count falls

@@ -12,8 +12,8 @@ from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import ObceError, PlanError, shorten
 from obce_core.plan.drafts import plans_home
 from obce_core.plan.plan_file import parse_document
-from obce_core.plan.serialize import intent_document, parse_intent
-from obce_core.plan.spec import Intent
+from obce_core.plan.serialize import parse_prune_spec, prune_spec_document
+from obce_core.plan.spec import PruneSpec
 from obce_core.storage.atomic import check_name, open_regular, write_json
 from obce_core.storage.private import private_folder
 
@@ -29,17 +29,17 @@ class Version:
     name: str
     note: str
     written: str
-    intent: Intent
+    prune_spec: PruneSpec
 
 
-def save_version(analysis_id: str, name: str, intent: Intent, *, note: str = "") -> Version:
+def save_version(analysis_id: str, name: str, prune_spec: PruneSpec, *, note: str = "") -> Version:
     """Save an intent under a new name.
 
     Raises:
         PlanError: the name is empty, too long or taken, or the note too long.
     """
     made = Version(
-        id=uuid.uuid4().hex[:12], name=_free(analysis_id, name), note=_note(note), written=_now(), intent=intent
+        id=uuid.uuid4().hex[:12], name=_free(analysis_id, name), note=_note(note), written=_now(), prune_spec=prune_spec
     )
     _write(analysis_id, made)
     return made
@@ -59,7 +59,7 @@ def list_versions(analysis_id: str) -> list[Version]:
                     name=str(data["name"]),
                     note=str(data["note"]),
                     written=str(data["written"]),
-                    intent=parse_intent(data["intent"], path.name),
+                    prune_spec=parse_prune_spec(data["intent"], path.name),
                 )
             )
         except (OSError, KeyError, TypeError, ObceError):
@@ -127,7 +127,7 @@ def _write(analysis_id: str, version: Version) -> None:
         "name": version.name,
         "note": version.note,
         "written": version.written,
-        "intent": intent_document(version.intent),
+        "intent": prune_spec_document(version.prune_spec),
     }
     write_json(_path(analysis_id, version.id, "versions"), entry)
 

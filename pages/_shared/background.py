@@ -8,12 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from obce_core.background import Answer, WarmWorker
+from obce_core.background import Answer, BackgroundWorker
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda worker: worker.close())
-def _worker() -> WarmWorker:
-    worker = WarmWorker()
+def _worker() -> BackgroundWorker:
+    worker = BackgroundWorker()
     atexit.register(
         worker.close
     )  # Ctrl-C ends the server, which releases no cache; a busy worker would go on for seconds

@@ -20,7 +20,7 @@ from obce_core.figures.widgets.cell_map.data import cell_map
 from obce_core.jobs.startup import start_seconds
 from obce_core.measure.preview import read_preview
 from obce_core.models import Preview, preview_model
-from obce_core.plan import Budget, Intent, Plan, count, preset, resolve
+from obce_core.plan import Budget, Plan, PruneSpec, count, preset, resolve
 from obce_core.plan.drafts import plans_home
 from obce_core.plan.next_cuts import NextCut, next_cuts
 from obce_core.plan.parts import of_layer
@@ -175,34 +175,34 @@ def vector_cloud(analysis_id: str, layer: int, component: str, head: int | None)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _resolved(analysis_id: str, key: str, _intent: Intent) -> tuple[Plan, Budget]:
+def _resolved(analysis_id: str, key: str, _intent: PruneSpec) -> tuple[Plan, Budget]:
     source = analysis(analysis_id)
     plan = resolve(source, _intent)
     return plan, count(source, plan)
 
 
-def resolved(analysis_id: str, intent: Intent) -> tuple[Plan, Budget]:
+def resolved(analysis_id: str, prune_spec: PruneSpec) -> tuple[Plan, Budget]:
     """Carry out an intent and count it; raises PlanError."""
-    from obce_core.plan import intent_document
+    from obce_core.plan import prune_spec_document
     from obce_core.storage.atomic import digest
 
-    return _resolved(analysis_id, digest(intent_document(intent)), intent)
+    return _resolved(analysis_id, digest(prune_spec_document(prune_spec)), prune_spec)
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)
-def _next_cuts(analysis_id: str, layer: int, key: str, linked: bool, _intent: Intent) -> list[NextCut]:
+def _next_cuts(analysis_id: str, layer: int, key: str, linked: bool, _intent: PruneSpec) -> list[NextCut]:
     return next_cuts(analysis(analysis_id), _intent, linked=linked, layers=[layer])
 
 
-def next_steps(analysis_id: str, intent: Intent, *, linked: bool) -> list[NextCut]:
+def next_steps(analysis_id: str, prune_spec: PruneSpec, *, linked: bool) -> list[NextCut]:
     """List the next step of every cell; an edit recounts the layers that it changed."""
-    from obce_core.plan import intent_document
+    from obce_core.plan import prune_spec_document
     from obce_core.storage.atomic import digest
 
     found = []
     for layer in range(1, analysis(analysis_id).shape.layers + 1):
-        part = of_layer(intent, layer)
-        found += _next_cuts(analysis_id, layer, digest(intent_document(part)), linked, part)
+        part = of_layer(prune_spec, layer)
+        found += _next_cuts(analysis_id, layer, digest(prune_spec_document(part)), linked, part)
     return found
 
 
@@ -238,5 +238,5 @@ def paper(analysis_id: str) -> tuple[Plan, Budget, tuple[str, ...]]:
     """Return the paper's plan carried to this model, its size, and what it says of itself."""
     source = analysis(analysis_id)
     names = {12: "paper-bert-base", 24: "paper-bert-large"}
-    intent, notes = preset(names.get(source.shape.layers, "paper-scaled"), source, Intent())
-    return (*resolved(analysis_id, intent), notes)
+    prune_spec, notes = preset(names.get(source.shape.layers, "paper-scaled"), source, PruneSpec())
+    return (*resolved(analysis_id, prune_spec), notes)

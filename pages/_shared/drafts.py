@@ -7,7 +7,7 @@ Plan page then asks which one to go on with.
 from __future__ import annotations
 
 from obce_core import settings
-from obce_core.plan import Intent
+from obce_core.plan import PruneSpec
 from obce_core.plan.drafts import Draft, History, read_draft, read_history, write_draft
 from obce_core.plan.overrides import choose_neuron, release_neuron
 from pages._shared import state
@@ -15,13 +15,13 @@ from pages._shared import state
 _LIMIT = 200
 
 
-def current(analysis_id: str) -> Intent:
+def current(analysis_id: str) -> PruneSpec:
     """Return the intent under edit for an analysis."""
     chosen = state.get()
     if analysis_id not in chosen.intents:
         found = read_draft(analysis_id)
         history = read_history(analysis_id, found.stamp)
-        chosen.intents[analysis_id] = [*history.earlier, found.intent, *history.later]
+        chosen.intents[analysis_id] = [*history.earlier, found.prune_spec, *history.later]
         chosen.places[analysis_id] = len(history.earlier)
         chosen.stamps[analysis_id] = found.stamp
         if history.version:
@@ -29,13 +29,13 @@ def current(analysis_id: str) -> Intent:
     return chosen.intents[analysis_id][chosen.places[analysis_id]]
 
 
-def edit(analysis_id: str, intent: Intent, *, from_grid: bool = False) -> None:
+def edit(analysis_id: str, prune_spec: PruneSpec, *, from_grid: bool = False) -> None:
     """Put a new intent in place; what was undone is forgotten. The grid takes over unless the edit came from it."""
     chosen = state.get()
-    if intent == current(analysis_id):
+    if prune_spec == current(analysis_id):
         return
     at = chosen.places[analysis_id]
-    history = [*chosen.intents[analysis_id][: at + 1], intent][-_LIMIT:]
+    history = [*chosen.intents[analysis_id][: at + 1], prune_spec][-_LIMIT:]
     chosen.intents[analysis_id], chosen.places[analysis_id] = history, len(history) - 1
     chosen.told = []
     if not from_grid:
@@ -91,7 +91,7 @@ def theirs(analysis_id: str) -> Draft | None:
     chosen = state.get()
     if found.stamp == chosen.stamps[analysis_id]:
         return None
-    if found.intent == mine:
+    if found.prune_spec == mine:
         chosen.stamps[analysis_id] = found.stamp
         return None
     return found
@@ -102,7 +102,7 @@ def take_theirs(analysis_id: str) -> None:
     found = theirs(analysis_id)
     if found is not None:
         state.get().stamps[analysis_id] = found.stamp
-        edit(analysis_id, found.intent)
+        edit(analysis_id, found.prune_spec)
 
 
 def keep_mine(analysis_id: str) -> None:

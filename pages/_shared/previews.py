@@ -14,7 +14,7 @@ from obce_core.compression.result import Fidelity
 from obce_core.figures.widgets.plan_grid.data import Closeness
 from obce_core.formatting import cosine
 from obce_core.measure.preview import not_measured, preview_key, stored_previews
-from obce_core.plan import Intent, Plan, intent_document
+from obce_core.plan import Plan, PruneSpec, prune_spec_document
 from obce_core.plan.next_cuts import NextCut
 from obce_core.plan.parts import Cell, alone
 from obce_core.plan.plan import Kept
@@ -31,13 +31,13 @@ class Previews:
     """What one run of a page wants to know of an analysis; `asked` collects what is still being measured."""
 
     source: Analysis
-    intent: Intent
+    prune_spec: PruneSpec
     reason: str = ""
     asked: list[Question] = field(default_factory=list)
     stored: frozenset[str] = field(default_factory=stored_previews)
 
     def __post_init__(self) -> None:
-        self.reason = not_measured(self.source, self.intent.compensation) or state.get().unmeasured.get(
+        self.reason = not_measured(self.source, self.prune_spec.compensation) or state.get().unmeasured.get(
             self.source.id, ""
         )
 
@@ -45,7 +45,7 @@ class Previews:
         """Return how close a whole plan stays, or None; `reason` says why it is not going to be measured."""
         if not plan.kept:
             return None
-        return self._known("preview_plan", plan.kept, plan.intent, None, priority)
+        return self._known("preview_plan", plan.kept, plan.prune_spec, None, priority)
 
     def words(self, found: Fidelity | None) -> str:
         """Write the mean-pooled cosine, or why there is none yet."""
@@ -76,7 +76,7 @@ class Previews:
                 kept.setdefault(layer, {})[component] = plan.kept[layer][component]
         if not kept:
             return 1.0  # the model as it is
-        found = self._known("preview_cell", kept, plan.intent, cells, priority)
+        found = self._known("preview_cell", kept, plan.prune_spec, cells, priority)
         return None if found is None else found.pooled
 
     def losses(self, cuts: Sequence[NextCut]) -> list[float | None]:
@@ -88,15 +88,15 @@ class Previews:
         return found
 
     def _known(
-        self, task: str, kept: Kept, intent: Intent, cells: Sequence[Cell] | None, priority: int
+        self, task: str, kept: Kept, prune_spec: PruneSpec, cells: Sequence[Cell] | None, priority: int
     ) -> Fidelity | None:
-        key = preview_key(self.source.id, kept, intent.compensation)
+        key = preview_key(self.source.id, kept, prune_spec.compensation)
         known = cached.preview(key, self.stored)
         if known is not None or self.reason:
             return known
         arguments: dict[str, Any] = {
             "analysis": self.source.id,
-            "intent": intent_document(alone(intent, cells) if cells else intent),
+            "intent": prune_spec_document(alone(prune_spec, cells) if cells else prune_spec),
         }
         if cells:
             arguments["cells"] = [list(cell) for cell in cells]

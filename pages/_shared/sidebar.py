@@ -114,12 +114,12 @@ def _newest() -> None:
 
 def _plan(source: Analysis) -> None:
     """Say what the plan under edit leaves, and whether it stands under a name."""
-    intent = drafts.current(source.id)
-    if not (intent.cells or intent.drop or intent.keep):
+    prune_spec = drafts.current(source.id)
+    if not (prune_spec.cells or prune_spec.drop or prune_spec.keep):
         label = "Plan: nothing cut yet"
     else:
         try:
-            label = f"Plan: {share(cached.resolved(source.id, intent)[1].encoder_share)} of the encoder"
+            label = f"Plan: {share(cached.resolved(source.id, prune_spec)[1].encoder_share)} of the encoder"
         except Exception:  # an impossible draft is explained on the Plan page
             label = "Plan: cannot be carried out"
     nav.link("plan", label)
@@ -127,7 +127,7 @@ def _plan(source: Analysis) -> None:
         _below("<b>not saved</b>: another tab changed it; the Plan page asks which to keep")
         return
     versions = cached.versions(source.id)
-    same = next((version for version in versions if version.intent == intent), None)
+    same = next((version for version in versions if version.prune_spec == prune_spec), None)
     before = next((version for version in versions if version.id == state.get().versions.get(source.id)), None)
     if same is not None:
         _below(f'saved as <b class="plain">{escape(same.name)}</b>')

@@ -21,7 +21,7 @@ from obce_core.criteria import CRITERIA
 from obce_core.figures.difference_map import NUMBERS
 from obce_core.glue.tasks import TASKS
 from obce_core.jobs import STATES
-from obce_core.plan import Intent
+from obce_core.plan import PruneSpec
 from pages._shared import form_address, history
 
 _KEY = "obce"
@@ -59,7 +59,7 @@ class State:
     presentation: bool = False
     link_qk: bool = True
     model: str = ""
-    intents: dict[str, list[Intent]] = field(default_factory=dict)
+    intents: dict[str, list[PruneSpec]] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
     stamps: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

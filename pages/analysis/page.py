@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from obce_core.access.roots import typed_model, typed_path
-from obce_core.analysis.estimate import Bill, bill
+from obce_core.analysis.estimate import AnalysisEstimate, bill
 from obce_core.components import COMPONENTS
 from obce_core.errors import ObceError
 from obce_core.formatting import amount, count, duration, megabytes, millions
@@ -121,7 +121,7 @@ def _numbers() -> dict[str, Any]:
     return {"n_texts": n_texts, "seed": seed, "tokens": tokens, "tap": tap, "max_length": length} | more
 
 
-def _bill(told: Bill, found: Preview) -> None:
+def _bill(told: AnalysisEstimate, found: Preview) -> None:
     report = found.report
     begun = "the start not measured" if told.start is None else f"{duration(told.start)} of it to start"
     time_ = (

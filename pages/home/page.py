@@ -137,8 +137,8 @@ with right:
         layout.note("A real neuron appears here once something was measured.")
 
 first = source
-intent = drafts.current(source.id) if source else None
-planned = bool(intent and (intent.cells or intent.drop))
+prune_spec = drafts.current(source.id) if source else None
+planned = bool(prune_spec and (prune_spec.cells or prune_spec.drop))
 evaluated = count_evaluations()
 st.html(
     '<div class="line">'

@@ -21,7 +21,7 @@ from obce_core.figures.widgets.cell_map.data import written
 from obce_core.figures.widgets.cell_view.data import cell_view
 from obce_core.figures.widgets.cell_view.export import both, distribution, rank_curve, strip
 from obce_core.formatting import count, share
-from obce_core.plan import Intent
+from obce_core.plan import PruneSpec
 from obce_core.storage.atomic import digest
 from pages._shared import cached, downloads, drafts, layout, mounts, nav, state
 
@@ -41,11 +41,11 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
         )
         layout.note(f"{told}: there is nothing to rank. Choose another cell.")
         return
-    intent = drafts.current(source.id)
+    prune_spec = drafts.current(source.id)
     scores, neurons = source.scores(layer, component, name), source.neurons(layer, component)
-    planned = _kept(source, intent, layer, component)
+    planned = _kept(source, prune_spec, layer, component)
     kept = planned if planned is not None else np.ones(len(scores), dtype=bool)
-    percentile = intent.percentile(layer, component) if intent.criterion == name else 0
+    percentile = prune_spec.percentile(layer, component) if prune_spec.criterion == name else 0
     view = cell_view(
         scores,
         kept,
@@ -198,10 +198,10 @@ def _against(source: Analysis, other: Analysis | None, layer: int, component: st
     )
 
 
-def _kept(source: Analysis, intent: Intent, layer: int, component: str) -> np.ndarray | None:
+def _kept(source: Analysis, prune_spec: PruneSpec, layer: int, component: str) -> np.ndarray | None:
     """Return which neurons of a cell the plan under edit keeps, shape (neurons,); None when it cannot be carried out."""
     try:
-        plan, _ = cached.resolved(source.id, intent)
+        plan, _ = cached.resolved(source.id, prune_spec)
     except PlanError:  # an impossible draft is explained on the Plan page
         return None
     return plan.mask(layer, component, source.shape)[source.neurons(layer, component)]

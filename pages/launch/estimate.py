@@ -10,7 +10,7 @@ import streamlit as st
 from obce_core import settings
 from obce_core.errors import ObceError
 from obce_core.formatting import amount, count, duration
-from obce_core.glue.estimate import Bill, Line, bill
+from obce_core.glue.estimate import LaunchEstimate, Line, bill
 from obce_core.glue.job import job_options
 from obce_core.glue.recipe import recipe_of
 from obce_core.glue.sweep import Sweep
@@ -60,7 +60,7 @@ def show(asked: Asked | None) -> None:
     _lines(lines, {one.id for one in found})
 
 
-def _facts(told: Bill, lines: list[Line], *, unread: bool) -> None:
+def _facts(told: LaunchEstimate, lines: list[Line], *, unread: bool) -> None:
     if told.seconds is None:
         time_ = ("–", f"not measured: {len(told.unmeasured)} of {len({line.task for line in lines})} tasks")
     elif not told.steps_left:
@@ -85,7 +85,7 @@ def _facts(told: Bill, lines: list[Line], *, unread: bool) -> None:
         layout.note(f"Measured on {' and '.join(told.devices)}: training examples a second: {rates}.")
 
 
-def _measure(asked: Asked, told: Bill) -> None:
+def _measure(asked: Asked, told: LaunchEstimate) -> None:
     """Offer to measure the steps that no evaluation tells of: 20 steps of the tier smoke, one evaluation a task."""
     if job_panel.panel("launch-measure", lambda _: st.rerun()):
         return
@@ -110,7 +110,7 @@ def _options(asked: Asked, units: list[Unit]) -> dict[str, Any]:
     }
 
 
-def _start(asked: Asked, sweep: Sweep, told: Bill, *, ready: bool) -> None:
+def _start(asked: Asked, sweep: Sweep, told: LaunchEstimate, *, ready: bool) -> None:
     """Start as many jobs as there are workers; the same form pressed twice is the same jobs."""
     chosen = state.get()
     rest = told.evaluations - told.done

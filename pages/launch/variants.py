@@ -13,7 +13,7 @@ from obce_core.compression.result import list_models
 from obce_core.formatting import share
 from obce_core.glue.sweep import CONTROLS
 from obce_core.glue.unit import ORDERS
-from obce_core.plan import Intent, write_plan
+from obce_core.plan import PruneSpec, write_plan
 from obce_core.plan.drafts import plans_home, read_draft
 from obce_core.plan.versions import list_versions
 from pages._shared import cached, drafts, layout
@@ -54,23 +54,25 @@ def choose_built(source: Analysis, folder: str, *, of_draft: bool) -> None:
     """Let the form compare a built model: by its plan, where that is the one under edit, which can have controls."""
     form = fields.values()
     if of_draft:
-        versions, intent = _plans(source)
-        form["plans"] = [next((name for name, one in versions.items() if name != _CURRENT and one == intent), _CURRENT)]
+        versions, prune_spec = _plans(source)
+        form["plans"] = [
+            next((name for name, one in versions.items() if name != _CURRENT and one == prune_spec), _CURRENT)
+        ]
         form["percentiles"] = []
     else:
         form["models"] = list(dict.fromkeys([*form.get("models", []), folder]))
 
 
-def _plans(source: Analysis) -> tuple[dict[str, Intent], Intent]:
+def _plans(source: Analysis) -> tuple[dict[str, PruneSpec], PruneSpec]:
     """Return what can be chosen by name, the draft first and then the newest version, and the draft."""
-    versions = {version.name: version.intent for version in list_versions(source.id)}
-    intent = drafts.current(source.id)
-    return ({_CURRENT: intent, **versions} if intent.cells or intent.drop else versions), intent
+    versions = {version.name: version.prune_spec for version in list_versions(source.id)}
+    prune_spec = drafts.current(source.id)
+    return ({_CURRENT: prune_spec, **versions} if prune_spec.cells or prune_spec.drop else versions), prune_spec
 
 
-def _proposed(source: Analysis, versions: Mapping[str, Intent], intent: Intent) -> list[str]:
+def _proposed(source: Analysis, versions: Mapping[str, PruneSpec], prune_spec: PruneSpec) -> list[str]:
     """Name the plan that is chosen at first: the version that the draft equals, else the newer of draft and newest version."""
-    same = [name for name, version in versions.items() if name != _CURRENT and version == intent]
+    same = [name for name, version in versions.items() if name != _CURRENT and version == prune_spec]
     newest = max((version.written for version in list_versions(source.id)), default="")
     draft_is_newer = (
         read_draft(source.id).written >= newest
@@ -84,8 +86,8 @@ def _proposed(source: Analysis, versions: Mapping[str, Intent], intent: Intent) 
 def _cuts(source: Analysis) -> dict[str, Any]:
     form = fields.values()
     whole = not _was_cut(source)
-    versions, intent = _plans(source)
-    proposed = _proposed(source, versions, intent)
+    versions, prune_spec = _plans(source)
+    proposed = _proposed(source, versions, prune_spec)
     kept = fields.kept("percentiles", [30, 50] if whole and not proposed else [])
     st.pills(
         "Uniform percentiles, by r_f from layer 3",

@@ -179,7 +179,7 @@ def cut() -> None:
     percentile = min(max(chosen.lesson_percentile or 30, 1), 95)
     seen, refused = None, ""
     try:
-        carried = cached.resolved(source.id, lesson_5.intent(layer, component, percentile))
+        carried = cached.resolved(source.id, lesson_5.prune_spec(layer, component, percentile))
         seen = lesson_5.look(source, layer, component, percentile, carried)
     except PlanError as error:  # its hint speaks of the Plan page
         refused = error.message

@@ -176,10 +176,10 @@ def _others(built: Compressed | None) -> None:
 
 
 def _body() -> None:
-    intent = drafts.current(source.id)
+    prune_spec = drafts.current(source.id)
     plan, budget, wrong = None, None, None
     try:
-        plan, budget = cached.resolved(source.id, intent)
+        plan, budget = cached.resolved(source.id, prune_spec)
     except PlanError as error:
         wrong = error
     own = plan.digest[:16] if plan is not None and plan.kept else ""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from obce_core.components import LOCKED, TITLES
-from obce_core.plan import Intent
+from obce_core.plan import PruneSpec
 from obce_core.plan.overrides import choice_of
 from pages._shared import drafts, guards
 
 _WORDS = {"keep": ("Keep", "Kept", ":material/lock:"), "drop": ("Drop", "Dropped", ":material/content_cut:")}
 
 
-def actions(analysis_id: str, intent: Intent, layer: int, component: str, neuron: int) -> None:
+def actions(analysis_id: str, prune_spec: PruneSpec, layer: int, component: str, neuron: int) -> None:
     """Show Keep and Drop; what was chosen before is shown with its reason and can be taken back."""
-    choice = choice_of(intent, layer, component, neuron) if component not in LOCKED else None
+    choice = choice_of(prune_spec, layer, component, neuron) if component not in LOCKED else None
     for side, (verb, done, icon) in _WORDS.items():
         if component in LOCKED:
             why = f"{TITLES[component]} is locked: it feeds a residual sum, so no plan cuts it."

@@ -127,14 +127,14 @@ def _body() -> None:
         raise guards.Ended
     if chosen.neuron is None:
         chosen.neuron = int(there[np.argmax(source.scores(layer, component))])
-    neuron, intent = chosen.neuron, drafts.current(source.id)
+    neuron, prune_spec = chosen.neuron, drafts.current(source.id)
     values, line, data = _film(layer, component, neuron)
     name, pinned, colour = f"{layer}.{component}.{neuron}", _pinned(), _colour(chosen.colour)
     words, acts = st.columns([1.3, 1] if chosen.presentation else [2, 1], vertical_alignment="bottom")
     with words:
         layout.title(data["title"], facts.lead(source, layer, component, neuron, sides(values, line)))
     with acts, st.container(horizontal=True, horizontal_alignment="right"):
-        override.actions(source.id, intent, layer, component, neuron)
+        override.actions(source.id, prune_spec, layer, component, neuron)
         if chosen.pinned == name:
             st.button("Unpin", icon=":material/keep_off:", on_click=_pin, args=("",))
         else:

@@ -10,13 +10,13 @@ from obce_core.errors import PlanError
 from obce_core.figures.widgets.next_cuts.data import percentile
 from obce_core.formatting import count, megabytes, millions, share
 from obce_core.plan import (
-    Intent,
+    PruneSpec,
 )
 from obce_core.plan.diff import compare_plans
 from pages._shared import cached, downloads, layout, previews, state
 
 
-def difference(source: Analysis, intent: Intent) -> list[previews.Question]:
+def difference(source: Analysis, prune_spec: PruneSpec) -> list[previews.Question]:
     """Show what two versions, or a version and the draft, cut differently; nothing when none were chosen.
 
     Returns what of them is being measured.
@@ -34,7 +34,7 @@ def difference(source: Analysis, intent: Intent) -> list[previews.Question]:
         st.button("Close", key="close-difference", on_click=setattr, args=(chosen, "compared", None), width="content")
     try:
         (one, size), (two, other) = (
-            cached.resolved(source.id, found[key].intent if key else intent) for key in chosen.compared
+            cached.resolved(source.id, found[key].prune_spec if key else prune_spec) for key in chosen.compared
         )
     except PlanError as error:
         st.text(str(error))
@@ -42,7 +42,7 @@ def difference(source: Analysis, intent: Intent) -> list[previews.Question]:
     asked: list[previews.Question] = []
     cosines = []
     for plan in (one, two):
-        measured = previews.Previews(source, plan.intent)
+        measured = previews.Previews(source, plan.prune_spec)
         cosines.append(measured.words(measured.whole(plan, priority=1)) if plan.kept else "–")
         asked += measured.asked
     st.dataframe(

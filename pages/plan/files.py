@@ -18,7 +18,7 @@ from obce_core.plan import (
 )
 from obce_core.plan.command import plan_commands
 from obce_core.plan.plan_file import fits_yaml
-from obce_core.plan.serialize import render_intent
+from obce_core.plan.serialize import render_prune_spec
 from pages._shared import downloads, layout
 
 
@@ -38,12 +38,16 @@ def take_away(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
             help=None if yaml else "Too many neurons for a YAML plan (256 kB): take the JSON",
         )
         st.download_button(
-            "intent.json", lambda: render_intent(plan.intent), "intent.json", "application/json", on_click="ignore"
+            "intent.json",
+            lambda: render_prune_spec(plan.prune_spec),
+            "intent.json",
+            "application/json",
+            on_click="ignore",
         )
         st.download_button(
             "cells.csv", lambda: cells_csv(source, plan, close), "cells.csv", "text/csv", on_click="ignore"
         )
-    st.code(plan_commands(source.id, plan.intent), language="bash", wrap_lines=True)
+    st.code(plan_commands(source.id, plan.prune_spec), language="bash", wrap_lines=True)
     layout.note(
         "plan.json holds the intent and every kept neuron; intent.json what is asked for, with all options, for this or another analysis "
         "of the same kind of model; cells.csv the grid."
@@ -66,6 +70,6 @@ def cells_csv(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
             known, width = close.get((layer, name), Closeness()), source.width(layer, name)
             cosine = "" if known.cosine is None or known.old else known.cosine
             rows.append(
-                (layer, name, plan.intent.percentile(layer, name), width, width - plan.cut(layer, name), cosine)
+                (layer, name, plan.prune_spec.percentile(layer, name), width, width - plan.cut(layer, name), cosine)
             )
     return downloads.to_csv(header, rows)

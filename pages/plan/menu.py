@@ -93,8 +93,8 @@ def _presets(source: Analysis) -> None:
 def _preset(source: Analysis, name: str) -> None:
     base = drafts.current(source.id)
     try:
-        intent, notes = preset(name, source, base)
-        drafts.edit(source.id, replace(intent, keep=base.keep, drop=base.drop, hardware=base.hardware))
+        prune_spec, notes = preset(name, source, base)
+        drafts.edit(source.id, replace(prune_spec, keep=base.keep, drop=base.drop, hardware=base.hardware))
         state.get().told += notes
     except ObceError as error:
         state.get().told = [str(error)]
@@ -130,7 +130,7 @@ def _target(source: Analysis, of: str, left: float, first: int) -> None:
             per_head=base.hardware.per_head,
             **{"target_encoder" if of == "encoder" else "target_params": left},
         )
-        drafts.edit(source.id, replace(plan.intent, keep=base.keep, drop=base.drop))
+        drafts.edit(source.id, replace(plan.prune_spec, keep=base.keep, drop=base.drop))
         state.get().told += [line for line in plan.notes if line.startswith("--")]
         if base.keep or base.drop:
             state.get().told.append("Neurons chosen by hand were left as they are; they come on top of the target.")

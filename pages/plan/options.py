@@ -13,30 +13,30 @@ from obce_core.plan import (
     METHODS,
     Compensation,
     Hardware,
-    Intent,
+    PruneSpec,
 )
 from obce_core.plan.parts import without_equal
 from pages._shared import drafts, state
 
 
-def options(source: Analysis, intent: Intent) -> None:
+def options(source: Analysis, prune_spec: PruneSpec) -> None:
     """Criterion, compensation and hardware, behind one button that names what is not the default."""
-    plain = Intent()
+    plain = PruneSpec()
     told = [
-        CRITERIA[intent.criterion].title if intent.criterion != plain.criterion else "",
-        intent.compensation.method if intent.compensation.method != plain.compensation.method else "",
-        "all tokens" if intent.compensation.tokens == "all" and not intent.compensation.predicts else "",
-        f"×{intent.hardware.round_to}" if intent.hardware.round_to else "",
-        "even heads" if intent.hardware.per_head else "",
+        CRITERIA[prune_spec.criterion].title if prune_spec.criterion != plain.criterion else "",
+        prune_spec.compensation.method if prune_spec.compensation.method != plain.compensation.method else "",
+        "all tokens" if prune_spec.compensation.tokens == "all" and not prune_spec.compensation.predicts else "",
+        f"×{prune_spec.hardware.round_to}" if prune_spec.hardware.round_to else "",
+        "even heads" if prune_spec.hardware.per_head else "",
     ]
     with st.popover("Options" + "".join(f" · {part}" for part in told if part), key="plan-options"):
         values = {
-            "plan-criterion": intent.criterion,
-            "plan-seed": intent.seed,
-            "plan-method": intent.compensation.method,
-            "plan-tokens": intent.compensation.tokens,
-            "plan-round": intent.hardware.round_to,
-            "plan-heads": intent.hardware.per_head,
+            "plan-criterion": prune_spec.criterion,
+            "plan-seed": prune_spec.seed,
+            "plan-method": prune_spec.compensation.method,
+            "plan-tokens": prune_spec.compensation.tokens,
+            "plan-round": prune_spec.hardware.round_to,
+            "plan-heads": prune_spec.hardware.per_head,
         }
         for key, value in values.items():
             st.session_state[key] = value
@@ -49,7 +49,7 @@ def options(source: Analysis, intent: Intent) -> None:
             help="r_f is the paper's; the others are for comparison",
             **changed,
         )
-        if CRITERIA[intent.criterion].reads == "seed":
+        if CRITERIA[prune_spec.criterion].reads == "seed":
             st.number_input("Seed", 0, 2**32 - 1, key="plan-seed", **changed)
         st.selectbox(
             "Compensation",
@@ -63,9 +63,9 @@ def options(source: Analysis, intent: Intent) -> None:
             ["cls", "all"],
             format_func={"cls": "[CLS] (paper)", "all": "all tokens"}.get,
             key="plan-tokens",
-            disabled=intent.compensation.predicts,
+            disabled=prune_spec.compensation.predicts,
             help="least-squares takes all tokens: one row a text would overfit"
-            if intent.compensation.predicts
+            if prune_spec.compensation.predicts
             else None,
             **changed,
         )
@@ -88,13 +88,13 @@ def options(source: Analysis, intent: Intent) -> None:
 def _options(source: Analysis) -> None:
     base, said = drafts.current(source.id), st.session_state
     method = said["plan-method"]
-    intent = replace(
+    prune_spec = replace(
         base,
         criterion=said["plan-criterion"],
         seed=int(said.get("plan-seed", base.seed)),
         compensation=Compensation(method=method, tokens=None if method == "least-squares" else said["plan-tokens"]),
         hardware=Hardware(round_to=said["plan-round"], per_head=bool(said["plan-heads"])),
     )
-    intent, notes = without_equal(source, intent)
-    drafts.edit(source.id, intent)
+    prune_spec, notes = without_equal(source, prune_spec)
+    drafts.edit(source.id, prune_spec)
     state.get().told += notes

@@ -16,7 +16,7 @@ from obce_core.figures.widgets.next_cuts.data import next_cut_list
 from obce_core.figures.widgets.plan_grid.data import plan_grid
 from obce_core.figures.widgets.plan_grid.export import plan_figure
 from obce_core.formatting import cosine, count, megabytes, millions, share
-from obce_core.plan import Budget, Intent, Plan
+from obce_core.plan import Budget, Plan, PruneSpec
 from obce_core.plan.overrides import choices
 from pages._shared import cached, charts, downloads, drafts, guards, layout, mounts, previews, state
 from pages.plan import difference, files, menu, options, table
@@ -43,10 +43,10 @@ def _link() -> None:
     chosen.link_qk = bool(st.session_state["link"])
 
 
-def _carried(intent: Intent) -> tuple[Plan | None, Budget | None]:
+def _carried(prune_spec: PruneSpec) -> tuple[Plan | None, Budget | None]:
     """Carry out the draft; when it cannot be, say why."""
     try:
-        return cached.resolved(source.id, intent)
+        return cached.resolved(source.id, prune_spec)
     except PlanError as error:
         guards.show_error(error)
         return None, None
@@ -56,7 +56,7 @@ def _lead(plan: Plan | None, budget: Budget | None, close: float | None) -> str:
     """Say in one sentence what the draft does."""
     if plan is None or budget is None:
         return "This plan cannot be carried out as it stands; nothing is counted until it can."
-    ranked = CRITERIA[plan.intent.criterion].title.replace("r_f", "r<sub>f</sub>")
+    ranked = CRITERIA[plan.prune_spec.criterion].title.replace("r_f", "r<sub>f</sub>")
     if not plan.kept:
         return f"Nothing is cut yet. Select cells and type a number: P50 removes the half of a cell's neurons with the smallest {ranked}."
     cells = sum(len(row) for row in plan.kept.values())
@@ -118,8 +118,8 @@ def _theirs() -> None:
         st.button("Keep mine", on_click=drafts.keep_mine, args=(source.id,), width="content")
 
 
-def _hands(intent: Intent) -> None:
-    found = list(choices(intent))
+def _hands(prune_spec: PruneSpec) -> None:
+    found = list(choices(prune_spec))
     st.subheader("Chosen by hand", anchor=False)
     if not found:
         layout.note("No neuron is kept or dropped by hand. The page of a neuron has the two buttons.")
@@ -141,18 +141,18 @@ def _hands(intent: Intent) -> None:
 
 
 def _body() -> None:
-    intent = drafts.current(source.id)
-    measured = previews.Previews(source, intent)
+    prune_spec = drafts.current(source.id)
+    measured = previews.Previews(source, prune_spec)
     head = st.container(
         horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute", gap="medium", key="plan-head"
     )
     words = head.container(width="stretch")
-    plan, budget = _carried(intent)
+    plan, budget = _carried(prune_spec)
     paper_plan, paper, notes = _paper()
     whole = measured.whole(plan) if plan is not None else None
     with words:
         layout.title("Plan", _lead(plan, budget, whole.pooled if whole else None))
-    theirs = previews.Previews(source, paper_plan.intent if paper_plan is not None else intent)
+    theirs = previews.Previews(source, paper_plan.prune_spec if paper_plan is not None else prune_spec)
     paper_whole = theirs.whole(paper_plan, priority=1) if paper_plan is not None else None
     nothing = plan is None or not plan.kept
     _numbers(
@@ -185,20 +185,20 @@ def _body() -> None:
     _theirs()
     for line in chosen.told:
         st.text(line)
-    compared = difference.difference(source, intent)
+    compared = difference.difference(source, prune_spec)
     # on a projector everything is larger, and the two stand below one another
     left, right = (st.container(), st.container()) if chosen.presentation else st.columns([1.34, 1], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.session_state["link"] = chosen.link_qk
             st.toggle("Link query and key, as the paper does", key="link", on_change=_link)
-            table.table(source, intent)
-            options.options(source, intent)
+            table.table(source, prune_spec)
+            options.options(source, prune_spec)
         close = measured.cells(plan) if plan is not None else {}
-        grid = plan_grid(source, intent, plan, linked=chosen.link_qk, close=close)
+        grid = plan_grid(source, prune_spec, plan, linked=chosen.link_qk, close=close)
         mounts.plan_grid(
             {**grid, "large": chosen.presentation},
-            key=f"grid-{source.id}-{intent.criterion}",
+            key=f"grid-{source.id}-{prune_spec.criterion}",
             revision=chosen.revision,
             on_edit=_edited,
         )
@@ -214,7 +214,7 @@ def _body() -> None:
                 figure=lambda: plan_figure(grid, mode=mode),
                 csv_text=lambda: files.cells_csv(source, carried, close),
             )
-        _hands(intent)
+        _hands(prune_spec)
     with right:
         st.subheader("Size", anchor=False)
         rows = [(name, size) for name, size in (("this plan", budget), ("◇ paper's plan", paper)) if size is not None]
@@ -222,23 +222,23 @@ def _body() -> None:
             charts.show(
                 sizes(rows, mode=mode), key="sizes", name="plan-sizes", csv_text=lambda: files.sizes_csv(budget, paper)
             )
-        _next(intent, budget, measured)
+        _next(prune_spec, budget, measured)
     if plan is not None:
         files.take_away(source, plan, close, whole)
-    for line in (*(plan.notes if plan else ()), *(notes if intent.cells or paper is None else ())):
+    for line in (*(plan.notes if plan else ()), *(notes if prune_spec.cells or paper is None else ())):
         layout.note(escape(line))
     previews.watch([*measured.asked, *theirs.asked, *compared])
 
 
-def _next(intent: Intent, budget: Budget | None, measured: previews.Previews) -> None:
+def _next(prune_spec: PruneSpec, budget: Budget | None, measured: previews.Previews) -> None:
     st.subheader("Cheapest next cuts", anchor=False)
-    cuts = cached.next_steps(source.id, intent, linked=chosen.link_qk)
+    cuts = cached.next_steps(source.id, prune_spec, linked=chosen.link_qk)
     asked = budget is None or previews.automatic(budget.encoder) or source.id in chosen.next_asked
-    lost = measured.losses(cuts) if asked else previews.Previews(source, intent, reason="later").losses(cuts)
+    lost = measured.losses(cuts) if asked else previews.Previews(source, prune_spec, reason="later").losses(cuts)
     mounts.next_cut_list(
         {**next_cut_list(cuts, lost, waiting=asked and not measured.reason), "large": chosen.presentation},
         key=f"next-{source.id}",
-        revision=f"{intent!r}",
+        revision=f"{prune_spec!r}",
         on_apply=lambda place: _apply(dict(cuts[place].changes)),
     )
     if not asked and not measured.reason:

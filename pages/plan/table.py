@@ -7,13 +7,13 @@ import streamlit as st
 from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE, TITLES
 from obce_core.errors import PlanError
-from obce_core.plan import Intent, intent_document
+from obce_core.plan import PruneSpec, prune_spec_document
 from obce_core.plan.rows import plan_rows, read_rows
 from obce_core.storage.atomic import digest
 from pages._shared import drafts, layout, state
 
 
-def table(source: Analysis, intent: Intent) -> None:
+def table(source: Analysis, prune_spec: PruneSpec) -> None:
     """Offer every percentile in a table; nothing changes before Apply."""
     place = st.popover("Edit as table", icon=":material/table:", key="plan-table", on_change="rerun")
     if not place.open:  # an edit of the grid does not wait for a table that nobody sees
@@ -21,9 +21,9 @@ def table(source: Analysis, intent: Intent) -> None:
     with place, st.form("plan-table-form", border=False):
         column = st.column_config.NumberColumn
         rows = st.data_editor(
-            plan_rows(source, intent),
+            plan_rows(source, prune_spec),
             hide_index=True,
-            key=f"plan-rows-{digest(intent_document(intent))[:12]}",
+            key=f"plan-rows-{digest(prune_spec_document(prune_spec))[:12]}",
             column_config={
                 "layer": column("layer", disabled=True),
                 **{
@@ -35,7 +35,7 @@ def table(source: Analysis, intent: Intent) -> None:
         layout.note("Percentiles; 0 is whole, None cannot be cut. Query and key are typed each for itself.")
         if st.form_submit_button("Apply", type="primary"):
             try:
-                edited, notes = read_rows(source, intent, rows)
+                edited, notes = read_rows(source, prune_spec, rows)
             except PlanError as error:
                 st.text(str(error))
                 return

@@ -12,7 +12,7 @@ from obce_core.errors import ObceError, PlanError
 from obce_core.formatting import share
 from obce_core.plan import (
     parse_document,
-    parse_intent,
+    parse_prune_spec,
     resolve,
 )
 from obce_core.plan.versions import Version, delete_version, rename_version, restore_version, save_version
@@ -66,7 +66,7 @@ def _table(source: Analysis, found: list[Version]) -> None:
     rows = []
     for version in found:
         try:
-            left = share(cached.resolved(source.id, version.intent)[1].encoder_share)
+            left = share(cached.resolved(source.id, version.prune_spec)[1].encoder_share)
         except PlanError:
             left = "cannot be carried out"
         rows.append(
@@ -114,7 +114,7 @@ def _save(source: Analysis) -> None:
 
 
 def _open(source: Analysis, version: Version) -> None:
-    drafts.edit(source.id, version.intent)
+    drafts.edit(source.id, version.prune_spec)
     drafts.came_from(source.id, version.id)
 
 
@@ -155,9 +155,9 @@ def _import(source: Analysis) -> None:
     try:
         refuse_if_read_only("Opening a plan from a file")
         document = parse_document(upload.getvalue(), upload.name)
-        intent = parse_intent(document.get("intent", document), upload.name)
-        resolve(source, intent)
-        drafts.edit(source.id, intent)
+        prune_spec = parse_prune_spec(document.get("intent", document), upload.name)
+        resolve(source, prune_spec)
+        drafts.edit(source.id, prune_spec)
         state.get().told.append(f"{upload.name[:80]} took the draft's place.")
     except ObceError as error:
         state.get().told = [str(error)]

@@ -15,7 +15,7 @@ from obce_core.cache.library import destroy, list_entries, remove, restore
 from obce_core.compression.result import Fidelity
 from obce_core.jobs import LocalLauncher, create_run, launcher_named, list_runs, move_queue, poll
 from obce_core.measure.preview import keep_preview
-from obce_core.plan import Intent, resolve, write_plan
+from obce_core.plan import PruneSpec, resolve, write_plan
 from obce_core.plan.drafts import write_draft
 from obce_core.plan.versions import delete_version, list_versions, rename_version, restore_version, save_version
 from obce_core.storage.atomic import atomic_write, staged_folder
@@ -26,8 +26,8 @@ from obce_core.texts.uploads import store_upload
 def demo(tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Fill a cache with an analysis, a version, a run that waits and a removed run, and make it read-only."""
     shutil.copytree(tiny_analysis.folder, cache / "analyses" / tiny_analysis.id)
-    save_version(tiny_analysis.id, "half", Intent(cells={3: {"value": 50}}))
-    delete_version(tiny_analysis.id, save_version(tiny_analysis.id, "gone", Intent()).id)
+    save_version(tiny_analysis.id, "half", PruneSpec(cells={3: {"value": 50}}))
+    delete_version(tiny_analysis.id, save_version(tiny_analysis.id, "gone", PruneSpec()).id)
     create_run("drill", {"seconds": 1}, launcher="local")
     gone, _ = create_run("drill", {"seconds": 1})
     gone.cancel()
@@ -46,7 +46,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 def calls(analysis: Any) -> dict[str, Callable[[], Any]]:
     (run,) = list_runs()
     (version,) = list_versions(analysis.id)
-    plan = resolve(analysis, Intent(cells={3: {"value": 50}}))
+    plan = resolve(analysis, PruneSpec(cells={3: {"value": 50}}))
     return {
         "submit": lambda: LocalLauncher().submit("drill", {"seconds": 1}),
         "create": lambda: create_run("drill", {"seconds": 1}),
@@ -59,11 +59,11 @@ def calls(analysis: Any) -> dict[str, Callable[[], Any]]:
         "restore": lambda: restore(list_entries(["trash"])[0].id),
         "destroy": lambda: destroy(list_entries(["trash"])),
         "rename": lambda: rename(analysis.id, "mine"),
-        "save a version": lambda: save_version(analysis.id, "new", Intent()),
+        "save a version": lambda: save_version(analysis.id, "new", PruneSpec()),
         "rename a version": lambda: rename_version(analysis.id, version.id, "other"),
         "delete a version": lambda: delete_version(analysis.id, version.id),
         "restore a version": lambda: restore_version(analysis.id, "0" * 12),
-        "draft": lambda: write_draft(analysis.id, Intent(), seen=""),
+        "draft": lambda: write_draft(analysis.id, PruneSpec(), seen=""),
         "plan": lambda: write_plan(plan, Path("plan.json").absolute()),
         "file": lambda: atomic_write(Path("x").absolute(), b""),
         "folder": lambda: staged_folder(Path("x").absolute()).__enter__(),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from obce_core.background import client, functions
-from obce_core.background.client import WarmWorker
+from obce_core.background.client import BackgroundWorker
 from obce_core.background.process import answer
 from obce_core.errors import UnknownName
 from tests.browsers import missing
@@ -35,12 +35,12 @@ for line in sys.stdin:
 
 
 @pytest.fixture
-def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WarmWorker]:
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BackgroundWorker]:
     stub = tmp_path / "stub.py"
     stub.write_text(STUB)
     monkeypatch.setattr(client, "command", lambda module, *, nice: [sys.executable, str(stub)])
     monkeypatch.setitem(functions.TASKS, "stub", functions.Task(name="stub", work=lambda _, __: None, limit=5))
-    found = WarmWorker(log=tmp_path / "warm.log")
+    found = BackgroundWorker(log=tmp_path / "warm.log")
     yield found
     found.close()
 
@@ -52,7 +52,7 @@ def seen(tmp_path: Path) -> Path:
     return path
 
 
-def until(worker: WarmWorker, arguments: dict[str, Any], **options: int) -> client.Answer:
+def until(worker: BackgroundWorker, arguments: dict[str, Any], **options: int) -> client.Answer:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         found = worker.ask("stub", arguments, **options)
@@ -62,7 +62,7 @@ def until(worker: WarmWorker, arguments: dict[str, Any], **options: int) -> clie
     raise AssertionError("no answer in 20 s")
 
 
-def test_a_question_is_answered_once_for_all_who_ask(worker: WarmWorker, seen: Path) -> None:
+def test_a_question_is_answered_once_for_all_who_ask(worker: BackgroundWorker, seen: Path) -> None:
     arguments = {"name": "a", "seen": str(seen)}
     found: list[client.Answer] = []
     askers = [threading.Thread(target=lambda: found.append(worker.wait("stub", arguments))) for _ in range(8)]
@@ -75,7 +75,7 @@ def test_a_question_is_answered_once_for_all_who_ask(worker: WarmWorker, seen: P
     assert seen.read_text().split() == ["a"]
 
 
-def test_the_first_in_importance_comes_first(worker: WarmWorker, seen: Path) -> None:
+def test_the_first_in_importance_comes_first(worker: BackgroundWorker, seen: Path) -> None:
     first = {"name": "first", "seen": str(seen), "sleep": 0.5}
     assert worker.ask("stub", first).state == "waiting"
     time.sleep(0.2)  # it is at work when the others come
@@ -86,7 +86,9 @@ def test_the_first_in_importance_comes_first(worker: WarmWorker, seen: Path) -> 
     assert seen.read_text().split() == ["first", "high", "low"]
 
 
-def test_what_nobody_waits_for_is_never_begun(worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_waits_for_is_never_begun(
+    worker: BackgroundWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(client, "_PATIENCE", 0.2)
     worker.ask("stub", {"name": "first", "seen": str(seen), "sleep": 0.6})
     time.sleep(0.2)
@@ -97,7 +99,7 @@ def test_what_nobody_waits_for_is_never_begun(worker: WarmWorker, seen: Path, mo
 
 
 def test_a_full_queue_takes_nothing_more_and_says_so_by_waiting(
-    worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
+    worker: BackgroundWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "_WAITING_LIMIT", 2)
     worker.ask("stub", {"name": "first", "seen": str(seen), "sleep": 0.4})
@@ -109,7 +111,7 @@ def test_a_full_queue_takes_nothing_more_and_says_so_by_waiting(
 
 
 def test_what_takes_too_long_is_ended_and_the_next_one_answered(
-    worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
+    worker: BackgroundWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(functions.TASKS, "stub", functions.Task(name="stub", work=lambda _, __: None, limit=0.4))
     found = until(worker, {"name": "slow", "seen": str(seen), "sleep": 30})
@@ -119,7 +121,7 @@ def test_what_takes_too_long_is_ended_and_the_next_one_answered(
 
 
 @pytest.mark.parametrize("fault", [{"die": True}, {"id": "another"}])
-def test_a_dead_or_confused_process_is_replaced(worker: WarmWorker, seen: Path, fault: dict[str, Any]) -> None:
+def test_a_dead_or_confused_process_is_replaced(worker: BackgroundWorker, seen: Path, fault: dict[str, Any]) -> None:
     before = until(worker, {"name": "before", "seen": str(seen)})
     found = until(worker, {"name": "bad", "seen": str(seen), **fault})
     assert found.state == "failed" and "ended unexpectedly" in found.reason
@@ -128,7 +130,7 @@ def test_a_dead_or_confused_process_is_replaced(worker: WarmWorker, seen: Path, 
 
 
 def test_a_failure_is_tried_again_after_a_while(
-    worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
+    worker: BackgroundWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = {"name": "bad", "seen": str(seen), "die": True}
     until(worker, arguments)
@@ -139,7 +141,7 @@ def test_a_failure_is_tried_again_after_a_while(
 
 
 def test_answers_beyond_the_memory_are_computed_again(
-    worker: WarmWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
+    worker: BackgroundWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "_KEPT_BYTES", 1)
     for name in "aba":
@@ -147,12 +149,12 @@ def test_answers_beyond_the_memory_are_computed_again(
     assert seen.read_text().split() == ["a", "b", "a"]
 
 
-def test_after_closing_nobody_waits_for_ever(worker: WarmWorker, seen: Path) -> None:
+def test_after_closing_nobody_waits_for_ever(worker: BackgroundWorker, seen: Path) -> None:
     threading.Timer(0.3, worker.close).start()
     assert worker.wait("stub", {"name": "slow", "seen": str(seen), "sleep": 30}).state in {"waiting", "failed"}
 
 
-def test_an_unknown_task_is_refused(worker: WarmWorker) -> None:
+def test_an_unknown_task_is_refused(worker: BackgroundWorker) -> None:
     with pytest.raises(UnknownName, match="Unknown task 'stubb'"):
         worker.ask("stubb", {})
 
@@ -179,7 +181,7 @@ def test_not_a_number_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.browser
 @pytest.mark.skipif(bool(missing()), reason=missing())
 def test_pictures_are_drawn_in_the_real_process(tmp_path: Path) -> None:
-    worker = WarmWorker(log=tmp_path / "warm.log")
+    worker = BackgroundWorker(log=tmp_path / "warm.log")
     figure = {"data": [{"type": "bar", "y": [1, 2]}], "layout": {"title": {"text": "two bars"}}}
     size = {"figure": figure, "width": 400, "height": 300, "scale": 2}
     try:

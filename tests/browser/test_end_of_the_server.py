@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from obce_core.plan import Intent
+from obce_core.plan import PruneSpec
 from obce_core.plan.drafts import write_draft
 from tests.browsers import missing
 from tests.browsing import IDLE, OURS, chromium, free_port, wait_for
@@ -48,7 +48,7 @@ def test_the_server_and_its_worker_end_while_a_page_is_open(
     sent: signal.Signals, tiny_analysis: Any, cache: Path
 ) -> None:
     shutil.copytree(tiny_analysis.folder, cache / "analyses" / tiny_analysis.id)
-    write_draft(tiny_analysis.id, Intent(cells={3: {"value": 50}}), seen="")
+    write_draft(tiny_analysis.id, PruneSpec(cells={3: {"value": 50}}), seen="")
     port = free_port()
     command = [part.replace("PORT", str(port)) for part in OURS]
     server = subprocess.Popen(

@@ -198,13 +198,15 @@ def test_a_whole_cell_with_a_neuron_kept_by_hand_has_its_star(
 ) -> None:
     from playwright.sync_api import expect
 
-    from obce_core.plan import Intent
+    from obce_core.plan import PruneSpec
     from obce_core.plan.drafts import read_draft, write_draft
     from obce_core.plan.overrides import choose_neuron
 
     monkeypatch.setenv("OBCE_CACHE", str(home / "cache"))
     key = next((home / "cache" / "analyses").iterdir()).name
-    assert write_draft(key, choose_neuron(Intent(), "keep", 3, "value", 1, ""), seen=read_draft(key).stamp) is not None
+    assert (
+        write_draft(key, choose_neuron(PruneSpec(), "keep", 3, "value", 1, ""), seen=read_draft(key).stamp) is not None
+    )
     page.reload()
     expect(cell(page, "3.value").locator(".label")).to_have_text("–*")
     expect(cell(page, "4.value").locator(".label")).to_have_text("–")

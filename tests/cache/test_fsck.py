@@ -19,7 +19,7 @@ from obce_core.cli import main
 from obce_core.glue.workspace import only_one
 from obce_core.jobs import Run, create_run, list_runs
 from obce_core.jobs.worker import execute
-from obce_core.plan import Intent
+from obce_core.plan import PruneSpec
 from obce_core.plan.drafts import write_draft
 from obce_core.storage.atomic import staged_folder, write_json
 from obce_core.storage.checkpoints import commit
@@ -38,7 +38,7 @@ def home(cache: Path) -> Path:
         execute(stopped)
     with staged_folder(cache / "evaluations" / "unit-1") as stage:
         (stage / "numbers.json").write_text("[1, 2]")
-    write_draft("analysis-1", Intent(), seen="")
+    write_draft("analysis-1", PruneSpec(), seen="")
     return cache
 
 

@@ -26,7 +26,7 @@ from obce_core.glue.evaluation import count_evaluations, list_evaluations
 from obce_core.glue.leaderboard import board
 from obce_core.glue.tables import markdown, table_csv
 from obce_core.measure.preview import keep_preview, read_preview, stored_previews
-from obce_core.plan import Intent
+from obce_core.plan import PruneSpec
 from obce_core.plan.drafts import read_draft, read_history, write_draft
 from obce_core.plan.versions import list_versions, save_version
 
@@ -51,8 +51,8 @@ def stock(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
         good = make_evaluation(home / "evaluations", told={"asked": 1.0})
         shutil.copytree(good.folder, home / "evaluations" / "odd-evaluation")
         for name in ("good version", "odd version"):
-            save_version(tiny_analysis.id, name, Intent())
-        write_draft(tiny_analysis.id, Intent(), seen="")
+            save_version(tiny_analysis.id, name, PruneSpec())
+        write_draft(tiny_analysis.id, PruneSpec(), seen="")
         keep_preview("good", FIDELITY)
         keep_preview("odd", FIDELITY)
         (home / "texts").mkdir(parents=True)

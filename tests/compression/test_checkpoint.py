@@ -22,7 +22,7 @@ from obce_core.compression.result import read_compressed
 from obce_core.errors import ModelError, ObceError, PathError
 from obce_core.models import check_model
 from obce_core.models.batching import batches, encode
-from obce_core.plan import Hand, Intent, Plan, make_plan, read_plan, resolve, to_document
+from obce_core.plan import ManualOverride, Plan, PruneSpec, make_plan, read_plan, resolve, to_document
 from obce_core.storage.atomic import manifest_faults
 
 
@@ -30,11 +30,11 @@ from obce_core.storage.atomic import manifest_faults
 def plan(tiny_analysis: Analysis) -> Plan:
     return resolve(
         tiny_analysis,
-        Intent(
+        PruneSpec(
             cells={3: {"query": 30, "key": 50, "value": 70, "intermediate": 50}},
             drop=(
-                Hand(layer=2, component="query", neurons=(0, 1, 9), reason="to see"),
-                Hand(layer=2, component="value", neurons=tuple(range(8))),
+                ManualOverride(layer=2, component="query", neurons=(0, 1, 9), reason="to see"),
+                ManualOverride(layer=2, component="value", neurons=tuple(range(8))),
             ),
         ),
     )

@@ -18,7 +18,7 @@ from obce_core.errors import Cancelled
 from obce_core.models.batching import Encoded, encode
 from obce_core.models.load import LoadedModel, load_model
 from obce_core.plan import Compensation, make_plan, resolve
-from obce_core.plan.spec import Intent
+from obce_core.plan.spec import PruneSpec
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_one_layer_is_in_memory_at_a_time(
         return right(original, folds, layer, components, **rest)
 
     monkeypatch.setattr("obce_core.compression.fit_compensation.layer_moments", counted)
-    plan = resolve(tiny_analysis, Intent(cells={3: {"key": 50.0, "value": 50.0}, 4: {"intermediate": 50.0}}))
+    plan = resolve(tiny_analysis, PruneSpec(cells={3: {"key": 50.0, "value": 50.0}, 4: {"intermediate": 50.0}}))
     assert set(fit_maps(loaded, texts, plan)) == {(3, "key"), (3, "value"), (4, "intermediate")}
     assert passes == [(3, ("key", "value")), (4, ("intermediate",))]
 
@@ -167,7 +167,7 @@ def predicted(demo_analysis: Analysis) -> dict[tuple[float, str], tuple[float, f
     found = {}
     for percentile in (30.0, 70.0):
         cells = {4: dict.fromkeys(CUTTABLE, percentile)}
-        plan = resolve(demo_analysis, Intent(cells=cells, compensation=Compensation(method="least-squares")))
+        plan = resolve(demo_analysis, PruneSpec(cells=cells, compensation=Compensation(method="least-squares")))
         for (_, name), how in fit_maps(original, encoded, plan).items():
             kept, seen = plan.kept[4][name], rows[name]
             mean = demo_analysis.cell(4, name)["mean_all"][~kept]
@@ -187,5 +187,5 @@ def test_on_texts_never_seen_it_predicts_better_than_the_mean(
 
 def test_the_plan_takes_least_squares_by_name(tiny_analysis: Analysis) -> None:
     plan = make_plan(tiny_analysis, percentile=50, compensation="least-squares")
-    assert plan.intent.compensation == Compensation(method="least-squares", tokens="all")
+    assert plan.prune_spec.compensation == Compensation(method="least-squares", tokens="all")
     assert plan.digest != make_plan(tiny_analysis, percentile=50, compensation="mean", compensation_tokens="all").digest

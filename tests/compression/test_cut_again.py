@@ -21,7 +21,7 @@ from obce_core.compression.result import Compressed
 from obce_core.errors import AnalysisError, ModelError, PlanError
 from obce_core.models.batching import encode
 from obce_core.models.load import load_model
-from obce_core.plan import Compensation, Hand, Intent, count, make_plan, read_plan, resolve, to_document
+from obce_core.plan import Compensation, ManualOverride, PruneSpec, count, make_plan, read_plan, resolve, to_document
 from obce_core.plan.plan_file import from_document
 
 
@@ -79,7 +79,7 @@ def test_a_neuron_that_is_gone_is_said_to_be(again: Analysis) -> None:
     with pytest.raises(AnalysisError, match=f"^Layer 3 intermediate: neuron {gone} was cut before this analysis.$"):
         again.neuron(3, "intermediate", gone)
     with pytest.raises(PlanError, match=f"^Layer 3 intermediate: neuron {gone} was cut before this analysis.$"):
-        resolve(again, Intent(drop=(Hand(layer=3, component="intermediate", neurons=(gone,)),)))
+        resolve(again, PruneSpec(drop=(ManualOverride(layer=3, component="intermediate", neurons=(gone,)),)))
 
 
 @pytest.mark.parametrize("method", ["mean+std", "zero", "least-squares"])
@@ -143,10 +143,10 @@ def test_a_cut_model_that_another_program_saved_is_cut_again(again: Analysis, on
 
 def test_every_neuron_of_a_cell_can_be_gone(tiny_analysis: Analysis, tmp_path: Path) -> None:
     drop = tuple(
-        Hand(layer=2, component=name, neurons=tuple(range(width)))
+        ManualOverride(layer=2, component=name, neurons=tuple(range(width)))
         for name, width in (("value", 24), ("query", 24), ("intermediate", 40))
     )
-    empty = compress(tiny_analysis, resolve(tiny_analysis, Intent(drop=drop)), tmp_path / "cut", device="cpu")
+    empty = compress(tiny_analysis, resolve(tiny_analysis, PruneSpec(drop=drop)), tmp_path / "cut", device="cpu")
     analysis = analyze(empty.folder, sample(20), device="cpu", out=tmp_path / "analysis")
     assert [analysis.width(2, name) for name in ("query", "key", "value", "intermediate")] == [0, 0, 0, 0]
     with pytest.raises(PlanError, match=r"^Layer 2 query has no neuron left; an earlier cut took them all.$"):
@@ -155,4 +155,4 @@ def test_every_neuron_of_a_cell_can_be_gone(tiny_analysis: Analysis, tmp_path: P
     done = compress(analysis, plan, tmp_path / "twice", device="cpu")
     assert verify(done.folder, empty.folder, device="cpu").equal
     assert read_plan(done.folder / "pruning_plan.json", analysis).digest == plan.digest
-    assert Compensation().method == plan.intent.compensation.method
+    assert Compensation().method == plan.prune_spec.compensation.method

@@ -19,7 +19,7 @@ from obce_core.compression.compensation import mix_layer
 from obce_core.compression.fold import FoldedLayer, fold_layer
 from obce_core.compression.ridge import AffineMap
 from obce_core.errors import Cancelled, Mismatch, ModelError
-from obce_core.plan import Compensation, Intent, Plan, resolve
+from obce_core.plan import Compensation, Plan, PruneSpec, resolve
 
 Fold = Callable[..., FoldedLayer]
 
@@ -116,7 +116,7 @@ def test_a_softmax_scale_of_the_kept_width_is_caught(
     tiny_analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cells = {layer: {"query": 50.0, "key": 50.0, "value": 50.0} for layer in (3, 4)}
-    plan = resolve(tiny_analysis, Intent(cells=cells))
+    plan = resolve(tiny_analysis, PruneSpec(cells=cells))
     right = modeling_obce.shrink_layer
 
     def wrong(layer: torch.nn.Module, widths: Mapping[str, Any], *args: Any) -> None:
@@ -176,7 +176,7 @@ def test_a_cancelled_cut_leaves_nothing(tiny_analysis: Analysis, plan: Plan, tmp
 def test_a_cut_with_predictions_takes_a_step_more_for_each_cut_layer_and_can_be_cancelled(
     tiny_analysis: Analysis, plan: Plan, tmp_path: Path
 ) -> None:
-    plan = resolve(tiny_analysis, replace(plan.intent, compensation=Compensation(method="least-squares")))
+    plan = resolve(tiny_analysis, replace(plan.prune_spec, compensation=Compensation(method="least-squares")))
     told: list[tuple[int, int]] = []
     home = tmp_path / "out"
     home.mkdir()
@@ -231,7 +231,7 @@ MIX_FAULTS: list[tuple[str, Fold]] = [
 def test_a_wrong_mix_is_caught_and_nothing_is_written(
     name: str, fold: Fold, tiny_analysis: Analysis, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = resolve(tiny_analysis, replace(plan.intent, compensation=Compensation(method="least-squares")))
+    plan = resolve(tiny_analysis, replace(plan.prune_spec, compensation=Compensation(method="least-squares")))
     home = tmp_path / "out"
     home.mkdir()
     monkeypatch.setattr(state, "mix_layer", fold)

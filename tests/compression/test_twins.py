@@ -29,7 +29,7 @@ from obce_core.compression.state import fold_state
 from obce_core.models import check_model
 from obce_core.models.batching import batches, encode
 from obce_core.models.load import load_model, read_state
-from obce_core.plan import Compensation, Hand, Intent, Plan, count, make_plan, resolve
+from obce_core.plan import Compensation, ManualOverride, Plan, PruneSpec, count, make_plan, resolve
 
 HEADS = FAMILIES["bert"].architectures()
 
@@ -49,9 +49,11 @@ def uneven(analysis: Analysis, compensation: Compensation | None = None) -> Plan
     drop[shape.layers - 1, "value"] = set(range(shape.width("value")))
     drop[shape.layers, "intermediate"] = set(range(shape.intermediate))
     hands = tuple(
-        Hand(layer=cell[0], component=cell[1], neurons=tuple(neurons)) for cell, neurons in drop.items() if neurons
+        ManualOverride(layer=cell[0], component=cell[1], neurons=tuple(neurons))
+        for cell, neurons in drop.items()
+        if neurons
     )
-    return resolve(analysis, Intent(drop=hands, compensation=compensation or Compensation()))
+    return resolve(analysis, PruneSpec(drop=hands, compensation=compensation or Compensation()))
 
 
 @pytest.fixture(scope="module", params=HEADS)
@@ -246,7 +248,7 @@ def test_a_cut_file_has_the_tensors_of_the_original_whatever_class_reads_them(
 
 
 def test_a_plan_that_cuts_nothing_gives_the_original(tiny_analysis: Analysis, tmp_path: Path) -> None:
-    done = compress(tiny_analysis, resolve(tiny_analysis, Intent()), tmp_path / "cut", device="cpu")
+    done = compress(tiny_analysis, resolve(tiny_analysis, PruneSpec()), tmp_path / "cut", device="cpu")
     assert (done.difference, done.budget.parameters_cut) == (0.0, 0)
     assert done.fidelity.cls == pytest.approx(1.0)
 

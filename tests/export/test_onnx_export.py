@@ -21,19 +21,19 @@ from obce_core.compression.checkpoint import load
 from obce_core.errors import BadInput, Cancelled, Mismatch
 from obce_core.export import onnx as export
 from obce_core.export.check import SIZES, check, feeds, outputs, session
-from obce_core.plan import Hand, Intent, resolve
+from obce_core.plan import ManualOverride, PruneSpec, resolve
 from obce_core.storage.atomic import manifest_faults
 from obce_core.texts import load_texts
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed: pip install 'obce[onnx]'")
 
-INTENT = Intent(
+INTENT = PruneSpec(
     cells={3: {"query": 30, "key": 50, "value": 70, "intermediate": 50}},
     drop=(
-        Hand(layer=1, component="intermediate", neurons=tuple(range(40))),
-        Hand(layer=2, component="query", neurons=(0, 1, 9)),
-        Hand(layer=2, component="value", neurons=tuple(range(8))),
-        Hand(layer=4, component="value", neurons=tuple(range(24))),
+        ManualOverride(layer=1, component="intermediate", neurons=tuple(range(40))),
+        ManualOverride(layer=2, component="query", neurons=(0, 1, 9)),
+        ManualOverride(layer=2, component="value", neurons=tuple(range(8))),
+        ManualOverride(layer=4, component="value", neurons=tuple(range(24))),
     ),
 )
 

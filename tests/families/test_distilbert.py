@@ -27,7 +27,16 @@ from obce_core.errors import ModelError
 from obce_core.models import check_model
 from obce_core.models.batching import batches, encode
 from obce_core.models.load import load_model
-from obce_core.plan import Compensation, Hand, Intent, count, from_document, make_plan, resolve, to_document
+from obce_core.plan import (
+    Compensation,
+    ManualOverride,
+    PruneSpec,
+    count,
+    from_document,
+    make_plan,
+    resolve,
+    to_document,
+)
 
 LINEAR = {
     "query": "attention.q_lin",
@@ -208,7 +217,7 @@ def test_it_plans_folds_and_the_cut_model_is_the_masked_one(
 ) -> None:
     rng = np.random.default_rng(4)
     drop = [
-        Hand(
+        ManualOverride(
             layer=layer,
             component=name,
             neurons=tuple(int(n) for n in np.flatnonzero(rng.random(analysis.shape.width(name)) < 0.5)),
@@ -216,8 +225,8 @@ def test_it_plans_folds_and_the_cut_model_is_the_masked_one(
         for layer in (1, 2, 3)
         for name in CUTTABLE
     ]
-    drop[2] = Hand(layer=1, component="value", neurons=tuple(range(8)))
-    plan = resolve(analysis, Intent(drop=tuple(drop), compensation=Compensation(method=method, tokens="all")))
+    drop[2] = ManualOverride(layer=1, component="value", neurons=tuple(range(8)))
+    plan = resolve(analysis, PruneSpec(drop=tuple(drop), compensation=Compensation(method=method, tokens="all")))
     done = compress(analysis, plan, tmp_path / "cut", device="cpu")
     assert done.difference <= 1e-5
     assert (
@@ -242,7 +251,7 @@ def test_it_plans_folds_and_the_cut_model_is_the_masked_one(
 def test_predictions_are_folded_into_it_as_well(analysis: Analysis, tmp_path: Path) -> None:
     cells = {layer: {"value": 50.0, "intermediate": 50.0} for layer in (1, 2, 3)} | {3: dict.fromkeys(CUTTABLE, 50.0)}
     cells[1].pop("value")  # all equal on [CLS]
-    plan = resolve(analysis, Intent(cells=cells, compensation=Compensation(method="least-squares")))
+    plan = resolve(analysis, PruneSpec(cells=cells, compensation=Compensation(method="least-squares")))
     done = compress(analysis, plan, tmp_path / "cut", device="cpu")
     assert done.difference <= 1e-5
     assert (tmp_path / "cut" / "model.safetensors").stat().st_size == done.budget.bytes_left
@@ -251,7 +260,7 @@ def test_predictions_are_folded_into_it_as_well(analysis: Analysis, tmp_path: Pa
 def test_every_way_of_planning_works_on_it(analysis: Analysis) -> None:
     assert make_plan(analysis, preset="paper-scaled").neurons_cut > 0
     assert count(analysis, make_plan(analysis, target_encoder=0.9, first_layer=2)).encoder_share <= 0.9
-    assert make_plan(analysis, percentile=50).intent.cells.keys() == {3}
+    assert make_plan(analysis, percentile=50).prune_spec.cells.keys() == {3}
 
 
 def test_without_its_row_it_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

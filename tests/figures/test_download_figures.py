@@ -22,7 +22,7 @@ from obce_core.figures.widgets.threshold.export import threshold_figure
 from obce_core.lessons.drawing import SHAPES
 from obce_core.lessons.neuron import look
 from obce_core.lessons.scene import letters, named
-from obce_core.plan import Hand, Intent, resolve
+from obce_core.plan import ManualOverride, PruneSpec, resolve
 from obce_core.topology import bars, rips
 
 ANALYSIS = memory_analysis(3, 24, 3, 40)
@@ -32,12 +32,13 @@ modes = pytest.mark.parametrize("mode", ["light", "dark"])
 
 @modes
 def test_the_plan_s_bars_are_its_widths(mode: str) -> None:
-    intent = replace(
-        Intent(cells={2: {"query": 50, "key": 12.5}}), keep=(Hand(layer=2, component="query", neurons=(0, 1)),)
+    prune_spec = replace(
+        PruneSpec(cells={2: {"query": 50, "key": 12.5}}),
+        keep=(ManualOverride(layer=2, component="query", neurons=(0, 1)),),
     )
-    plan = resolve(ANALYSIS, intent)
+    plan = resolve(ANALYSIS, prune_spec)
     close = {(2, "query"): Closeness(cosine=0.5), (2, "key"): Closeness(cosine=0.25, old=True)}
-    data = plan_grid(ANALYSIS, intent, plan, linked=True, close=close)
+    data = plan_grid(ANALYSIS, prune_spec, plan, linked=True, close=close)
     figure = plan_figure(data, mode=mode)
     kept, cut = figure.data[0], figure.data[1]
     cells = {(cell["layer"], cell["component"]): cell for cell in data["cells"]}
@@ -54,7 +55,7 @@ def test_the_plan_s_bars_are_its_widths(mode: str) -> None:
 
 
 def test_a_cell_that_cannot_be_cut_is_dashed() -> None:
-    data = plan_grid(ANALYSIS, Intent(), None, linked=False)
+    data = plan_grid(ANALYSIS, PruneSpec(), None, linked=False)
     data["cells"][0] |= {"equal": True}
     data["cells"][1] |= {"equal": True, "width": 0, "kept": 0}
     figure = plan_figure(data)

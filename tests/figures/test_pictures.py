@@ -13,7 +13,7 @@ from obce_core.figures.sizes import sizes
 from obce_core.figures.widgets.cell_map.data import cell_map, cell_map_assets
 from obce_core.figures.widgets.cell_view.export import distribution, strip
 from obce_core.figures.widgets.plan_grid.data import plan_grid, plan_grid_assets
-from obce_core.plan import Intent, count, make_plan, uniform
+from obce_core.plan import PruneSpec, count, make_plan, uniform
 
 
 def test_the_map_has_a_cell_for_every_layer_and_component(tiny_analysis: Any) -> None:
@@ -75,8 +75,8 @@ def test_ticks_of_sizes_are_round(low: float, high: float, told: list[str]) -> N
 
 
 def test_the_grid_tells_what_stays_and_what_cannot_be_cut(tiny_analysis: Any) -> None:
-    intent = uniform(50, 4, Intent())
-    data = plan_grid(tiny_analysis, intent, make_plan(tiny_analysis, intent=intent), linked=True)
+    prune_spec = uniform(50, 4, PruneSpec())
+    data = plan_grid(tiny_analysis, prune_spec, make_plan(tiny_analysis, prune_spec=prune_spec), linked=True)
     cells = {(cell["layer"], cell["component"]): cell for cell in data["cells"]}
     assert len(cells) == 4 * len(CUTTABLE)
     assert cells[3, "value"]["kept"] == 12 and cells[3, "value"]["percentile"] == 50

@@ -11,7 +11,7 @@ from tiny import memory_analysis
 from obce_core.components import CUTTABLE
 from obce_core.figures.widgets.next_cuts.data import next_cut_assets, next_cut_list, signed
 from obce_core.figures.widgets.plan_grid.data import Closeness, decimal, plan_grid, plan_grid_assets
-from obce_core.plan import Hand, Intent, resolve
+from obce_core.plan import ManualOverride, PruneSpec, resolve
 from obce_core.plan.next_cuts import next_cuts
 
 ANALYSIS = memory_analysis(3, 24, 3, 40)
@@ -40,11 +40,12 @@ def test_a_cell_says_whether_its_cosine_is_new_old_or_not_there() -> None:
 
 
 def test_the_grid_tells_every_cell_and_the_locked_columns() -> None:
-    intent = replace(
-        Intent(cells={2: {"query": 50, "key": 12.5}}), keep=(Hand(layer=2, component="query", neurons=(0, 1)),)
+    prune_spec = replace(
+        PruneSpec(cells={2: {"query": 50, "key": 12.5}}),
+        keep=(ManualOverride(layer=2, component="query", neurons=(0, 1)),),
     )
     data = plan_grid(
-        ANALYSIS, intent, resolve(ANALYSIS, intent), linked=True, close={(2, "query"): Closeness(cosine=0.5)}
+        ANALYSIS, prune_spec, resolve(ANALYSIS, prune_spec), linked=True, close={(2, "query"): Closeness(cosine=0.5)}
     )
     cells = {(cell["layer"], cell["component"]): cell for cell in data["cells"]}
     assert len(cells) == 3 * len(CUTTABLE) and data["locked"] == ["Attention output", "Output"]
@@ -55,7 +56,7 @@ def test_the_grid_tells_every_cell_and_the_locked_columns() -> None:
 
 
 def test_the_list_puts_the_cheapest_first_and_numbers_only_what_was_measured() -> None:
-    cuts = next_cuts(ANALYSIS, Intent(), linked=True)
+    cuts = next_cuts(ANALYSIS, PruneSpec(), linked=True)
     lost: list[float | None] = [None] * len(cuts)
     lost[3], lost[5] = 0.02, -0.001
     rows = next_cut_list(cuts, lost, waiting=True)["rows"]

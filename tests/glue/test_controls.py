@@ -54,8 +54,8 @@ def test_older_evaluations_are_told_by_their_label(cache: Path) -> None:
 
 
 def test_a_cut_after_the_training_has_the_controls_of_its_own_intent(cache: Path) -> None:
-    def after(label: str, intent: str, **more: Any) -> Any:
-        told = {"order": "finetune-first", "intent": intent, **more}
+    def after(label: str, prune_spec: str, **more: Any) -> Any:
+        told = {"order": "finetune-first", "intent": prune_spec, **more}
         return make_evaluation(cache / "evaluations", label=label, plan="c" * 64, told=told)
 
     made = [after("by r_f", "1"), after("by hand", "2"), after("else", "2", control=["std", 0])]

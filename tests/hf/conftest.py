@@ -14,28 +14,30 @@ from tiny import save_tiny, sentences
 import obce_core.hf  # noqa: F401
 from obce_core.analysis.analyze import analyze
 from obce_core.compression.build import compress
-from obce_core.plan import Hand, Intent, resolve
+from obce_core.plan import ManualOverride, PruneSpec, resolve
 
 EVERY = tuple(range(24))
-UNEVEN = Intent(
+UNEVEN = PruneSpec(
     cells={3: {"query": 30, "key": 50, "value": 70, "intermediate": 50}},
     drop=(
-        Hand(layer=2, component="query", neurons=(0, 1, 9)),
-        Hand(layer=2, component="value", neurons=tuple(range(8))),
+        ManualOverride(layer=2, component="query", neurons=(0, 1, 9)),
+        ManualOverride(layer=2, component="value", neurons=tuple(range(8))),
     ),
 )
-EMPTIED = Intent(
+EMPTIED = PruneSpec(
     drop=(
-        Hand(layer=1, component="query", neurons=EVERY),  # one extra key row a head is all that is left of its scores
-        Hand(layer=2, component="value", neurons=EVERY),
-        Hand(layer=3, component="intermediate", neurons=tuple(range(40))),
-        Hand(layer=3, component="query", neurons=tuple(range(8))),
-        Hand(layer=3, component="key", neurons=tuple(range(8))),
-        Hand(layer=3, component="value", neurons=tuple(range(8))),
-        Hand(layer=4, component="query", neurons=EVERY),
-        Hand(layer=4, component="key", neurons=EVERY),
-        Hand(layer=4, component="value", neurons=EVERY),
-        Hand(layer=4, component="intermediate", neurons=tuple(range(40))),
+        ManualOverride(
+            layer=1, component="query", neurons=EVERY
+        ),  # one extra key row a head is all that is left of its scores
+        ManualOverride(layer=2, component="value", neurons=EVERY),
+        ManualOverride(layer=3, component="intermediate", neurons=tuple(range(40))),
+        ManualOverride(layer=3, component="query", neurons=tuple(range(8))),
+        ManualOverride(layer=3, component="key", neurons=tuple(range(8))),
+        ManualOverride(layer=3, component="value", neurons=tuple(range(8))),
+        ManualOverride(layer=4, component="query", neurons=EVERY),
+        ManualOverride(layer=4, component="key", neurons=EVERY),
+        ManualOverride(layer=4, component="value", neurons=EVERY),
+        ManualOverride(layer=4, component="intermediate", neurons=tuple(range(40))),
     )
 )
 

@@ -24,7 +24,7 @@ from obce_core.jobs.launchers import local
 from obce_core.jobs.memory import LIBRARIES
 from obce_core.jobs.process import identify, is_same
 from obce_core.jobs.slots import take_slot
-from obce_core.jobs.supervisor import Keeper
+from obce_core.jobs.supervisor import Supervisor
 from obce_core.jobs.worker import execute
 from obce_core.storage.checkpoints import committed
 
@@ -132,7 +132,7 @@ def test_a_job_waits_for_memory_and_says_so(cache: Path, monkeypatch: pytest.Mon
     waiting, _ = create_run("drill", {"steps": 2}, launcher="local", memory=3_000_000_000)
     free = [1_000_000_000]
     monkeypatch.setattr("obce_core.jobs.supervisor.free_memory", lambda: free[0])
-    keeper = Keeper(run=waiting, lock=-1, slot=-1, gpu="")
+    keeper = Supervisor(run=waiting, lock=-1, slot=-1, gpu="")
     answers: list[bool] = []
     thread = threading.Thread(target=lambda: answers.append(keeper._wait_for_memory(Attempt(waiting, 1))))
     with waiting.hold():
@@ -199,7 +199,7 @@ def test_a_process_that_stays_after_its_final_state_is_ended(run: Run, monkeypat
     monkeypatch.setattr("obce_core.jobs.supervisor.AFTER_END", 0.3)
     run.write_status(Status(state="done"))
     stuck = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-    assert Keeper(run=run, lock=-1, slot=-1, gpu="")._watch(stuck) is False
+    assert Supervisor(run=run, lock=-1, slot=-1, gpu="")._watch(stuck) is False
     assert stuck.returncode == -signal.SIGKILL
     assert run.status() == Status(state="done")
 

@@ -135,7 +135,7 @@ def test_the_widest_gap_closes_last_and_half_of_it_is_r_f() -> None:
 @pytest.mark.parametrize("percentile", [10, 50, 90])
 def test_lesson_5_counts_as_a_plan_does(component: str, percentile: int, tiny_analysis: Any) -> None:
     seen = cut.look(tiny_analysis, 3, component, percentile)
-    plan = resolve(tiny_analysis, cut.intent(3, component, percentile))
+    plan = resolve(tiny_analysis, cut.prune_spec(3, component, percentile))
     many, fate, saved = cut.questions(seen)
     assert many.answer == f"{plan.neurons_cut:,}"
     assert saved.answer == f"{count(tiny_analysis, plan).parameters_cut:,}"

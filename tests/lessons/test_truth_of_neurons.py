@@ -288,7 +288,7 @@ def test_lesson_5_of_a_model_that_was_cut_before_says_so(tiny_cut: Any, tmp_path
     for component in ("query", "key"):
         seen = cut.look(again, 3, component, 30)
         saved = cut.questions(seen)[-1]
-        plan = resolve(again, cut.intent(3, component, 30))
+        plan = resolve(again, cut.prune_spec(3, component, 30))
         assert saved.answer == f"{seen.saved:,}" and plan.neurons_cut == seen.gone
         if "because an earlier cut" in saved.why:
             assert {slip.why for slip in saved.slips} <= {"That counts neurons; each has a row of weights."}

@@ -24,7 +24,16 @@ from obce_core.measure.preview import chosen_texts, not_measured, preview_key, r
 from obce_core.measure.preview_pass import Preview, answer, measured, prepare
 from obce_core.models.batching import Encoded, encode
 from obce_core.models.load import LoadedModel, load_model
-from obce_core.plan import Compensation, Hand, Hardware, Intent, Plan, intent_document, make_plan, resolve
+from obce_core.plan import (
+    Compensation,
+    Hardware,
+    ManualOverride,
+    Plan,
+    PruneSpec,
+    make_plan,
+    prune_spec_document,
+    resolve,
+)
 from obce_core.plan.parts import alone, only
 
 
@@ -54,7 +63,8 @@ def test_a_cell_alone_is_the_whole_masked_pass(
     layer: int, component: str, original: LoadedModel, encoded: Encoded, tiny_analysis: Any
 ) -> None:
     plan = resolve(
-        tiny_analysis, Intent(drop=(Hand(layer=layer, component=component, neurons=tuple(range(0, 24, 2))),))
+        tiny_analysis,
+        PruneSpec(drop=(ManualOverride(layer=layer, component=component, neurons=tuple(range(0, 24, 2))),)),
     )
     found = Preview(original, encoded).measure(removed_neurons(tiny_analysis, plan))
     wanted = slow(original, encoded, tiny_analysis, plan)
@@ -112,7 +122,7 @@ def test_what_was_measured_is_kept_by_digest(
 ) -> None:
     preview = prepare(tiny_analysis, original)
     plan = make_plan(tiny_analysis, percentile=50, first_layer=2)
-    key = preview_key(tiny_analysis.id, plan.kept, plan.intent.compensation)
+    key = preview_key(tiny_analysis.id, plan.kept, plan.prune_spec.compensation)
     assert read_preview(key) is None
     first = measured(tiny_analysis, plan, lambda: preview)
     assert read_preview(key) == first and first.texts == 6
@@ -125,23 +135,23 @@ def test_what_was_measured_is_kept_by_digest(
 def test_the_key_names_all_that_a_measurement_depends_on(tiny_analysis: Any) -> None:
     plan = make_plan(tiny_analysis, percentile=50, first_layer=2)
     keys = {
-        preview_key(tiny_analysis.id, plan.kept, plan.intent.compensation),
-        preview_key("another", plan.kept, plan.intent.compensation),
+        preview_key(tiny_analysis.id, plan.kept, plan.prune_spec.compensation),
+        preview_key("another", plan.kept, plan.prune_spec.compensation),
         preview_key(
-            tiny_analysis.id, make_plan(tiny_analysis, percentile=70, first_layer=2).kept, plan.intent.compensation
+            tiny_analysis.id, make_plan(tiny_analysis, percentile=70, first_layer=2).kept, plan.prune_spec.compensation
         ),
-        preview_key(tiny_analysis.id, only(plan, [(3, "value")]).kept, plan.intent.compensation),
+        preview_key(tiny_analysis.id, only(plan, [(3, "value")]).kept, plan.prune_spec.compensation),
         preview_key(tiny_analysis.id, plan.kept, Compensation(method="mean")),
         preview_key(tiny_analysis.id, plan.kept, Compensation(method="mean", tokens="all")),
     }
     assert len(keys) == 6
     other = make_plan(tiny_analysis, percentile=50, first_layer=2, criterion="r_f")
-    assert preview_key(tiny_analysis.id, other.kept, other.intent.compensation) in keys
+    assert preview_key(tiny_analysis.id, other.kept, other.prune_spec.compensation) in keys
 
 
 def test_what_cannot_be_measured_says_why(tiny_analysis: Any, original: LoadedModel) -> None:
     fitted = make_plan(tiny_analysis, percentile=50, compensation="least-squares")
-    assert "built" in not_measured(tiny_analysis, fitted.intent.compensation)
+    assert "built" in not_measured(tiny_analysis, fitted.prune_spec.compensation)
     with pytest.raises(ObceError, match="Not measured: least-squares"):
         measured(tiny_analysis, fitted, lambda: pytest.fail("loaded"))
     bare = replace(tiny_analysis, meta={**tiny_analysis.meta, "texts": {**tiny_analysis.meta["texts"], "heldout": 0}})
@@ -151,21 +161,21 @@ def test_what_cannot_be_measured_says_why(tiny_analysis: Any, original: LoadedMo
 
 @pytest.mark.parametrize("hardware", [Hardware(), Hardware(round_to=8), Hardware(per_head=True)])
 def test_a_cell_keeps_the_same_whether_its_intent_is_alone_or_not(hardware: Hardware, tiny_analysis: Any) -> None:
-    intent = replace(
-        make_plan(tiny_analysis, percentile=60, first_layer=2).intent,
-        keep=(Hand(layer=3, component="value", neurons=(1,)),),
-        drop=(Hand(layer=4, component="query", neurons=(0, 5)),),
+    prune_spec = replace(
+        make_plan(tiny_analysis, percentile=60, first_layer=2).prune_spec,
+        keep=(ManualOverride(layer=3, component="value", neurons=(1,)),),
+        drop=(ManualOverride(layer=4, component="query", neurons=(0, 5)),),
         hardware=hardware,
     )
-    plan = resolve(tiny_analysis, intent)
+    plan = resolve(tiny_analysis, prune_spec)
     for cells in ([(3, "value")], [(4, "query")], [(2, "query"), (2, "key")], [(2, "intermediate")]):
-        part = alone(intent, cells)
+        part = alone(prune_spec, cells)
         found = only(resolve(tiny_analysis, part), cells)
         wanted = only(plan, cells)
         assert {layer: {name: mask.tolist() for name, mask in row.items()} for layer, row in found.kept.items()} == {
             layer: {name: mask.tolist() for name, mask in row.items()} for layer, row in wanted.kept.items()
         }
-        assert sum(len(row) for row in part.cells.values()) < sum(len(row) for row in intent.cells.values())
+        assert sum(len(row) for row in part.cells.values()) < sum(len(row) for row in prune_spec.cells.values())
 
 
 def test_texts_are_drawn_from_all_that_were_held_out() -> None:
@@ -179,15 +189,17 @@ def test_the_warm_worker_is_answered_and_loads_a_model_once(
     tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(tiny_analysis.folder, cache / "analyses" / tiny_analysis.id)
-    intent = make_plan(tiny_analysis, percentile=50, first_layer=2).intent
+    prune_spec = make_plan(tiny_analysis, percentile=50, first_layer=2).prune_spec
     memory: dict[str, Any] = {}
-    question = {"analysis": tiny_analysis.id, "intent": intent_document(intent)}
+    question = {"analysis": tiny_analysis.id, "intent": prune_spec_document(prune_spec)}
     whole = TASKS["preview_plan"].work(question, memory)
     loaded = memory["preview"].loaded
     cell = TASKS["preview_cell"].work({**question, "cells": [[3, "value"]]}, memory)
     assert memory["preview"].loaded is loaded
     assert 0 < whole["pooled"] < cell["pooled"] < 1 and whole["texts"] == 6
-    part = answer({"analysis": tiny_analysis.id, "intent": intent_document(alone(intent, [(3, "value")]))}, memory)
+    part = answer(
+        {"analysis": tiny_analysis.id, "intent": prune_spec_document(alone(prune_spec, [(3, "value")]))}, memory
+    )
     assert part == cell
     fresh: dict[str, Any] = {}
     assert answer(question, fresh) == whole and fresh["preview"].loaded is None, "what is known needs no model"
@@ -199,6 +211,6 @@ def test_a_model_that_changed_is_not_measured(tiny_analysis: Any, tmp_path: Path
     meta = json.loads((folder / "analysis.json").read_text())
     meta["model"]["weights_sha256"] = "0" * 64
     (folder / "analysis.json").write_text(json.dumps(meta))
-    intent = make_plan(tiny_analysis, percentile=50, first_layer=2).intent
+    prune_spec = make_plan(tiny_analysis, percentile=50, first_layer=2).prune_spec
     with pytest.raises(ModelError, match="other weights"):
-        answer({"analysis": tiny_analysis.id, "intent": intent_document(intent)}, {})
+        answer({"analysis": tiny_analysis.id, "intent": prune_spec_document(prune_spec)}, {})

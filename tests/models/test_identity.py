@@ -130,7 +130,7 @@ def ids(folder: Path, glue: Path) -> dict[str, str]:
     return {
         "analysis": analysis.id,
         "plan": plan.digest,
-        "preview": preview_key(analysis.id, plan.kept, plan.intent.compensation),
+        "preview": preview_key(analysis.id, plan.kept, plan.prune_spec.compensation),
         "evaluation": unit(folder, glue).id,
     }
 

@@ -9,7 +9,7 @@ import pytest
 from tiny import memory_analysis
 
 from obce_core.components import CUTTABLE
-from obce_core.plan import Compensation, Hand, Hardware, Intent, count, resolve, uniform
+from obce_core.plan import Compensation, Hardware, ManualOverride, PruneSpec, count, resolve, uniform
 from obce_core.plan.diff import compare_plans
 from obce_core.plan.next_cuts import STEPS, cheapest, next_cuts
 from obce_core.plan.parts import alone, of_layer, only, without_equal
@@ -23,12 +23,12 @@ def kept_set(plan: object, layer: int, component: str) -> set[int]:
 
 
 def test_cells_that_differ_are_listed_with_what_each_cuts() -> None:
-    one = resolve(ANALYSIS, Intent().with_cells({(1, "value"): 30, (2, "key"): 50, (3, "query"): 50}))
+    one = resolve(ANALYSIS, PruneSpec().with_cells({(1, "value"): 30, (2, "key"): 50, (3, "query"): 50}))
     two = resolve(
         ANALYSIS,
         replace(
-            Intent().with_cells({(1, "value"): 30, (2, "key"): 70}),
-            drop=(Hand(layer=3, component="intermediate", neurons=(2,)),),
+            PruneSpec().with_cells({(1, "value"): 30, (2, "key"): 70}),
+            drop=(ManualOverride(layer=3, component="intermediate", neurons=(2,)),),
         ),
     )
     found = compare_plans(ANALYSIS, one, two)
@@ -49,18 +49,18 @@ def test_cells_that_differ_are_listed_with_what_each_cuts() -> None:
 def test_a_next_cut_saves_what_counting_both_whole_plans_gives(
     linked: bool, compensation: Compensation, hardware: Hardware
 ) -> None:
-    intent = replace(
-        uniform(30, 3, Intent(first_layer=2, compensation=compensation)).with_cells(
+    prune_spec = replace(
+        uniform(30, 3, PruneSpec(first_layer=2, compensation=compensation)).with_cells(
             {(3, "query"): 60, (3, "value"): 90}
         ),
-        keep=(Hand(layer=2, component="value", neurons=(0, 1)),),
+        keep=(ManualOverride(layer=2, component="value", neurons=(0, 1)),),
         hardware=hardware,
     )
-    before = count(ANALYSIS, resolve(ANALYSIS, intent)).parameters_left
-    cuts = next_cuts(ANALYSIS, intent, linked=linked)
+    before = count(ANALYSIS, resolve(ANALYSIS, prune_spec)).parameters_left
+    cuts = next_cuts(ANALYSIS, prune_spec, linked=linked)
     found = {}
     for cut in cuts:
-        after = count(ANALYSIS, resolve(ANALYSIS, intent.with_cells(cut.changes))).parameters_left
+        after = count(ANALYSIS, resolve(ANALYSIS, prune_spec.with_cells(cut.changes))).parameters_left
         assert cut.saved == before - after > 0
         assert cut.after in STEPS and cut.before < cut.after
         found[cut.layer, cut.components] = (cut.before, cut.after)
@@ -71,7 +71,7 @@ def test_a_next_cut_saves_what_counting_both_whole_plans_gives(
         both = next(cut for cut in cuts if cut.layer == 3 and cut.components == ("query", "key"))
         assert (both.before, both.after, dict(both.changes)) == (30, 50, {(3, "query"): 60, (3, "key"): 50})
     for cut in cuts:  # the plans of the layer are those of the whole plan
-        whole = resolve(ANALYSIS, intent.with_cells(cut.changes))
+        whole = resolve(ANALYSIS, prune_spec.with_cells(cut.changes))
         for name in CUTTABLE:
             assert np.array_equal(cut.then.mask(cut.layer, name, SHAPE), whole.mask(cut.layer, name, SHAPE))
 
@@ -85,15 +85,19 @@ def test_all_equal_cells_have_no_next_cut() -> None:
         columns["min"][place] = columns["max"][place] = 1.0
     equal = replace(flat, columns=columns)
     assert equal.degenerate(1, "query")
-    assert {cut.components for cut in next_cuts(equal, Intent(), linked=True) if cut.layer == 1} == {("intermediate",)}
-    intent, notes = without_equal(equal, Intent(cells={1: {"query": 30, "intermediate": 50}, 2: {"query": 30}}))
+    assert {cut.components for cut in next_cuts(equal, PruneSpec(), linked=True) if cut.layer == 1} == {
+        ("intermediate",)
+    }
+    prune_spec, notes = without_equal(equal, PruneSpec(cells={1: {"query": 30, "intermediate": 50}, 2: {"query": 30}}))
     assert (
-        intent.cells == {1: {"intermediate": 50}, 2: {"query": 30}} and len(notes) == 1 and "Layer 1 query" in notes[0]
+        prune_spec.cells == {1: {"intermediate": 50}, 2: {"query": 30}}
+        and len(notes) == 1
+        and "Layer 1 query" in notes[0]
     )
 
 
 def test_the_cheapest_cut_loses_least_for_a_parameter_and_the_unmeasured_come_last() -> None:
-    cuts = next_cuts(ANALYSIS, Intent(), linked=False)
+    cuts = next_cuts(ANALYSIS, PruneSpec(), linked=False)
     assert len(cuts) >= 4
     lost: list[float | None] = [None] * len(cuts)
     lost[0], lost[1], lost[2] = 0.5 * cuts[0].saved, 0.2 * cuts[1].saved, -0.1
@@ -103,14 +107,16 @@ def test_the_cheapest_cut_loses_least_for_a_parameter_and_the_unmeasured_come_la
 
 
 def test_parts_of_an_intent_and_a_plan() -> None:
-    intent = replace(uniform(50, 3, Intent(first_layer=1)), keep=(Hand(layer=2, component="key", neurons=(1,)),))
-    assert (
-        set(of_layer(intent, 2).cells) == {2}
-        and of_layer(intent, 2).keep == intent.keep
-        and of_layer(intent, 1).keep == ()
+    prune_spec = replace(
+        uniform(50, 3, PruneSpec(first_layer=1)), keep=(ManualOverride(layer=2, component="key", neurons=(1,)),)
     )
-    assert alone(intent, [(2, "key")]).cells == {2: {"key": 50}} and alone(intent, [(2, "value")]).keep == ()
-    plan = resolve(ANALYSIS, intent)
+    assert (
+        set(of_layer(prune_spec, 2).cells) == {2}
+        and of_layer(prune_spec, 2).keep == prune_spec.keep
+        and of_layer(prune_spec, 1).keep == ()
+    )
+    assert alone(prune_spec, [(2, "key")]).cells == {2: {"key": 50}} and alone(prune_spec, [(2, "value")]).keep == ()
+    plan = resolve(ANALYSIS, prune_spec)
     assert {layer: sorted(row) for layer, row in only(plan, [(2, "key"), (3, "value")]).kept.items()} == {
         2: ["key"],
         3: ["value"],

@@ -20,14 +20,14 @@ from obce_core.errors import PlanError, UnknownName
 from obce_core.plan import (
     METHODS,
     Compensation,
-    Hand,
     Hardware,
-    Intent,
+    ManualOverride,
     Plan,
+    PruneSpec,
     count,
     from_document,
     make_plan,
-    parse_intent,
+    parse_prune_spec,
     plan_widths,
     preset_cells,
     render,
@@ -54,11 +54,11 @@ def ranks(analysis: Analysis, layer: int, component: str) -> list[int]:
 class Twin:
     """A layer in which neurons come back one at a time."""
 
-    def __init__(self, analysis: Analysis, intent: Intent, layer: int, kept: dict[str, np.ndarray]) -> None:
+    def __init__(self, analysis: Analysis, prune_spec: PruneSpec, layer: int, kept: dict[str, np.ndarray]) -> None:
         self.kept = {name: kept[name].tolist() for name in CUTTABLE}
         self.rank = {name: ranks(analysis, layer, name) for name in CUTTABLE}
-        self.barred = {(hand.component, n) for hand in intent.drop if hand.layer == layer for n in hand.neurons}
-        constants = intent.compensation.constants(analysis.cell(layer, "query"))
+        self.barred = {(hand.component, n) for hand in prune_spec.drop if hand.layer == layer for n in hand.neurons}
+        constants = prune_spec.compensation.constants(analysis.cell(layer, "query"))
         self.constants = None if constants is None else constants.tolist()
         self.size, self.heads = analysis.shape.head_size, analysis.shape.heads
         self.stuck = 0
@@ -118,18 +118,18 @@ HARDWARE = [Hardware(round_to=r, per_head=p) for r in (0, 8, 16) for p in (False
 
 
 @st.composite
-def intents(draw: st.DrawFn, analysis: Analysis) -> Intent:
+def intents(draw: st.DrawFn, analysis: Analysis) -> PruneSpec:
     """Draw percentiles and exceptions for layer 1, of any compensation."""
     cells = draw(st.dictionaries(st.sampled_from(CUTTABLE), st.sampled_from([10, 30, 50, 70, 90])))
-    hands: dict[bool, list[Hand]] = {True: [], False: []}
+    hands: dict[bool, list[ManualOverride]] = {True: [], False: []}
     for component in CUTTABLE:
         named = draw(st.lists(st.integers(0, analysis.shape.width(component) - 1), unique=True, max_size=12))
         split = draw(st.integers(0, len(named)))
         for keep, neurons in ((True, named[:split]), (False, named[split:])):
             if neurons:
-                hands[keep].append(Hand(layer=1, component=component, neurons=tuple(neurons)))
+                hands[keep].append(ManualOverride(layer=1, component=component, neurons=tuple(neurons)))
     method: Any = draw(st.sampled_from(METHODS))
-    return Intent(
+    return PruneSpec(
         cells={1: cells},
         keep=tuple(hands[True]),
         drop=tuple(hands[False]),
@@ -146,11 +146,11 @@ def masks(analysis: Analysis, plan: Plan) -> dict[str, np.ndarray]:
 @given(st.data(), st.sampled_from(sorted(SIZES)))
 def test_neurons_come_back_as_in_the_slow_twin(data: st.DataObject, size: int) -> None:
     analysis = SIZES[size]
-    intent = data.draw(intents(analysis))
-    plain = resolve(analysis, replace(intent, hardware=Hardware()))
-    found = resolve(analysis, intent)
-    twin = Twin(analysis, intent, 1, masks(analysis, plain))
-    twin.widen(intent.hardware)
+    prune_spec = data.draw(intents(analysis))
+    plain = resolve(analysis, replace(prune_spec, hardware=Hardware()))
+    found = resolve(analysis, prune_spec)
+    twin = Twin(analysis, prune_spec, 1, masks(analysis, plain))
+    twin.widen(prune_spec.hardware)
     assert {name: mask.tolist() for name, mask in masks(analysis, found).items()} == twin.kept
     assert len([note for note in found.notes if "cannot be reached" in note]) == twin.stuck
 
@@ -158,16 +158,18 @@ def test_neurons_come_back_as_in_the_slow_twin(data: st.DataObject, size: int) -
 @given(st.data(), st.sampled_from(sorted(SIZES)))
 def test_a_widened_plan_keeps_what_was_kept_and_has_the_widths_or_says_why_not(data: st.DataObject, size: int) -> None:
     analysis = SIZES[size]
-    intent = data.draw(intents(analysis))
-    hardware = intent.hardware
-    plain, found = (masks(analysis, resolve(analysis, one)) for one in (replace(intent, hardware=Hardware()), intent))
+    prune_spec = data.draw(intents(analysis))
+    hardware = prune_spec.hardware
+    plain, found = (
+        masks(analysis, resolve(analysis, one)) for one in (replace(prune_spec, hardware=Hardware()), prune_spec)
+    )
     for name in CUTTABLE:
         assert (found[name] >= plain[name]).all()
-        gone = [n for hand in intent.drop if hand.component == name for n in hand.neurons]
+        gone = [n for hand in prune_spec.drop if hand.component == name for n in hand.neurons]
         assert not found[name][gone].any()
-    plan = resolve(analysis, intent)
+    plan = resolve(analysis, prune_spec)
     first, second = plan_widths(analysis, plan)
-    assert second == plan_widths(analysis, resolve(analysis, Intent()))[1]
+    assert second == plan_widths(analysis, resolve(analysis, PruneSpec()))[1]
     rows = {
         "query and key": (np.add(first.pairs, first.extra).tolist(), size, plain["query"].all() and plain["key"].all()),
         "value": (list(first.values), size, plain["value"].all()),
@@ -185,18 +187,18 @@ def test_a_widened_plan_keeps_what_was_kept_and_has_the_widths_or_says_why_not(d
 @given(st.data(), st.sampled_from(sorted(SIZES)))
 def test_widening_twice_is_widening_once(data: st.DataObject, size: int) -> None:
     analysis = SIZES[size]
-    intent = data.draw(intents(analysis))
-    once = masks(analysis, resolve(analysis, intent))
-    twice, _ = widen(_to_widen(analysis, intent, 1, once), intent.hardware)
+    prune_spec = data.draw(intents(analysis))
+    once = masks(analysis, resolve(analysis, prune_spec))
+    twice, _ = widen(_to_widen(analysis, prune_spec, 1, once), prune_spec.hardware)
     assert {name: mask.tolist() for name, mask in twice.items()} == {name: mask.tolist() for name, mask in once.items()}
 
 
 def test_a_width_that_neurons_dropped_by_hand_leave_out_of_reach_is_said_and_the_head_left_as_it_is() -> None:
     analysis = SIZES[12]
-    drop = (Hand(layer=1, component="value", neurons=tuple(range(5))),)
+    drop = (ManualOverride(layer=1, component="value", neurons=tuple(range(5))),)
     cells = {1: {"value": 50}}
-    plain = resolve(analysis, Intent(cells=cells, drop=drop))
-    plan = resolve(analysis, Intent(cells=cells, drop=drop, hardware=Hardware(round_to=8)))
+    plain = resolve(analysis, PruneSpec(cells=cells, drop=drop))
+    plan = resolve(analysis, PruneSpec(cells=cells, drop=drop, hardware=Hardware(round_to=8)))
     kept = int(plain.kept[1]["value"][:12].sum())
     assert plan.notes == (
         f"Layer 1 value, head 0: 8 rows cannot be reached (it keeps {kept}): what is missing is dropped by hand or was cut before.",
@@ -207,16 +209,16 @@ def test_a_width_that_neurons_dropped_by_hand_leave_out_of_reach_is_said_and_the
 
 def test_what_the_plan_does_not_cut_is_not_touched() -> None:
     analysis = SIZES[12]
-    plan = make_plan(analysis, intent=Intent(cells={1: {"value": 70}}), round_to=8, per_head=True)
+    plan = make_plan(analysis, prune_spec=PruneSpec(cells={1: {"value": 70}}), round_to=8, per_head=True)
     assert set(plan.kept) == {1} and set(plan.kept[1]) == {"value"}
 
 
 def test_a_query_that_comes_back_may_make_the_extra_row_needless() -> None:
     analysis = memory_analysis(1, 8, 1, 8)
-    drop = tuple(Hand(layer=1, component=name, neurons=(0,)) for name in ("value", "intermediate"))
-    plan = resolve(analysis, Intent(cells={1: {"query": 12.5}}, drop=drop, hardware=Hardware(round_to=8)))
+    drop = tuple(ManualOverride(layer=1, component=name, neurons=(0,)) for name in ("value", "intermediate"))
+    plan = resolve(analysis, PruneSpec(cells={1: {"query": 12.5}}, drop=drop, hardware=Hardware(round_to=8)))
     assert plan_widths(analysis, plan)[0].pairs == (7,)  # 7 pairs and the extra row: 8 already
-    tight = resolve(analysis, Intent(cells={1: {"query": 30}}, hardware=Hardware(round_to=8)))
+    tight = resolve(analysis, PruneSpec(cells={1: {"query": 30}}, hardware=Hardware(round_to=8)))
     widths = plan_widths(analysis, tight)[0]
     assert (widths.pairs, widths.extra) == ((7,), (1,))
 
@@ -247,7 +249,7 @@ def test_the_option_is_in_the_intent_and_what_follows_in_the_fact(tmp_path: Path
     for name, yaml in (("p.json", False), ("p.yaml", True)):
         text = render(plan, yaml=yaml)
         back = from_document(parse_document(text.encode(), name), analysis, name)
-        assert back.intent == plan.intent and render(back, yaml=yaml) == text and back.digest == plan.digest
+        assert back.prune_spec == plan.prune_spec and render(back, yaml=yaml) == text and back.digest == plan.digest
     altered = json.loads(json.dumps(document))
     del altered["intent"]["hardware"]
     with pytest.raises(PlanError, match="do not follow from the intent"):
@@ -272,24 +274,26 @@ REFUSED = [
 @pytest.mark.parametrize(("given", "kind", "message"), REFUSED, ids=range(len(REFUSED)))
 def test_other_options_are_refused(given: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
-        parse_intent({"cells": {"1": {"value": 50}}, "hardware": given})
+        parse_prune_spec({"cells": {"1": {"value": 50}}, "hardware": given})
 
 
 def test_the_options_act_after_presets_targets_and_files() -> None:
     analysis = memory_analysis(12, 48, 3, 40)
     by_preset = make_plan(analysis, preset="paper-bert-base", per_head=True)
-    assert by_preset.intent.cells == preset_cells("paper-bert-base", 12)
-    assert by_preset.intent.hardware == Hardware(per_head=True)
+    assert by_preset.prune_spec.cells == preset_cells("paper-bert-base", 12)
+    assert by_preset.prune_spec.hardware == Hardware(per_head=True)
     plain = make_plan(analysis, target_encoder=0.6)
     aimed = make_plan(analysis, target_encoder=0.6, round_to=16)
-    assert aimed.intent.cells == plain.intent.cells
+    assert aimed.prune_spec.cells == plain.prune_spec.cells
     left = count(analysis, aimed).encoder_share
     assert left > 0.6
     assert (
         aimed.notes[-1]
         == f"--target-encoder 0.6 was met before the neurons added back for the hardware; with them {left:.3f} is left."
     )
-    given = replace(plain.intent, hardware=Hardware(round_to=8))
-    assert make_plan(analysis, intent=given).intent.hardware == Hardware(round_to=8)
-    assert make_plan(analysis, intent=given, per_head=True).intent.hardware == Hardware(round_to=8, per_head=True)
-    assert make_plan(analysis, intent=given, round_to=16).intent.hardware == Hardware(round_to=16)
+    given = replace(plain.prune_spec, hardware=Hardware(round_to=8))
+    assert make_plan(analysis, prune_spec=given).prune_spec.hardware == Hardware(round_to=8)
+    assert make_plan(analysis, prune_spec=given, per_head=True).prune_spec.hardware == Hardware(
+        round_to=8, per_head=True
+    )
+    assert make_plan(analysis, prune_spec=given, round_to=16).prune_spec.hardware == Hardware(round_to=16)

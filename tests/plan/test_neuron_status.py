@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from obce_core.errors import AnalysisError
-from obce_core.plan import Intent, resolve
+from obce_core.plan import PruneSpec, resolve
 from obce_core.plan.hardware import Hardware
 from obce_core.plan.neuron_status import verdict
 from obce_core.plan.overrides import choose_neuron
@@ -16,7 +16,7 @@ from obce_core.plan.overrides import choose_neuron
 
 @pytest.mark.parametrize("criterion", ["r_f", "std"])
 def test_the_threshold_is_what_cuts(tiny_analysis: Any, criterion: str) -> None:
-    plan = resolve(tiny_analysis, Intent(criterion=criterion, cells={3: {"value": 50}}))
+    plan = resolve(tiny_analysis, PruneSpec(criterion=criterion, cells={3: {"value": 50}}))
     mask, scores = plan.mask(3, "value", tiny_analysis.shape), tiny_analysis.scores(3, "value", criterion)
     for neuron in range(24):
         told = verdict(tiny_analysis, plan, 3, "value", neuron)
@@ -31,17 +31,17 @@ def test_the_threshold_is_what_cuts(tiny_analysis: Any, criterion: str) -> None:
 def test_a_choice_by_hand_is_named_with_its_reason(tiny_analysis: Any) -> None:
     low = int(np.argmin(tiny_analysis.scores(3, "value")))
     high = int(np.argmax(tiny_analysis.scores(3, "value")))
-    intent = choose_neuron(Intent(cells={3: {"value": 50}}), "keep", 3, "value", low, "a topic")
-    intent = choose_neuron(intent, "drop", 3, "value", high, "one text")
-    plan = resolve(tiny_analysis, intent)
+    prune_spec = choose_neuron(PruneSpec(cells={3: {"value": 50}}), "keep", 3, "value", low, "a topic")
+    prune_spec = choose_neuron(prune_spec, "drop", 3, "value", high, "one text")
+    plan = resolve(tiny_analysis, prune_spec)
     kept, dropped = (verdict(tiny_analysis, plan, 3, "value", neuron) for neuron in (low, high))
     assert (kept.state, kept.reason) == ("kept by hand", "a topic")
     assert (dropped.state, dropped.reason) == ("dropped by hand", "one text")
 
 
 def test_neurons_added_back_for_the_hardware_are_named(tiny_analysis: Any) -> None:
-    plain = resolve(tiny_analysis, Intent(cells={3: {"intermediate": 50}}))
-    wide = resolve(tiny_analysis, Intent(cells={3: {"intermediate": 50}}, hardware=Hardware(round_to=8)))
+    plain = resolve(tiny_analysis, PruneSpec(cells={3: {"intermediate": 50}}))
+    wide = resolve(tiny_analysis, PruneSpec(cells={3: {"intermediate": 50}}, hardware=Hardware(round_to=8)))
     back = ~plain.mask(3, "intermediate", tiny_analysis.shape) & wide.mask(3, "intermediate", tiny_analysis.shape)
     assert back.any()
     for neuron in range(40):
@@ -51,4 +51,4 @@ def test_neurons_added_back_for_the_hardware_are_named(tiny_analysis: Any) -> No
 
 def test_an_unknown_neuron_is_refused(tiny_analysis: Any) -> None:
     with pytest.raises(AnalysisError, match="no neuron 24"):
-        verdict(tiny_analysis, resolve(tiny_analysis, Intent()), 3, "value", 24)
+        verdict(tiny_analysis, resolve(tiny_analysis, PruneSpec()), 3, "value", 24)

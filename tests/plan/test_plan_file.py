@@ -19,14 +19,14 @@ from obce_core.errors import AnalysisError, PathError, PlanError, UnknownName
 from obce_core.plan import (
     METHODS,
     Compensation,
-    Hand,
     Hardware,
-    Intent,
+    ManualOverride,
     Plan,
+    PruneSpec,
     from_document,
     make_plan,
     parse_document,
-    parse_intent,
+    parse_prune_spec,
     read_plan,
     render,
     resolve,
@@ -36,14 +36,14 @@ from obce_core.plan import (
 )
 from obce_core.plan.command import plan_commands
 from obce_core.plan.plan_file import fits_yaml
-from obce_core.plan.serialize import render_intent
+from obce_core.plan.serialize import render_prune_spec
 from obce_core.settings import MAX_PLAN_YAML_BYTES
 
 ANALYSIS = memory_analysis(4, 8, 2, 12)
-INTENT = Intent(
+INTENT = PruneSpec(
     cells={3: {"query": 50, "value": 12.5}},
-    keep=(Hand(layer=3, component="value", neurons=(7,), reason="it reads dates"),),
-    drop=(Hand(layer=4, component="key", neurons=(2, 0)),),
+    keep=(ManualOverride(layer=3, component="value", neurons=(7,), reason="it reads dates"),),
+    drop=(ManualOverride(layer=4, component="key", neurons=(2, 0)),),
     compensation=Compensation(method="mean", tokens="all"),
 )
 
@@ -57,8 +57,8 @@ def test_the_form_of_a_plan_is_exactly_this() -> None:
     cell = ANALYSIS.cell(3, "query")
     cell["r_f"][:] = [1, 2, 3, 4, 5, 6, 7, 8]
     try:
-        drop = (Hand(layer=3, component="query", neurons=(6,), reason="a test"),)
-        document = to_document(resolve(ANALYSIS, Intent(cells={3: {"query": 50}}, drop=drop)))
+        drop = (ManualOverride(layer=3, component="query", neurons=(6,), reason="a test"),)
+        document = to_document(resolve(ANALYSIS, PruneSpec(cells={3: {"query": 50}}, drop=drop)))
     finally:
         cell["r_f"][:] = memory_analysis(4, 8, 2, 12).cell(3, "query")["r_f"]
     assert document == {
@@ -106,9 +106,9 @@ def test_export_import_export_is_the_same_text_in_both_formats(
 ) -> None:
     keep = {cell: neurons - drop.get(cell, set()) for cell, neurons in keep.items()}
     as_hands = lambda named: tuple(
-        Hand(layer=c[0], component=c[1], neurons=tuple(n), reason=reason) for c, n in named.items()
+        ManualOverride(layer=c[0], component=c[1], neurons=tuple(n), reason=reason) for c, n in named.items()
     )
-    intent = Intent(
+    prune_spec = PruneSpec(
         criterion=criterion,
         seed=seed,
         cells=cells,
@@ -116,11 +116,11 @@ def test_export_import_export_is_the_same_text_in_both_formats(
         drop=as_hands(drop),
         compensation=Compensation(method=method, tokens=None if method == "least-squares" else tokens),
     )
-    plan = resolve(ANALYSIS, intent)
+    plan = resolve(ANALYSIS, prune_spec)
     for name, yaml in (("p.json", False), ("p.yaml", True)):
         text = render(plan, yaml=yaml)
         back = from_document(parse_document(text.encode(), name), ANALYSIS, name)
-        assert back.intent == intent
+        assert back.prune_spec == prune_spec
         assert render(back, yaml=yaml) == text
         assert to_document(back) == to_document(plan)
         assert back.digest == plan.digest
@@ -279,7 +279,9 @@ def test_every_other_spelling_of_the_same_fact_is_accepted(plan: Plan) -> None:
 
 
 def test_nothing_kept_is_an_empty_list() -> None:
-    plan = resolve(ANALYSIS, Intent(drop=(Hand(layer=3, component="intermediate", neurons=tuple(range(12))),)))
+    plan = resolve(
+        ANALYSIS, PruneSpec(drop=(ManualOverride(layer=3, component="intermediate", neurons=tuple(range(12))),))
+    )
     document = to_document(plan)
     assert document["fact"]["kept"] == {"3": {"intermediate": []}}
     assert not from_document(document, ANALYSIS).kept[3]["intermediate"].any()
@@ -308,7 +310,7 @@ def test_random_damage_to_a_plan_is_refused_or_gives_the_same_plan(data: st.Data
     except (PlanError, UnknownName) as error:
         assert "\n" not in str(error)
     else:
-        wanted = resolve(ANALYSIS, found.intent)
+        wanted = resolve(ANALYSIS, found.prune_spec)
         assert to_document(found)["fact"] == to_document(wanted)["fact"] == document["fact"]
 
 
@@ -346,7 +348,7 @@ def test_only_a_plan_of_this_tool_is_replaced(plan: Plan, tmp_path: Path) -> Non
     theirs.write_text("{}")
     with pytest.raises(PathError, match=r"already exists. Choose another --out, or give --overwrite"):
         write_plan(plan, mine)
-    write_plan(resolve(ANALYSIS, Intent()), mine, overwrite=True)
+    write_plan(resolve(ANALYSIS, PruneSpec()), mine, overwrite=True)
     assert read_plan(mine, ANALYSIS).kept == {}
     for path in (theirs, tmp_path):
         with pytest.raises(PathError, match="is not a plan that obce wrote, so --overwrite leaves it alone"):
@@ -374,11 +376,13 @@ def test_an_intent_is_read_from_a_plan_or_from_a_file_of_its_own(plan: Plan, tmp
     write_plan(plan, tmp_path / "plan.json")
     (tmp_path / "intent.json").write_text(json.dumps(to_document(plan)["intent"]))
     (tmp_path / "short.yaml").write_text("cells:\n  3: {query: 50}\n")
-    assert make_plan(ANALYSIS, intent=tmp_path / "plan.json").intent == INTENT
-    assert make_plan(ANALYSIS, intent=tmp_path / "intent.json").intent == INTENT
-    assert make_plan(ANALYSIS, intent=str(tmp_path / "short.yaml")).intent == Intent(cells={3: {"query": 50}})
-    assert make_plan(ANALYSIS, intent=INTENT).digest == plan.digest
-    assert parse_intent({}) == Intent()
+    assert make_plan(ANALYSIS, prune_spec=tmp_path / "plan.json").prune_spec == INTENT
+    assert make_plan(ANALYSIS, prune_spec=tmp_path / "intent.json").prune_spec == INTENT
+    assert make_plan(ANALYSIS, prune_spec=str(tmp_path / "short.yaml")).prune_spec == PruneSpec(
+        cells={3: {"query": 50}}
+    )
+    assert make_plan(ANALYSIS, prune_spec=INTENT).digest == plan.digest
+    assert parse_prune_spec({}) == PruneSpec()
 
 
 def test_kept_neurons_of_another_analysis_of_the_same_model_are_refused(plan: Plan) -> None:
@@ -400,7 +404,7 @@ def test_an_unknown_analysis_is_told_by_its_name(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(("layers", "intermediate"), [(2, 40), (6, 1536), (12, 3072), (24, 4096)])
 def test_what_is_said_to_fit_a_yaml_file_does(layers: int, intermediate: int) -> None:
     source = memory_analysis(layers, intermediate // 4, 4, intermediate)
-    made = resolve(source, uniform(50, layers, Intent(first_layer=1)))
+    made = resolve(source, uniform(50, layers, PruneSpec(first_layer=1)))
     size = len(render(made, yaml=True).encode()) if layers < 24 else None
     if fits_yaml(made):
         assert size is not None and size < MAX_PLAN_YAML_BYTES
@@ -410,20 +414,20 @@ def test_what_is_said_to_fit_a_yaml_file_does(layers: int, intermediate: int) ->
 
 def test_an_intent_file_carries_every_option(tmp_path: Path) -> None:
     source = memory_analysis(3, 24, 3, 40)
-    intent = Intent(
+    prune_spec = PruneSpec(
         criterion="random",
         seed=5,
         first_layer=2,
         cells={2: {"query": 12.5, "value": 70}},
-        keep=(Hand(layer=2, component="value", neurons=(1,)),),
-        drop=(Hand(layer=3, component="key", neurons=(0,), reason="ß"),),
+        keep=(ManualOverride(layer=2, component="value", neurons=(1,)),),
+        drop=(ManualOverride(layer=3, component="key", neurons=(0,), reason="ß"),),
         compensation=Compensation(method="mean", tokens="all"),
         hardware=Hardware(round_to=8, per_head=True),
     )
-    (tmp_path / "intent.json").write_text(render_intent(intent))
-    made = make_plan(source, intent=tmp_path / "intent.json")
-    assert made.intent == intent and made.digest == resolve(source, intent).digest
-    told = plan_commands("abc", intent)
+    (tmp_path / "intent.json").write_text(render_prune_spec(prune_spec))
+    made = make_plan(source, prune_spec=tmp_path / "intent.json")
+    assert made.prune_spec == prune_spec and made.digest == resolve(source, prune_spec).digest
+    told = plan_commands("abc", prune_spec)
     assert (
         "--from intent.json" in told
         and "random, seed 5" in told
@@ -431,11 +435,11 @@ def test_an_intent_file_carries_every_option(tmp_path: Path) -> None:
         and "multiples of 8" in told
     )
     assert "1 neuron kept by hand; 1 neuron dropped by hand" in told
-    assert plan_commands("abc", Intent()).splitlines()[0].startswith("obce plan --analysis abc")
+    assert plan_commands("abc", PruneSpec()).splitlines()[0].startswith("obce plan --analysis abc")
 
 
 def test_a_plan_of_tiny_percentiles_is_read_back_from_the_yaml_that_was_written(tmp_path: Path) -> None:
-    intent = Intent(cells={3: {"query": 1e-05, "value": 1.5e-07}})
-    write_plan(resolve(ANALYSIS, intent), tmp_path / "p.yaml")
+    prune_spec = PruneSpec(cells={3: {"query": 1e-05, "value": 1.5e-07}})
+    write_plan(resolve(ANALYSIS, prune_spec), tmp_path / "p.yaml")
     assert "query: 1.0e-05" in (tmp_path / "p.yaml").read_text("utf-8")
-    assert read_plan(tmp_path / "p.yaml", ANALYSIS).intent == intent
+    assert read_plan(tmp_path / "p.yaml", ANALYSIS).prune_spec == prune_spec

@@ -9,31 +9,32 @@ import pytest
 
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError
-from obce_core.plan import Hand, Intent
+from obce_core.plan import ManualOverride, PruneSpec
 from obce_core.plan.rows import plan_rows, read_rows
 
 
 def test_the_table_of_a_plan_is_that_plan(tiny_analysis: Any) -> None:
-    intent = Intent(
-        cells={2: {"value": 12.5}, 3: {"query": 50, "key": 30}}, keep=(Hand(layer=2, component="value", neurons=(1,)),)
+    prune_spec = PruneSpec(
+        cells={2: {"value": 12.5}, 3: {"query": 50, "key": 30}},
+        keep=(ManualOverride(layer=2, component="value", neurons=(1,)),),
     )
-    rows = plan_rows(tiny_analysis, intent)
+    rows = plan_rows(tiny_analysis, prune_spec)
     assert [row["layer"] for row in rows] == [1, 2, 3, 4] and rows[1]["value"] == 12.5 and rows[3]["intermediate"] == 0
     assert [rows[0][name] for name in CUTTABLE] == [None, None, None, 0]  # on [CLS], layer 1 sees one token
-    assert read_rows(tiny_analysis, intent, rows) == (intent, ())
+    assert read_rows(tiny_analysis, prune_spec, rows) == (prune_spec, ())
 
 
 def test_typed_percentiles_take_the_place_of_the_old_ones(tiny_analysis: Any) -> None:
-    rows = plan_rows(tiny_analysis, Intent(cells={2: {"value": 30}}))
+    rows = plan_rows(tiny_analysis, PruneSpec(cells={2: {"value": 30}}))
     rows[1]["value"], rows[2]["key"], rows[3]["query"], rows[0]["query"] = None, 70.0, math.nan, 50.0
-    intent, notes = read_rows(tiny_analysis, Intent(cells={2: {"value": 30}}), rows)
-    assert intent.cells == {3: {"key": 70.0}}
+    prune_spec, notes = read_rows(tiny_analysis, PruneSpec(cells={2: {"value": 30}}), rows)
+    assert prune_spec.cells == {3: {"key": 70.0}}
     assert notes == ("Layer 1 query is left whole: every text gives the same value there.",)
 
 
 @pytest.mark.parametrize("value", [-1.0, 100.0, 1e9])
 def test_a_percentile_that_is_none_is_refused(tiny_analysis: Any, value: float) -> None:
-    rows = plan_rows(tiny_analysis, Intent())
+    rows = plan_rows(tiny_analysis, PruneSpec())
     rows[2]["key"] = value
     with pytest.raises(PlanError):
-        read_rows(tiny_analysis, Intent(), rows)
+        read_rows(tiny_analysis, PruneSpec(), rows)

@@ -9,7 +9,7 @@ from tiny import memory_analysis
 
 from obce_core.analysis.analysis import Analysis
 from obce_core.errors import PlanError, UnknownName
-from obce_core.plan import PRESETS, Compensation, Intent, make_plan, preset, preset_cells, uniform
+from obce_core.plan import PRESETS, Compensation, PruneSpec, make_plan, preset, preset_cells, uniform
 from obce_core.plan.parts import without_equal
 
 # layer -> (query and key, value, intermediate); 0 is untouched
@@ -110,12 +110,12 @@ def test_a_preset_leaves_a_flat_cell_whole_and_says_so() -> None:
     plan = make_plan(analysis, preset="paper-scaled")
     wanted = as_cells(SCALED_6)
     wanted[2] = {"value": 30.0, "intermediate": 30.0}
-    assert plan.intent.cells == wanted
+    assert plan.prune_spec.cells == wanted
     assert [note for note in plan.notes if "whole" in note] == [
         "Layer 2 query is left whole: every text gives the same value there.",
         "Layer 2 key is left whole: every text gives the same value there.",
     ]
-    assert make_plan(analysis, preset="paper-scaled", criterion="magnitude").intent.cells == as_cells(SCALED_6)
+    assert make_plan(analysis, preset="paper-scaled", criterion="magnitude").prune_spec.cells == as_cells(SCALED_6)
 
 
 def test_a_preset_leaves_a_cell_whole_that_it_would_empty_and_says_so() -> None:
@@ -124,34 +124,34 @@ def test_a_preset_leaves_a_cell_whole_that_it_would_empty_and_says_so() -> None:
     plan = make_plan(analysis, preset="paper-scaled")
     wanted = as_cells(SCALED_6)
     del wanted[3]["value"]
-    assert plan.intent.cells == wanted
+    assert plan.prune_spec.cells == wanted
     assert [note for note in plan.notes if "whole" in note] == [
         "Layer 3 value is left whole: P70 would keep 0 of 8 there."
     ]
-    assert make_plan(analysis, preset="paper-scaled", criterion="std").intent.cells == as_cells(SCALED_6)
+    assert make_plan(analysis, preset="paper-scaled", criterion="std").prune_spec.cells == as_cells(SCALED_6)
 
 
 def test_the_preset_for_large_says_what_it_does_with_layer_13() -> None:
     analysis = memory_analysis(24, 8, 2, 8)
-    intent, notes = preset("paper-bert-large", analysis, Intent())
-    assert intent.percentile(13, "query") == intent.percentile(13, "key") == 70.0
+    prune_spec, notes = preset("paper-bert-large", analysis, PruneSpec())
+    assert prune_spec.percentile(13, "query") == prune_spec.percentile(13, "key") == 70.0
     assert notes == ("Table 3 lists layer 13 of query and key under both P30 and P70; this preset takes P70.",)
 
 
 def test_a_preset_keeps_criterion_seed_and_compensation() -> None:
-    chosen = Intent(criterion="std_all", seed=4, compensation=Compensation(method="zero"))
-    intent, _ = preset("paper-scaled", memory_analysis(6, 8, 2, 8), chosen)
-    assert (intent.criterion, intent.seed, intent.compensation, intent.first_layer) == (
+    chosen = PruneSpec(criterion="std_all", seed=4, compensation=Compensation(method="zero"))
+    prune_spec, _ = preset("paper-scaled", memory_analysis(6, 8, 2, 8), chosen)
+    assert (prune_spec.criterion, prune_spec.seed, prune_spec.compensation, prune_spec.first_layer) == (
         "std_all",
         4,
         chosen.compensation,
         2,
     )
-    assert (intent.keep, intent.drop) == ((), ())
+    assert (prune_spec.keep, prune_spec.drop) == ((), ())
 
 
 def test_uniform_covers_every_layer_from_the_first_on() -> None:
-    assert uniform(30, 4, Intent(first_layer=2)).cells == {
+    assert uniform(30, 4, PruneSpec(first_layer=2)).cells == {
         layer: dict.fromkeys(("query", "key", "value", "intermediate"), 30.0) for layer in (2, 3, 4)
     }
 
@@ -166,10 +166,10 @@ def test_a_cell_that_an_earlier_cut_emptied_is_said_to_be_empty(monkeypatch: pyt
     monkeypatch.setattr(
         Analysis, "width", lambda self, layer, component: 0 if (layer, component) == (3, "value") else 24
     )
-    _, notes = preset("paper-bert-base", source, Intent())
+    _, notes = preset("paper-bert-base", source, PruneSpec())
     told = {
         "Layer 3 value has no neuron left to cut: an earlier cut took them all.",
         "Layer 4 key is left whole: every text gives the same value there.",
     }
     assert told <= set(notes)
-    assert set(without_equal(source, Intent(cells={3: {"value": 30}, 4: {"key": 30}}))[1]) == told
+    assert set(without_equal(source, PruneSpec(cells={3: {"value": 30}, 4: {"key": 30}}))[1]) == told

@@ -12,7 +12,7 @@ from obce_core.analysis.analysis import Analysis
 from obce_core.components import COMPONENTS, CUTTABLE
 from obce_core.criteria import random_scores
 from obce_core.errors import PlanError, UnknownName
-from obce_core.plan import METHODS, Compensation, Hand, Intent, make_plan, resolve
+from obce_core.plan import METHODS, Compensation, ManualOverride, PruneSpec, make_plan, resolve
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def analysis() -> Analysis:
     return memory_analysis(4, 8, 2, 12)
 
 
-def hand(layer: int, component: str, *neurons: int) -> Hand:
-    return Hand(layer=layer, component=component, neurons=neurons)
+def hand(layer: int, component: str, *neurons: int) -> ManualOverride:
+    return ManualOverride(layer=layer, component=component, neurons=neurons)
 
 
 def make_flat(analysis: Analysis, layer: int, component: str) -> None:
@@ -32,35 +32,38 @@ def make_flat(analysis: Analysis, layer: int, component: str) -> None:
 
 
 def test_every_cell_keeps_what_is_strictly_above_its_own_percentile(analysis: Analysis) -> None:
-    plan = resolve(analysis, Intent(cells={2: {"query": 50, "intermediate": 25}, 4: {"value": 70}}))
+    plan = resolve(analysis, PruneSpec(cells={2: {"query": 50, "intermediate": 25}, 4: {"value": 70}}))
     assert {layer: list(row) for layer, row in plan.kept.items()} == {2: ["query", "intermediate"], 4: ["value"]}
     for layer, row in plan.kept.items():
         for component, mask in row.items():
             scores = analysis.cell(layer, component)["r_f"]
-            assert mask.tolist() == (scores > np.percentile(scores, plan.intent.percentile(layer, component))).tolist()
+            assert (
+                mask.tolist() == (scores > np.percentile(scores, plan.prune_spec.percentile(layer, component))).tolist()
+            )
     assert [plan.cut(2, "query"), plan.cut(2, "intermediate"), plan.cut(4, "value"), plan.cut(3, "key")] == [4, 3, 5, 0]
     assert plan.neurons_cut == 12
 
 
 @pytest.mark.parametrize("criterion", ["std", "std_all", "range", "magnitude", "total_persistence"])
 def test_another_criterion_ranks_by_its_own_column(analysis: Analysis, criterion: str) -> None:
-    plan = resolve(analysis, Intent(criterion=criterion, cells={3: {"key": 50}}))
+    plan = resolve(analysis, PruneSpec(criterion=criterion, cells={3: {"key": 50}}))
     scores = analysis.cell(3, "key")[criterion]
     assert plan.kept[3]["key"].tolist() == (scores > np.median(scores)).tolist()
 
 
 def test_random_ranks_by_its_seed(analysis: Analysis) -> None:
     for seed in (0, 7):
-        plan = resolve(analysis, Intent(criterion="random", seed=seed, cells={3: {"key": 50}}))
+        plan = resolve(analysis, PruneSpec(criterion="random", seed=seed, cells={3: {"key": 50}}))
         scores = random_scores(seed, 3, "key", 8)
         assert plan.kept[3]["key"].tolist() == (scores > np.median(scores)).tolist()
 
 
 def test_keep_and_drop_by_hand_act_after_the_percentile(analysis: Analysis) -> None:
     lowest, highest = (int(f(analysis.cell(3, "value")["r_f"])) for f in (np.argmin, np.argmax))
-    plain = resolve(analysis, Intent(cells={3: {"value": 50}})).kept[3]["value"]
+    plain = resolve(analysis, PruneSpec(cells={3: {"value": 50}})).kept[3]["value"]
     edited = resolve(
-        analysis, Intent(cells={3: {"value": 50}}, keep=(hand(3, "value", lowest),), drop=(hand(3, "value", highest),))
+        analysis,
+        PruneSpec(cells={3: {"value": 50}}, keep=(hand(3, "value", lowest),), drop=(hand(3, "value", highest),)),
     )
     wanted = plain.copy()
     wanted[lowest], wanted[highest] = True, False
@@ -69,18 +72,18 @@ def test_keep_and_drop_by_hand_act_after_the_percentile(analysis: Analysis) -> N
 
 def test_dropping_by_hand_needs_no_percentile_and_may_touch_a_flat_cell(analysis: Analysis) -> None:
     make_flat(analysis, 1, "query")
-    plan = resolve(analysis, Intent(drop=(hand(1, "query", 0, 5),)))
+    plan = resolve(analysis, PruneSpec(drop=(hand(1, "query", 0, 5),)))
     assert np.flatnonzero(~plan.kept[1]["query"]).tolist() == [0, 5]
     assert plan.notes == ()
 
 
 def test_a_cell_that_keeps_all_is_not_listed(analysis: Analysis) -> None:
-    assert resolve(analysis, Intent(keep=(hand(1, "query", 0),))).kept == {}
-    assert resolve(analysis, Intent()).neurons_cut == 0
+    assert resolve(analysis, PruneSpec(keep=(hand(1, "query", 0),))).kept == {}
+    assert resolve(analysis, PruneSpec()).neurons_cut == 0
 
 
 def test_dropping_all_by_hand_is_allowed_and_said(analysis: Analysis) -> None:
-    plan = resolve(analysis, Intent(drop=(hand(3, "intermediate", *range(12)),)))
+    plan = resolve(analysis, PruneSpec(drop=(hand(3, "intermediate", *range(12)),)))
     assert plan.notes == ("Layer 3 intermediate: every neuron is dropped by hand.",)
     assert not plan.kept[3]["intermediate"].any()
 
@@ -98,7 +101,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("given", "message"), REFUSED, ids=range(len(REFUSED)))
 def test_what_the_model_has_not_is_refused(analysis: Analysis, given: dict[str, Any], message: str) -> None:
     with pytest.raises(PlanError) as caught:
-        resolve(analysis, Intent(**given))
+        resolve(analysis, PruneSpec(**given))
     assert str(caught.value) == message
 
 
@@ -108,42 +111,42 @@ def test_a_percentile_in_a_flat_cell_is_refused_with_the_reason_unless_the_crite
     make_flat(analysis, 1, "query")
     assert [name for name in CUTTABLE if analysis.degenerate(1, name)] == ["query"]
     with pytest.raises(PlanError) as caught:
-        resolve(analysis, Intent(cells={1: {"query": 50}}))
+        resolve(analysis, PruneSpec(cells={1: {"query": 50}}))
     assert str(caught.value) == (
         "Layer 1 query cannot be cut by r_f: every text gives the same value there, so all neurons are equal. "
         "Start at a later layer (--first-layer 2), or choose another criterion."
     )
     for criterion in ("std_all", "magnitude", "random"):
-        assert resolve(analysis, Intent(criterion=criterion, cells={1: {"query": 50}})).neurons_cut == 4
+        assert resolve(analysis, PruneSpec(criterion=criterion, cells={1: {"query": 50}})).neurons_cut == 4
 
 
 def test_a_percentile_that_would_empty_a_cell_is_refused(analysis: Analysis) -> None:
     analysis.cell(3, "key")["r_f"][:] = 0.25
     with pytest.raises(PlanError) as caught:
-        resolve(analysis, Intent(cells={3: {"key": 30}}))
+        resolve(analysis, PruneSpec(cells={3: {"key": 30}}))
     assert str(caught.value) == (
         "Layer 3 key: percentile 30 would keep 0 of 8 neurons (their r_f are tied). Drop them by hand if you mean it."
     )
 
 
 def test_a_plan_names_its_model_and_analysis(analysis: Analysis) -> None:
-    plan = resolve(analysis, Intent())
+    plan = resolve(analysis, PruneSpec())
     assert plan.model == {"name": "in-memory", "revision": "", "weights_sha256": "ab" * 32}
     assert plan.analysis == "0123456789abcdef"
 
 
 def test_the_digest_names_the_cut_and_what_the_constants_come_from(analysis: Analysis) -> None:
     cells = {3: {"query": 50}}
-    base = resolve(analysis, Intent(cells=cells))
-    assert base.digest == resolve(analysis, Intent(cells=cells)).digest
-    assert base.digest == resolve(analysis, Intent(cells={3: {"query": 51}})).digest  # the same neurons
+    base = resolve(analysis, PruneSpec(cells=cells))
+    assert base.digest == resolve(analysis, PruneSpec(cells=cells)).digest
+    assert base.digest == resolve(analysis, PruneSpec(cells={3: {"query": 51}})).digest  # the same neurons
     other = memory_analysis(4, 8, 2, 12)
     other.meta["id"] = "fedcba9876543210"
     different = [
-        resolve(analysis, Intent(cells={3: {"query": 70}})),
-        resolve(analysis, Intent(cells=cells, compensation=Compensation(method="mean"))),
-        resolve(analysis, Intent(cells=cells, compensation=Compensation(tokens="all"))),
-        resolve(other, Intent(cells=cells)),
+        resolve(analysis, PruneSpec(cells={3: {"query": 70}})),
+        resolve(analysis, PruneSpec(cells=cells, compensation=Compensation(method="mean"))),
+        resolve(analysis, PruneSpec(cells=cells, compensation=Compensation(tokens="all"))),
+        resolve(other, PruneSpec(cells=cells)),
     ]
     assert len({base.digest, *(plan.digest for plan in different)}) == 5
 
@@ -159,9 +162,9 @@ def test_exactly_one_way_to_say_how_much(analysis: Analysis) -> None:
 
 def test_a_uniform_percentile_begins_at_layer_three(analysis: Analysis) -> None:
     plan = make_plan(analysis, percentile=50)
-    assert plan.intent.cells == {layer: dict.fromkeys(CUTTABLE, 50.0) for layer in (3, 4)}
-    assert make_plan(analysis, percentile=50, first_layer=1).intent.cells.keys() == {1, 2, 3, 4}
-    assert plan.intent.first_layer == 3
+    assert plan.prune_spec.cells == {layer: dict.fromkeys(CUTTABLE, 50.0) for layer in (3, 4)}
+    assert make_plan(analysis, percentile=50, first_layer=1).prune_spec.cells.keys() == {1, 2, 3, 4}
+    assert plan.prune_spec.first_layer == 3
 
 
 @pytest.mark.parametrize("percentile", [0, 100, -5, 130, float("nan"), True, "50"])
@@ -180,8 +183,8 @@ def test_options_reach_the_intent(analysis: Analysis) -> None:
     plan = make_plan(
         analysis, percentile=50, criterion="random", seed=9, compensation="mean", compensation_tokens="all"
     )
-    assert (plan.intent.criterion, plan.intent.seed) == ("random", 9)
-    assert plan.intent.compensation == Compensation(method="mean", tokens="all")
+    assert (plan.prune_spec.criterion, plan.prune_spec.seed) == ("random", 9)
+    assert plan.prune_spec.compensation == Compensation(method="mean", tokens="all")
     with pytest.raises(UnknownName, match="Unknown compensation 'medain'"):
         make_plan(analysis, percentile=50, compensation="medain")
     with pytest.raises(PlanError, match="overfits"):
@@ -191,11 +194,11 @@ def test_options_reach_the_intent(analysis: Analysis) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_tokens_not_given_are_those_of_the_method(method: str, analysis: Analysis) -> None:
     plan = make_plan(analysis, percentile=50, compensation=method)
-    assert plan.intent.compensation.tokens == ("all" if method == "least-squares" else "cls")
+    assert plan.prune_spec.compensation.tokens == ("all" if method == "least-squares" else "cls")
 
 
 def test_a_mask_of_an_untouched_cell_keeps_all(analysis: Analysis) -> None:
-    plan = resolve(analysis, Intent(cells={3: {"query": 50}}))
+    plan = resolve(analysis, PruneSpec(cells={3: {"query": 50}}))
     assert [int(plan.mask(layer, name, analysis.shape).sum()) for layer in (2, 3) for name in COMPONENTS] == [
         8,
         8,

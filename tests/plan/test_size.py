@@ -18,9 +18,9 @@ from obce_core.components import CUTTABLE
 from obce_core.plan import (
     METHODS,
     Compensation,
-    Hand,
-    Intent,
+    ManualOverride,
     Plan,
+    PruneSpec,
     count,
     layer_widths,
     make_plan,
@@ -56,7 +56,7 @@ def total(analysis: Analysis, plan: Plan, layer_count: Any) -> int:
     layers = 0
     for layer in range(1, shape.layers + 1):
         masks = {name: plan.mask(layer, name, shape) for name in CUTTABLE}
-        constants = plan.intent.compensation.constants(analysis.cell(layer, "query"))
+        constants = plan.prune_spec.compensation.constants(analysis.cell(layer, "query"))
         layers += layer_count(masks, constants) + 4 * shape.hidden  # two LayerNorms
     return embeddings + layers
 
@@ -81,10 +81,12 @@ def plans(draw: st.DrawFn) -> Plan:
                 )
             )
             drop.append(
-                Hand(layer=layer, component=component, neurons=tuple(int(i) for i in np.flatnonzero(~np.array(keep))))
+                ManualOverride(
+                    layer=layer, component=component, neurons=tuple(int(i) for i in np.flatnonzero(~np.array(keep)))
+                )
             )
     method = draw(st.sampled_from(METHODS))
-    return resolve(SMALL, Intent(drop=tuple(drop), compensation=Compensation(method=method)))
+    return resolve(SMALL, PruneSpec(drop=tuple(drop), compensation=Compensation(method=method)))
 
 
 @given(plans())
@@ -104,7 +106,7 @@ def test_operations_are_those_counted_a_row_at_a_time(plan: Plan, length: int) -
     whole, left = 0, 0
     for layer in (1, 2):
         m = {name: plan.mask(layer, name, SMALL.shape) for name in CUTTABLE}
-        constants = plan.intent.compensation.constants(SMALL.cell(layer, "query"))
+        constants = plan.prune_spec.compensation.constants(SMALL.cell(layer, "query"))
         left += flops_layer(m["query"], m["key"], m["value"], m["intermediate"], constants, HIDDEN, HEADS, length)
         every = {name: [True] * len(mask) for name, mask in m.items()}
         whole += flops_layer(
@@ -119,11 +121,11 @@ def test_widths_count_pairs_extra_rows_and_values_of_each_head(plan: Plan) -> No
         m = {name: plan.mask(layer, name, SMALL.shape).reshape(HEADS, -1) for name in ("query", "key", "value")}
         heads = list(zip(m["query"], m["key"], strict=True))
         assert widths.values == tuple(int(v.sum()) for v in m["value"])
-        if plan.intent.compensation.method == "least-squares":
+        if plan.prune_spec.compensation.method == "least-squares":
             assert widths.pairs == tuple(int(min(q.sum(), k.sum())) for q, k in heads)
             assert widths.extra == tuple(int(k.sum() > q.sum()) for q, k in heads)
         else:
-            lonely = plan.intent.compensation.method != "zero"
+            lonely = plan.prune_spec.compensation.method != "zero"
             assert widths.pairs == tuple(int((q & k).sum()) for q, k in heads)
             assert widths.extra == tuple(int(lonely and bool((~q & k).any())) for q, k in heads)
         assert all(pairs + extra <= 4 for pairs, extra in zip(widths.pairs, widths.extra, strict=True))
@@ -131,7 +133,7 @@ def test_widths_count_pairs_extra_rows_and_values_of_each_head(plan: Plan) -> No
 
 def test_no_plan_is_the_original() -> None:
     found = count(SMALL)
-    assert found.parameters == found.parameters_left == total(SMALL, resolve(SMALL, Intent()), folded(SMALL))
+    assert found.parameters == found.parameters_left == total(SMALL, resolve(SMALL, PruneSpec()), folded(SMALL))
     assert (found.neurons, found.neurons_cut, found.encoder_share, found.model_share) == (
         2 * (3 * 12 + 10),
         0,
@@ -139,7 +141,7 @@ def test_no_plan_is_the_original() -> None:
         1.0,
     )
     assert (found.flops, found.bytes) == (found.flops_left, found.bytes_left)
-    assert count(SMALL, resolve(SMALL, Intent())) == found
+    assert count(SMALL, resolve(SMALL, PruneSpec())) == found
 
 
 def test_a_constant_of_exactly_zero_needs_no_extra_row() -> None:

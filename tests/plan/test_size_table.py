@@ -21,10 +21,10 @@ from obce_core.models import check_model
 from obce_core.plan import (
     METHODS,
     Compensation,
-    Hand,
-    Intent,
     Ledger,
+    ManualOverride,
     Plan,
+    PruneSpec,
     count,
     make_plan,
     model_ledger,
@@ -47,9 +47,9 @@ def plans(draw: st.DrawFn) -> Plan:
         for component in CUTTABLE:
             width = SMALL.shape.width(component)
             gone = draw(st.sets(st.integers(0, width - 1)))
-            drop.append(Hand(layer=layer, component=component, neurons=tuple(gone)))
+            drop.append(ManualOverride(layer=layer, component=component, neurons=tuple(gone)))
     method: Any = draw(st.sampled_from(METHODS))
-    return resolve(SMALL, Intent(drop=tuple(drop), compensation=Compensation(method=method)))
+    return resolve(SMALL, PruneSpec(drop=tuple(drop), compensation=Compensation(method=method)))
 
 
 @given(plans(), st.sampled_from([1, 128]))
@@ -89,7 +89,7 @@ def test_a_layers_parameters_and_operations_are_those_counted_a_neuron_at_a_time
     table = plan_ledger(SMALL, plan, length=7)
     for layer in (1, 2):
         m = {name: plan.mask(layer, name, SMALL.shape) for name in CUTTABLE}
-        constants = plan.intent.compensation.constants(SMALL.cell(layer, "query"))
+        constants = plan.prune_spec.compensation.constants(SMALL.cell(layer, "query"))
         entries = [entry for entry in table.entries if entry.layer == layer]
         given = (m["query"], m["key"], m["value"], m["intermediate"], constants, HIDDEN, HEADS)
         assert sum(entry.parameters_left for entry in entries) == count_layer(*given)
@@ -185,9 +185,9 @@ def test_after_a_second_cut_the_file_is_what_the_second_plan_counts(
     from obce_core.compression.build import compress
 
     again = analyze(tiny_cut, sample(20, heldout=6), batch_size=8, out=tmp_path / "again")
-    drop = tuple(Hand(layer=3, component="key", neurons=(int(n),)) for n in again.neurons(3, "key")[:6])
+    drop = tuple(ManualOverride(layer=3, component="key", neurons=(int(n),)) for n in again.neurons(3, "key")[:6])
     plan = resolve(
-        again, Intent(drop=drop, cells={2: {"query": 40, "value": 30}}, compensation=Compensation(method=method))
+        again, PruneSpec(drop=drop, cells={2: {"query": 40, "value": 30}}, compensation=Compensation(method=method))
     )
     folder = compress(again, plan, tmp_path / "twice", device="cpu").folder
     planned, report = plan_ledger(again, plan), check_model(folder)
@@ -208,8 +208,8 @@ def test_an_extra_row_of_an_earlier_cut_that_is_not_needed_any_more_is_not_count
     from obce_core.analysis.analyze import analyze
 
     again = analyze(tiny_cut, sample(8, heldout=2), batch_size=8, out=tmp_path / "again")
-    every = Hand(layer=2, component="key", neurons=tuple(map(int, again.neurons(2, "key"))))
-    plan = resolve(again, Intent(drop=(every,), compensation=Compensation(method="least-squares")))
+    every = ManualOverride(layer=2, component="key", neurons=tuple(map(int, again.neurons(2, "key"))))
+    plan = resolve(again, PruneSpec(drop=(every,), compensation=Compensation(method="least-squares")))
     widths = plan_widths(again, plan)[1]
     table = plan_ledger(again, plan)
     (key,) = (e for e in table.entries if (e.layer, e.component) == (2, "key"))

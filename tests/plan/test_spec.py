@@ -9,7 +9,7 @@ import pytest
 
 from obce_core.components import CUTTABLE
 from obce_core.errors import ObceError, PlanError, UnknownName
-from obce_core.plan import METHODS, Compensation, Hand, Intent
+from obce_core.plan import METHODS, Compensation, ManualOverride, PruneSpec
 
 # what is given to Intent, error class, the start of the message
 REFUSED: list[tuple[dict[str, Any], type[ObceError], str]] = [
@@ -46,7 +46,7 @@ def test_what_cannot_be_meant_is_refused_in_one_line(
     given: dict[str, Any], kind: type[ObceError], message: str
 ) -> None:
     with pytest.raises(ObceError) as caught:
-        Intent(**given)
+        PruneSpec(**given)
     assert type(caught.value) is kind
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
@@ -69,31 +69,35 @@ HANDS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("given", "message"), HANDS, ids=range(len(HANDS)))
 def test_neurons_named_by_hand_are_checked(given: dict[str, Any], message: str) -> None:
     with pytest.raises(PlanError) as caught:
-        Hand(**{"layer": 3, "component": "value", "neurons": (7,)} | given)
+        ManualOverride(**{"layer": 3, "component": "value", "neurons": (7,)} | given)
     assert str(caught.value).startswith(message)
 
 
 def test_a_neuron_that_is_both_kept_and_dropped_is_refused() -> None:
-    keep = (Hand(layer=3, component="value", neurons=(1, 7)),)
+    keep = (ManualOverride(layer=3, component="value", neurons=(1, 7)),)
     with pytest.raises(
         PlanError, match=r"^Layer 3 value: neuron 7 is both kept and dropped by hand. Remove it from one list.$"
     ):
-        Intent(keep=keep, drop=(Hand(layer=3, component="value", neurons=(7, 9)),))
-    Intent(
-        keep=keep, drop=(Hand(layer=3, component="key", neurons=(7,)), Hand(layer=4, component="value", neurons=(7,)))
+        PruneSpec(keep=keep, drop=(ManualOverride(layer=3, component="value", neurons=(7, 9)),))
+    PruneSpec(
+        keep=keep,
+        drop=(
+            ManualOverride(layer=3, component="key", neurons=(7,)),
+            ManualOverride(layer=4, component="value", neurons=(7,)),
+        ),
     )
 
 
 def test_zero_is_untouched_and_layers_are_in_order() -> None:
-    intent = Intent(cells={5: {"value": 30}, 3: {"query": 50, "key": 0}, 4: {"query": 0}})
-    assert intent.cells == {3: {"query": 50.0}, 5: {"value": 30.0}}
-    assert list(intent.cells) == [3, 5]
-    assert [intent.percentile(3, name) for name in CUTTABLE] == [50.0, 0.0, 0.0, 0.0]
-    assert intent.percentile(9, "query") == 0.0
+    prune_spec = PruneSpec(cells={5: {"value": 30}, 3: {"query": 50, "key": 0}, 4: {"query": 0}})
+    assert prune_spec.cells == {3: {"query": 50.0}, 5: {"value": 30.0}}
+    assert list(prune_spec.cells) == [3, 5]
+    assert [prune_spec.percentile(3, name) for name in CUTTABLE] == [50.0, 0.0, 0.0, 0.0]
+    assert prune_spec.percentile(9, "query") == 0.0
 
 
 def test_an_edited_intent_is_a_new_one() -> None:
-    first = Intent(cells={3: {"query": 50}})
+    first = PruneSpec(cells={3: {"query": 50}})
     second = first.with_cells({(3, "query"): 0, (4, "value"): 70})
     assert first.cells == {3: {"query": 50.0}}
     assert second.cells == {4: {"value": 70.0}}
@@ -102,7 +106,7 @@ def test_an_edited_intent_is_a_new_one() -> None:
 
 
 def test_neurons_named_by_hand_are_sorted() -> None:
-    assert Hand(layer=1, component="key", neurons=(9, 2, 5)).neurons == (2, 5, 9)
+    assert ManualOverride(layer=1, component="key", neurons=(9, 2, 5)).neurons == (2, 5, 9)
 
 
 # method, tokens, the constants of two neurons

@@ -8,16 +8,16 @@ import pytest
 from tiny import memory_analysis
 
 from obce_core.errors import PlanError
-from obce_core.plan import Compensation, Intent, count, make_plan, resolve, uniform
+from obce_core.plan import Compensation, PruneSpec, count, make_plan, resolve, uniform
 from obce_core.plan.target import STEPS, reach
 
 ANALYSIS = memory_analysis(3, 16, 4, 20, vocab=40, seed=3)
 
 
 @pytest.fixture(scope="module", params=["mean+std", "zero", "least-squares"])
-def tried(request: pytest.FixtureRequest) -> tuple[Intent, list[tuple[float, float]]]:
+def tried(request: pytest.FixtureRequest) -> tuple[PruneSpec, list[tuple[float, float]]]:
     """Carry out every percentile; return the intent and (share of the encoder, share of the model) of each step."""
-    base = Intent(first_layer=1, compensation=Compensation(method=request.param))
+    base = PruneSpec(first_layer=1, compensation=Compensation(method=request.param))
     shares = []
     for step in range(1, STEPS + 1):
         budget = count(ANALYSIS, resolve(ANALYSIS, uniform(step / 10, 3, base)))
@@ -26,7 +26,7 @@ def tried(request: pytest.FixtureRequest) -> tuple[Intent, list[tuple[float, flo
 
 
 @pytest.mark.parametrize("of", ["encoder", "model"])
-def test_it_is_the_first_of_all_steps_that_fits(of: Any, tried: tuple[Intent, list[tuple[float, float]]]) -> None:
+def test_it_is_the_first_of_all_steps_that_fits(of: Any, tried: tuple[PruneSpec, list[tuple[float, float]]]) -> None:
     base, shares = tried
     column = [row[0 if of == "encoder" else 1] for row in shares]
     edges = {share + change for share in column[::83] for change in (-1e-9, 0.0, 1e-9)}
@@ -41,7 +41,7 @@ def test_it_is_the_first_of_all_steps_that_fits(of: Any, tried: tuple[Intent, li
 
 
 @pytest.mark.parametrize("of", ["encoder", "model"])
-def test_out_of_reach_names_the_floor(of: Any, tried: tuple[Intent, list[tuple[float, float]]]) -> None:
+def test_out_of_reach_names_the_floor(of: Any, tried: tuple[PruneSpec, list[tuple[float, float]]]) -> None:
     base, shares = tried
     floor = min(row[0 if of == "encoder" else 1] for row in shares)
     option = "--target-encoder" if of == "encoder" else "--target-params"
@@ -53,7 +53,7 @@ def test_out_of_reach_names_the_floor(of: Any, tried: tuple[Intent, list[tuple[f
     )
 
 
-def test_the_count_never_rises_with_the_percentile(tried: tuple[Intent, list[tuple[float, float]]]) -> None:
+def test_the_count_never_rises_with_the_percentile(tried: tuple[PruneSpec, list[tuple[float, float]]]) -> None:
     _, shares = tried
     assert sorted(shares, reverse=True) == shares
 

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from obce_core.errors import ObceError, PlanError
-from obce_core.plan import Compensation, Hand, Hardware, Intent
+from obce_core.plan import Compensation, Hardware, ManualOverride, PruneSpec
 from obce_core.plan.versions import delete_version, list_versions, rename_version, restore_version, save_version
 
 KEY = "0123456789abcdef"
-FULL = Intent(
+FULL = PruneSpec(
     criterion="std_all",
     seed=7,
     first_layer=2,
     cells={2: {"query": 12.5, "value": 70}},
-    keep=(Hand(layer=2, component="value", neurons=(1, 4), reason="ä <b>"),),
-    drop=(Hand(layer=3, component="key", neurons=(0,)),),
+    keep=(ManualOverride(layer=2, component="value", neurons=(1, 4), reason="ä <b>"),),
+    drop=(ManualOverride(layer=3, component="key", neurons=(0,)),),
     compensation=Compensation(method="mean", tokens="all"),
     hardware=Hardware(round_to=8, per_head=True),
 )
@@ -27,7 +27,7 @@ FULL = Intent(
 def test_a_version_comes_back_whole() -> None:
     made = save_version(KEY, "  light ", FULL, note="for the talk")
     assert list_versions(KEY) == [made]
-    assert (made.name, made.note, made.intent) == ("light", "for the talk", FULL)
+    assert (made.name, made.note, made.prune_spec) == ("light", "for the talk", FULL)
     assert list_versions("another") == []
 
 
@@ -49,8 +49,8 @@ def test_what_is_no_name_is_refused(name: str) -> None:
 def test_a_name_is_given_once() -> None:
     first = save_version(KEY, "one", FULL)
     with pytest.raises(PlanError, match="exists"):
-        save_version(KEY, "one", Intent())
-    second = save_version(KEY, "two", Intent())
+        save_version(KEY, "one", PruneSpec())
+    second = save_version(KEY, "two", PruneSpec())
     with pytest.raises(PlanError, match="exists"):
         rename_version(KEY, second.id, "one")
     assert rename_version(KEY, first.id, "one", note="new").note == "new"

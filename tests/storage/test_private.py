@@ -22,7 +22,7 @@ from obce_core.jobs.attempts import next_attempt
 from obce_core.jobs.queue import dispatch
 from obce_core.jobs.spawn import command, environment
 from obce_core.jobs.worker import execute
-from obce_core.plan import Intent
+from obce_core.plan import PruneSpec
 from obce_core.plan.drafts import write_draft
 from obce_core.storage import private
 from obce_core.storage.atomic import atomic_write, staged_folder, write_json
@@ -47,7 +47,7 @@ def test_what_is_made_in_the_cache_is_for_its_owner_alone(cache: Path) -> None:
     Run(cache / "runs/the-run").add_log("a line")
     with staged_folder(cache / "evaluations" / "unit-1") as stage:
         (stage / "numbers.json").write_text("[1]")
-    write_draft("analysis-1", Intent(), seen="")
+    write_draft("analysis-1", PruneSpec(), seen="")
     atomic_write(cache / "texts" / "upload.txt", "a text")
     paths = [cache, *cache.rglob("*")]
     assert len(paths) > 15

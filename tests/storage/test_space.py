@@ -21,7 +21,7 @@ from obce_core.errors import DiskFull
 from obce_core.jobs import FINAL, Run, Status, create_run, list_runs
 from obce_core.jobs.attempts import Attempt, next_attempt
 from obce_core.jobs.run import RESERVE
-from obce_core.jobs.supervisor import Keeper
+from obce_core.jobs.supervisor import Supervisor
 from obce_core.jobs.worker import execute
 from obce_core.storage.atomic import atomic_write, staged_folder
 from obce_core.storage.disk_space import disk_full, free_bytes, fullest, is_full, require_space, tree_size, writing
@@ -247,7 +247,7 @@ def test_a_process_that_died_on_a_full_disk_is_not_called_killed(
     made.write_status(Status(state="running", launcher="local"))
     monkeypatch.setattr("obce_core.storage.disk_space.free_bytes", lambda path: 100)
     assert made.status().state == "lost" and f"in {made.folder}, which has 100 bytes free" in made.status().reason
-    Keeper(run=made, lock=-1, slot=-1, gpu="")._settle(Attempt(made, 1), Death(code))
+    Supervisor(run=made, lock=-1, slot=-1, gpu="")._settle(Attempt(made, 1), Death(code))
     assert made.status().state == "failed" and f"in {made.folder}, which has 100 bytes free" in made.status().reason
     assert made.status().state in FINAL
 

@@ -15,7 +15,7 @@ from tiny import memory_analysis, sample
 from obce_core import analyze
 from obce_core.analysis.catalog import rename
 from obce_core.analysis.ranking import NEAR_RULE
-from obce_core.plan import Intent
+from obce_core.plan import PruneSpec
 from obce_core.plan.drafts import write_draft
 
 
@@ -122,7 +122,7 @@ def test_a_plan_that_cannot_be_carried_out_is_not_drawn_as_one_that_keeps_all(ti
     key = adopt(tiny_analysis, cache)
     app = open_page("importance", analysis=key, layer="3", component="value")
     assert "24 of 24 stay" in words(app) and set(app.dataframe[0].value["plan"]) == {"kept"}
-    write_draft(key, Intent(cells={1: {"query": 50}}), seen="")
+    write_draft(key, PruneSpec(cells={1: {"query": 50}}), seen="")
     app = open_page("importance", analysis=key, layer="3", component="value")
     assert not app.exception and not faults(app)
     assert "The plan under edit cannot be carried out" in words(app) and "stay" not in words(app)

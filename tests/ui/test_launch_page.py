@@ -133,8 +133,8 @@ def test_saved_plans_and_the_draft_can_be_launched(glue: Path, tiny_analysis: An
     from obce_core.plan.versions import save_version
 
     key = adopt(tiny_analysis, cache)
-    save_version(key, "thin", make_plan(tiny_analysis, percentile=70).intent)
-    write_draft(key, make_plan(tiny_analysis, percentile=20).intent, seen=read_draft(key).stamp)
+    save_version(key, "thin", make_plan(tiny_analysis, percentile=70).prune_spec)
+    write_draft(key, make_plan(tiny_analysis, percentile=20).prune_spec, seen=read_draft(key).stamp)
     app = open_page("launch", analysis=key)
     app.multiselect(key="launch-plans").set_value(["current plan", "thin"]).run()
     assert not app.exception and not faults(app)
@@ -149,7 +149,7 @@ def test_the_newer_of_draft_and_saved_version_is_chosen_at_first(
     from obce_core.plan import drafts, make_plan, versions
 
     key = adopt(tiny_analysis, cache)
-    plans = {share: make_plan(tiny_analysis, percentile=share).intent for share in (20, 50, 70)}
+    plans = {share: make_plan(tiny_analysis, percentile=share).prune_spec for share in (20, 50, 70)}
 
     def at(minute: int) -> str:
         return f"2026-05-04T10:{minute:02}:00Z"
@@ -213,7 +213,7 @@ def test_a_fresh_form_proposes_the_plan_that_was_made(glue: Path, tiny_analysis:
     key = adopt(tiny_analysis, cache)
     app = open_page("launch", analysis=key)
     assert proposed() == ([], [30, 50])
-    thin, thick = (make_plan(tiny_analysis, percentile=value).intent for value in (70, 20))
+    thin, thick = (make_plan(tiny_analysis, percentile=value).prune_spec for value in (70, 20))
     write_draft(key, thin, seen=read_draft(key).stamp)
     app = open_page("launch", analysis=key)
     assert proposed() == (["current plan"], [])

@@ -13,20 +13,22 @@ from pages_app import adopt, faults, open_page, words
 from obce_core import compress
 from obce_core.jobs import create_run
 from obce_core.measure.latency import measure_latency
-from obce_core.plan import Intent, make_plan, resolve
+from obce_core.plan import PruneSpec, make_plan, resolve
 from obce_core.plan.drafts import read_draft, write_draft
 
 
 @pytest.fixture
 def key(tiny_analysis: Any, cache: Path) -> str:
     """Adopt the analysis, with a plan under edit."""
-    write_draft(tiny_analysis.id, make_plan(tiny_analysis, percentile=50).intent, seen="")
+    write_draft(tiny_analysis.id, make_plan(tiny_analysis, percentile=50).prune_spec, seen="")
     return adopt(tiny_analysis, cache)
 
 
 @pytest.fixture
 def built(key: str, tiny_analysis: Any) -> Any:
-    return compress(tiny_analysis, resolve(tiny_analysis, make_plan(tiny_analysis, percentile=50).intent), device="cpu")
+    return compress(
+        tiny_analysis, resolve(tiny_analysis, make_plan(tiny_analysis, percentile=50).prune_spec), device="cpu"
+    )
 
 
 def test_a_plan_is_counted_before_it_is_built(key: str) -> None:
@@ -64,7 +66,7 @@ def test_proof_and_latency_are_shown_once_they_were_run(key: str, built: Any, ti
 def test_another_plan_under_edit_leaves_the_chosen_model_and_says_so(
     key: str, built: Any, tiny_analysis: Any, cache: Path
 ) -> None:
-    write_draft(key, make_plan(tiny_analysis, percentile=30).intent, seen=read_draft(key).stamp)
+    write_draft(key, make_plan(tiny_analysis, percentile=30).prune_spec, seen=read_draft(key).stamp)
     shown = words(open_page("model", analysis=key, model=built.folder.name))
     assert "This model is not of the plan under edit." in shown
     shown = words(open_page("model", analysis=key))
@@ -72,7 +74,7 @@ def test_another_plan_under_edit_leaves_the_chosen_model_and_says_so(
 
 
 def test_a_plan_that_cannot_be_carried_out_hides_no_built_model(key: str, built: Any) -> None:
-    write_draft(key, Intent(cells={1: {"query": 50}}), seen=read_draft(key).stamp)
+    write_draft(key, PruneSpec(cells={1: {"query": 50}}), seen=read_draft(key).stamp)
     app = open_page("model", analysis=key)
     shown = words(app)
     assert (
@@ -127,7 +129,7 @@ def test_a_built_model_is_evaluated_in_one_click(key: str, built: Any, tiny_anal
         app.multiselect(key="launch-plans").value == ["current plan"]
         and app.multiselect(key="launch-models").value == []
     )
-    write_draft(key, make_plan(tiny_analysis, percentile=30).intent, seen=read_draft(key).stamp)
+    write_draft(key, make_plan(tiny_analysis, percentile=30).prune_spec, seen=read_draft(key).stamp)
     app = open_page("model", analysis=key, model=built.folder.name)
     next(button for button in app.button if button.label == "Evaluate it").click().run()
     assert app.multiselect(key="launch-models").value == [built.folder.name]

@@ -15,7 +15,7 @@ from tiny import sample
 from obce_core.analysis.analyze import analyze
 from obce_core.background import Answer
 from obce_core.formatting import amount
-from obce_core.plan import Hand
+from obce_core.plan import ManualOverride
 from obce_core.plan.drafts import read_draft
 from obce_core.texts import Texts
 from obce_core.topology import barcode, bootstrap_r_f, most_isolated, r_f_without
@@ -63,7 +63,7 @@ def test_keep_with_a_reason_is_written_into_the_plan_and_taken_back(key: str) ->
     next(button for button in app.button if button.label == "Keep this neuron").click().run()
     shown = clean(app)
     assert "kept by hand" in shown
-    assert read_draft(key).intent.keep == (Hand(layer=3, component="value", neurons=(7,), reason=EVIL),)
+    assert read_draft(key).prune_spec.keep == (ManualOverride(layer=3, component="value", neurons=(7,), reason=EVIL),)
     for element in [*app.get("markdown"), *app.get("html")]:
         assert "onerror=alert" not in str(getattr(element, "value", "")) + str(
             getattr(getattr(element, "proto", None), "body", "")
@@ -72,7 +72,7 @@ def test_keep_with_a_reason_is_written_into_the_plan_and_taken_back(key: str) ->
     assert "dropped by hand" in clean(app)
     app.button(key="release-drop-7").click().run()
     assert "by hand" not in clean(app)
-    assert (read_draft(key).intent.keep, read_draft(key).intent.drop) == ((), ())
+    assert (read_draft(key).prune_spec.keep, read_draft(key).prune_spec.drop) == ((), ())
 
 
 def test_a_locked_neuron_can_be_neither_kept_nor_dropped(key: str) -> None:

@@ -13,7 +13,7 @@ from pages_app import FILES, adopt, faults, open_page, words
 from tiny import sample
 
 from obce_core import analyze, compress
-from obce_core.plan import Hand, make_plan, resolve
+from obce_core.plan import ManualOverride, make_plan, resolve
 
 EMPTY = {
     "home": "Nothing yet",
@@ -59,8 +59,8 @@ def test_a_loaded_page_shows_the_analysis(name: str, tiny_analysis: Any, cache: 
 def cut_again(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Analyse a model of which half was cut, and in layer 4 every value neuron."""
     home = tmp_path_factory.mktemp("again")
-    half = make_plan(tiny_analysis, percentile=50, first_layer=2).intent
-    gone = Hand(layer=4, component="value", neurons=tuple(range(24)))
+    half = make_plan(tiny_analysis, percentile=50, first_layer=2).prune_spec
+    gone = ManualOverride(layer=4, component="value", neurons=tuple(range(24)))
     done = compress(tiny_analysis, resolve(tiny_analysis, replace(half, drop=(gone,))), home / "cut", device="cpu")
     return analyze(done.folder, sample(20), device="cpu", out=home / "analysis")
 
@@ -260,13 +260,13 @@ def test_a_fault_of_streamlits_own_is_a_line_with_a_number(
 
 
 def test_an_edit_that_another_tab_has_overtaken_is_said_to_be_unsaved(tiny_analysis: Any, cache: Path) -> None:
-    from obce_core.plan import Intent
+    from obce_core.plan import PruneSpec
     from obce_core.plan.drafts import read_draft, write_draft
 
     key = adopt(tiny_analysis, cache)
     app = open_page("plan", analysis=key)
     assert "not saved" not in words(app)
-    write_draft(key, Intent().with_cells({(3, "value"): 30.0}), seen=read_draft(key).stamp)  # the other tab
+    write_draft(key, PruneSpec().with_cells({(3, "value"): 30.0}), seen=read_draft(key).stamp)  # the other tab
     app.switch_page("pages/neuron/page.py").run()
     assert "<b>not saved</b>" in words(app)
 
@@ -279,7 +279,7 @@ def _body(element: Any) -> str:
 def test_a_tick_in_your_work_opens_it(tiny_analysis: Any, cache: Path, row: int, title: str) -> None:
     key = adopt(tiny_analysis, cache)
     built = compress(
-        tiny_analysis, resolve(tiny_analysis, make_plan(tiny_analysis, percentile=50).intent), device="cpu"
+        tiny_analysis, resolve(tiny_analysis, make_plan(tiny_analysis, percentile=50).prune_spec), device="cpu"
     )
     app = open_page("home")
     app.session_state["your-work"] = {"selection": {"rows": [row], "columns": [], "cells": []}}

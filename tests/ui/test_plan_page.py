@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from obce_core.background import Answer
 from obce_core.compression.result import Fidelity
 from obce_core.errors import PlanError
-from obce_core.plan import Hand, Intent, intent_document, make_plan, parse_intent, resolve
+from obce_core.plan import ManualOverride, PruneSpec, make_plan, parse_prune_spec, prune_spec_document, resolve
 from obce_core.plan.drafts import read_draft, write_draft
 from obce_core.plan.versions import list_versions, save_version
 
@@ -58,20 +58,20 @@ def answers(cosine: Callable[[str, Mapping[str, Any]], float]) -> Ask:
 
 def test_leave_all_whole_leaves_everything_whole_in_one_step(key: str, tiny_analysis: Any, asked: list[Any]) -> None:
     hand = {
-        "keep": (Hand(layer=3, component="value", neurons=(7,), reason="mine"),),
-        "drop": (Hand(layer=4, component="intermediate", neurons=(1, 2)),),
+        "keep": (ManualOverride(layer=3, component="value", neurons=(7,), reason="mine"),),
+        "drop": (ManualOverride(layer=4, component="intermediate", neurons=(1, 2)),),
     }
-    before = Intent(first_layer=2, cells={3: {"value": 50.0, "query": 30.0}}, **hand)
+    before = PruneSpec(first_layer=2, cells={3: {"value": 50.0, "query": 30.0}}, **hand)
     write_draft(key, before, seen="")
     app = opened(key)
     app.button(key="all-0").click().run()
-    whole = read_draft(key).intent
+    whole = read_draft(key).prune_spec
     assert not whole.cells and not whole.keep and not whole.drop
     assert resolve(tiny_analysis, whole).neurons_cut == 0
     app.button(key="undo").click().run()
-    assert read_draft(key).intent == before
+    assert read_draft(key).prune_spec == before
     app.button(key="redo").click().run()
-    assert read_draft(key).intent == whole
+    assert read_draft(key).prune_spec == whole
 
 
 def test_sizes_do_not_wait_for_what_is_measured(key: str, asked: list[Any]) -> None:
@@ -82,7 +82,7 @@ def test_sizes_do_not_wait_for_what_is_measured(key: str, asked: list[Any]) -> N
     tasks = {(task, priority) for task, _, priority in asked}
     assert ("preview_plan", 0) in tasks and ("preview_cell", 2) in tasks and ("preview_cell", 3) in tasks
     first = next(arguments for task, arguments, priority in asked if (task, priority) == ("preview_cell", 2))
-    assert len(first["cells"]) == 1 and parse_intent(first["intent"]).percentile(*first["cells"][0]) == 50
+    assert len(first["cells"]) == 1 and parse_prune_spec(first["intent"]).percentile(*first["cells"][0]) == 50
 
 
 def test_what_was_measured_stands_among_the_numbers(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,61 +125,63 @@ def test_hardware_and_other_options_are_one_edit_each(key: str, asked: list[Any]
     app.button(key="all-50").click().run()
     app.selectbox(key="plan-round").select(8).run()
     app.toggle(key="plan-heads").set_value(True).run()
-    intent = read_draft(key).intent
-    assert (intent.hardware.round_to, intent.hardware.per_head) == (8, True)
+    prune_spec = read_draft(key).prune_spec
+    assert (prune_spec.hardware.round_to, prune_spec.hardware.per_head) == (8, True)
     app.button(key="undo").click().run()
     assert app.toggle(key="plan-heads").value is False and app.selectbox(key="plan-round").value == 8
     app.selectbox(key="plan-criterion").select("random").run()
     app.number_input(key="plan-seed").set_value(9).run()
-    assert (read_draft(key).intent.criterion, read_draft(key).intent.seed) == ("random", 9)
+    assert (read_draft(key).prune_spec.criterion, read_draft(key).prune_spec.seed) == ("random", 9)
 
 
 def test_a_criterion_that_cannot_rank_a_cell_leaves_it_whole_and_says_so(key: str, asked: list[Any]) -> None:
-    write_draft(key, Intent(criterion="magnitude", cells={1: {"query": 50}, 2: {"value": 30}}), seen="")
+    write_draft(key, PruneSpec(criterion="magnitude", cells={1: {"query": 50}, 2: {"value": 30}}), seen="")
     app = opened(key)
     app.selectbox(key="plan-criterion").select("r_f").run()
     assert "Layer 1 query is left whole" in words(app)
-    assert read_draft(key).intent.cells == {2: {"value": 30}}
+    assert read_draft(key).prune_spec.cells == {2: {"value": 30}}
 
 
 def test_presets_and_targets_leave_hand_choices_and_hardware(key: str, asked: list[Any]) -> None:
-    start = Intent(drop=(Hand(layer=2, component="value", neurons=(3,), reason="r"),))
+    start = PruneSpec(drop=(ManualOverride(layer=2, component="value", neurons=(3,), reason="r"),))
     write_draft(key, start, seen="")
     app = opened(key)
     app.selectbox(key="plan-round").select(8).run()
     app.button(key="preset-paper-scaled").click().run()
-    assert read_draft(key).intent.drop == start.drop and read_draft(key).intent.hardware.round_to == 8
+    assert read_draft(key).prune_spec.drop == start.drop and read_draft(key).prune_spec.hardware.round_to == 8
     app.button(key="target").click().run()
     assert not app.exception
-    assert read_draft(key).intent.drop == start.drop and "come on top" in words(app)
+    assert read_draft(key).prune_spec.drop == start.drop and "come on top" in words(app)
 
 
 def test_neurons_chosen_by_hand_are_listed_and_can_be_removed(key: str, asked: list[Any]) -> None:
-    write_draft(key, Intent(keep=(Hand(layer=2, component="value", neurons=(3, 5), reason=EVIL),)), seen="")
+    write_draft(
+        key, PruneSpec(keep=(ManualOverride(layer=2, component="value", neurons=(3, 5), reason=EVIL),)), seen=""
+    )
     app = opened(key)
     texts = [element.value for element in app.text]
     assert "Layer 2 · Value · 3" in texts and "Layer 2 · Value · 5" in texts and texts.count(EVIL) == 2
     app.button(key="release-0").click().run()
-    assert read_draft(key).intent.keep == (Hand(layer=2, component="value", neurons=(5,), reason=EVIL),)
+    assert read_draft(key).prune_spec.keep == (ManualOverride(layer=2, component="value", neurons=(5,), reason=EVIL),)
     app.button(key="undo").click().run()
-    assert len(read_draft(key).intent.keep[0].neurons) == 2
+    assert len(read_draft(key).prune_spec.keep[0].neurons) == 2
 
 
 def test_two_tabs_do_not_overwrite_each_other(key: str, asked: list[Any]) -> None:
     one, two = opened(key), opened(key)
     one.button(key="all-30").click().run()
-    assert read_draft(key).intent.percentile(3, "query") == 30
+    assert read_draft(key).prune_spec.percentile(3, "query") == 30
     two.button(key="all-70").click().run()
     assert "Another tab changed this plan" in words(two)
-    assert read_draft(key).intent.percentile(3, "query") == 30, "nothing is overwritten before somebody chose"
+    assert read_draft(key).prune_spec.percentile(3, "query") == 30, "nothing is overwritten before somebody chose"
     next(button for button in two.button if button.label == "Keep mine").click().run()
-    assert "Another tab" not in words(two) and read_draft(key).intent.percentile(3, "query") == 70
+    assert "Another tab" not in words(two) and read_draft(key).prune_spec.percentile(3, "query") == 70
     one.run()
     assert "Another tab changed this plan" in words(one)
     next(button for button in one.button if button.label == "Take theirs").click().run()
     assert "Another tab" not in words(one)
     one.button(key="undo").click().run()
-    assert read_draft(key).intent.percentile(3, "query") == 30, "one's own draft comes back by undo"
+    assert read_draft(key).prune_spec.percentile(3, "query") == 30, "one's own draft comes back by undo"
 
 
 def test_a_version_is_saved_opened_compared_renamed_deleted_and_brought_back(key: str, asked: list[Any]) -> None:
@@ -201,7 +203,7 @@ def test_a_version_is_saved_opened_compared_renamed_deleted_and_brought_back(key
     }
     app.button(key="versions").click().run()
     app.button(key="version-open").click().run()
-    assert read_draft(key).intent.percentile(3, "query") == 30 and "Both cut the same neurons" in words(app)
+    assert read_draft(key).prune_spec.percentile(3, "query") == 30 and "Both cut the same neurons" in words(app)
     app.button(key="versions").click().run()
     app.text_input(key="version-new-name").input("light")
     app.button(key="version-rename").click().run()
@@ -217,7 +219,7 @@ def test_a_version_is_saved_opened_compared_renamed_deleted_and_brought_back(key
 
 
 def test_a_name_that_is_taken_is_said(key: str, asked: list[Any]) -> None:
-    save_version(key, "one", Intent())
+    save_version(key, "one", PruneSpec())
     app = opened(key)
     app.button(key="versions").click().run()
     app.text_input(key="version-name").input("one")
@@ -248,15 +250,15 @@ def test_an_import_takes_the_drafts_place_and_can_be_undone(key: str, asked: lis
     app.button(key="all-70").click().run()
     app.button(key="versions").click().run()
     app.file_uploader(key="plan-upload").upload(
-        "mine.json", json.dumps({"intent": intent_document(made.intent)}).encode(), "text/plain"
+        "mine.json", json.dumps({"intent": prune_spec_document(made.prune_spec)}).encode(), "text/plain"
     ).run()
-    assert read_draft(key).intent == made.intent
+    assert read_draft(key).prune_spec == made.prune_spec
     app.button(key="undo").click().run()
-    assert read_draft(key).intent.percentile(3, "query") == 70
+    assert read_draft(key).prune_spec.percentile(3, "query") == 70
 
 
 def test_a_draft_that_cannot_be_carried_out_says_so_and_counts_nothing(key: str, asked: list[Any]) -> None:
-    write_draft(key, Intent(cells={1: {"query": 50}}), seen="")
+    write_draft(key, PruneSpec(cells={1: {"query": 50}}), seen="")
     app = opened(key)
     shown = words(app)
     assert "every text gives the same value" in shown and "cannot be carried out" in shown
@@ -281,7 +283,7 @@ def test_a_paper_that_cannot_be_carried_out_leaves_the_page(
     assert not app.exception and not faults(app)
     assert "The paper&#x27;s plan cannot be carried out here: No such table." in shown and shown.count("◇ –") == 7
     assert "neurons cut" in shown and "Cuts <b>" in shown and "Cheapest next cuts" in shown
-    write_draft(key, Intent(cells={1: {"query": 50}}), seen=read_draft(key).stamp)
+    write_draft(key, PruneSpec(cells={1: {"query": 50}}), seen=read_draft(key).stamp)
     shown = words(opened(key))
     assert (
         shown.count("◇ –") == 7 and shown.count('<div class="value">– <small>') == 7 and "Cheapest next cuts" in shown
@@ -302,8 +304,8 @@ def test_previews_on_disk_need_no_worker(key: str, asked: list[Any], tiny_analys
 
     plan = make_plan(tiny_analysis, percentile=50, first_layer=3)
     found = Fidelity(texts=6, cls=0.5, pooled=0.4321, cls_lowest=0.1, pooled_lowest=0.1)
-    keep_preview(preview_key(key, plan.kept, plan.intent.compensation), found)
-    write_draft(key, plan.intent, seen="")
+    keep_preview(preview_key(key, plan.kept, plan.prune_spec.compensation), found)
+    write_draft(key, plan.prune_spec, seen="")
     assert ".432" in words(opened(key))
     assert not any(task == "preview_plan" and priority == 0 for task, _, priority in asked)
 
@@ -323,10 +325,10 @@ def test_the_plan_can_be_typed_as_a_table(key: str, asked: list[Any]) -> None:
     }
     next(button for button in app.button if button.label == "Apply").click().run()
     assert not app.exception
-    assert read_draft(key).intent.cells == {3: {"value": 50.0}}
+    assert read_draft(key).prune_spec.cells == {3: {"value": 50.0}}
     assert "Layer 1 query is left whole" in words(app)
     app.button(key="undo").click().run()
-    assert read_draft(key).intent.cells == {}
+    assert read_draft(key).prune_spec.cells == {}
 
 
 def test_undo_redo_and_the_version_outlive_a_reload(key: str, asked: list[Any]) -> None:
@@ -342,7 +344,7 @@ def test_undo_redo_and_the_version_outlive_a_reload(key: str, asked: list[Any]) 
     assert not again.button(key="undo").disabled and not again.button(key="redo").disabled
     assert any('edited since <b class="plain">mine' in element.proto.body for element in again.sidebar.get("html"))
     again.button(key="redo").click().run()
-    assert read_draft(key).intent.percentile(3, "value") == 70 and again.button(key="redo").disabled
+    assert read_draft(key).prune_spec.percentile(3, "value") == 70 and again.button(key="redo").disabled
     for _ in range(3):
         again.button(key="undo").click().run()
-    assert again.button(key="undo").disabled and not read_draft(key).intent.cells
+    assert again.button(key="undo").disabled and not read_draft(key).prune_spec.cells

@@ -9,7 +9,7 @@ import pytest
 from pages_app import FILES, adopt, faults, open_page, words
 
 from obce_core.jobs import create_run, list_runs
-from obce_core.plan import Intent
+from obce_core.plan import PruneSpec
 from obce_core.plan.drafts import write_draft
 from obce_core.plan.versions import save_version
 
@@ -18,8 +18,8 @@ from obce_core.plan.versions import save_version
 def demo(tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Fill a cache with an analysis, a draft, a version and two runs, and make it read-only."""
     key = adopt(tiny_analysis, cache)
-    write_draft(key, Intent(cells={3: {"value": 50}}), seen="")
-    save_version(key, "half", Intent(cells={3: {"value": 50}}))
+    write_draft(key, PruneSpec(cells={3: {"value": 50}}), seen="")
+    save_version(key, "half", PruneSpec(cells={3: {"value": 50}}))
     for state in ("queued", "failed"):
         run, _ = create_run("drill", {"seconds": 1}, f"run-{state}", launcher="local")
         run.write_status(
@@ -102,7 +102,9 @@ def test_two_visitors_edit_two_plans_and_neither_reaches_the_disk(demo: str, cac
     plans = [app.session_state["obce"].intents[demo][-1].percentile(4, "value") for app in (first, second)]
     assert plans == [70.0, 30.0]
     assert "Another tab changed this plan" not in words(first) + words(second)
-    assert open_page("plan", analysis=demo).session_state["obce"].intents[demo][-1] == Intent(cells={3: {"value": 50}})
+    assert open_page("plan", analysis=demo).session_state["obce"].intents[demo][-1] == PruneSpec(
+        cells={3: {"value": 50}}
+    )
     assert tree(cache) == before
     first.button(key="undo").click().run()
     assert not first.exception

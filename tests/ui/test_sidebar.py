@@ -9,7 +9,7 @@ import pytest
 from pages_app import adopt, open_page, words
 
 from obce_core.jobs import Status, create_run
-from obce_core.plan import Intent
+from obce_core.plan import PruneSpec
 from obce_core.plan.drafts import read_draft, write_draft
 from obce_core.plan.versions import save_version
 
@@ -33,16 +33,16 @@ def test_every_part_of_the_selection_is_a_link(key: str) -> None:
     app = open_page("importance", analysis=key, layer="3", component="value", neuron="5")
     assert not app.exception
     assert links(app) == ["Analysis", "Layer 3 · Value", "Neuron 5", "Plan: nothing cut yet"]
-    write_draft(key, Intent(cells={3: {"value": 50.0}}), seen="")
+    write_draft(key, PruneSpec(cells={3: {"value": 50.0}}), seen="")
     app = open_page("importance", analysis=key, layer="3", component="value")
     assert links(app)[:2] == ["Analysis", "Layer 3 · Value"] and "% of the encoder" in links(app)[2]
     assert "draft, kept; no version of it" in below(app)
 
 
 def test_the_plan_says_under_which_name_it_stands(key: str) -> None:
-    intent = Intent(cells={3: {"value": 50.0}})
-    write_draft(key, intent, seen="")
-    save_version(key, EVIL, intent)
+    prune_spec = PruneSpec(cells={3: {"value": 50.0}})
+    write_draft(key, prune_spec, seen="")
+    save_version(key, EVIL, prune_spec)
     app = open_page("plan", analysis=key)
     told = 'saved as <b class="plain">&lt;b&gt;x&lt;/b&gt; ![x](http'
     assert told in below(app) and not any("example.org" in label for label in links(app))
@@ -64,7 +64,7 @@ def test_an_edit_of_an_opened_version_is_said(key: str) -> None:
 
 
 def test_a_plan_that_cannot_be_carried_out_is_still_a_link(key: str) -> None:
-    write_draft(key, Intent(cells={1: {"query": 50.0}}), seen=read_draft(key).stamp)
+    write_draft(key, PruneSpec(cells={1: {"query": 50.0}}), seen=read_draft(key).stamp)
     assert "Plan: cannot be carried out" in links(open_page("home", analysis=key))
 
 

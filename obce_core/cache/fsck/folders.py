@@ -13,7 +13,7 @@ from obce_core.cache.fsck.faults import Fault
 from obce_core.errors import ObceError
 from obce_core.glue.workspace import begun, checkpoints_of, is_worked_on
 from obce_core.plan.plan_file import parse_document
-from obce_core.plan.serialize import parse_intent
+from obce_core.plan.serialize import parse_prune_spec
 from obce_core.storage.atomic import MANIFEST, file_sha256, manifest_faults, open_regular, read_json
 from obce_core.storage.checkpoints import checkpoint_faults, touched
 
@@ -45,7 +45,7 @@ def check_edits() -> Iterator[Fault]:
             with open_regular(path) as stream:
                 data = parse_document(stream.read(), path.name)
             if "intent" in data:
-                parse_intent(data["intent"], path.name)
+                parse_prune_spec(data["intent"], path.name)
         except (OSError, ObceError) as error:
             yield Fault(condition="N7", path=path, what=str(error))
 

@@ -13,7 +13,7 @@ from obce_core.components import COMPONENTS, CUTTABLE, TITLES
 from obce_core.figures.theme import DARK, LIGHT
 from obce_core.figures.widgets import widget_assets
 from obce_core.figures.widgets.cell_map.data import SHORT
-from obce_core.plan import Intent, Plan
+from obce_core.plan import Plan, PruneSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ def decimal(cosine: float) -> str:
 
 def plan_grid(
     analysis: Analysis,
-    intent: Intent,
+    prune_spec: PruneSpec,
     plan: Plan | None,
     *,
     linked: bool,
@@ -48,13 +48,13 @@ def plan_grid(
     """Make the data of the grid: for each cell its percentile, its width, what is kept, what is known of its cost, and whether
     it can be cut."""
     shape = analysis.shape
-    hands = Counter((hand.layer, hand.component) for hand in (*intent.keep, *intent.drop) for _ in hand.neurons)
+    hands = Counter((hand.layer, hand.component) for hand in (*prune_spec.keep, *prune_spec.drop) for _ in hand.neurons)
     cells = []
     for layer in range(1, shape.layers + 1):
         for component in CUTTABLE:
             width = analysis.width(layer, component)
             known = (close or {}).get((layer, component), Closeness())
-            percentile = intent.percentile(layer, component)
+            percentile = prune_spec.percentile(layer, component)
             cells.append(
                 {
                     "layer": layer,
@@ -62,7 +62,7 @@ def plan_grid(
                     "percentile": int(percentile) if percentile.is_integer() else percentile,
                     "width": width,
                     "kept": width - (plan.cut(layer, component) if plan is not None else 0),
-                    "equal": analysis.degenerate(layer, component, intent.criterion) or not width,
+                    "equal": analysis.degenerate(layer, component, prune_spec.criterion) or not width,
                     "hands": hands[layer, component],
                     "cosine": "" if known.cosine is None else decimal(known.cosine),
                     "old": known.old,
