@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from obce_core.figures.widgets.panels import data
+from obce_core.figures.widgets import panels
 from obce_core.lessons import LESSONS
 from pages._shared import guards, layout, state
 from pages.learn import model_lessons, parts, point_lessons
@@ -45,5 +45,5 @@ def _page() -> None:
         state.write_address()  # the frame writes it too, but not when this fragment alone runs
 
 
-st.html(data.style() + parts.STYLE)
+st.html(panels.style() + parts.STYLE)
 _page()

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 
-from obce_core.figures.widgets.panels import data
+from obce_core.figures.widgets import panels
 from obce_core.lessons import LESSONS
 from obce_core.lessons.question import Question, Verdict, check
 from pages._shared import nav, state
@@ -88,7 +88,7 @@ def covers(question: Question | None, fact: str) -> bool:
 
 def numbers(question: Question | None, rows: Sequence[tuple[str, str, str]]) -> None:
     """Write numbers in a row: (fact, name, value); a covered one is a question mark."""
-    st.html(data.numbers([(name, "?" if covers(question, fact) else value) for fact, name, value in rows]))
+    st.html(panels.numbers([(name, "?" if covers(question, fact) else value) for fact, name, value in rows]))
 
 
 def pick(label: str, key: str, names: Mapping[str, str], current: str) -> str | None:

@@ -21,7 +21,7 @@ from obce_core.storage.atomic import manifest_faults
 # Each point of a save is tried in a child of its own, forked once torch is imported, which kills itself there.
 SCRIPT = """
 import os, signal, sys
-from obce_core import store
+from obce_core.storage import atomic
 from obce_core.compression import build, checkpoint
 
 def die(*_, **__):
@@ -36,8 +36,8 @@ def die_at_second_rename():
 
 POINTS = {
     "card": lambda: setattr(checkpoint, "model_card", die),
-    "commit": lambda: setattr(store, "_commit", die),
-    "manifest": lambda: setattr(store, "write_json", die),
+    "commit": lambda: setattr(atomic, "_commit", die),
+    "manifest": lambda: setattr(atomic, "write_json", die),
     "rename": lambda: setattr(os, "rename", die),
     "second rename": die_at_second_rename,
 }

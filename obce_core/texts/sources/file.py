@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from obce_core.errors import TextsError, UnknownName
+from obce_core.storage import atomic
 from obce_core.texts.files.column_choice import choose_labels, choose_text
 from obce_core.texts.files.intake import check_file, check_is_text, display
 from obce_core.texts.files.lines import read_txt
