@@ -33,7 +33,7 @@ configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "obce-hypoth
 
 
 LONG_FILES = (
-    "test_readme.py",
+    "test_docs.py",
     "test_injections.py",
     "test_layout_browser.py",
     "test_onnx_export.py",

@@ -1,4 +1,4 @@
-"""The README does what it says: its commands run, its tables are the code's."""
+"""The documentation: commands run, tables follow from the code, links lead to files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from obce_core.criteria import CRITERIA
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-MARK = "<!-- executed by tests/test_readme.py -->"
+PAGES = {path.stem: path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")}
+MARK = "<!-- executed by tests/test_docs.py -->"
 
 
 def blocks(language: str) -> list[str]:
-    """Return the fenced blocks that the README promises to be executed."""
+    """Return the fenced blocks of the README that are marked as executed."""
     return re.findall(re.escape(MARK) + rf"\n```{language}\n(.*?)```", README, re.S)
 
 
@@ -38,13 +39,13 @@ def test_the_path_in_the_readme_runs(language: str, needs_demo: None, tmp_path: 
 
 
 def test_the_table_of_criteria_is_the_registry() -> None:
-    table = README.split("<!-- table of criteria")[1].split("\n\n")[0]
+    table = PAGES["concepts"].split("<!-- table of criteria")[1].split("\n\n")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.M))
     assert rows == {name: row.definition for name, row in CRITERIA.items()}
 
 
 def test_the_table_of_variables_is_the_one_of_the_settings() -> None:
-    named = set(re.findall(r"`(OBCE_\w+)`", README))
+    named = set(re.findall(r"`(OBCE_\w+)`", PAGES["settings"]))
     assert named == set(re.findall(r"`(OBCE_\w+)`", settings.__doc__ or ""))
 
 
@@ -53,12 +54,44 @@ def test_the_tables_of_sizes_are_printed_by_the_benchmark() -> None:
         [sys.executable, "-m", "benchmarks.readme", "sizes"], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    told = README.split("<!-- printed by benchmarks/readme.py, checked by tests/test_readme.py -->\n")[1]
-    assert told.startswith(done.stdout)
+    table = PAGES["sizes"].split("<!-- printed by benchmarks/readme.py, checked by tests/test_docs.py -->\n")[1]
+    assert table.startswith(done.stdout)
+
+
+def test_the_readme_is_short_and_names_every_page_of_the_docs() -> None:
+    assert README.count("\n") <= 150
+    assert [name for name in PAGES if f"docs/{name}.md" not in README] == []
+
+
+def test_the_readme_names_every_command() -> None:
+    from typer.main import get_command
+
+    from obce_core.cli import app
+
+    named = set(re.findall(r"`obce (\w+)", README))
+    assert set(get_command(app).commands) <= named  # type: ignore[attr-defined]
+
+
+def test_paths_in_the_docs_exist() -> None:
+    """Check every path of the package, the pages or the tests that stands in backticks."""
+    missing = []
+    for name, text in {
+        **PAGES,
+        "README": README,
+        "CONTRIBUTING": (ROOT / "CONTRIBUTING.md").read_text("utf-8"),
+    }.items():
+        for path in re.findall(r"(?<!Create )`((?:obce_core|pages|tests|benchmarks|docs)/[\w./-]+)`", text):
+            if not (ROOT / path).exists():
+                missing.append(f"{name}: {path}")
+    assert missing == []
 
 
 def test_every_link_to_a_file_leads_somewhere() -> None:
-    for page in (ROOT / "README.md", ROOT / "docs" / "architecture.md", ROOT / "benchmarks" / "README.md"):
+    for page in (
+        [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+        + sorted((ROOT / "docs").glob("*.md"))
+        + [ROOT / "benchmarks" / "README.md"]
+    ):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
@@ -84,10 +117,10 @@ def test_the_sweeps_in_the_readme_are_read(tmp_path: Path, cache: Path) -> None:
 
     folder = tiny.save_tiny(tmp_path / "tiny")
     analysis = analyze(folder, tiny.sample(20), device="cpu")
-    (block,) = re.findall(r"```yaml\n(.*?)```", README, re.S)
+    (block,) = re.findall(r"```yaml\n(.*?)```", PAGES["glue"], re.S)
     found = read_sweep(yaml.safe_load(block) | {"model": str(folder), "analysis": analysis.id})
     assert len(found.units) == (1 + 1 + 1 + 2 + 1 + 1 + 1) * 3 * 3
-    tiers = dict(re.findall(r"^\| `(smoke|quick|paper)`(?: \(default\))? \| (.*?) \|", README, re.M))
+    tiers = dict(re.findall(r"^\| `(smoke|quick|paper)`(?: \(default\))? \| (.*?) \|", PAGES["glue"], re.M))
     assert set(tiers) == set(TIERS)
     usual = recipe_of("paper")
     assert f"{usual.epochs} epochs" in tiers["paper"] and f"{TIERS['quick'].epochs} epochs" in tiers["quick"]
