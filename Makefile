@@ -1,11 +1,13 @@
-# Two commands: `make app` and `make test`. Both can be run again; what is done is not done twice.
+# Three commands: `make app`, `make check` and `make test`. Each can be repeated; finished steps are skipped.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: app test lint bench faults fuzz clean
+CHECKED := topology criteria texts figures lessons plan architectures storage test_imports.py test_docs.py test_errors.py test_facade.py
+
+.PHONY: app check test lint bench faults fuzz clean
 
 app: $(VENV)/.app
 	$(BIN)/obce app --port $(PORT)
@@ -13,6 +15,9 @@ app: $(VENV)/.app
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.browsers
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+check: lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not model and not browser and not cluster' $(addprefix tests/,$(CHECKED))
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -52,8 +52,15 @@ LONG_FILES = (
 """The files that take longest, the longest first (measured with `--durations` on two cores)."""
 
 
+MODELS = {"tiny_folder", "tiny_analysis", "tiny_cut", "demo_analysis", "needs_demo"}
+"""Fixtures that build a model: `make check` leaves their tests out."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the longest files first, so that no process works alone at the end; the order within a file stays."""
+    """Mark the tests that need a model; start the longest files first, so that no process works alone at the end; the order within a file stays."""
+    for item in items:
+        if MODELS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.model)
     order = {name: place for place, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
