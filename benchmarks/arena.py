@@ -91,7 +91,8 @@ def worker_pid(run: Run) -> int:
 
 
 def answer(job: Job, outcome: Outcome) -> str:
-    """Do the job undisturbed, in this process, and return the sha256 of its weights; a run like any other, so fsck compares too."""
+    """Do the job undisturbed, in this process, and return the sha256 of its weights; a run like any other, so fsck
+    compares too."""
     result = execute(create_run(job.kind, job.options)[0])
     outcome.figures["undisturbed"] = result["weights_sha256"][:12]
     return str(result["weights_sha256"])

@@ -1,9 +1,10 @@
 """Beside other ways to a smaller and faster model: milliseconds of the whole model, its size, and what it still says.
 
-The original; cut by us (P50 by r_f from layer 3; the same with `--round-to 8`, with `--per-head`); whole heads and equal
-feed-forward widths by Torch-Pruning, with as many parameters as ours; ONNX in float32 and in int8 of the original and of
-ours, as `obce export` writes them. All take turns on the same tokens, without padding, on as many threads. No target:
-what is printed is what there is. Nothing is fine-tuned, so the cosines say what a method loses before any repair.
+The original; cut by us (P50 by r_f from layer 3; the same with `--round-to 8`, with `--per-head`); whole heads and
+equal feed-forward widths by Torch-Pruning, with as many parameters as ours; ONNX in float32 and in int8 of the original
+and of ours, as `obce export` writes them. All take turns on the same tokens, without padding, on as many threads. No
+target: what is printed is what there is. Nothing is fine-tuned, so the cosines say what a method loses before any
+repair.
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ def main() -> None:
             closeness[form] = f"{close.cls:.3f} / {close.pooled:.3f}"
         note(
             "cosines",
-            f"to the original's last hidden state, mean over {len(held_out)} held-out sentences, before any fine-tuning",
+            f"to the original's last hidden state, mean over {len(held_out)} held-out sentences, before any "
+            "fine-tuning",
         )
     cells: dict[str, list[str]] = {form: [] for form in (*forms.models, AGAIN)}
     points = list(product(chosen.batches, chosen.lengths))
@@ -131,7 +133,8 @@ def main() -> None:
             cells[form].append(f"{1000 * median(times, form):.1f} ms, {ratio(times, form, 'original'):.2f}")
     print("\nMedian of a call and its ratio to the original's, by texts x tokens:\n")
     print(
-        f"| form | parameters | MB | cosine [CLS] / mean-pooled | {' | '.join(f'{batch} x {length}' for batch, length in points)} |"
+        "| form | parameters | MB | cosine [CLS] / mean-pooled | "
+        f"{' | '.join(f'{batch} x {length}' for batch, length in points)} |"
     )
     print("|---|" + "---|" * (3 + len(points)))
     for form, row in cells.items():

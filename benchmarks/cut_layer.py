@@ -1,6 +1,8 @@
-"""Claim: a layer cut unevenly runs nearly as fast as one with even heads of the same size, and faster than the original.
+"""Claim: a layer cut unevenly runs nearly as fast as one with even heads of the same size, and faster than the
+original.
 
-P50 by r_f from layer 3: the demo model, or a BERT Base with random weights. The even layer has as many heads, all of one
+P50 by r_f from layer 3: the demo model, or a BERT Base with random weights. The even layer has as many heads, all of
+    one
 width ceil(max(pairs + extra rows, values) / heads), and the same feed-forward width, in nn.Linear and torch's sdpa: at
 most 1.25 times its time (1.4 with one text, where the calls themselves weigh more).
 """
@@ -99,8 +101,10 @@ def main() -> None:
                 f"batch {batch}, length {length}, layer {layer}",
                 f"cut {1000 * statistics.median(times['cut']):.1f} ms; cut/even {to_even[-1]:.2f}, cut/original "
                 f"{to_original[-1]:.2f}, even/original {ratio(times, 'even', 'original'):.2f}, original/itself "
-                f"{ratio(times, 'original again', 'original'):.2f}; FLOPs {share:.2f} of the original's; rows a head: keys at "
-                f"most {max(map(sum, zip(row.pairs, row.extra, strict=True)))}, values at most {max(row.values)}, even {even_width(row)}",
+                f"{ratio(times, 'original again', 'original'):.2f}; FLOPs {share:.2f} of the original's; rows a head: "
+                "keys at "
+                f"most {max(map(sum, zip(row.pairs, row.extra, strict=True)))}, values at most {max(row.values)}, "
+                f"even {even_width(row)}",
             )
         what = f"batch {batch}, length {length}, the worst layer"
         at_most(f"cut layer against the even one, {what}", max(to_even), 1.4 if batch == 1 else 1.25)

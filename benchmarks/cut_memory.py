@@ -1,7 +1,7 @@
 """Claim: a cut model needs less memory than its original, from loading to the last layer.
 
-BERT Base with random weights, P50 by r_f from layer 3; 16 texts of 128 tokens. Each model is loaded and run by a process
-of its own, whose peak resident memory the kernel reports; the same process without a model is printed beside.
+BERT Base with random weights, P50 by r_f from layer 3; 16 texts of 128 tokens. Each model is loaded and run by a
+process of its own, whose peak resident memory the kernel reports; the same process without a model is printed beside.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How quick fine-tuning is beside the usual recipe: every example padded to 128 tokens, in shuffled order.
 
-`python -m benchmarks.finetune --task mrpc` times the same number of steps of both, in turns, on the same model, and prints
-examples a second and their ratio (target: 2). With `--metric` both recipes also train tier `quick` with three seeds, and the
-final metrics are held against each other: within two standard errors of the difference.
+`python -m benchmarks.finetune --task mrpc` times the same number of steps of both, in turns, on the same model, and
+prints examples a second and their ratio (target: 2). With `--metric` both recipes also train tier `quick` with three
+seeds, and the final metrics are held against each other: within two standard errors of the difference.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def ours(
 
 
 def main() -> int:
-    """Print the ratio of the two rates, and with `--metric` the two final metrics; exit code 1 when a target is missed."""
+    """Print the ratio of the two rates, and with `--metric` the two final metrics; exit code 1 when a target is
+    missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", default="mrpc")
     parser.add_argument("--model", default="demo")

@@ -1,8 +1,9 @@
 """Claim: no reader of foreign files raises anything but this package's own errors, and none stalls on a small file.
 
-`make fuzz` gives every reader 100,000 adversarial documents: valid ones, cut, spliced and repeated ones, deep nesting, escaped
-quotes, long numbers, duplicate keys, other encodings. It records cases, seconds, the processor time of the slowest case and how
-many were accepted.
+`make fuzz` gives every reader 100,000 adversarial documents: valid ones, cut, spliced and repeated ones, deep nesting,
+    escaped
+quotes, long numbers, duplicate keys, other encodings. It records cases, seconds, the processor time of the slowest case
+and how many were accepted.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ RESULT = Path(__file__).parent / "results" / "fuzz.json"
 CASES = 100_000
 SLOW_SECONDS = 2.0
 QUICK = ("config", "plan-json", "plan-yaml", "header", "tokenizer")
-"""Readers held to that time; those of texts take time in proportion to the rows, of which a file of 800 bytes may claim 1.5 million."""
+"""Readers held to that time; those of texts take time in proportion to the rows, of which a file of 800 bytes may claim
+1.5 million."""
 
 MEMORY_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """Files of a case lie in memory where that is possible: a disk would be what is measured."""
@@ -172,7 +174,10 @@ TXT = b"one text here\nanother text\n\n third text \n"
 CSV = b'text,label\n"one, ""two""",0\nthree four,1\n"five\nsix",2\n'
 SEMICOLON = b"sep=;\ntext;label\none two;0\nthree four;1\n"
 TSV = b"text\tlabel\none two\t0\nthree four\t1\n"
-JSONL = b'{"text": "one two", "label": 0}\n{"text": "three \\u00e9", "label": null}\n{"text": "five", "more": [1, {"a": 2}]}\n'
+JSONL = (
+    b'{"text": "one two", "label": 0}\n{"text": "three \\u00e9", "label": null}\n{"text": "five", "more": [1, '
+    b'{"a": 2}]}\n'
+)
 
 
 def _config(raw: bytes, _: Path) -> None:

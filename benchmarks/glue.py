@@ -1,7 +1,8 @@
-"""Write what came of the proof on real data, from the evaluations in the cache: `results/glue.md` and `results/glue.json`.
+"""Write what came of the proof on real data, from the evaluations in the cache: `results/glue.md` and
+`results/glue.json`.
 
-`obce analyze --model demo`, then `obce sweep benchmarks/glue.yaml --glue-dir GLUE` (and `glue_paper.yaml`) make them; this only
-reads. What is missing is counted and named.
+`obce analyze --model demo`, then `obce sweep benchmarks/glue.yaml --glue-dir GLUE` (and `glue_paper.yaml`) make them;
+this only reads. What is missing is counted and named.
 """
 
 from __future__ import annotations
@@ -57,11 +58,14 @@ def main() -> None:
 
 _HEAD = """# The proof on GLUE, demo model
 
-Printed by `python -m benchmarks.glue --glue-dir GLUE` from evaluations that `obce sweep` made; seed by seed, with the digests of the
-final weights, in `glue.json`. Validation split, metric of the last epoch, in per cent: mean ± standard deviation over seeds; in
-brackets the difference to the original, or to what is named, with its 95 % interval (paired bootstrap over examples, 2,000 resamples).
-The interval speaks of other examples, not of other seeds. A score whose own 95 % interval (bootstrap over examples) does not lie above
-the majority class is marked "not learned". Results from before the learning rate followed from the model's width: `glue_2e-5.md`.
+Printed by `python -m benchmarks.glue --glue-dir GLUE` from evaluations that `obce sweep` made. `glue.json` has every
+seed,
+with the digests of the final weights. Validation split, metric of the last epoch, in percent: mean ± standard deviation
+over seeds. In brackets: the difference to the original (or to the named row) with its 95 % interval (paired bootstrap
+over examples, 2,000 resamples). The interval covers other examples, not other seeds. A score whose own 95 % interval
+(bootstrap
+over examples) does not lie above the majority class is marked "not learned". Results from before the learning rate
+followed from the width of the model: `glue_2e-5.md`.
 """
 
 
@@ -115,8 +119,10 @@ def _section(name: str, made: Sequence[Evaluation], missing: Counter[str]) -> st
         for task, cell in compare(plan, control).items():
             for (_, metric), gap in cell.differences.items():
                 lines.append(
-                    f"- {plan.label} against {control.label}, {TASKS[task].title}, {metric_of(metric).title}, {len(cell.evaluations)} "
-                    f"seed{'s' * (len(cell.evaluations) > 1)}: {percent(gap.mean, signed=True)} [{percent(gap.low, signed=True)}, "
+                    f"- {plan.label} against {control.label}, {TASKS[task].title}, {metric_of(metric).title}, "
+                    f"{len(cell.evaluations)} "
+                    f"seed{'s' * (len(cell.evaluations) > 1)}: {percent(gap.mean, signed=True)} "
+                    f"[{percent(gap.low, signed=True)}, "
                     f"{percent(gap.high, signed=True)}]"
                 )
     return "\n".join([*lines, ""])

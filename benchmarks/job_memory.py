@@ -1,6 +1,7 @@
 """Claim: what a job is thought to need before it starts is not less than it takes, and not twice as much.
 
-Every kind of job on one model, on the demo and on a BERT Base with random weights: its peak resident memory, as the kernel reports
+Every kind of job on one model, on the demo and on a BERT Base with random weights: its peak resident memory, as the
+    kernel reports
 it, beside the estimate in `obce_core/jobs/memory.py`, whose multiples come from here.
 """
 

@@ -18,7 +18,10 @@ from benchmarks.models import LARGE, many_texts
 from benchmarks.timing import at_most, note
 
 GB = 1e9
-_SAVE = "import sys; from pathlib import Path; from benchmarks import models; models.save_bert(Path(sys.argv[1]), **models.LARGE)"
+_SAVE = (
+    "import sys; from pathlib import Path; from benchmarks import models; models.save_bert(Path(sys.argv[1]), "
+    "**models.LARGE)"
+)
 _ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -38,7 +38,8 @@ def save_bert(folder: Path, **sizes: int) -> Path:
 
 
 def made_up(name: str, sizes: dict[str, int]) -> Analysis:
-    """Make an analysis of a BERT (cased vocabulary, pooler) from its config alone, with random outputs (seed 0), in memory."""
+    """Make an analysis of a BERT (cased vocabulary, pooler) from its config alone, with random outputs (seed 0), in
+    memory."""
     config: dict[str, Any] = {"vocab_size": 28_996, "max_position_embeddings": 512, "type_vocab_size": 2, **sizes}
     family = FAMILIES["bert"]
     shape, hidden = family.shape(config), config["hidden_size"]

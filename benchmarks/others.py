@@ -50,15 +50,16 @@ class OnnxModel(nn.Module):
 def whole_heads(
     original: nn.Module, beside: nn.Module, analysis: Analysis, layers: Sequence[int], *, multiple: int = 1
 ) -> tuple[nn.Module, int, int]:
-    """Prune a copy of a BertModel to about the size of `beside`: as many heads and feed-forward neurons in each of `layers`.
+    """Prune a copy of a BertModel to about the size of `beside`: as many heads and feed-forward neurons in each of
+    `layers`.
 
     Heads: the number whose parameters are nearest to what `beside` keeps of attention. Feed-forward neurons: the fewest
     with which the copy has at least the parameters of `beside`, rounded up to a multiple of `multiple`.
 
-    Torch-Pruning traces the stock model, finds what hangs together, scores it (`GroupMagnitudeImportance`: squared weights
-    of a group; the mean over a head) and prunes. Its groups are asked for one by one, because its pruners take shares and
-    round them. BertModel of transformers 5 needs no wrapping: its attention takes the number of heads from the width of
-    its maps.
+    Torch-Pruning traces the stock model, finds what hangs together, scores it (`GroupMagnitudeImportance`: squared
+    weights of a group; the mean over a head) and prunes. Its groups are asked for one by one, because its pruners take
+    shares and round them. BertModel of transformers 5 needs no wrapping: its attention takes the number of heads from
+    the width of its maps.
 
     Returns:
         The pruned copy, the heads and the feed-forward neurons kept in each layer.

@@ -27,7 +27,8 @@ VIEWERS = 10
 
 MARK = """
 (() => {
-  const there = (root) => [...root.querySelectorAll("*")].some((node) => node.shadowRoot?.querySelector(".cellmap .cell"));
+  const there = (root) => [...root.querySelectorAll("*")].some(
+    (node) => node.shadowRoot?.querySelector(".cellmap .cell"));
   const look = () => { if (there(document)) window.mapped = performance.now(); else setTimeout(look, 50); };
   addEventListener("DOMContentLoaded", look);
 })()
@@ -84,7 +85,8 @@ def neurons(browser: Any, address: str, analysis: str, texts: int, target: float
         start = page.evaluate("() => performance.now()")
         table.click(position={"x": 16, "y": 35 + 17})
         page.wait_for_function(
-            "() => { const told = window.find('.film .readout .radius b'); return told && told.textContent.trim() > '0'; }",
+            "() => { const told = window.find('.film .readout .radius b'); return told && told.textContent.trim() > "
+            "'0'; }",
             timeout=30_000,
         )
         times.append((page.evaluate("() => performance.now()") - start) / 1000)
@@ -158,7 +160,8 @@ def viewers(browser: Any, address: str, seconds: float) -> None:
                   const drawn = window.find(".cellview")?.querySelector(`[aria-label*="${title}"]`);
                   if (!drawn) { setTimeout(wait, 10); return; }
                   window.taken.push(performance.now() - start);
-                  if (start + pause < stop) setTimeout(() => click(turn + 1), Math.max(0, start + pause - performance.now()));
+                  if (start + pause < stop) setTimeout(
+                    () => click(turn + 1), Math.max(0, start + pause - performance.now()));
                 };
                 wait();
               };

@@ -1,4 +1,5 @@
-"""Print the README's tables: sizes of the paper's models, and the demo model cut in several ways, measured on held-out texts."""
+"""Print the README's tables: sizes of the paper's models, and the demo model cut in several ways, measured on held-out
+texts."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ COMPENSATIONS = (
 
 
 def sizes() -> None:
-    """Count BERT Base under the paper's Table 2 by component and in sum, and the readings of both of the paper's models."""
+    """Count BERT Base under the paper's Table 2 by component and in sum, and the readings of both of the paper's
+    models."""
     base, large = made_up("BERT Base", BASE), made_up("BERT Large", LARGE)
     table = plan_ledger(base, make_plan(base, preset="paper-bert-base"))
     print("| BERT Base, 12 layers | neurons | kept by the plan | rows stored | extra key rows | parameters | left |")
@@ -98,7 +100,8 @@ def main() -> None:
         for title, way in WAYS:
             print(f"\n{title}:\n")
             print(
-                "| plan | neurons cut | encoder left | model left | FLOPs left | masked = cut | cosine [CLS] | cosine mean-pooled |"
+                "| plan | neurons cut | encoder left | model left | FLOPs left | masked = cut | cosine [CLS] | cosine "
+                "mean-pooled |"
             )
             print("|---|---|---|---|---|---|---|---|")
             for name, _ in PLANS:

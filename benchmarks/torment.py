@@ -1,7 +1,7 @@
 """The fault injections, each done for real on a job of its own and followed by `obce fsck`.
 
-A scenario takes a `Job` (any kind that saves checkpoints and whose result holds `weights_sha256`) and a count, works in an
-empty cache, and returns an `Outcome`: figures, and a list of what is wrong (empty: passed).
+A scenario takes a `Job` (any kind that saves checkpoints and whose result holds `weights_sha256`) and a count, works in
+an empty cache, and returns an `Outcome`: figures, and a list of what is wrong (empty: passed).
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ from obce_core.storage.checkpoints import committed, newest
 
 
 def app_killed(job: Job, count: int = 3) -> Outcome:
-    """C1: the process that asked for jobs is killed with its whole group while they run; a new one finds them at work."""
+    """C1: the process that asked for jobs is killed with its whole group while they run; a new one finds them at
+    work."""
     with arena("C1", f"app killed while {count} jobs run", OBCE_JOBS=str(count)) as outcome:
         right = answer(job, outcome)
         script = (
-            "import json, sys, time\nfrom obce_core.jobs import LocalLauncher\nkind, options, count = json.loads(sys.argv[1])\n"
-            "for at in range(count): LocalLauncher().submit(kind, options, f'tormented-{at}')\nprint('ready', flush=True)\ntime.sleep(600)"
+            "import json, sys, time\nfrom obce_core.jobs import LocalLauncher\nkind, options, count = "
+            "json.loads(sys.argv[1])\n"
+            "for at in range(count): LocalLauncher().submit(kind, options, f'tormented-{at}')\nprint('ready', "
+            "flush=True)\ntime.sleep(600)"
         )
         told = [sys.executable, "-c", script, json.dumps([job.kind, dict(job.options), count])]
         app = subprocess.Popen(told, env=environment(), start_new_session=True, stdout=subprocess.PIPE)
@@ -129,7 +132,8 @@ def worker_killed(job: Job, count: int = 30, inside: int = 10) -> Outcome:
 
 
 def checkpoint_damaged(job: Job, count: int = 10) -> Outcome:
-    """C4: the newest checkpoint is damaged by hand, a file missing or cut: resume takes the one before, the weights are the same."""
+    """C4: the newest checkpoint is damaged by hand, a file missing or cut: resume takes the one before, the weights are
+    the same."""
     with arena("C4", f"newest checkpoint damaged in {count} ways") as outcome:
         right = answer(job, outcome)
         launcher = LocalLauncher()
@@ -180,7 +184,8 @@ def memory_short(job: Job, limit: int = 1_500_000_000) -> Outcome:
 
 
 def terminated(job: Job, graces: tuple[float, ...] = (30.0, 3.0, 0.0)) -> Outcome:
-    """C6: SIGTERM, then SIGKILL after some seconds of grace: paused with a checkpoint, or lost, and the same weights after all."""
+    """C6: SIGTERM, then SIGKILL after some seconds of grace: paused with a checkpoint, or lost, and the same weights
+    after all."""
     with arena("C6", f"SIGTERM with {', '.join(f'{grace:g}' for grace in graces)} s of grace") as outcome:
         right = answer(job, outcome)
         launcher = LocalLauncher()
@@ -214,7 +219,8 @@ def terminated(job: Job, graces: tuple[float, ...] = (30.0, 3.0, 0.0)) -> Outcom
 
 
 def slept(job: Job, seconds: float = 60.0) -> Outcome:
-    """C8: worker and keeper are stopped, their files seem a day older and newer: alive; a reboot or a reused pid: lost."""
+    """C8: worker and keeper are stopped, their files seem a day older and newer: alive; a reboot or a reused pid:
+    lost."""
     with arena("C8", f"asleep for {seconds:g} s, clock moved, pid reused") as outcome:
         right = answer(job, outcome)
         launcher = LocalLauncher()
@@ -255,7 +261,8 @@ def slept(job: Job, seconds: float = 60.0) -> Outcome:
 
 
 def stale_attempt(job: Job) -> Outcome:
-    """C12: attempt 1 sleeps, its lock out of sight; attempt 2 begins and ends; attempt 1 wakes and may write nothing."""
+    """C12: attempt 1 sleeps, its lock out of sight; attempt 2 begins and ends; attempt 1 wakes and may write
+    nothing."""
     with arena("C12", "a stale attempt wakes") as outcome:
         right = answer(job, outcome)
         run, _ = create_run(job.kind, job.options)

@@ -1,4 +1,5 @@
-"""The fault injections that need the dashboard itself and a browser: the server killed with a page open, reloads after Start."""
+"""The fault injections that need the dashboard itself and a browser: the server killed with a page open, reloads after
+Start."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ _LOST = 10.0
 
 
 def server_killed(texts: int = 600) -> Outcome:
-    """C1 with a real server: it is killed with its group while a job runs and a page watches, and started again on its port."""
+    """C1 with a real server: it is killed with its group while a job runs and a page watches, and started again on its
+    port."""
     with arena("C1", "server killed, page open") as outcome, contextlib.ExitStack() as ended:
         port, app, page, run, pid = _watched(ended, texts)
         _end(app)
@@ -48,7 +50,8 @@ def server_killed(texts: int = 600) -> Outcome:
 
 
 def server_slept(seconds: float = 60.0, texts: int = 600) -> Outcome:
-    """C8 with a real server: it and a job's worker and keeper sleep while a page watches, as in a closed laptop, and wake up."""
+    """C8 with a real server: it and a job's worker and keeper sleep while a page watches, as in a closed laptop, and
+    wake up."""
     with arena("C8", f"server and job asleep for {seconds:g} s, page open") as outcome, contextlib.ExitStack() as ended:
         _, app, page, run, pid = _watched(ended, texts)
         told = run.stored()
@@ -76,7 +79,8 @@ def server_slept(seconds: float = 60.0, texts: int = 600) -> Outcome:
 
 
 def reloaded_after_start(count: int = 20) -> Outcome:
-    """C2 with a real browser: the page is reloaded, closed or left 100 to 2000 ms after Start, each time another form."""
+    """C2 with a real browser: the page is reloaded, closed or left 100 to 2000 ms after Start, each time another
+    form."""
     with (
         arena("C2", f"page left after Start, {count} random delays") as outcome,
         chromium() as browser,
@@ -117,7 +121,8 @@ def reloaded_after_start(count: int = 20) -> Outcome:
 
 
 def _watched(ended: contextlib.ExitStack, texts: int) -> tuple[int, subprocess.Popen[bytes], Any, Run, int]:
-    """Start a server and a job from its page, until the page shows how far it is; return port, server, page, run and worker's pid."""
+    """Start a server and a job from its page, until the page shows how far it is; return port, server, page, run and
+    worker's pid."""
     browser, port = ended.enter_context(chromium()), free_port()
     app = _start(port)
     ended.callback(_end, app)

@@ -25,7 +25,8 @@ RECIPE = Recipe(epochs=120, batch_size=8, max_length=24)
 
 
 def finetuning_killed(kills: int = 30, inside: int = 10) -> Outcome:
-    """C4 on fine-tuning: the worker is killed `kills` times, `inside` of them while it writes a checkpoint, and resumed each time.
+    """C4 on fine-tuning: the worker is killed `kills` times, `inside` of them while it writes a checkpoint, and resumed
+    each time.
 
     A tiny BERT on made-up sentence pairs, 720 steps, a checkpoint every 12 (so a kill finds work to lose).
     """

@@ -24,7 +24,8 @@ _REGISTERED = 60.0
 
 
 def node_lost(job: Job, jobs: int = 3, nodes: int = 2) -> Outcome:
-    """Send jobs to a cluster of several nodes, kill the node of the first one after a checkpoint, and wait for all results."""
+    """Send jobs to a cluster of several nodes, kill the node of the first one after a checkpoint, and wait for all
+    results."""
     with (
         Cluster(nodes) as cluster,
         arena("C12", f"a Ray node of {nodes} lost, {jobs} jobs", **cluster.environment) as outcome,
@@ -63,7 +64,8 @@ def node_lost(job: Job, jobs: int = 3, nodes: int = 2) -> Outcome:
 
 
 def sweep_shared(evaluations: int = 12, jobs: int = 2) -> Outcome:
-    """C12 on a sweep: jobs on two nodes share its evaluations, one node is killed while it makes one; all are there, none twice."""
+    """C12 on a sweep: jobs on two nodes share its evaluations, one node is killed while it makes one; all are there,
+    none twice."""
     with (
         Cluster(jobs) as cluster,
         tempfile.TemporaryDirectory(prefix="obce-sweep-") as aside,

@@ -1,4 +1,5 @@
-"""Many processes, the same content-addressed units, with locks and without: every unit is there, whole, whoever is killed."""
+"""Many processes, the same content-addressed units, with locks and without: every unit is there, whole, whoever is
+killed."""
 
 from __future__ import annotations
 
@@ -43,9 +44,11 @@ def same_units(units: int = 200, processes: int = 8, kills: int = 4) -> Outcome:
 
 
 def same_evaluations(units: int = 24, processes: int = 8, kills: int = 4, *, locks: bool = True) -> Outcome:
-    """C9 on real evaluations: processes share one list, some are killed; without `locks` flock succeeds whoever holds the file.
+    """C9 on real evaluations: processes share one list, some are killed; without `locks` flock succeeds whoever holds
+    the file.
 
-    With locks no evaluation is finished twice, but for what the killed had in hand; without, many are, and each is whole and right.
+    With locks no evaluation is finished twice, but for what the killed had in hand; without, many are, and each is
+    whole and right.
     """
     words = "shared by" if locks else "at which flock does nothing, made by"
     with (

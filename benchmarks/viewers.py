@@ -1,8 +1,9 @@
 """Claim: ten people look at the dashboard at once, and each is answered in a second.
 
 Each viewer is a websocket that speaks Streamlit's own protocol, with no browser: on two cores ten browsers are most of
-the load. A first load ends with the script that draws Importance, without the files that a browser fetches once; a rerun is a
-click on a cell of the map, from the message to the end of the script. An answer that does not carry the new cell is a failure.
+the load. A first load ends with the script that draws Importance, without the files that a browser fetches once; a
+rerun is a click on a cell of the map, from the message to the end of the script. An answer that does not carry the new
+cell is a failure.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Numbers as people read them: one form in pages, figures, reports, model cards and on the command line.
 
-A share has a space before its sign ("22 %", "71.1 %"), an exponent two digits and a plain minus ("1.1e-06", as Python and C
-write it, so that it can be copied), thousands a comma ("4,455"), a negative number a true minus.
+A share has a space before its sign ("22 %", "71.1 %"), an exponent two digits and a plain minus ("1.1e-06", as Python
+and C write it, so that it can be copied), thousands a comma ("4,455"), a negative number a true minus.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def megabytes(value: float) -> str:
 
 
 def size(value: int) -> str:
-    """Write a number of bytes in the unit that fits, so that what is there is never "0.0": 412 is "412 bytes", 31200 is "31.2 kB".
+    """Write a number of bytes in the unit that fits, so that what is there is never "0.0": 412 is "412 bytes", 31200 is
+    "31.2 kB".
 
     >>> size(0), size(1), size(300_000), size(13_000_000_000)
     ('0 bytes', '1 byte', '0.3 MB', '13.00 GB')

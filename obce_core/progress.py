@@ -16,9 +16,10 @@ Report = Callable[[int, int], None]
 class Context:
     """What a job may use while it works.
 
-    `progress(done, total, what)`; `cancelled()`, to ask between two steps: when true, save a checkpoint and raise Cancelled;
-    `folder`, the run's; `attempt`, which one this is; `halvings`, how often the batch size in the options was halved after
-    want of memory; `guard()`, which raises Superseded when a newer attempt has begun (checkpoints.commit takes it).
+    `progress(done, total, what)`; `cancelled()`, to ask between two steps: when true, save a checkpoint and raise
+    Cancelled; `folder`, the run's; `attempt`, which one this is; `halvings`, how often the batch size in the options
+    was halved after want of memory; `guard()`, which raises Superseded when a newer attempt has begun
+    (checkpoints.commit takes it).
     """
 
     progress: Callable[[int, int, str], None]
@@ -37,8 +38,8 @@ class Context:
 class Steps:
     """So many steps of one piece of work, named in the message of a cancellation ("The export").
 
-    Work of long steps calls `begin` before each and `finish` at the end, so that the bar is there from the start; work of
-    many short ones calls `next`.
+    Work of long steps calls `begin` before each and `finish` at the end, so that the bar is there from the start; work
+    of many short ones calls `next`.
 
     Raises:
         Cancelled: by `begin` and `next`, once `cancelled()` is true.

@@ -10,7 +10,7 @@
 | `OBCE_JOB_MEMORY` | bytes of address space that one job may take (`8G`, `500M`) | no limit |
 | `OBCE_TEXT_MEMORY` | bytes of memory that the texts of one file may take (`200M`, `2G`) | `200M` |
 | `OBCE_RAY_ADDRESS` (or `RAY_ADDRESS`) | the Ray cluster that jobs are sent to, `http://host:8265` | none |
-| `OBCE_ROOTS` | folders below which the dashboard reads paths that somebody types, separated as in `PATH` | home, working folder |
+| `OBCE_ROOTS` | folders below which the dashboard accepts typed paths, as in `PATH` | home, working folder |
 | `OBCE_READ_ONLY` | 1: no jobs, uploads, typed paths or deletion (`obce app --read-only`) | 0 |
 """
 
@@ -144,7 +144,8 @@ def carried() -> dict[str, str]:
 
 
 def ray_token() -> str | None:
-    """Read the token for a Ray cluster as it is now, from the three places where Ray looks, in its order; None for none.
+    """Read the token for a Ray cluster as it is now, from the three places where Ray looks, in its order; None for
+    none.
 
     Raises:
         BadInput: RAY_AUTH_TOKEN_PATH names a file that cannot be read.

@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 __version__ = "0.1.0"
 
 ALGORITHMS = {"analysis": 3, "evaluation": 1, "preview": 1, "latency": 1, "export": 1}
-"""Raised by hand whenever the same inputs would give other numbers; part of the identity of every result of that kind."""
+"""Raised by hand whenever the same inputs would give other numbers; part of the identity of every result of that
+kind."""
 
 
 def versions() -> dict[str, str]:

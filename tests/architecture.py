@@ -70,7 +70,8 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def import_graph() -> dict[str, set[str]]:
-    """Return which module of the package imports which; `from package import module` is an arrow to the module alone."""
+    """Return which module of the package imports which; `from package import module` is an arrow to the module
+    alone."""
     known = modules()
     graph: dict[str, set[str]] = {}
     for name, path in known.items():

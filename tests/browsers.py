@@ -1,4 +1,5 @@
-"""Say which browser the tests will use: `python -m tests.browsers`. With OBCE_REQUIRE_BROWSER=1 a missing one is a failure."""
+"""Say which browser the tests will use: `python -m tests.browsers`. With OBCE_REQUIRE_BROWSER=1 a missing one is a
+failure."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ def free_port() -> int:
 def started(
     command: Sequence[str], cache: Path, *, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[int, subprocess.Popen[bytes], Path]]:
-    """Start a server on a free PORT; yields the port, the process and the file with what it printed, once it answers."""
+    """Start a server on a free PORT; yields the port, the process and the file with what it printed, once it
+    answers."""
     cache.mkdir(parents=True, exist_ok=True)
     port = free_port()
     log = cache.parent / f"server-{port}.log"

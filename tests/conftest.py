@@ -57,7 +57,8 @@ MODELS = {"tiny_folder", "tiny_analysis", "tiny_cut", "demo_analysis", "needs_de
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a model; start the longest files first, so that no process works alone at the end; the order within a file stays."""
+    """Mark the tests that need a model; start the longest files first, so that no process works alone at the end; the
+    order within a file stays."""
     for item in items:
         if MODELS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.model)

@@ -13,7 +13,8 @@ COMMIT = "c" * 40
 
 
 def lay_out(source: Path, cache: Path, repository: str = "models--owner--tiny", *, shared: bool = True) -> Path:
-    """Put the files of a folder into a repository of a cache and return its snapshot; `shared` moves every blob to the shared store."""
+    """Put the files of a folder into a repository of a cache and return its snapshot; `shared` moves every blob to the
+    shared store."""
     home = cache / repository
     snapshot = home / "snapshots" / COMMIT
     for folder in (snapshot, home / "blobs", home / "refs"):

@@ -1,4 +1,5 @@
-"""Evaluations that were never trained, on disk, as `perform` would leave them: answers are the labels with some of them wrong."""
+"""Evaluations that were never trained, on disk, as `perform` would leave them: answers are the labels with some of them
+wrong."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def make_evaluation(
     told: dict[str, Any] | None = None,
     **result: Any,
 ) -> Evaluation:
-    """Write one evaluation into `home` (the cache's `evaluations`) and return it; `told` is what its document says besides."""
+    """Write one evaluation into `home` (the cache's `evaluations`) and return it; `told` is what its document says
+    besides."""
     import pyarrow as arrow
     import pyarrow.parquet as parquet
 

@@ -99,7 +99,8 @@ def count_layer(
     hidden: int,
     heads: int,
 ) -> int:
-    """Count the parameters of a folded layer, a neuron at a time, LayerNorms left out; constants None is least-squares."""
+    """Count the parameters of a folded layer, a neuron at a time, LayerNorms left out; constants None is
+    least-squares."""
     size = len(query) // heads
     total = 2 * hidden  # biases of attention output and output
     for head in range(heads):
@@ -151,7 +152,8 @@ def flops_layer(
 
 
 def count_each_side(masks: Mapping[str, np.ndarray], hidden: int) -> int:
-    """Count a layer as the paper does: every side of Q/K on its own, coupled columns of V and FFN too; no LayerNorms."""
+    """Count a layer as the paper does: every side of Q/K on its own, coupled columns of V and FFN too; no
+    LayerNorms."""
     total = 2 * hidden
     for side in ("query", "key"):
         total += sum(hidden + 1 for kept in masks[side] if kept)

@@ -61,6 +61,9 @@ def test_the_example_leads_to_a_criterion_that_is_known_everywhere(copy: Path) -
     insert(copy / "docs/concepts.md", "| `magnitude` |", block("row", "docs/concepts.md"))
     finished = run(copy, *chosen)
     assert finished.returncode == 0, finished.stdout[-2000:]
-    script = "from obce_core.criteria import CRITERIA; from obce_core.plan import PruneSpec; print(PruneSpec(criterion='mean_deviation').criterion)"
+    script = (
+        "from obce_core.criteria import CRITERIA; from obce_core.plan import PruneSpec; "
+        "print(PruneSpec(criterion='mean_deviation').criterion)"
+    )
     known = subprocess.run([sys.executable, "-c", script], cwd=copy, capture_output=True, text=True, timeout=60)
     assert known.stdout.strip() == "mean_deviation", known.stderr

@@ -232,7 +232,8 @@ from jaxtyping import TypeCheckError
 line_merges(np.array([0.0, 1.0, 4.0]))
 line_r_f(np.zeros((3, 2)))
 refused = 0
-for call in (lambda: line_merges(np.zeros((3, 2))), lambda: line_merges(np.array([1, 2])), lambda: line_r_f(np.zeros(3)),
+for call in (lambda: line_merges(np.zeros((3, 2))), lambda: line_merges(np.array([1, 2])),
+             lambda: line_r_f(np.zeros(3)),
              lambda: minimum_spanning_tree(np.zeros(4))):
     try:
         call()

@@ -1,8 +1,8 @@
 """The door: ASGI middleware in front of every route of the dashboard, its websocket included.
 
-A request passes if its Host is allowed and, unless the launch has no token, if it carries the session cookie. The cookie is
-given in exchange for the token in the address; the answer leads to the same address without it. Everything else gets a
-light page or a line of text, and reaches no route.
+A request passes if its Host is allowed and, unless the launch has no token, if it carries the session cookie. The
+cookie is given in exchange for the token in the address; the answer leads to the same address without it. Everything
+else gets a light page or a line of text, and reaches no route.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; "
     "connect-src 'self' ws://{host} wss://{host} data: blob:; "
-    "worker-src 'self' blob:; frame-src 'self' blob: data:; frame-ancestors 'self'; object-src 'none'; base-uri 'self'; form-action 'self'"
+    "worker-src 'self' blob:; frame-src 'self' blob: data:; frame-ancestors 'self'; object-src 'none'; base-uri "
+    "'self'; form-action 'self'"
 )
-"""Streamlit and Plotly need inline scripts and styles; nothing is loaded from, or sent to, another server. Not every browser counts
-a websocket of the same host as 'self'."""
+"""Streamlit and Plotly need inline scripts and styles; nothing is loaded from, or sent to, another server. Not every
+browser counts a websocket of the same host as 'self'."""
 
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),

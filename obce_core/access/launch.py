@@ -42,7 +42,8 @@ def announcement(policy: Policy, *, read_only: bool = False) -> str:
         )
     if policy.is_wildcard:
         lines.append(
-            f"Other machines open it by an address of this one, port {policy.port}; for a name start with --allow-host NAME."
+            f"Other machines open it by an address of this one, port {policy.port}; for a name start with "
+            "--allow-host NAME."
         )
     if read_only:
         lines.append("Read-only: no jobs, uploads, paths or deletion; each visitor's plan lasts as long as the page.")
@@ -66,7 +67,8 @@ def check_port(policy: Policy) -> None:
 def open_in_browser(policy: Policy) -> None:
     """Open the dashboard in the browser of this machine, if there is one.
 
-    With a token the browser is led there by a file that only this account reads: the address as an argument would stand in
+    With a token the browser is led there by a file that only this account reads: the address as an argument would stand
+        in
     the list of processes.
     """
     if not policy.needs_token:

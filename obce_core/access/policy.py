@@ -60,8 +60,8 @@ class Policy:
     def is_host_allowed(self, header: str | None) -> bool:
         """Return True if a Host header names this server.
 
-        A foreign name may be one that an attacker's DNS points here (DNS rebinding). An IP address cannot be rebound, so
-        a server on all addresses accepts each of them.
+        A foreign name may be one that an attacker's DNS points here (DNS rebinding). An IP address cannot be rebound,
+        so a server on all addresses accepts each of them.
         """
         name = host_name(header)
         if name is None:
@@ -79,13 +79,15 @@ def check_host(host: str) -> str:
     if not _is_ip(value):
         raise BadInput(
             f"--host {shorten(host)!r} is not an IP address.",
-            hint="Give an address of this machine, or 0.0.0.0 for all of them; names that visitors type go into --allow-host.",
+            hint="Give an address of this machine, or 0.0.0.0 for all of them; names that visitors type go into "
+            "--allow-host.",
         )
     return str(ipaddress.ip_address(value))
 
 
 def check_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Return Host names in lower case; raise BadInput for what cannot be one, such as an address with a scheme or a port."""
+    """Return Host names in lower case; raise BadInput for what cannot be one, such as an address with a scheme or a
+    port."""
     found = []
     for name in names:
         value = name.strip().lower().rstrip(".")

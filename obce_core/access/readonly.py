@@ -1,4 +1,5 @@
-"""The read-only mode: one check, called by every engine function that starts, uploads, deletes or writes for a visitor."""
+"""The read-only mode: one check, called by every engine function that starts, uploads, deletes or writes for a
+visitor."""
 
 from __future__ import annotations
 

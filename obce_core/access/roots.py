@@ -1,7 +1,7 @@
 """The folders below which the dashboard reads and writes paths that somebody types; the command line is free.
 
-`OBCE_ROOTS` names them (default: the home and the working folder); the cache and the hub's cache always count. Symlinks are
-resolved before the comparison, on both sides.
+`OBCE_ROOTS` names them (default: the home and the working folder); the cache and the hub's cache always count. Symlinks
+are resolved before the comparison, on both sides.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def typed_path(text: str | os.PathLike[str], *, what: str = "path") -> Path:
     if not any(path.is_relative_to(root) for root in allowed):
         named = ", ".join(str(root) for root in allowed)
         raise PathError(
-            f"The {what} {shorten(text, 200)} is outside the folders that the dashboard may read ({shorten(named, 400)}).",
+            f"The {what} {shorten(text, 200)} is outside the folders that the dashboard may read "
+            f"({shorten(named, 400)}).",
             hint="Move it there, start the dashboard with OBCE_ROOTS set to its folder, or use the command line.",
         )
     return path
@@ -62,7 +63,8 @@ def typed_model(spec: str) -> str:
 
 
 def _is_path(spec: str) -> bool:
-    """Return True unless a spec can only be a hub id: what starts like a path, climbs, or lies in the working folder."""
+    """Return True unless a spec can only be a hub id: what starts like a path, climbs, or lies in the working
+    folder."""
     if spec.startswith(("/", "~", ".")) or spec.count("/") > 1 or "\\" in spec or ".." in spec.split("/"):
         return True
     try:

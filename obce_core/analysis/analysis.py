@@ -78,7 +78,8 @@ class Analysis:
 
     @cached_property
     def layers(self) -> tuple[StoredLayer | None, ...]:
-        """What each layer stored of the original when the analysed model was cut already (None: all); empty when it was not."""
+        """What each layer stored of the original when the analysed model was cut already (None: all); empty when it was
+        not."""
         told = self.meta["model"].get("widths")
         return () if told is None else tuple(read_entries(told, self.shape))
 

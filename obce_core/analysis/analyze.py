@@ -75,8 +75,8 @@ def analyze(
             source's options are not used).
         tokens: `cls` (one number a text: the paper), `mean` (over the text's tokens), `all` (every token).
         tap: `neuron` (what is handed on), `linear` (before the activation), `block` (after residual and LayerNorm).
-        heldout: a file of texts that measure fidelity, a share such as `25%` of the texts, or `none`; not given: the texts
-            that are not drawn, and 25% where all texts of a file are asked for (see `load_texts`).
+        heldout: a file of texts that measure fidelity, a share such as `25%` of the texts, or `none`; not given: the
+            texts that are not drawn, and 25% where all texts of a file are asked for (see `load_texts`).
         out: a folder of its own instead of an entry of the cache.
         progress: called with (texts done, texts in all).
         cancelled: asked between two batches.

@@ -55,7 +55,8 @@ class Saved:
 
 
 def list_saved() -> list[Saved]:
-    """List every complete analysis of the cache, the newest first, without reading its numbers; unreadable ones are left out."""
+    """List every complete analysis of the cache, the newest first, without reading its numbers; unreadable ones are
+    left out."""
     home = settings.cache_dir() / "analyses"
     found = []
     for folder in home.iterdir() if home.is_dir() else ():

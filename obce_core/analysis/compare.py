@@ -23,8 +23,8 @@ _WORDS = {"cls": "[CLS]", "mean": "the mean of the tokens", "all": "all tokens"}
 class CellComparison:
     """One cell of two analyses. `reason` says why it cannot be compared; then the numbers are None.
 
-    `first` and `second` are the summaries; `spearman` correlates the neurons' scores; `jaccard` compares what P50 removes
-    in each, `chance` is what two random sets of that size would give.
+    `first` and `second` are the summaries; `spearman` correlates the neurons' scores; `jaccard` compares what P50
+    removes in each, `chance` is what two random sets of that size would give.
     """
 
     layer: int
@@ -52,7 +52,8 @@ def check_comparable(first: Analysis, second: Analysis) -> None:
     """Refuse two analyses whose neurons do not correspond; raises AnalysisError with the reason."""
     if first.meta["model"]["family"] != second.meta["model"]["family"]:
         raise AnalysisError(
-            f"One model is a {first.meta['model']['family']}, the other a {second.meta['model']['family']}: their cells do not correspond."
+            f"One model is a {first.meta['model']['family']}, the other a {second.meta['model']['family']}: their "
+            "cells do not correspond."
         )
     for what in ("layers", "hidden", "heads", "intermediate"):
         a, b = getattr(first.shape, what), getattr(second.shape, what)
@@ -114,7 +115,8 @@ def agreement(first: Analysis, second: Analysis, name: str = "r_f") -> Agreement
 
 
 def find_sibling(analysis: Analysis, saved: Iterable[Saved]) -> Saved | None:
-    """Find another analysis of the same model, read in the same way, on other texts: the one nearest in number of texts.
+    """Find another analysis of the same model, read in the same way, on other texts: the one nearest in number of
+    texts.
 
     The same model is the same whole identity; two analyses of the older kind pass with the same weights.
     """

@@ -23,8 +23,9 @@ class AnalysisEstimate:
     """What an analysis takes: bytes on disk (`at_most` for `tokens="all"`) and of memory, with what is free now.
 
     `seconds` and `rate` (texts a second) are None where no earlier analysis of this model was measured the same way;
-    `measured_on` is the number of texts of the one they are taken from. `start` is the part of `seconds` that goes before the
-    first text (process, model, texts); None where no run of such an analysis is left, and then it is not in `seconds`.
+    `measured_on` is the number of texts of the one they are taken from. `start` is the part of `seconds` that goes
+    before the first text (process, model, texts); None where no run of such an analysis is left, and then it is not in
+    `seconds`.
     """
 
     disk: int
@@ -49,10 +50,11 @@ def bill(
 ) -> AnalysisEstimate:
     """Estimate what an analysis takes, before it runs.
 
-    Disk: float32 outputs of every neuron, a row a text (a row a token for `all`, so at most `max_length` a text), and the
+    Disk: float32 outputs of every neuron, a row a text (a row a token for `all`, so at most `max_length` a text), and
+        the
     table of importance in float64. Time: that of the saved analysis of the same model, tokens and longest text whose
-    number of texts is nearest, scaled by the number of texts, and the start. `starts` are the seconds of a start by the id of
-    a saved analysis (`jobs.starts`); that of this model is their lower median.
+    number of texts is nearest, scaled by the number of texts, and the start. `starts` are the seconds of a start by the
+    id of a saved analysis (`jobs.starts`); that of this model is their lower median.
     """
     neurons = sum(
         len(report.neurons(layer, name)) for layer in range(1, report.shape.layers + 1) for name in COMPONENTS

@@ -21,7 +21,8 @@ AGGREGATES = ("median", "mean", "IQR", "share under")
 
 
 def summarize(values: Float[np.ndarray, " neurons"], aggregate: str, *, below: float = 0.0) -> float:
-    """Reduce a cell's scores to one number: `median`, `mean`, `IQR`, or the `share under` a value (0 to 1, strictly less).
+    """Reduce a cell's scores to one number: `median`, `mean`, `IQR`, or the `share under` a value (0 to 1, strictly
+    less).
 
     >>> summarize(np.array([1.0, 2.0, 3.0, 10.0]), "share under", below=3.0)
     0.5
@@ -39,8 +40,8 @@ def summarize(values: Float[np.ndarray, " neurons"], aggregate: str, *, below: f
 def near_zero(scores: Float[np.ndarray, " neurons"]) -> float:
     """Return the share of a cell's scores below 1 % of its 99th percentile; 0 where all are 0 or there is none.
 
-    It compares sizes within one sample. It says nothing of how alike two samples rank the neurons: a cell with many scores near zero
-    may be ranked most alike.
+    It compares sizes within one sample. It says nothing of how alike two samples rank the neurons: a cell with many
+    scores near zero may be ranked most alike.
 
     >>> near_zero(np.array([0.001, 0.5, 1.0, 1.0]))
     0.25
@@ -69,8 +70,8 @@ def jaccard(
 ) -> tuple[float, float]:
     """Compare what two rankings remove at a percentile: (Jaccard index of the two sets, the index that chance gives).
 
-    Removed are the scores at or below the percentile (numpy `linear`). Chance: two independent sets of these sizes, their
-    expected intersection over the union that goes with it.
+    Removed are the scores at or below the percentile (numpy `linear`). Chance: two independent sets of these sizes,
+    their expected intersection over the union that goes with it.
     """
     gone = [scores <= np.percentile(scores, percentile) for scores in (first, second)]
     a, b = (int(mask.sum()) for mask in gone)

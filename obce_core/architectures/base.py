@@ -117,9 +117,11 @@ class Family(ABC):
         """List the class names that this family can load, the base model first."""
 
     def head_tensors(self, architecture: str, config: Mapping[str, Any]) -> tuple[str, ...]:
-        """List the tensors outside the encoder that the outputs of an architecture need, poolers included, relative to the base model.
+        """List the tensors outside the encoder that the outputs of an architecture need, poolers included, relative to
+        the base model.
 
-        A weight that is tied to one of the encoder is not among them. A family that does not list its heads has none to miss.
+        A weight that is tied to one of the encoder is not among them. A family that does not list its heads has none to
+        miss.
         """
         return ()
 
@@ -141,7 +143,8 @@ class Family(ABC):
         return named
 
     def part(self, name: str) -> str:
-        """Return what a tensor, named relative to the base model, belongs to: `layers`, `embeddings`, `pooler` or `head`."""
+        """Return what a tensor, named relative to the base model, belongs to: `layers`, `embeddings`, `pooler` or
+        `head`."""
         for part in ("layers", "embeddings", "pooler"):
             if name.startswith(getattr(self, part) + "."):
                 return part

@@ -29,7 +29,8 @@ _HEADS = {
     "BertForMultipleChoice": (_POOLER, "classifier"),
     "BertForQuestionAnswering": ("qa_outputs",),
 }
-"""The modules outside the encoder that each architecture's outputs need; a decoder and the bias of the predictions are added."""
+"""The modules outside the encoder that each architecture's outputs need; a decoder and the bias of the predictions are
+added."""
 
 
 class Bert(Family):
@@ -79,7 +80,10 @@ class Bert(Family):
             return "is_decoder is true: a decoder cannot be cut here, only encoders can."
         embedding = config.get("position_embedding_type", "absolute")
         if embedding != "absolute":
-            return f"position_embedding_type is {shorten(embedding)!r}: transformers ignores it, so the numbers would be wrong."
+            return (
+                f"position_embedding_type is {shorten(embedding)!r}: transformers ignores it, so the numbers would "
+                "be wrong."
+            )
         if config.get("pruned_heads"):
             return "pruned_heads is not empty: the head numbers of this model cannot be trusted."
         if "hidden_size" in config and "num_attention_heads" in config:

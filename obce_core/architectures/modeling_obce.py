@@ -45,7 +45,8 @@ BERT_PATHS = {
 class _Slotted(nn.Module, ABC):
     """A linear map that belongs to heads of `width` slots, of which only some are used.
 
-    It is made compact: its parameters are what is stored. `pad` turns it, once, into one matrix with zeros in the unused
+    It is made compact: its parameters are what is stored. `pad` turns it, once, into one matrix with zeros in the
+        unused
     slots, which runs faster; from then on only that copy exists, and `state_dict` still gives the compact one.
     """
 
@@ -57,7 +58,8 @@ class _Slotted(nn.Module, ABC):
 
     @abstractmethod
     def _stored(self) -> list[tuple[str, torch.Tensor, int, torch.Tensor]]:
-        """List, once padded, each stored tensor: its name, the tensor that holds it, and on which axis at which places."""
+        """List, once padded, each stored tensor: its name, the tensor that holds it, and on which axis at which
+        places."""
 
     @property
     def surplus(self) -> int:
@@ -185,7 +187,10 @@ class HeadRows(_Slotted):
         return [*found, ("extra", self.weight, 0, extra)] if self.extra_slots else found
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, rows={len(self.slots)}, extra={len(self.extra_slots)}, slots={self.out_features}"
+        return (
+            f"in_features={self.in_features}, rows={len(self.slots)}, extra={len(self.extra_slots)}, "
+            f"slots={self.out_features}"
+        )
 
 
 class HeadColumns(_Slotted):
@@ -317,7 +322,8 @@ class ObceBertConfig(BertConfig):
         """Leave `auto_map` alone: it names every class, where transformers would write one."""
 
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """Save config.json, and beside it this file, which it names; so the folder opens without the package that made it."""
+        """Save config.json, and beside it this file, which it names; so the folder opens without the package that made
+        it."""
         self.auto_map = dict(AUTO_MAP)
         folder = Path(save_directory)
         if not folder.is_file():
@@ -389,7 +395,8 @@ class _Uneven(PreTrainedModel):
         for name, stored, expected in sorted(info["mismatched_keys"]):
             if not lenient or name.removeprefix(prefix).startswith(("embeddings.", "encoder.")):
                 raise ValueError(
-                    f"{pretrained_model_name_or_path}: tensor {name} has shape {list(stored)}, expected {list(expected)}; the model is "
+                    f"{pretrained_model_name_or_path}: tensor {name} has shape {list(stored)}, expected "
+                    f"{list(expected)}; the model is "
                     "not loaded."
                 )
         pad_layers(model)

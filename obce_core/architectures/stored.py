@@ -28,9 +28,11 @@ class LayerWidths:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerRows:
-    """The original indices of a cut layer's stored rows, rising: `pairs` (of queries and keys), `values`, `intermediate`.
+    """The original indices of a cut layer's stored rows, rising: `pairs` (of queries and keys), `values`,
+    `intermediate`.
 
-    `mixed` has an entry a pair: 1 where the query row mixes several of the original's, 2 where the key row does, 0 where
+    `mixed` has an entry a pair: 1 where the query row mixes several of the original's, 2 where the key row does, 0
+        where
     both are the original's own. A mixed row carries the index of its partner.
     """
 

@@ -57,7 +57,8 @@ class _Question:
 
 
 class BackgroundWorker:
-    """One process and the questions before it. Safe to use from many threads; the process starts with the first question."""
+    """One process and the questions before it. Safe to use from many threads; the process starts with the first
+    question."""
 
     def __init__(self, log: Path | None = None) -> None:
         self._log = log

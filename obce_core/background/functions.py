@@ -69,7 +69,8 @@ def _preview(arguments: Mapping[str, Any], memory: Memory) -> dict[str, Any]:
 def _umap(arguments: Mapping[str, Any], _: Memory) -> dict[str, Any]:
     """Project the cloud of a head or a component by UMAP.
 
-    `arguments`: `analysis` (id), `layer`, `component`, `head` (None: the whole component), `seed`. Returns `points`, one
+    `arguments`: `analysis` (id), `layer`, `component`, `head` (None: the whole component), `seed`. Returns `points`,
+        one
     pair a text, and `neighbours` (see `obce_core.topology.umap.umap_projection`).
     """
     from obce_core.analysis.analysis import read_analysis

@@ -1,4 +1,5 @@
-"""The warm process: `python -m obce_core.background.process` reads a question a line and writes an answer a line, until its input ends.
+"""The warm process: `python -m obce_core.background.process` reads a question a line and writes an answer a line, until
+its input ends.
 
 What libraries print goes to the log and never between the answers.
 """

@@ -1,4 +1,5 @@
-"""Read texts in a process of their own, so that no file can stop the dashboard: its memory and time are limited, and its end is named."""
+"""Read texts in a process of their own, so that no file can stop the dashboard: its memory and time are limited, and
+its end is named."""
 
 from __future__ import annotations
 

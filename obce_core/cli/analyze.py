@@ -47,7 +47,8 @@ def analyze(
         str | None,
         typer.Option(
             callback=opt.expand,
-            help="Texts that only measure fidelity: a file, a share (25%), or none. Default: those not drawn; 25% of a file taken whole.",
+            help="Texts that only measure fidelity: a file, a share (25%), or none. Default: those not drawn; 25% of "
+            "a file taken whole.",
         ),
     ] = None,
     out: Annotated[

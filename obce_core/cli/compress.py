@@ -60,7 +60,8 @@ def compress(
         {
             "folder": done["folder"],
             **left,
-            "masked = cut": f"largest difference {amount(done['difference'], 2)} of the largest output ({done['difference_texts']} texts)",
+            "masked = cut": f"largest difference {amount(done['difference'], 2)} of the largest output "
+            f"({done['difference_texts']} texts)",
             "fidelity": (
                 f"cosine [CLS] {close['cls']:.4f}, mean-pooled {close['pooled']:.4f} ({close['texts']} held-out texts)"
                 if close

@@ -16,7 +16,8 @@ from obce_core.errors import Cancelled, ObceError
 
 
 class _Outlet:
-    """An output stream that loses what cannot be delivered: the work behind a closed pipe goes on and ends as it would."""
+    """An output stream that loses what cannot be delivered: the work behind a closed pipe goes on and ends as it
+    would."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -47,7 +48,8 @@ class _Outlet:
 
 @contextmanager
 def outlets() -> Iterator[None]:
-    """Within the block no print fails: characters that the terminal's encoding lacks are replaced, a closed pipe is ignored.
+    """Within the block no print fails: characters that the terminal's encoding lacks are replaced, a closed pipe is
+    ignored.
 
     An answer comes after the work, so that a failure to print it must not turn work that is done into a failure.
     """
@@ -166,7 +168,8 @@ def work(kind: str, options: Mapping[str, Any], *, quiet: bool) -> dict[str, Any
 def absolute(spec: str) -> str:
     """Make a path absolute when it names something here; other specs stay as they are.
 
-    A file keeps its own name: the links of a hub snapshot lead to files that are named by their digest, without an ending.
+    A file keeps its own name: the links of a hub snapshot lead to files that are named by their digest, without an
+        ending.
     """
     path = Path(spec).expanduser()
     if not path.exists():

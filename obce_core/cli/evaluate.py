@@ -245,7 +245,8 @@ def sweep(
         else:
             for row in told:
                 say(
-                    f"{'done' if row['done'] else 'to do':<6} {row['label']}, {row['task']}, seed {row['seed']}, {row['steps']:,} steps"
+                    f"{'done' if row['done'] else 'to do':<6} {row['label']}, {row['task']}, seed {row['seed']}, "
+                    f"{row['steps']:,} steps"
                 )
             if any(rates):
                 say(f"Learning rate {rate_words(filter(None, rates))}.")
@@ -283,7 +284,8 @@ def _refuse(starter: _Starter, out: str | None) -> None:
     if name != "shell" and out is not None:
         raise BadInput(
             f"--out is written by a command that waits for its results; --launcher {name} does not wait.",
-            hint="Start it without --out; once the runs are done, run the same command with --out and without --launcher: it writes the "
+            hint="Start it without --out; once the runs are done, run the same command with --out and without "
+            "--launcher: it writes the "
             "table, the evaluations and the submissions, and makes nothing again.",
         )
     if name == "shell" and starter.workers != 1:
@@ -375,7 +377,8 @@ def _perform(
         say("Note: the test predictions are in the cache; give --out DIR for the files that the GLUE server takes.")
     if not quiet and len(made) > 1:
         say(
-            "Mean ± standard deviation over seeds, in per cent; in brackets the difference to the original and its 95 % interval."
+            "Mean ± standard deviation over seeds, in per cent; in brackets the difference to the original and its 95 "
+            "% interval."
         )
     if done["failed"]:
         raise typer.Exit(1)
@@ -397,7 +400,8 @@ def _submit(chosen: Mapping[str, Any], starter: _Starter, *, json: bool) -> None
         say(f"run {run}")
     say(f"Watch: obce runs show {runs[0]}   Stop: obce runs cancel {runs[0]}")
     say(
-        "Once it is done, the same command without --launcher prints the table, and with --out DIR writes it; nothing is made again."
+        "Once it is done, the same command without --launcher prints the table, and with --out DIR writes it; nothing "
+        "is made again."
     )
 
 

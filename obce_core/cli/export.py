@@ -77,7 +77,8 @@ def export(
     if short is not None:
         answer["int8 file"] = f"model_int8.onnx, {megabytes(short['bytes'])}"
         answer["int8 loss"] = (
-            f"largest difference {amount(short['difference'], 2)} of {amount(short['largest'], 2)}, cosine {short['cosine']:.4f} (lowest "
+            f"largest difference {amount(short['difference'], 2)} of {amount(short['largest'], 2)}, cosine "
+            f"{short['cosine']:.4f} (lowest "
             f"{short['cosine_lowest']:.4f}, {short['texts']} packaged texts)"
         )
     show(answer, as_json=False)
@@ -105,7 +106,8 @@ def _dense(
     show(
         {
             "folder": done["folder"],
-            "stock = cut": f"largest difference {amount(done['difference'], 2)} of the largest output ({done['texts']} packaged texts)",
+            "stock = cut": f"largest difference {amount(done['difference'], 2)} of the largest output "
+            f"({done['texts']} packaged texts)",
             "on disk": f"{megabytes(done['bytes'])}",
         },
         as_json=False,

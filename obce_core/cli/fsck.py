@@ -21,7 +21,8 @@ def fsck(
     ] = None,
     json: opt.Json = False,
 ) -> int:
-    """Check that nothing in the cache was lost, is half there, or says what is not so. Exit code 1 when something is wrong.
+    """Check that nothing in the cache was lost, is half there, or says what is not so. Exit code 1 when something is
+    wrong.
 
     Example: obce fsck --json > before.json; ...; obce fsck --since before.json
     """

@@ -15,10 +15,10 @@ from obce_core.measure.latency import STEADY
 def latency(
     model: Annotated[str, typer.Argument(callback=opt.expand, help="A folder that obce compress wrote.")],
     against: Annotated[str, typer.Option(callback=opt.expand, help="The original: demo, a model folder, or a hub id.")],
-    batch: Annotated[list[int], typer.Option(min=1, max=4096, help="Texts in a batch; may be given several times.")] = [
-        1,
-        32,
-    ],
+    batch: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=4096, help="Texts per batch; may be repeated.", show_default="1 and 32"),
+    ] = None,
     length: opt.Length = 128,
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="Batches of each model.")] = 15,
     device: opt.Device = "auto",
@@ -36,7 +36,7 @@ def latency(
     chosen = {
         "model": absolute(model),
         "against": absolute(against),
-        "batches": batch,
+        "batches": batch or [1, 32],
         "length": length,
         "rounds": rounds,
         "device": device,

@@ -158,11 +158,13 @@ def diff(
         return
     for cell, entry in cells.items():
         say(
-            f"{cell:<24} only first cuts {entry['only_first_cuts']:>5,}   only second cuts {entry['only_second_cuts']:>5,}"
+            f"{cell:<24} only first cuts {entry['only_first_cuts']:>5,}   only second cuts "
+            f"{entry['only_second_cuts']:>5,}"
         )
     for path, size in zip((first, second), sizes, strict=True):
         say(
-            f"{path}: {size.neurons_cut:,} neurons cut, {share(size.encoder_share)} of the encoder, {share(size.model_share)} of the model"
+            f"{path}: {size.neurons_cut:,} neurons cut, {share(size.encoder_share)} of the encoder, "
+            f"{share(size.model_share)} of the model"
         )
     if not cells:
         say("Both plans cut the same neurons.")

@@ -61,7 +61,8 @@ def show_ledger(ledger: Ledger) -> None:
         ]
     )
     say(
-        "The paper's convention: each side of query and key is cut on its own, coupled columns are cut too; nothing is stored so."
+        "The paper's convention: each side of query and key is cut on its own, coupled columns are cut too; nothing "
+        "is stored so."
     )
     if claim is not None:
         say(f"The paper claims {claim.words}.")

@@ -63,7 +63,10 @@ def _line(row: dict[str, Any]) -> str:
         if row[key] is not None
     ]
     texts = f"{row['count']} texts of {row['shortest']}–{row['longest']} tokens"
-    return f"{', '.join(parts)} of the largest output ({texts}; at most {row['tolerance']:g}){'' if row['equal'] else ': BEYOND IT'}"
+    return (
+        f"{', '.join(parts)} of the largest output ({texts}; at most "
+        f"{row['tolerance']:g}){'' if row['equal'] else ': BEYOND IT'}"
+    )
 
 
 def _share(value: float | str) -> str:

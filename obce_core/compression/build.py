@@ -94,7 +94,8 @@ def compress(
             difference = largest_difference(original.model, cut, proof)
         if not difference <= TOLERANCE:
             raise Mismatch(
-                f"The cut model differs from its masked twin by {difference:.1e} of the largest output (at most {TOLERANCE:g} is "
+                f"The cut model differs from its masked twin by {difference:.1e} of the largest output (at most "
+                f"{TOLERANCE:g} is "
                 "rounding); nothing was written.",
                 hint="Please report this plan.",
             )

@@ -2,8 +2,8 @@
 
 - An intermediate neuron's column of the next map spreads over the columns of the kept ones, its intercept goes into the
   next bias. Values do the same, head by head: attention weights sum to one.
-- The scores of a head become (Mq q + mq)ᵀ(Mk k + mk), with q and k the kept queries and keys and M the identity on them.
-  Softmax does not see terms that are the same for every key, so (Mq q + mq)ᵀ Mk k is left: a bilinear form of few
+- The scores of a head become (Mq q + mq)ᵀ(Mk k + mk), with q and k the kept queries and keys and M the identity on
+  them. Softmax does not see terms that are the same for every key, so (Mq q + mq)ᵀ Mk k is left: a bilinear form of few
   queries and few keys, stored with as many pairs as the fewer of the two. Where the keys are no more than the queries,
   the query rows take Mkᵀ Mq and their bias Mkᵀ mq. Otherwise the key rows take Mqᵀ Mk, and mqᵀ Mk k, a bias on every
   key, is one extra key row, met by a query that is always 1.

@@ -44,7 +44,8 @@ def fit_maps(
 
 
 def _over(kept: np.ndarray, found: AffineMap, there: np.ndarray) -> AffineMap:
-    """Bring a map from the neurons that are `there` to all that the plan does not cut: what an earlier cut took predicts nothing."""
+    """Bring a map from the neurons that are `there` to all that the plan does not cut: what an earlier cut took
+    predicts nothing."""
     wanted = there[~(kept & there)]  # of the predicted neurons, those that this plan removes
     weight = np.zeros((int(wanted.sum()), int(kept.sum())))
     weight[:, there[kept]] = found.weight[wanted]

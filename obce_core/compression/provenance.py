@@ -32,8 +32,8 @@ class Origin:
     """What a model was cut by: the plan's stated fact, what replaces the removed neurons, and what went before.
 
     `document` is the plan as the file has it; `earlier` holds the same of the plans before it, the oldest first,
-    and `before` what each layer stored when this plan was made (empty: everything). `identity` is that of the model that
-    the last plan cut; None in a folder of the older kind.
+    and `before` what each layer stored when this plan was made (empty: everything). `identity` is that of the model
+    that the last plan cut; None in a folder of the older kind.
     """
 
     document: Mapping[str, Any]
@@ -91,13 +91,15 @@ def read_origin(report: ModelReport) -> Origin | None:
     found = digest(document)
     if found != facts["plan_document"]:
         raise ModelError(
-            f"{PLAN} was altered after the cut: its digest is {found[:12]}…, {RESULT} says {shorten(facts['plan_document'][:12])}….",
+            f"{PLAN} was altered after the cut: its digest is {found[:12]}…, {RESULT} says "
+            f"{shorten(facts['plan_document'][:12])}….",
             hint="Put it back, or compress by the new plan.",
         )
     *past, fact = read_facts(document, report.shape, PLAN)
     if fact.digest != facts["plan"]:
         raise ModelError(
-            f"{RESULT} was altered after the cut: it names the plan {shorten(facts['plan'][:12])}…, not {fact.digest[:12]}…."
+            f"{RESULT} was altered after the cut: it names the plan {shorten(facts['plan'][:12])}…, not "
+            f"{fact.digest[:12]}…."
         )
     cuts = [(entry.kept, entry.compensation.predicts) for entry in (*past, fact)]
     *earlier, removed = read_removed(source, cuts, report.shape)
@@ -130,7 +132,8 @@ def _check_config(report: ModelReport, told: Mapping[str, Any]) -> None:
     for name, value in fixed_config(report).items():
         if name not in told or told[name] != value:
             raise ConfigError(
-                f"config.json was edited after the cut: {name} is {shorten(value)}, {RESULT} says {shorten(told.get(name))}.",
+                f"config.json was edited after the cut: {name} is {shorten(value)}, {RESULT} says "
+                f"{shorten(told.get(name))}.",
                 hint="Put it back; save a model that was trained further in a folder of its own.",
             )
 
@@ -140,7 +143,8 @@ def _check_layers(have: Sequence[StoredLayer | None], wanted: Sequence[StoredLay
         if found is None or planned is None:
             if found is not planned:
                 raise ConfigError(
-                    f"config.json: layer {layer} is {'cut' if found else 'whole'}, the plan leaves it {'cut' if planned else 'whole'}."
+                    f"config.json: layer {layer} is {'cut' if found else 'whole'}, the plan leaves it "
+                    f"{'cut' if planned else 'whole'}."
                 )
             continue
         told, asked = asdict(found.widths), asdict(planned.widths)
@@ -148,7 +152,8 @@ def _check_layers(have: Sequence[StoredLayer | None], wanted: Sequence[StoredLay
             if told[name] != asked[name]:
                 values = [list(value) if isinstance(value, tuple) else value for value in (told[name], asked[name])]
                 raise ConfigError(
-                    f"config.json: widths of layer {layer}: {name} is {shorten(values[0])}, the plan leaves {shorten(values[1])}."
+                    f"config.json: widths of layer {layer}: {name} is {shorten(values[0])}, the plan leaves "
+                    f"{shorten(values[1])}."
                 )
         for name in ("pairs", "mixed", "values", "intermediate"):
             if not np.array_equal(getattr(found.rows, name), getattr(planned.rows, name)):

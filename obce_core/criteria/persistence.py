@@ -20,7 +20,8 @@ def _total_persistence(cell: CellData) -> Float[np.ndarray, " neurons"]:
 R_F = Criterion(
     name="r_f",
     title="r_f",
-    definition="half of the widest gap between the neuron's outputs: the radius at which all texts are one piece (paper)",
+    definition="half of the widest gap between the neuron's outputs: the radius at which all texts are one piece "
+    "(paper)",
     unit="radius",
     reads="cloud",
     score=_r_f,

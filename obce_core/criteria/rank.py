@@ -22,7 +22,8 @@ class Standing:
 
 
 def percentiles(scores: np.ndarray) -> np.ndarray:
-    """Return every score's percentile among the scores of its cell as `standing` tells it, shape (neurons,); NaN where there is one.
+    """Return every score's percentile among the scores of its cell as `standing` tells it, shape (neurons,); NaN where
+    there is one.
 
     >>> percentiles(np.array([1.0, 3.0, 2.0])).tolist()
     [0.0, 100.0, 50.0]

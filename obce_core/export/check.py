@@ -44,7 +44,8 @@ def session(path: Path) -> Any:
 
 
 def feeds(model: PreTrainedModel, seed: int = 0) -> list[Feed]:
-    """Draw inputs: whole and padded rows (on the right, the left, almost everywhere), token types, every size of `SIZES`."""
+    """Draw inputs: whole and padded rows (on the right, the left, almost everywhere), token types, every size of
+    `SIZES`."""
     rng = np.random.default_rng(seed)
     config = model.config
     found: list[Feed] = []
@@ -92,7 +93,8 @@ def check(model: PreTrainedModel, path: Path, *, cancelled: Callable[[], bool] |
         sizes.append((ids.shape[0], ids.shape[-1]))
     if not worst <= TOLERANCE * max(1.0, largest):
         raise Mismatch(
-            f"The exported file differs from the model by {worst:.1e} (largest output {largest:.1e}; at most {TOLERANCE:g} of it is "
+            f"The exported file differs from the model by {worst:.1e} (largest output {largest:.1e}; at most "
+            f"{TOLERANCE:g} of it is "
             "rounding); nothing was written.",
             hint="Please report this model.",
         )

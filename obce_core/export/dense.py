@@ -1,4 +1,5 @@
-"""Write a cut model in the stock shapes: the same function for tools that know nothing of uneven heads, and nothing smaller."""
+"""Write a cut model in the stock shapes: the same function for tools that know nothing of uneven heads, and nothing
+smaller."""
 
 from __future__ import annotations
 
@@ -74,7 +75,10 @@ def export_dense(
         raise Mismatch(f"The stock shapes give other outputs, by {difference:.1e} of the largest; nothing was written.")
     steps.begin()
     head = report.head
-    absent = f"{report.source.weights.name} lacks {head.absent_words}, and so does the export: random in both, unless it is trained."
+    absent = (
+        f"{report.source.weights.name} lacks {head.absent_words}, and so does the export: random in both, unless "
+        "it is trained."
+    )
     facts = {
         "format": FORMAT,
         "model": report.source.name,

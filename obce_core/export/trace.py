@@ -73,7 +73,8 @@ def name_weights(proto: ModelProto, model: PreTrainedModel) -> None:
     """Give each weight that the exporter folded (and numbered) the name of the parameter it was made of.
 
     A node tells the path of the module that it comes from: what its product reads is that module's weight, what it adds
-    the bias. Two parameters that are one tensor (a tied decoder) stay one: the second reads the first through a Transpose.
+    the bias. Two parameters that are one tensor (a tied decoder) stay one: the second reads the first through a
+    Transpose.
     """
     from onnx import helper, numpy_helper
 

@@ -1,4 +1,5 @@
-"""Curves of a training: loss and score over the steps, one line a unit; the one at work is ink, those before it grey."""
+"""Curves of a training: loss and score over the steps, one line a unit; the one at work is ink, those before it
+grey."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ def loss_curve(rows: Sequence[Mapping[str, Any]], *, mode: str = "light") -> go.
 
 
 def score_curve(rows: Sequence[Mapping[str, Any]], *, mode: str = "light") -> go.Figure:
-    """Draw each unit's score on its first validation split, in per cent, by its task's first metric; dashed: the majority-class baseline
-    of the unit at work."""
+    """Draw each unit's score on its first validation split, in per cent, by its task's first metric; dashed: the
+    majority-class baseline of the unit at work."""
     scored = [(unit, [row for row in own if _score(row) is not None]) for unit, own in _units(rows)]
     shown = [own for _, own in scored if own]
     names = dict.fromkeys(METRICS[TASKS[own[0]["task"]].metric].title for own in shown)

@@ -31,11 +31,11 @@ def difference_map(
     by: float = 1.0,
     what: str = "",
 ) -> dict[str, Any]:
-    """Make the data of the map of a comparison; every number is second minus first, times `by` (2 for edge lengths); `what` names
-    it.
+    """Make the data of the map of a comparison; every number is second minus first, times `by` (2 for edge lengths);
+    `what` names it.
 
-    The tint of a difference follows the ratio of the two numbers (`log`) or the difference (`linear`); that of Spearman and
-    Jaccard their value from 0 to 1. A cell that cannot be compared is marked with its reason.
+    The tint of a difference follows the ratio of the two numbers (`log`) or the difference (`linear`); that of Spearman
+    and Jaccard their value from 0 to 1. A cell that cannot be compared is marked with its reason.
     """
     known = [row for row in rows if not row.reason]
     strongest = max((_strength(row, scale) for row in known), default=0.0)

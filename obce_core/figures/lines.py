@@ -30,8 +30,8 @@ def lines(
 ) -> go.Figure:
     """Draw the data of `cell_map` over the layers: component colours, locked ones dotted, names at the right end.
 
-    A degenerate cell has no point, and its line a gap. Points carry (layer, component) as custom data. `limits` are the ends
-    of the axis, for two figures that stand side by side.
+    A degenerate cell has no point, and its line a gap. Points carry (layer, component) as custom data. `limits` are the
+    ends of the axis, for two figures that stand side by side.
     """
     colours = palette(mode)
     figure = blank(colours, height=_HEIGHT)

@@ -21,7 +21,8 @@ from obce_core.glue.tasks import TASKS
 def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: str = "light") -> go.Figure:
     """Draw each row's mean score with its standard deviation over its stored parameters; dotted: the best at each size.
 
-    Solid dots are models, hollow ones controls; custom data is the row's key. The dashed line is the majority-class baseline.
+    Solid dots are models, hollow ones controls; custom data is the row's key. The dashed line is the majority-class
+    baseline.
     """
     colours = palette(mode)
     figure = blank(colours, height=330)
@@ -54,7 +55,8 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
                 "opacity": 1,
             },
             hovertemplate=f"{plot_text(row.label)}<br>{percent(told.mean)}{spread}, {told.seeds} "
-            f"{'seed' if told.seeds == 1 else 'seeds'}<br>{count(row.parameters)} parameters{encoder}{learned}<extra></extra>",
+            f"{'seed' if told.seeds == 1 else 'seeds'}<br>{count(row.parameters)} "
+            f"parameters{encoder}{learned}<extra></extra>",
             unselected={"marker": {"opacity": 1}},
             selected={"marker": {"opacity": 1}},
         )
@@ -132,7 +134,8 @@ def intervals(rows: Sequence[tuple[str, Cell]], *, floors: Sequence[float] = (),
 
 
 def below_original(rows: Sequence[Row], task: str) -> list[float]:
-    """Return what the majority-class baseline scores less than each original of a board on a task, by its own metric."""
+    """Return what the majority-class baseline scores less than each original of a board on a task, by its own
+    metric."""
     cells = [row.cells[task] for row in rows if row.original and task in row.cells]
     return list(dict.fromkeys(cell.intervals[cell.main].baseline - cell.spreads[cell.main].mean for cell in cells))
 

@@ -22,8 +22,10 @@ _STYLE = """
 :root { color-scheme: light; }
 body { margin: 0 auto; max-width: 1180px; padding: 40px 32px 80px; background: #FFFFFF; color: #1B2430;
   font: 15px/1.5 "Source Sans", "Source Sans Pro", sans-serif; font-variant-numeric: tabular-nums; }
-h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 36px 0 8px; } h3 { font-size: 15px; margin: 20px 0 4px; }
-p, li { max-width: 75ch; } .note { color: #5A6675; font-size: 13px; } .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 32px; }
+h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 36px 0 8px; } h3 { font-size: 15px;
+  margin: 20px 0 4px; }
+p, li { max-width: 75ch; } .note { color: #5A6675; font-size: 13px; } .pair { display: grid;
+  grid-template-columns: 1fr 1fr; gap: 32px; }
 pre { background: #F4F6F8; padding: 12px 14px; overflow-x: auto; font-size: 13px; } td, th { overflow-wrap: anywhere; }
 .plain { border-collapse: collapse; font-size: 13.5px; }
 .plain td, .plain th { padding: 4px 16px 4px 0; text-align: left; border-bottom: 1px solid #DDE2E8; }
@@ -32,15 +34,19 @@ pre { background: #F4F6F8; padding: 12px 14px; overflow-x: auto; font-size: 13px
 
 _CONVENTIONS = (
     "Scores are of the validation split, in per cent: mean over seeds ± sample standard deviation.",
-    "A difference is to the uncut model of the same weights with the same recipe, data and seeds; in brackets the interval that holds "
-    "95 % of 2,000 paired bootstrap resamples of the examples. An interval that holds zero says neither better nor worse.",
+    "A difference is to the uncut model of the same weights with the same recipe, data and seeds; in brackets the "
+    "interval that holds "
+    "95 % of 2,000 paired bootstrap resamples of the examples. An interval that holds zero says neither better nor "
+    "worse.",
     WORDS,
     MARK_WORDS,
     "Parameters are counted as stored, embeddings and head included; the share is that of the encoder's layers.",
     "Controls store exactly the shapes of the plan beside them; only which neurons are kept differs.",
-    "◇ rows are published, as printed; their split and size convention stand beside them. † marks a difference whose two sides differ, or "
+    "◇ rows are published, as printed; their split and size convention stand beside them. † marks a difference whose "
+    "two sides differ, or "
     "may differ, in split or metric.",
-    "CoLA: Matthews correlation. SST-2, MNLI (matched/mismatched), QNLI, RTE: accuracy. MRPC and QQP: F1 and accuracy. STS-B: Pearson and "
+    "CoLA: Matthews correlation. SST-2, MNLI (matched/mismatched), QNLI, RTE: accuracy. MRPC and QQP: F1 and "
+    "accuracy. STS-B: Pearson and "
     "Spearman correlation.",
 )
 
@@ -69,7 +75,10 @@ def report(
     parts += ["<h2>Commands</h2>", f"<pre>{escape(commands(rows))}</pre>"]
     parts += ["<h2>Versions</h2>", _versions(rows)]
     css = leaderboard_assets()[0]
-    head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title><style>{css}{_STYLE}</style>"
+    head = (
+        "<meta charset=utf-8><meta name=viewport "
+        f"content='width=device-width'><title>{escape(title)}</title><style>{css}{_STYLE}</style>"
+    )
     return f"<!doctype html>\n<html lang=en><head>{head}</head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
 
 
@@ -86,8 +95,8 @@ def is_report(path: Path) -> bool:
 def commands(rows: Sequence[Row]) -> str:
     """Write the commands that make the evaluations of a board again; a plan is named by the digest of its cut.
 
-    A control is made from its plan, beside it; where an evaluation does not say whose control it is, its own cut stands as a plan. Tasks
-    with other seeds have a command of their own.
+    A control is made from its plan, beside it; where an evaluation does not say whose control it is, its own cut stands
+    as a plan. Tasks with other seeds have a command of their own.
     """
     found: dict[str, None] = {}
     for row in rows:

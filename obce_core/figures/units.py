@@ -1,7 +1,7 @@
 """Radius or edge length: the one switch, applied to a criterion's numbers, their name, and the names of files.
 
-Pages and pictures follow the switch and say which of the two they show. Data files do not: they hold radii whatever is displayed, and
-their headers and names say so.
+Pages and pictures follow the switch and say which of the two they show. Data files do not: they hold radii whatever is
+displayed, and their headers and names say so.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def title(name: str, *, edge_length: bool = False) -> str:
 
 
 def header(name: str) -> str:
-    """Return the header of a criterion's column in a data file: its name, and the unit where there are two to be told apart.
+    """Return the header of a criterion's column in a data file: its name, and the unit where there are two to be told
+    apart.
 
     >>> header("total_persistence"), header("std_all")
     ('total_persistence (radius squared)', 'std_all')

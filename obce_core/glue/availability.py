@@ -11,7 +11,8 @@ from obce_core.texts.sources.glue_rows import split_file
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """One task: `missing` are files of the splits that training and scoring need, `tests` says that the test files are there too."""
+    """One task: `missing` are files of the splits that training and scoring need, `tests` says that the test files are
+    there too."""
 
     task: Task
     missing: tuple[str, ...]

@@ -40,7 +40,8 @@ class Rows(Dataset[Row]):
 def tokenized(
     examples: Examples, tokenizer: PreTrainedTokenizerBase, max_length: int, positions: int, segments: int = 2
 ) -> Rows:
-    """Tokenize examples, pairs with their segments, cut at `max_length` tokens (of a pair the longer sentence loses first).
+    """Tokenize examples, pairs with their segments, cut at `max_length` tokens (of a pair the longer sentence loses
+    first).
 
     Args:
         segments: how many the model has embeddings for (its type_vocab_size).
@@ -57,7 +58,8 @@ def tokenized(
     highest = max((max(row, default=0) for row in found.get("token_type_ids", ())), default=0)
     if highest >= segments:
         raise ModelError(
-            f"The tokenizer gives second sentences segment {highest}, the model has {segments} (type_vocab_size); {task.name} has pairs.",
+            f"The tokenizer gives second sentences segment {highest}, the model has {segments} (type_vocab_size); "
+            f"{task.name} has pairs.",
             hint="Choose a task of single sentences, or a model with 2 segments.",
         )
     rows = [{name: found[name][at] for name in found} for at in range(len(examples))]
@@ -84,7 +86,8 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 class ByLength(Sampler[int]):
-    """The order of an epoch: seeded by seed and epoch alone, examples of similar length together, `batch` of them a step."""
+    """The order of an epoch: seeded by seed and epoch alone, examples of similar length together, `batch` of them a
+    step."""
 
     def __init__(self, lengths: np.ndarray, batch: int, seed: int) -> None:
         self.lengths, self.batch, self.seed, self.epoch = [int(length) for length in lengths], batch, seed, 0
@@ -97,7 +100,8 @@ class ByLength(Sampler[int]):
         return len(self.lengths)
 
     def __iter__(self) -> Iterator[int]:
-        # The library's own sampler draws from the global generator, whose state a resume within an epoch does not bring back.
+        # The library's own sampler draws from the global generator, whose state a resume within an epoch does not bring
+        # back.
         generator = torch.Generator().manual_seed(
             int(np.random.SeedSequence([self.seed, self.epoch]).generate_state(1)[0])
         )

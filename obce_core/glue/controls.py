@@ -1,7 +1,7 @@
 """Controls on a board: which row keeps other neurons in the stored shape of which plan.
 
-An evaluation that was made as a control says so (`control_of`, outside its id: the plan's digest, the criterion, the draw). Of older ones
-only the label tells, by the name that `variants_of` gave it.
+An evaluation that was made as a control says so (`control_of`, outside its id: the plan's digest, the criterion, the
+draw). Of older ones only the label tells, by the name that `variants_of` gave it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _NAMED = re.compile(rf"(?:(random) (\d{{1,3}})|(\w{{1,40}})){_SHAPE}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
-    """What a control is: the digest of the plan whose shape it has, the criterion that chose its neurons, and the draw."""
+    """What a control is: the digest of the plan whose shape it has, the criterion that chose its neurons, and the
+    draw."""
 
     plan: str
     criterion: str

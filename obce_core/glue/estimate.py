@@ -1,4 +1,5 @@
-"""What a launch will take: evaluations that are there already, steps that are left, and the time by what was measured before."""
+"""What a launch will take: evaluations that are there already, steps that are left, and the time by what was measured
+before."""
 
 from __future__ import annotations
 
@@ -23,8 +24,10 @@ from obce_core.storage.atomic import digest
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One evaluation of a launch. `weights` and `plan` are digests; `steps` are optimizer steps, `examples` those that they read,
-    `looks` how often the validation split is scored (after each epoch); `rate` is the learning rate of the training, if there is one."""
+    """One evaluation of a launch. `weights` and `plan` are digests; `steps` are optimizer steps, `examples` those that
+    they read, `looks` how often the validation split is scored (after each epoch); `rate` is the learning rate of the
+    training, if
+    there is one."""
 
     id: str
     label: str
@@ -40,9 +43,9 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchEstimate:
-    """What a launch will take. `seconds` is None where no step of one of the tasks was measured (`unmeasured`); `measured` are the
-    examples a second, by task, that it was taken from, `devices` where those were measured; `learning_rates` names the
-    learning rates and how they were chosen ("" where nothing is trained)."""
+    """What a launch will take. `seconds` is None where no step of one of the tasks was measured (`unmeasured`);
+    `measured` are the examples a second, by task, that it was taken from, `devices` where those were measured;
+    `learning_rates` names the learning rates and how they were chosen ("" where nothing is trained)."""
 
     evaluations: int
     done: int
@@ -100,8 +103,8 @@ def lay_out_unread(
 ) -> tuple[list[Line], list[str]]:
     """Lay units out by the official counts, where the data is on the hub and is not to be fetched for a bill.
 
-    An evaluation counts as there when the identity of the model, cut, order, task, seed, recipe and the names of the predicted
-    splits are the same; whether the data is too is seen when the job has it.
+    An evaluation counts as there when the identity of the model, cut, order, task, seed, recipe and the names of the
+    predicted splits are the same; whether the data is too is seen when the job has it.
     """
     kept: dict[Any, Any] = {} if cache is None else cache
     known = {_question(one.unit): one.id for one in reversed(evaluations)}
@@ -164,8 +167,9 @@ def bill(
 ) -> LaunchEstimate:
     """Sum up a launch.
 
-    The time of a line is that of its training examples at the rate of an earlier evaluation of the same weights on the same task (of
-    the same plan where there is one), and for each look at the validation split what such a look took there beside the training.
+    The time of a line is that of its training examples at the rate of an earlier evaluation of the same weights on the
+    same task (of the same plan where there is one), and for each look at the validation split what such a look took
+    there beside the training.
 
     Args:
         done: ids of the evaluations that are there.

@@ -38,7 +38,8 @@ def evaluate(
     Args:
         model: anything `analyze` takes, or a folder written by `compress`.
         task: cola, sst2, mrpc, qqp, stsb, mnli, qnli, rte or wnli.
-        analysis, plan: carry this plan out first (or, with `order="finetune-first"`, afterwards on the fine-tuned model).
+        analysis, plan: carry this plan out first (or, with `order="finetune-first"`, afterwards on the fine-tuned
+            model).
         tier: `smoke`, `quick` or `paper`; `changes` replaces numbers of its recipe (`epochs`, `steps`, … see `Recipe`;
             `examples=None` or `steps=None`: no limit).
         seed: draws examples, head, order and dropout.

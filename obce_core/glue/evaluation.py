@@ -42,8 +42,8 @@ RATE_BY = "learning_rate_by"
 class Evaluation:
     """One evaluation.
 
-    `unit` and `result` are the plain data of the two files. Scores are shares (0.84, not 84 %), of the split that they stand
-    under; none is of a test split, whose labels are not public.
+    `unit` and `result` are the plain data of the two files. Scores are shares (0.84, not 84 %), of the split that they
+    stand under; none is of a test split, whose labels are not public.
     """
 
     folder: Path
@@ -86,7 +86,8 @@ class Evaluation:
 
     @property
     def tier(self) -> str:
-        """The tier, or what sets the recipe apart from the nearest one: an older `quick` reads "quick, but learning rate 2e-05"."""
+        """The tier, or what sets the recipe apart from the nearest one: an older `quick` reads "quick, but learning
+        rate 2e-05"."""
         return title(self.recipe)
 
     @property
@@ -97,7 +98,8 @@ class Evaluation:
 
     @cached_property
     def baseline(self) -> Mapping[str, Mapping[str, float]]:
-        """Scores of the majority-class baseline by split and metric (see `metrics.baseline`), from the labels that were scored."""
+        """Scores of the majority-class baseline by split and metric (see `metrics.baseline`), from the labels that were
+        scored."""
         stored = self.result.get(BASELINE)
         if stored is not None:
             return {split: dict(values) for split, values in stored.items()}
@@ -115,7 +117,8 @@ class Evaluation:
         return found
 
     def predictions(self, split: str) -> dict[str, np.ndarray]:
-        """Read `label` (NaN in a test split), `prediction`, each float64 of shape (examples,), and `logits` (examples, classes).
+        """Read `label` (NaN in a test split), `prediction`, each float64 of shape (examples,), and `logits` (examples,
+        classes).
 
         Raises:
             BadInput: this split was not predicted.
@@ -196,7 +199,8 @@ _OPTIONAL: Mapping[str, Mapping[str, tuple[type, ...]]] = {
 
 
 def _check_shape(found: Evaluation) -> None:
-    """Raise KeyError, TypeError or ValueError where a file of an evaluation lacks a field, or has it in another type."""
+    """Raise KeyError, TypeError or ValueError where a file of an evaluation lacks a field, or has it in another
+    type."""
     for part, data in (("unit", found.unit), ("result", found.result)):
         for name, kinds in _NEEDED[part].items():
             _check_type(name, data[name], kinds)

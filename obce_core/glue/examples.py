@@ -21,9 +21,9 @@ from obce_core.texts.sources.glue_rows import Row, find_split, folder_rows, hub_
 class Examples:
     """One split of a task.
 
-    `sentences` has one or two texts an example; `labels` are class numbers or scores, float64 of shape (examples,), NaN in a
-    test split. `source` says where they were read; `notes` say what is unusual about them, such as another number of examples
-    than the official one.
+    `sentences` has one or two texts an example; `labels` are class numbers or scores, float64 of shape (examples,), NaN
+    in a test split. `source` says where they were read; `notes` say what is unusual about them, such as another number
+    of examples than the official one.
     """
 
     task: str
@@ -43,7 +43,8 @@ class Examples:
         return digest([self.task, self.split, self.sentences, labels])
 
     def draw(self, most: int | None, seed: int) -> Examples:
-        """Draw at most `most` examples without replacement, by numpy's default_rng(seed), in their order; None draws all."""
+        """Draw at most `most` examples without replacement, by numpy's default_rng(seed), in their order; None draws
+        all."""
         if most is None or most >= len(self):
             return self
         rows = np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))
@@ -66,8 +67,8 @@ def read_examples(
     """Read a split from `glue_dir` (default: `OBCE_GLUE_DIR`), or from the hub when there is no folder.
 
     Raises:
-        TextsError: the file is not there, a label is none of the task's, a split has no example, or a row of a test split, whose place
-            in the file is its name, lacks a field.
+        TextsError: the file is not there, a label is none of the task's, a split has no example, or a row of a test
+            split, whose place in the file is its name, lacks a field.
         Offline: no folder is named and the hub cannot be asked.
     """
     known = task_of(task)

@@ -64,8 +64,8 @@ def perform(
 ) -> Evaluation:
     """Fine-tune and score one unit, or read what is there already.
 
-    Checkpoints lie beside the evaluations until the result is there, under the unit's id: whoever asks for the same unit goes on
-    from them. While another process works on it, this one waits and takes its result, or does not wait.
+    Checkpoints lie beside the evaluations until the result is there, under the unit's id: whoever asks for the same
+    unit goes on from them. While another process works on it, this one waits and takes its result, or does not wait.
 
     Args:
         save_model: keep the fine-tuned model in the evaluation's folder.
@@ -169,8 +169,9 @@ def _make(
 
 
 def _vanished(error: Exception) -> bool:
-    """Say whether a checkpoint's file was gone that had just been there: where locks do nothing (some network disks) another process
-    makes the same unit, takes old checkpoints away, and all of them once it is done. torch says so in a RuntimeError."""
+    """Say whether a checkpoint's file was gone that had just been there: where locks do nothing (some network disks)
+    another process makes the same unit, takes old checkpoints away, and all of them once it is done. torch says so in a
+    RuntimeError."""
     if isinstance(error, PathError):
         return "swept away" in str(error)
     said = str(error)
@@ -185,7 +186,8 @@ def _older_note(prepared: Prepared) -> tuple[str, ...]:
     if older == prepared.id or not checkpoints_of(older).is_dir():
         return ()
     return (
-        f"An interrupted fine-tuning of the older kind ({older}) was not resumed: it does not record the config and tokenizer that it "
+        f"An interrupted fine-tuning of the older kind ({older}) was not resumed: it does not record the config and "
+        "tokenizer that it "
         "began with.",
     )
 

@@ -1,4 +1,5 @@
-"""Carry many units out; several processes may share one list: each takes what nobody else is at, and each unit is made once."""
+"""Carry many units out; several processes may share one list: each takes what nobody else is at, and each unit is made
+once."""
 
 from __future__ import annotations
 
@@ -39,9 +40,9 @@ def perform_all(
 ) -> tuple[list[Evaluation], list[str]]:
     """Make every evaluation of a list that is not there yet; return all of them in its order, and in words what failed.
 
-    A unit that cannot be made (a task whose file is missing, a tokenizer that does not fit, an internal error) does not stop the
-    others. Of a unit that another process works on the result is taken, after all that nobody is at; was it let go, this
-    process goes on with it.
+    A unit that cannot be made (a task whose file is missing, a tokenizer that does not fit, an internal error) does not
+    stop the others. Of a unit that another process works on the result is taken, after all that nobody is at; was it
+    let go, this process goes on with it.
 
     Args:
         progress: hears (steps done, steps in all, "steps"), counting the units that are not there yet.
@@ -122,7 +123,8 @@ def perform_all(
 def _not_made(unit: Unit, error: Exception) -> str:
     """Say in a line why a unit cannot be made; raise the error again where it ends the whole run.
 
-    What other units would meet as well ends it: a cancellation, a newer attempt, no memory (the launcher tries again with
+    What other units would meet as well ends it: a cancellation, a newer attempt, no memory (the launcher tries again
+        with
     less) and a full disk. Anything else, an error in our own code too, concerns this unit alone.
     """
     if isinstance(error, (Cancelled, DiskFull, Superseded)) or _is_shortage(error):
@@ -147,7 +149,8 @@ def _about(one: Prepared) -> dict[str, Any]:
 
 
 def _free() -> None:
-    """Give back what the last unit held: a Trainer and its model refer to each other, and would wait for the collector."""
+    """Give back what the last unit held: a Trainer and its model refer to each other, and would wait for the
+    collector."""
     import gc
 
     import torch

@@ -14,7 +14,8 @@ from obce_core.models.head import head_of
 
 @dataclass(frozen=True, kw_only=True)
 class KeptHead:
-    """How the outputs of a model's own classifier become a task's classes: class k is output `order[k]`; `note` says it."""
+    """How the outputs of a model's own classifier become a task's classes: class k is output `order[k]`; `note` says
+    it."""
 
     order: tuple[int, ...]
     note: str
@@ -28,11 +29,12 @@ class KeptHead:
 def kept_head(report: ModelReport, task: Task) -> KeptHead:
     """Read a model's own classifier as that of a task, from the names in its `id2label`.
 
-    Names that are not the task's at all (LABEL_0, …) are taken in the task's order. A regression has one output, whatever its name.
+    Names that are not the task's at all (LABEL_0, …) are taken in the task's order. A regression has one output,
+    whatever its name.
 
     Raises:
-        ModelError: the classifier, or the pooler that it reads, is not in the file; it has another number of outputs; or its names
-            match the task's in part, or twice.
+        ModelError: the classifier, or the pooler that it reads, is not in the file; it has another number of outputs;
+            or its names match the task's in part, or twice.
     """
     _require_classifier(report)
     weight = f"{report.family.outputs}.weight"
@@ -45,7 +47,8 @@ def kept_head(report: ModelReport, task: Task) -> KeptHead:
     labels = report.config.get("id2label") or {at: f"LABEL_{at}" for at in range(outputs)}
     if len(labels) != outputs:
         raise ModelError(
-            f"{report.source.name}: id2label in config.json has {len(labels)} names; the classifier has {outputs} outputs.",
+            f"{report.source.name}: id2label in config.json has {len(labels)} names; the classifier has {outputs} "
+            "outputs.",
             hint="Name every output once.",
         )
     return (
@@ -63,7 +66,8 @@ def _require_classifier(report: ModelReport) -> None:
     hint = "Fine-tune it on the task (--epochs 1 or more), or name a model that was."
     if not head.is_complete:
         raise ModelError(
-            f"{source.name} ({report.architecture}) has no classifier to keep: {source.weights.name} lacks {head.absent_words}.",
+            f"{source.name} ({report.architecture}) has no classifier to keep: {source.weights.name} lacks "
+            f"{head.absent_words}.",
             hint=hint,
         )
     if not unnamed and report.architecture != family.classifier:
@@ -84,7 +88,10 @@ def _by_name(names: Sequence[str], task: Task, report: ModelReport) -> KeptHead:
         match is None or int(match[1]) == at for at, match in enumerate(numbered)
     ):
         taken = ", ".join(f"{at} as {known[0]}" for at, known in enumerate(task.names))
-        note = f"The model's own classifier: its names ({listed}) are not those of {task.title}; its outputs were read in order, {taken}."
+        note = (
+            f"The model's own classifier: its names ({listed}) are not those of {task.title}; its outputs were "
+            f"read in order, {taken}."
+        )
         return KeptHead(order=tuple(range(len(names))), note=note)
     if sorted(place for place in classes if place is not None) != list(range(len(names))):
         wanted = ", ".join(known[0] for known in task.names)

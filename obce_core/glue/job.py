@@ -93,8 +93,8 @@ def read_curve(folder: Path) -> list[dict[str, Any]]:
 
 
 def memory_of(units: Sequence[Mapping[str, Any]]) -> int | None:
-    """Estimate the bytes that the largest of some units needs: weights, gradients and two moments of AdamW in float32, twice the
-    weights for a checkpoint on its way to disk, and the activations of a batch."""
+    """Estimate the bytes that the largest of some units needs: weights, gradients and two moments of AdamW in float32,
+    twice the weights for a checkpoint on its way to disk, and the activations of a batch."""
     from obce_core.models import check_model
 
     most = 0
@@ -124,7 +124,8 @@ def _is_row(row: object) -> bool:
 
 
 def written(run_folder: Path) -> list[str]:
-    """Name the evaluations that a run has left, finished or not: those of its result, else those its curve speaks of."""
+    """Name the evaluations that a run has left, finished or not: those of its result, else those its curve speaks
+    of."""
     try:
         named = read_json(run_folder / "result.json")["evaluations"]
         return [name for name in named if isinstance(name, str)]

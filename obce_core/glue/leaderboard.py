@@ -1,4 +1,5 @@
-"""The leaderboard: evaluations that belong together, task by task, with spread, difference to the original, and size."""
+"""The leaderboard: evaluations that belong together, task by task, with spread, difference to the original, and
+size."""
 
 from __future__ import annotations
 
@@ -19,9 +20,9 @@ from obce_core.storage.atomic import digest
 class Cell:
     """One model on one task: its evaluations by seed, the spread of each score, and the difference to another row's.
 
-    `spreads`, `intervals` and `differences` are by (split, metric). An interval is of the seeds that were scored on the newest one's
-    examples; `differences` is empty where the other row has no seed in common. `against` is what they are differences to. `other_data`
-    counts evaluations left out: of the same seed, on other examples, and older.
+    `spreads`, `intervals` and `differences` are by (split, metric). An interval is of the seeds that were scored on the
+    newest one's examples; `differences` is empty where the other row has no seed in common. `against` is what they are
+    differences to. `other_data` counts evaluations left out: of the same seed, on other examples, and older.
     """
 
     evaluations: Mapping[int, Evaluation]
@@ -45,10 +46,11 @@ class Cell:
 class Row:
     """One model of the board: an original, a cut, or a control, with one recipe.
 
-    `key` names it; `parameters` are stored ones, head included (it may differ by a few from task to task: the largest is told);
-    `tier` names the recipe, `recipe` is as it was asked for, `learning_rate` what it was trained with (see `rates`).
-    `share` is what is left of the original's encoder, None where that is not known. `original`: nothing of it was cut, neither by a
-    plan nor before, in its folder. `older`: evaluations of the older kind, which name the weights of the model only.
+    `key` names it; `parameters` are stored ones, head included (it may differ by a few from task to task: the largest
+    is told); `tier` names the recipe, `recipe` is as it was asked for, `learning_rate` what it was trained with (see
+    `rates`). `share` is what is left of the original's encoder, None where that is not known. `original`: nothing of it
+    was cut, neither by a plan nor before, in its folder. `older`: evaluations of the older kind, which name the weights
+    of the model only.
     """
 
     key: str
@@ -74,10 +76,11 @@ class Row:
 
 
 def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> list[Row]:
-    """Group evaluations into rows: same model, same cut, same order, same recipe; originals first, then by size, then by name.
+    """Group evaluations into rows: same model, same cut, same order, same recipe; originals first, then by size, then
+    by name.
 
-    The same model is the same whole identity; evaluations of the older kind, which name the weights only, have rows of their own.
-    Each cell's difference is to the uncut model with the same recipe, data and seeds.
+    The same model is the same whole identity; evaluations of the older kind, which name the weights only, have rows of
+    their own. Each cell's difference is to the uncut model with the same recipe, data and seeds.
     """
     groups: dict[str, list[Evaluation]] = {}
     for one in sorted(evaluations, key=lambda one: one.unit.get("asked", 0.0)):
@@ -109,7 +112,8 @@ def compare(ours: Row, other: Row, *, resamples: int = RESAMPLES) -> dict[str, C
 
 
 def changes(ours: Cell, others: Mapping[int, Evaluation], split: str) -> dict[str, np.ndarray]:
-    """Count, example by example, the seeds in which the answer changed (see `changed`), with `label` and the seeds' answers.
+    """Count, example by example, the seeds in which the answer changed (see `changed`), with `label` and the seeds'
+    answers.
 
     Returns:
         `lost`, `won`, `moved`, `label` of shape (examples,); `ours`, `others` of shape (seeds, examples).
@@ -151,8 +155,8 @@ def _key(one: Evaluation) -> str:
 def _families(one: Evaluation) -> tuple[str, str]:
     """Name the uncut model with the recipe, by its identity where it is known and by its weights alone.
 
-    The first is the name by which an evaluation looks for its original; an original stands under both. What was cut in a folder
-    that does not say from which model stands alone.
+    The first is the name by which an evaluation looks for its original; an original stands under both. What was cut in
+    a folder that does not say from which model stands alone.
     """
     origin = one.unit.get("origin")
     if origin is None:

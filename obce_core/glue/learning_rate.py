@@ -1,11 +1,13 @@
 """The learning rate of a tier, by the width of the model.
 
-The paper fine-tunes BERT Base and BERT Large (768 and 1,024 wide) with 2e-5. A narrower encoder needs a larger rate: Turc et al. (2019,
-arXiv 1908.08962) search 3e-5 to 3e-4 for BERTs of 128 to 768. On the demo (384 wide), tier quick and one seed, 2e-5 left CoLA at a
-Matthews correlation of 0 and 1e-4 reached 13.
+The paper fine-tunes BERT Base and BERT Large (768 and 1,024 wide) with 2e-5. A narrower encoder needs a larger rate:
+Turc et al. (2019, arXiv 1908.08962) search 3e-5 to 3e-4 for BERTs of 128 to 768. On the demo (384 wide), tier quick and
+one seed, 2e-5 left CoLA at a Matthews correlation of 0 and 1e-4 reached 13.
 
-The rule reads the width alone, so every variant of a model has the same rate: a cut leaves the width of the residual stream as it is. It is
-not a search: the rate is not tuned to a task, a seed or a variant, and a better one may exist. An explicit rate always wins.
+The rule reads the width alone, so every variant of a model has the same rate: a cut leaves the width of the residual
+    stream as it is. It is
+not a search: the rate is not tuned to a task, a seed or a variant, and a better one may exist. An explicit rate always
+    wins.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from obce_core.glue.leaderboard import Cell, Row
 TITLE = "majority class"
 MARK = "not learned"
 WORDS = (
-    "Majority class: one answer for every example, from the labels of the split: accuracy is the share of the most frequent "
+    "Majority class: one answer for every example, from the labels of the split: accuracy is the share of the most "
+    "frequent "
     "label, F1 that of the answer 1 throughout, Matthews, Pearson and Spearman are 0."
 )
 MARK_WORDS = (
@@ -34,7 +35,8 @@ class Unlearned:
 
 
 def baselines(rows: Sequence[Row], task: str) -> dict[tuple[str, str], tuple[float, ...]]:
-    """Return the scores of the baseline on a task by (split, metric): one, or several where rows were scored on other examples."""
+    """Return the scores of the baseline on a task by (split, metric): one, or several where rows were scored on other
+    examples."""
     values: dict[tuple[str, str], dict[float, None]] = {}
     for row in rows:
         if task in row.cells:

@@ -1,7 +1,8 @@
-"""The metrics of the paper's Table 1 and of the GLUE server, by scikit-learn and scipy: labels and predictions in, one number out.
+"""The metrics of the paper's Table 1 and of the GLUE server, by scikit-learn and scipy: labels and predictions in, one
+number out.
 
-Classes are compared as numbers; F1 is that of class 1. Where a metric is undefined (a correlation with predictions that are all
-equal), it counts as 0, so that a model that learned nothing has a score.
+Classes are compared as numbers; F1 is that of class 1. Where a metric is undefined (a correlation with predictions that
+are all equal), it counts as 0, so that a model that learned nothing has a score.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ Values = Float[np.ndarray, " examples"]
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric: its name, a title for people, and what computes it from (labels, predictions), both of shape (examples,).
+    """A metric: its name, a title for people, and what computes it from (labels, predictions), both of shape
+    (examples,).
 
     `constant` returns the one answer that the majority-class baseline gives to every example, from the labels.
     """
@@ -111,7 +113,8 @@ def score(task: Task, labels: Values, predictions: Values) -> dict[str, float]:
 def baseline(task: Task, labels: Values) -> dict[str, float]:
     """Compute every metric of a task for the majority-class baseline, which gives one answer to every example.
 
-    Accuracy is the share of the most frequent label, F1 that of the answer 1 throughout; Matthews and the two correlations are 0.
+    Accuracy is the share of the most frequent label, F1 that of the answer 1 throughout; Matthews and the two
+    correlations are 0.
 
     Args:
         labels: class numbers or scores, shape (examples,).
@@ -124,6 +127,6 @@ def baseline(task: Task, labels: Values) -> dict[str, float]:
 
 
 def answers(task: Task, logits: Float[np.ndarray, "examples classes"]) -> Values:
-    """Turn a model's outputs into predictions, shape (examples,): the class with the highest output (the first of equal ones), or
-    the score itself."""
+    """Turn a model's outputs into predictions, shape (examples,): the class with the highest output (the first of equal
+    ones), or the score itself."""
     return logits[:, 0].astype(np.float64) if task.regression else logits.argmax(axis=1).astype(np.float64)

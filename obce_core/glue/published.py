@@ -1,7 +1,7 @@
 """Published GLUE results, to stand beside ours and never as ours.
 
-Numbers are in per cent, as printed. Which split and metric a row uses is stated where the paper states it; elsewhere it is unknown,
-and a difference to such a row compares what may not be comparable.
+Numbers are in per cent, as printed. Which split and metric a row uses is stated where the paper states it; elsewhere it
+is unknown, and a difference to such a row compares what may not be comparable.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedRow:
-    """A row of the paper's Table 4: scores by task as printed, the size as claimed, and what is known of split and metric.
+    """A row of the paper's Table 4: scores by task as printed, the size as claimed, and what is known of split and
+    metric.
 
     `stated`: both are stated. `other` names tasks whose metric is known to be another one than the original row's.
     """
@@ -106,8 +107,8 @@ DAGGER = "†"
 def gap(row: PublishedRow, task: str) -> str:
     """Write the difference of a published row to the published original, in points, a number a validation split.
 
-    It carries a † unless split and metric of both are stated and equal; where the metric is known to be another one the † stands
-    alone, because the number would mean nothing. "" where one of the two has no score.
+    It carries a † unless split and metric of both are stated and equal; where the metric is known to be another one the
+    † stands alone, because the number would mean nothing. "" where one of the two has no score.
 
     >>> gap(TABLE_4[-1], "cola"), gap(TABLE_4[-1], "qqp")
     ('+10.9†', '†')

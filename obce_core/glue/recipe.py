@@ -24,11 +24,12 @@ LIMITS = ("examples", "steps")
 class Recipe:
     """What a fine-tuning depends on beside model, task and seed.
 
-    `epochs` over at most `examples` seeded training examples (None: all), at most `steps` optimizer steps (None: no limit). AdamW
-    without weight decay at `learning_rate` (None: chosen by the model's width, see `rates`), linear decay after a warm-up of that share
-    of all steps. `batch_size` examples a step, over all devices and `accumulation` parts together; texts cut at `max_length` tokens.
-    `patience` ends the training after so many epochs without a better score (0: never). `keep` is which epoch's metric counts:
-    `last`, or `best` on the validation split, which makes the number an optimistic one.
+    `epochs` over at most `examples` seeded training examples (None: all), at most `steps` optimizer steps (None: no
+    limit). AdamW without weight decay at `learning_rate` (None: chosen by the model's width, see `rates`), linear decay
+    after a warm-up of that share of all steps. `batch_size` examples a step, over all devices and `accumulation` parts
+    together; texts cut at `max_length` tokens. `patience` ends the training after so many epochs without a better score
+    (0: never). `keep` is which epoch's metric
+    counts: `last`, or `best` on the validation split, which makes the number an optimistic one.
     """
 
     epochs: int = 40
@@ -72,7 +73,8 @@ class Recipe:
         return min(self.steps, steps) if self.steps else steps
 
     def in_parts(self, at_once: int | None) -> Recipe:
-        """Return the recipe with each batch computed in the fewest equal parts of at most `at_once` examples; None changes nothing."""
+        """Return the recipe with each batch computed in the fewest equal parts of at most `at_once` examples; None
+        changes nothing."""
         most = min(at_once or self.batch_size, self.batch_size // self.accumulation)
         parts = next(
             parts
@@ -108,8 +110,9 @@ TIER_WORDS = {
 
 
 def recipe_of(tier: str, **changes: Any) -> Recipe:
-    """Return a tier's recipe with some numbers changed; `examples` and `steps` may be None or 0: no limit; a `learning_rate` of None is
-    chosen by the model's width. A number that is not named stays the tier's. Raises UnknownName, BadInput.
+    """Return a tier's recipe with some numbers changed; `examples` and `steps` may be None or 0: no limit; a
+    `learning_rate` of None is chosen by the model's width. A number that is not named stays the tier's. Raises
+    UnknownName, BadInput.
 
     >>> recipe_of("quick", examples=None).examples is None, recipe_of("quick").examples
     (True, 2000)

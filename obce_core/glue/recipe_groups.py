@@ -21,7 +21,8 @@ class Group:
 
 
 def by_recipe(evaluations: Sequence[Evaluation]) -> list[Group]:
-    """Group evaluations by recipe: the paper's tier first, then quick, then own recipes, smoke last; the newest of equal ones first."""
+    """Group evaluations by recipe: the paper's tier first, then quick, then own recipes, smoke last; the newest of
+    equal ones first."""
     found: dict[str, list[Evaluation]] = {}
     for one in evaluations:
         found.setdefault(recipe_key(one.recipe), []).append(one)

@@ -1,4 +1,5 @@
-"""What a difference between two models is worth: spread over seeds, paired bootstrap over examples, answers that changed."""
+"""What a difference between two models is worth: spread over seeds, paired bootstrap over examples, answers that
+changed."""
 
 from __future__ import annotations
 
@@ -34,10 +35,11 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Ours minus the other's: the difference of the mean scores and the interval that holds 95 % of its bootstrap resamples.
+    """Ours minus the other's: the difference of the mean scores and the interval that holds 95 % of its bootstrap
+    resamples.
 
-    `seeds` are those that both have. The interval speaks of the examples of this split; how much another seed would change is in
-    the spread.
+    `seeds` are those that both have. The interval speaks of the examples of this split; how much another seed would
+    change is in the spread.
     """
 
     mean: float
@@ -54,7 +56,8 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """The interval that holds 95 % of the bootstrap resamples of a mean score, and the score of the majority-class baseline.
+    """The interval that holds 95 % of the bootstrap resamples of a mean score, and the score of the majority-class
+    baseline.
 
     Both are of the same examples; `seeds` are those whose scores the mean is of.
     """
@@ -88,8 +91,8 @@ def difference(
 ) -> Difference:
     """Estimate how much better `ours` is than `others`, by the paired bootstrap over examples.
 
-    Each resample draws examples with replacement, the same ones for both models and all seeds, and takes the difference of the two
-    scores, each averaged over seeds. A resample in which a metric is undefined counts it as `score` does.
+    Each resample draws examples with replacement, the same ones for both models and all seeds, and takes the difference
+    of the two scores, each averaged over seeds. A resample in which a metric is undefined counts it as `score` does.
 
     Args:
         labels: shape (examples,).
@@ -106,7 +109,8 @@ def difference(
 
 
 def interval(metric: str, labels: Labels, answers: Answers, *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
-    """Estimate how far a score, averaged over seeds, would vary with other examples, by the bootstrap, beside the baseline on these.
+    """Estimate how far a score, averaged over seeds, would vary with other examples, by the bootstrap, beside the
+    baseline on these.
 
     Args:
         labels: shape (examples,).
@@ -128,7 +132,8 @@ def changed(labels: Labels, ours: Answers, others: Answers) -> dict[str, Int[np.
     """Count, for each example, the seeds in which the answer changed.
 
     Returns:
-        `lost`: the other was right and ours is wrong; `won`: the other way round; `moved`: both are wrong, differently. Each of
+        `lost`: the other was right and ours is wrong; `won`: the other way round; `moved`: both are wrong, differently.
+            Each of
         shape (examples,). Of scores (STS-B), right means within CLOSE of the label.
     """
     right_ours, right_others = _right(labels, ours), _right(labels, others)

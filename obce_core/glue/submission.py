@@ -14,7 +14,8 @@ from obce_core.glue.tasks import Task
 def submission(evaluations: Sequence[Evaluation]) -> bytes:
     """Write a zip for the GLUE server from one evaluation a task, of those whose test splits were predicted.
 
-    Each file has a header and a line an example: its index from 0, and the class (written out where the task does so) or the
+    Each file has a header and a line an example: its index from 0, and the class (written out where the task does so)
+        or the
     score, clipped to the task's bounds (STS-B: 0 to 5).
 
     Raises:

@@ -54,7 +54,8 @@ _MOST = 5_000
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """The grid, laid out: every unit is variant x task x seed, seeds outermost, so that early results already compare."""
+    """The grid, laid out: every unit is variant x task x seed, seeds outermost, so that early results already
+    compare."""
 
     variants: tuple[Variant, ...]
     tasks: tuple[str, ...]
@@ -77,7 +78,8 @@ def read_sweep(source: str | Path | Mapping[str, Any]) -> Sweep:
     """Read a sweep from its file or plain data and make its plans.
 
     Raises:
-        BadInput: an unknown key, an impossible value, or a plan without an analysis; PlanError from the plans themselves.
+        BadInput: an unknown key, an impossible value, or a plan without an analysis; PlanError from the plans
+            themselves.
     """
     home = Path.cwd() if isinstance(source, Mapping) else Path(source).resolve().parent
     data: Mapping[str, Any] = source if isinstance(source, Mapping) else load_document(source)

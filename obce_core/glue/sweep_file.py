@@ -13,8 +13,8 @@ from obce_core.storage.yaml_input import render_yaml
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What is to be compared: of `model`, the original, uniform percentiles and plan files (by name), each with `controls` of its
-    shape and in each of `orders`; beside them `models`, folders by name, as they lie there."""
+    """What is to be compared: of `model`, the original, uniform percentiles and plan files (by name), each with
+    `controls` of its shape and in each of `orders`; beside them `models`, folders by name, as they lie there."""
 
     model: str
     analysis: str
@@ -33,7 +33,8 @@ class Choices:
 
 
 def sweep_document(chosen: Choices) -> dict[str, Any]:
-    """Return the sweep as plain data, in the form that `read_sweep` takes; numbers that are the tier's own are left out."""
+    """Return the sweep as plain data, in the form that `read_sweep` takes; numbers that are the tier's own are left
+    out."""
     rows: list[Any] = ["original"] if chosen.original else []
     shared: dict[str, Any] = {}
     if chosen.controls:

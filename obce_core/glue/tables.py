@@ -33,12 +33,12 @@ def head(tasks: Sequence[str]) -> list[str]:
 
 
 def lines(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> list[list[str]]:
-    """Return the table's rows as text, the majority-class baseline below them; with `published` the paper's own rows follow, marked,
-    under their own split.
+    """Return the table's rows as text, the majority-class baseline below them; with `published` the paper's own rows
+    follow, marked, under their own split.
 
-    A score is the mean over seeds ± the sample standard deviation; behind it the difference to the original with its 95 % interval. Where
-    a row's tasks have different numbers of seeds, or a difference fewer than its mean, the cell says how many. A score that does not
-    lie above the baseline is marked.
+    A score is the mean over seeds ± the sample standard deviation; behind it the difference to the original with its 95
+    % interval. Where a row's tasks have different numbers of seeds, or a difference fewer than its mean, the cell says
+    how many. A score that does not lie above the baseline is marked.
     """
     found = []
     for row in rows:
@@ -57,7 +57,8 @@ def lines(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False)
 
 
 def baseline_text(rows: Sequence[Row], task: str) -> str:
-    """Write the scores of the majority-class baseline on a task, as they stand in a row's cell; several where rows have other examples."""
+    """Write the scores of the majority-class baseline on a task, as they stand in a row's cell; several where rows have
+    other examples."""
     return " / ".join("; ".join(map(percent, scores)) for scores in baselines(rows, task).values())
 
 
@@ -77,7 +78,8 @@ def seed_words(number: int) -> str:
 
 
 def left_out(rows: Sequence[Row]) -> str:
-    """Say how many evaluations stand in no cell, or return an empty text: of one seed the newest counts, other examples or not."""
+    """Say how many evaluations stand in no cell, or return an empty text: of one seed the newest counts, other examples
+    or not."""
     number = sum(cell.other_data for row in rows for cell in row.cells.values())
     return f"{number:,} older of the same model, task and seed, on other examples, left out." if number else ""
 
@@ -88,7 +90,10 @@ def older_kind(rows: Sequence[Row]) -> str:
     if not number:
         return ""
     named = "1 row was" if number == 1 else f"{number:,} rows were"
-    return f"{named} made before evaluations recorded the whole identity of a model: weights, but not config and tokenizer."
+    return (
+        f"{named} made before evaluations recorded the whole identity of a model: weights, but not config and "
+        "tokenizer."
+    )
 
 
 def markdown(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False) -> str:
@@ -121,7 +126,8 @@ def latex(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False)
 
 
 def table_csv(rows: Sequence[Row]) -> str:
-    """Write every number of the board as CSV, a line a model, task, split and metric; text that a spreadsheet would run is quoted."""
+    """Write every number of the board as CSV, a line a model, task, split and metric; text that a spreadsheet would run
+    is quoted."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = (
@@ -191,7 +197,10 @@ def _cell(cell: Cell, *, counted: bool) -> str:
         other = cell.differences.get(place)
         if other is not None:
             fewer = f", {seed_words(other.seeds)}" if other.seeds != told.seeds else ""
-            text += f" ({percent(other.mean, signed=True)} [{percent(other.low, signed=True)}, {percent(other.high, signed=True)}]{fewer})"
+            text += (
+                f" ({percent(other.mean, signed=True)} [{percent(other.low, signed=True)}, "
+                f"{percent(other.high, signed=True)}]{fewer})"
+            )
         unlearned = mark(cell, place)
         parts.append(f"{text}, {unlearned}" if unlearned else text)
     return " / ".join(parts) + (f"; {seed_words(len(cell.evaluations))}" if counted else "")

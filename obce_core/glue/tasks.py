@@ -1,6 +1,7 @@
 """The GLUE tasks: what each asks, how it lies in a folder and on the hub, how it is scored. One row a task.
 
-Folders hold the official files: tab separated, without quoting, CoLA's train and dev without a header. Metrics are those
+Folders hold the official files: tab separated, without quoting, CoLA's train and dev without a header. Metrics are
+    those
 of the paper's Table 1 and of the GLUE server; the first one is the task's own when a single number is asked for.
 """
 
@@ -21,12 +22,12 @@ Columns = tuple[str | int, ...]
 class Task:
     """One task.
 
-    `sentences` and `label` name columns of the train and dev files (positions where these have no header); `test` names the
-    sentences of the test files, where they differ. `hub` names the sentences on the hub. `words` are the labels that the hub
-    numbers 0, 1, 2 and the files write out; `spoken` are names of the classes that models use, where there are no words.
-    `classes` is 1 for a regression, whose labels lie in `bounds`. `files` maps a split to its file, `counts` to its official
-    number of examples, `submission` names what the GLUE server expects of a test split. `usual` is False for a task that is only
-    run when it is named.
+    `sentences` and `label` name columns of the train and dev files (positions where these have no header); `test` names
+    the sentences of the test files, where they differ. `hub` names the sentences on the hub. `words` are the labels
+    that the hub numbers 0, 1, 2 and the files write out; `spoken` are names of the classes that models use, where there
+    are no words. `classes` is 1 for a regression, whose labels lie in `bounds`. `files` maps a split to its file,
+    `counts` to its official number of examples, `submission` names what the GLUE server expects of a test split.
+    `usual` is False for a task that is only run when it is named.
     """
 
     name: str

@@ -45,10 +45,10 @@ _LOG_EVERY = 10
 class Finetuned:
     """What a fine-tuning left.
 
-    `logits` by split, float32 of shape (examples, classes), of the epoch that counts; `curve` has a row an event: `step`, `epoch`
-    and `loss` or the scores of each split; `epoch` is the one that counts; `rate` is training examples a second, of the steps of
-    this process; `resumed` is the step that it went on from (0: from the start); `precision` is that of the products; `notes` are
-    sentences for people.
+    `logits` by split, float32 of shape (examples, classes), of the epoch that counts; `curve` has a row an event:
+    `step`, `epoch` and `loss` or the scores of each split; `epoch` is the one that counts; `rate` is training examples
+    a second, of the steps of this process; `resumed` is the step that it went on from (0: from the start); `precision`
+    is that of the products; `notes` are sentences for people.
     """
 
     logits: Mapping[str, Logits]
@@ -77,8 +77,9 @@ def finetune(
 ) -> Finetuned:
     """Train a model on `train` and predict `others`, in place.
 
-    Validation splits among `others` are scored at the end of each epoch; test splits are predicted at the end of the one that
-    counts. On CPU with the same number of threads, a run that was resumed ends with the same weights as an undisturbed one.
+    Validation splits among `others` are scored at the end of each epoch; test splits are predicted at the end of the
+    one that counts. On CPU with the same number of threads, a run that was resumed ends with the same weights as an
+    undisturbed one.
 
     Args:
         train: training examples; None, or a recipe of 0 epochs: only predict.
@@ -87,7 +88,8 @@ def finetune(
 
     Raises:
         Cancelled: asked to stop; a checkpoint of this step was written.
-        ModelError, TextsError: the tokenizer does not fit the model or the examples (see `check_tokenizer`, `check_unknown`).
+        ModelError, TextsError: the tokenizer does not fit the model or the examples (see `check_tokenizer`,
+            `check_unknown`).
         NotFinite: the loss or an output became NaN or inf.
     """
     task = TASKS[(train or others[0]).task]
@@ -251,7 +253,8 @@ class _Judge:
         self.best["epoch"] = torch.tensor(epoch)
 
     def _predict(self, split: str) -> Logits:
-        """Predict a split, the longest examples first so that batches are tight, and put the outputs in the given order."""
+        """Predict a split, the longest examples first so that batches are tight, and put the outputs in the given
+        order."""
         rows = self.rows[split]
         order = np.argsort(-rows.lengths, kind="stable")
         with same_draws():
@@ -297,14 +300,16 @@ def share_of_batch(recipe: Recipe, *, devices: int) -> int:
     parts = recipe.accumulation * devices
     if recipe.batch_size % parts:
         raise BadInput(
-            f"A batch of {recipe.batch_size} cannot be shared by {devices} devices in {recipe.accumulation} parts each.",
+            f"A batch of {recipe.batch_size} cannot be shared by {devices} devices in {recipe.accumulation} parts "
+            "each.",
             hint="Use a number of devices that divides it, or another --batch-size.",
         )
     return recipe.batch_size // parts
 
 
 def _arguments(recipe: Recipe, seed: int, device: torch.device, home: Path, examples: int) -> TrainingArguments:
-    """Write a recipe as the Trainer's arguments; a batch is shared by all processes of a `torchrun`, or all GPUs of this one."""
+    """Write a recipe as the Trainer's arguments; a batch is shared by all processes of a `torchrun`, or all GPUs of
+    this one."""
     cuda = device.type == "cuda"
     if cuda and device.index:
         raise BadInput(

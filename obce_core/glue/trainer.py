@@ -1,5 +1,5 @@
-"""transformers' Trainer with checkpoints that are whole or not there, an order that a resume repeats, and an open ear for a
-cancellation."""
+"""transformers' Trainer with checkpoints that are whole or not there, an order that a resume repeats, and an open ear
+for a cancellation."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ BEST = "best.safetensors"
 class Saving:
     """Where checkpoints go (None: nowhere) and for which attempt; `guard` raises when it is a stale one.
 
-    One is due `every` so many steps after the last, at the end of an epoch when the last is `seconds` old (of epochs that pass in a
-    second or two not each is worth three times the model's bytes), and within one when it is ten times as old. `extra` fills a
-    checkpoint's folder with more files.
+    One is due `every` so many steps after the last, at the end of an epoch when the last is `seconds` old (of epochs
+    that pass in a second or two not each is worth three times the model's bytes), and within one when it is ten times
+    as old. `extra` fills a checkpoint's folder with more files.
     """
 
     home: Path | None = None
@@ -48,7 +48,8 @@ class Saving:
 
     @property
     def scratch(self) -> Path:
-        """Where a checkpoint is written first: the processes of one `torchrun` fill it together, any other has its own."""
+        """Where a checkpoint is written first: the processes of one `torchrun` fill it together, any other has its
+        own."""
         assert self.home is not None
         together = int(os.environ.get("WORLD_SIZE", "1")) > 1
         return self.home / f"saving.tmp-{self.attempt}{'' if together else f'-{self.mark}'}"
@@ -101,8 +102,8 @@ class WholeTrainer(Trainer):
 
 
 class Watch(TrainerCallback):
-    """Counts steps and their time (without evaluations and checkpoints), saves when it is due, evaluates at the end of an epoch, and
-    stops when it is asked to.
+    """Counts steps and their time (without evaluations and checkpoints), saves when it is due, evaluates at the end of
+    an epoch, and stops when it is asked to.
 
     `evaluate(epoch)` is called at the end of each epoch and says whether training ends early.
     """

@@ -1,5 +1,5 @@
-"""The unit of evaluation: one model, cut or not, on one task with one seed. Named by the digest of everything that decides its
-result, so the same question is never computed twice, by whoever it is asked."""
+"""The unit of evaluation: one model, cut or not, on one task with one seed. Named by the digest of everything that
+decides its result, so the same question is never computed twice, by whoever it is asked."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Variant:
     """What is evaluated: a model as it lies there, or with a plan carried out.
 
     `plan` is a plan's document, with the analysis that it was made on. `order` says what comes first: the cut, then
-    fine-tuning (the paper), or fine-tuning, then the same intent carried out on the fine-tuned model, without more training.
-    There a `control` (a criterion; `draw` is its seed) is made from the plan that follows on that model; before the training a
-    control is a plan like any other. `control_of` says which plan it is a control of (plan, criterion, draw), for boards; it decides
-    nothing.
+    fine-tuning (the paper), or fine-tuning, then the same intent carried out on the fine-tuned model, without more
+    training. There a `control` (a criterion; `draw` is its seed) is made from the plan that follows on that model;
+    before the training a control is a plan like any other. `control_of` says which plan it is a control of (plan,
+    criterion, draw), for boards; it decides nothing.
     """
 
     label: str
@@ -109,12 +109,14 @@ class Prepared:
 
     @property
     def id(self) -> str:
-        """The digest of everything that decides the result; what people call it, and what it is a control of, are not among it."""
+        """The digest of everything that decides the result; what people call it, and what it is a control of, are not
+        among it."""
         return digest({name: value for name, value in self.document.items() if name not in _BESIDE})[:24]
 
     @property
     def older_id(self) -> str:
-        """The id that the unit had before identities were recorded, by which an interrupted run of the older kind is found."""
+        """The id that the unit had before identities were recorded, by which an interrupted run of the older kind is
+        found."""
         newer = (*_BESIDE, "identity", "algorithm", RATE_BY)
         older = {name: value for name, value in self.document.items() if name not in newer}
         if RATE_BY in self.document:
@@ -165,7 +167,8 @@ def prepare(
         fact = read_fact(unit.variant.plan, report.shape, "the plan")
         if fact.weights_sha256 != report.source.weights_sha256:
             raise BadInput(
-                f"The plan of {unit.variant.label!r} is for the weights {fact.weights_sha256[:12]}…, {report.source.name} has "
+                f"The plan of {unit.variant.label!r} is for the weights {fact.weights_sha256[:12]}…, "
+                f"{report.source.name} has "
                 f"{report.source.weights_sha256[:12]}….",
                 hint="Name the model that the plan was made on.",
             )
@@ -210,14 +213,15 @@ def prepare(
 
 
 def rate_entries(recipe: Recipe, width: int) -> dict[str, Any]:
-    """Return a document's recipe, its learning rate a number, and the width that the rate was chosen by, where it was."""
+    """Return a document's recipe, its learning rate a number, and the width that the rate was chosen by, where it
+    was."""
     chosen = {RATE_BY: {"width": width}} if recipe.learning_rate is None else {}
     return {"recipe": recipe.at_width(width).plain(), **chosen}
 
 
 def _origin(report: ModelReport) -> dict[str, Any]:
-    """Say of a model that was cut before which weights it was cut from, by which plan last (None: its folder does not say), and how
-    many parameters the layers of the original have."""
+    """Say of a model that was cut before which weights it was cut from, by which plan last (None: its folder does not
+    say), and how many parameters the layers of the original have."""
     path = report.source.file(PLAN)
     facts = read_facts(load_document(path), report.shape) if path is not None else []
     tensors = report.family.tensors(report.config)
@@ -230,7 +234,8 @@ def _origin(report: ModelReport) -> dict[str, Any]:
 
 
 def whole(prepared: Prepared) -> Prepared:
-    """Return the unit of the uncut model with the same examples, which a unit is cut from when the training comes first."""
+    """Return the unit of the uncut model with the same examples, which a unit is cut from when the training comes
+    first."""
     unit = prepared.unit
     parts = {part.split: part for part in prepared.others}
 
@@ -246,8 +251,8 @@ def whole(prepared: Prepared) -> Prepared:
 def training_steps(units: Iterable[Prepared], *, trained: Callable[[str], bool]) -> dict[str, int]:
     """Count the optimizer steps of each of some units, by id, as they are made one after the other.
 
-    One whose cut comes after the training costs none where its original is among the units, or `trained` says of the original's id
-    that its model is kept.
+    One whose cut comes after the training costs none where its original is among the units, or `trained` says of the
+    original's id that its model is kept.
     """
     ready = list(units)
     known = {one.id for one in ready}

@@ -26,8 +26,8 @@ from obce_core.plan.plan_file import from_document
 class Built:
     """A model with a head for the unit's task, on the CPU.
 
-    `report` is of the folder that it comes from; `original` is the evaluation of the uncut model that was fine-tuned first, when
-    the cut came after the training (then there is nothing left to train); `notes` say what was done.
+    `report` is of the folder that it comes from; `original` is the evaluation of the uncut model that was fine-tuned
+    first, when the cut came after the training (then there is nothing left to train); `notes` say what was done.
     """
 
     model: PreTrainedModel

@@ -26,7 +26,8 @@ _WAIT_SECONDS = 2.0
 """Between two looks whether somebody else is done with the same evaluation."""
 
 _DEAD = 60.0
-"""What is half-written was left by the dead when nothing in it changed for so many seconds; locks do nothing on some disks."""
+"""What is half-written was left by the dead when nothing in it changed for so many seconds; locks do nothing on some
+disks."""
 
 
 class Taken(Exception):

@@ -1,8 +1,8 @@
 """Attempts: a run is begun once, and again after each cancel, failure or loss; only the current attempt may write.
 
-The number in `status.json` is the fence. A worker writes through its `Attempt`, which looks at that number last before each
-rename; a newer attempt first raises the number and then sweeps what lies half-written, so an older worker that wakes up in
-between finds either the number raised or its file gone.
+The number in `status.json` is the fence. A worker writes through its `Attempt`, which looks at that number last before
+each rename; a newer attempt first raises the number and then sweeps what lies half-written, so an older worker that
+wakes up in between finds either the number raised or its file gone.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = Non
 
 
 def next_try(attempt: Attempt, reason: str) -> Attempt | None:
-    """After want of memory, go on as the next attempt at half the batch, under the same lock; None when that was done twice.
+    """After want of memory, go on as the next attempt at half the batch, under the same lock; None when that was done
+    twice.
 
     Only where the options name a batch size larger than what is left to halve.
     """
@@ -142,7 +143,8 @@ def next_try(attempt: Attempt, reason: str) -> Attempt | None:
 
 
 def batch_size(options: Mapping[str, Any], halvings: int) -> int | None:
-    """Return the batch size of some options after so many halvings; None where there is none, or nothing left to halve."""
+    """Return the batch size of some options after so many halvings; None where there is none, or nothing left to
+    halve."""
     size = options.get("batch_size")
     return size >> halvings if isinstance(size, int) and size >> halvings >= 1 else None
 

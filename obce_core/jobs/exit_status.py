@@ -19,7 +19,8 @@ _RESUME = "resume goes on from the last checkpoint"
 
 @dataclass(frozen=True)
 class Death:
-    """What its parent saw: the exit code (negative: a signal), whether it was forced, whether the kernel ran out of memory."""
+    """What its parent saw: the exit code (negative: a signal), whether it was forced, whether the kernel ran out of
+    memory."""
 
     code: int
     forced: bool = False
@@ -59,7 +60,10 @@ def reason(error: BaseException) -> str:
     if is_memory(error):
         peak, limit = peak_memory()
         said = f"; {shorten(error, 160)}" if str(error) else ""
-        return f"out of memory: choose a smaller --batch-size or a smaller model (it held {_told(peak)} of {_told(limit)}{said})"
+        return (
+            f"out of memory: choose a smaller --batch-size or a smaller model (it held {_told(peak)} of "
+            f"{_told(limit)}{said})"
+        )
     return f"internal error ({type(error).__name__}); the log has the details"
 
 

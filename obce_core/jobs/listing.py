@@ -26,7 +26,8 @@ class Listed:
 
 
 def listing(most: int | None = None) -> list[Listed]:
-    """List every run (or the newest so many) with its state, the newest first; specs, progress and logs are not read."""
+    """List every run (or the newest so many) with its state, the newest first; specs, progress and logs are not
+    read."""
     return [Listed(run, told(run)) for run in list_runs()[:most]]
 
 

@@ -1,7 +1,8 @@
 """How runs are, for somebody who looks often and must not be kept waiting: a page.
 
-A cluster's word is fetched beside, every few seconds, and waited for no longer than a moment; one that does not answer at all holds
-up nobody. The local launcher has no service to ask: its runs say themselves how they are, and `move_queue` starts what waits.
+A cluster's word is fetched beside, every few seconds, and waited for no longer than a moment; one that does not answer
+at all holds up nobody. The local launcher has no service to ask: its runs say themselves how they are, and `move_queue`
+starts what waits.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _SILENT = "no sign of life"
 
 @dataclass
 class _Cluster:
-    """What is known of a cluster: who asks it now, when each run was asked about, and what was said of those that are silent."""
+    """What is known of a cluster: who asks it now, when each run was asked about, and what was said of those that are
+    silent."""
 
     thread: threading.Thread | None = None
     asked: dict[Run, float] = field(default_factory=dict)
@@ -50,8 +52,8 @@ _LOCK = threading.Lock()
 def told(run: Run) -> Status:
     """Return a job's state by its folder.
 
-    Of a cluster's run a silent worker is not the end: whether its node was lost is for the launcher to find out, which takes the run up
-    again (see `look`). It is lost once that was written down.
+    Of a cluster's run a silent worker is not the end: whether its node was lost is for the launcher to find out, which
+    takes the run up again (see `look`). It is lost once that was written down.
     """
     found = run.status()
     if found.state != "lost" or found.launcher != "ray":
@@ -66,7 +68,8 @@ def works(status: Status) -> bool:
 
 
 def look(runs: Sequence[Run], *, wait: float = WAIT_SECONDS) -> list[Status]:
-    """Return the states of some jobs, in their order, after asking the clusters that have charge of them, if it is time to.
+    """Return the states of some jobs, in their order, after asking the clusters that have charge of them, if it is time
+    to.
 
     Args:
         wait: seconds in all to wait for answers; what comes later is seen by the next look.
@@ -96,7 +99,8 @@ def cancel(run: Run) -> None:
 
 
 def _ask(address: str, runs: list[Run]) -> threading.Thread | None:
-    """Ask a cluster about those of some runs that it is time to; return who waits for its answer, None where nothing new is asked."""
+    """Ask a cluster about those of some runs that it is time to; return who waits for its answer, None where nothing
+    new is asked."""
     with _LOCK:
         known = _CLUSTERS.setdefault(address, _Cluster())
         due = known.due(runs)

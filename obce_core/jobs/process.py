@@ -73,7 +73,8 @@ def memory_kills() -> int:
 
 
 def peak_memory() -> tuple[int, int]:
-    """Return this process's largest use so far and its limit, in bytes: of addresses when these are limited, else of memory."""
+    """Return this process's largest use so far and its limit, in bytes: of addresses when these are limited, else of
+    memory."""
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if limit == resource.RLIM_INFINITY:
@@ -91,7 +92,8 @@ def visible_gpus() -> list[str]:
 
 
 def device_here(name: str) -> str:
-    """Return the kind of device that a job of this machine would use, without loading torch: what `auto` means, where that is known.
+    """Return the kind of device that a job of this machine would use, without loading torch: what `auto` means, where
+    that is known.
 
     Where it is not (Apple's GPUs, a driver that does not work), it stays `auto`.
     """
@@ -102,7 +104,8 @@ def device_here(name: str) -> str:
 
 def _started(pid: int) -> str:
     try:
-        # The name of a program may hold spaces and brackets; what follows its last bracket does not. Field 22 is the start.
+        # The name of a program may hold spaces and brackets; what follows its last bracket does not. Field 22 is the
+        # start.
         fields = (_PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
         return "" if fields[0] in "ZX" else fields[19]
     except OSError:

@@ -105,7 +105,8 @@ class Run:
             return None
 
     def fault(self) -> str:
-        """Return what makes this run unusable, in a line: its spec or its status is missing, damaged or another user's; "" if nothing."""
+        """Return what makes this run unusable, in a line: its spec or its status is missing, damaged or another user's;
+        "" if nothing."""
         for name, check in (("spec.json", check_spec), ("status.json", check_status)):
             try:
                 self._read(name, check)
@@ -141,7 +142,8 @@ class Run:
             raise Damaged(f"{name}: is torn or not JSON ({shorten(error, 80)})") from None
 
     def status(self) -> Status:
-        """Read the state: a final one counts once the lock is free, and a job whose worker is gone without one is lost."""
+        """Read the state: a final one counts once the lock is free, and a job whose worker is gone without one is
+        lost."""
         told = self.stored()
         if told is None:
             why = f"damaged: {self.fault()}; obce runs rm {self.id} removes it"
@@ -238,7 +240,8 @@ class Run:
         return is_locked(self.folder / "worker.lock")
 
     def take(self) -> int:
-        """Take the worker's lock and return its handle, which may be handed to another process; BadInput when it is held."""
+        """Take the worker's lock and return its handle, which may be handed to another process; BadInput when it is
+        held."""
         handle = os.open(self.folder / "worker.lock", os.O_RDWR | os.O_CREAT, 0o600)
         # A probe holds the lock for an instant; a worker for its life. Try long enough to tell them apart.
         for attempt in range(20):
@@ -307,8 +310,8 @@ class Run:
 
 
 def _rate(told: list[tuple[float, int]]) -> float | None:
-    """Return what is done in a second, from (time, done). A jump, where a resume begins at its checkpoint or another process made
-    a part, is no work of this one: what was five times as quick as is usual there does not count."""
+    """Return what is done in a second, from (time, done). A jump, where a resume begins at its checkpoint or another
+    process made a part, is no work of this one: what was five times as quick as is usual there does not count."""
     steps = [(later[1] - earlier[1], later[0] - earlier[0]) for earlier, later in itertools.pairwise(told)]
     rates = [done / seconds for done, seconds in steps if done > 0 and seconds > 0]
     if not rates:

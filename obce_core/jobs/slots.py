@@ -1,8 +1,8 @@
 """How many jobs work at a time: a slot is a file that its worker holds locked; and the lock of the queue itself.
 
-They lie in `queue/` of the cache. Slots in `queue/slots/`: `cpu-0` to `cpu-<OBCE_JOBS - 1>`, and for each GPU that can be seen
-`gpu-<name>`, and `gpu-<name>.1` to `gpu-<name>.<OBCE_GPU_JOBS - 1>` where several jobs share one. A worker that dies frees its
-slot with its life; nothing has to be cleaned up.
+They lie in `queue/` of the cache. Slots in `queue/slots/`: `cpu-0` to `cpu-<OBCE_JOBS - 1>`, and for each GPU that can
+be seen `gpu-<name>`, and `gpu-<name>.1` to `gpu-<name>.<OBCE_GPU_JOBS - 1>` where several jobs share one. A worker that
+dies frees its slot with its life; nothing has to be cleaned up.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Slot:
 
 
 def places(*, gpu: bool) -> list[tuple[str, str]]:
-    """Name the places for jobs of this machine, each with its GPU: of the GPUs when one is wanted and any can be seen, else of the
-    processor, whose GPU is ""."""
+    """Name the places for jobs of this machine, each with its GPU: of the GPUs when one is wanted and any can be seen,
+    else of the processor, whose GPU is ""."""
     gpus = visible_gpus() if gpu else []
     shares = [
         "",

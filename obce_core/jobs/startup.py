@@ -1,5 +1,5 @@
-"""What an analysis takes beside its measured part, from the runs that made the saved ones: the start of the process, the imports,
-the check and the loading of the model, the reading of the texts."""
+"""What an analysis takes beside its measured part, from the runs that made the saved ones: the start of the process,
+the imports, the check and the loading of the model, the reading of the texts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ _NEWEST = 200
 
 
 def start_seconds(saved: Iterable[Saved]) -> dict[str, float]:
-    """Return, by the id of an analysis, the seconds that its run took from the request to the end, less the measured part.
+    """Return, by the id of an analysis, the seconds that its run took from the request to the end, less the measured
+    part.
 
-    Only runs that computed their analysis count: one that found it there has a start, but of less work. A wait for a free
+    Only runs that computed their analysis count: one that found it there has a start, but of less work. A wait for a
+        free
     place is part of the time; whoever uses several of these takes the lower median.
     """
     known = {entry.id: entry.meta for entry in saved}

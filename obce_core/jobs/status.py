@@ -15,10 +15,10 @@ RESUMABLE = ("failed", "cancelled", "lost")
 class Status:
     """A job's state and the reason for it; times are seconds since the epoch.
 
-    `attempt` counts how often the run was begun (from 1); only the current attempt may write. `halvings`: how often its batch
-    size was halved after it ran out of memory. What is not compared is book-keeping: who starts it (`launcher`, and `launch`,
-    what that one was told), since when it waits, how often a start was tried, automatic resumes after a lost machine, the
-    sha256 of the spec, and which process works (pid, its start, the boot).
+    `attempt` counts how often the run was begun (from 1); only the current attempt may write. `halvings`: how often its
+    batch size was halved after it ran out of memory. What is not compared is book-keeping: who starts it (`launcher`,
+    and `launch`, what that one was told), since when it waits, how often a start was tried, automatic resumes after a
+    lost machine, the sha256 of the spec, and which process works (pid, its start, the boot).
     """
 
     state: str
@@ -38,7 +38,8 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a job is: `done` of `total`, `what` it counts, how many of it a second, seconds left (None: not known yet)."""
+    """How far a job is: `done` of `total`, `what` it counts, how many of it a second, seconds left (None: not known
+    yet)."""
 
     done: int = 0
     total: int = 0

@@ -1,9 +1,9 @@
 """The keeper: the small parent of a local worker, which says how it died, frees its slot and starts the next run.
 
-`python -m obce_core.jobs.supervisor RUN_DIR --attempt N --lock FD --slot FD --gpu NAME` gets the locked handles from whoever
-started it. It waits for the memory that the job needs, starts the worker, makes a cancel happen when the worker does not
-answer, begins again at half the batch after want of memory (twice at most), and moves the queue. Should the keeper itself be
-killed, the worker goes on, and its own end, or the next look at the queue, starts the next run.
+`python -m obce_core.jobs.supervisor RUN_DIR --attempt N --lock FD --slot FD --gpu NAME` gets the locked handles from
+whoever started it. It waits for the memory that the job needs, starts the worker, makes a cancel happen when the worker
+does not answer, begins again at half the batch after want of memory (twice at most), and moves the queue. Should the
+keeper itself be killed, the worker goes on, and its own end, or the next look at the queue, starts the next run.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Checks of the JSON files of a run folder: what another version, a crash or a person left there has the expected shape or is refused.
+"""Checks of the JSON files of a run folder: what another version, a crash or a person left there has the expected shape
+or is refused.
 
-Each function takes parsed JSON and returns the checked value, or raises `Damaged` with one line that says what is wrong.
+Each function takes parsed JSON and returns the checked value, or raises `Damaged` with one line that says what is
+wrong.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ class Damaged(ValueError):
 def check_spec(value: object) -> dict[str, Any]:
     """Check a spec: kind, options, form, created, memory, environment.
 
-    Of the environment only the variables that a run carries are returned: a spec cannot set PATH, PYTHONPATH or LD_PRELOAD.
+    Of the environment only the variables that a run carries are returned: a spec cannot set PATH, PYTHONPATH or
+        LD_PRELOAD.
     """
     spec = _object(value)
     memory = spec.get("memory")

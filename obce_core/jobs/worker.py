@@ -1,8 +1,8 @@
 """The worker: `python -m obce_core.jobs.worker RUN_DIR` reads the spec, does the work, leaves the result.
 
 It holds `worker.lock` for its life, so that a held lock means alive; it obeys a `CANCEL` file and SIGTERM between two
-steps; whatever happens, the last state has a reason in words. Told which attempt it is (`--attempt`), it writes nothing once
-a newer one has begun.
+steps; whatever happens, the last state has a reason in words. Told which attempt it is (`--attempt`), it writes nothing
+once a newer one has begun.
 """
 
 from __future__ import annotations

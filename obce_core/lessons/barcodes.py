@@ -42,7 +42,8 @@ def _alive(scene: Scene, scale: int) -> Question:
         choices=choices,
         slips=slips,
         answer=f"{b0:,}",
-        why=f"{plural(count, 'point')} give {plural(count, 'bar')}, one of which never ends. At {at} {ended} have ended, so "
+        why=f"{plural(count, 'point')} give {plural(count, 'bar')}, one of which never ends. At {at} {ended} have "
+        "ended, so "
         f"{count} − {ended} = {b0} are alive: as many as there are parts, the infinite one included.",
         asks=("b0",),
     )
@@ -58,7 +59,8 @@ def _last(scene: Scene, scale: int) -> Question:
         text=f"Move r: at which {name} does everything become one part?",
         answer=answer,
         tolerance=max(_STEP * scale, 0.01 * answer),
-        why=f"The last finite bar ends at {name} {amount(answer)}: the two points that touch then lie {amount(2 * radius)} apart, and each "
+        why=f"The last finite bar ends at {name} {amount(answer)}: the two points that touch then lie "
+        f"{amount(2 * radius)} apart, and each "
         f"disk covers half of that, {amount(radius)}.",
         slips=(
             Slip(answer=slip, why=f"That is the {wrong}, {times} of what is asked."),
@@ -110,7 +112,8 @@ def _loop(scene: Scene, scale: int) -> Question:
         text=f"The most lasting loop is born at {start} and dies at {end}. How long does it live?",
         answer=life,
         tolerance=0.02 * life + 0.0101 * scale,
-        why=f"It lives from the {'edge length' if scale == 2 else 'radius'} at which it closes to the one at which triangles fill it: "
+        why=f"It lives from the {'edge length' if scale == 2 else 'radius'} at which it closes to the one at which "
+        "triangles fill it: "
         f"{end} − {start} = {amount(life)}.",
         slips=(
             Slip(answer=dead, why="That is when it dies; it was not born at 0. Parts are, loops are not."),

@@ -95,7 +95,8 @@ def _euler(found: Complex) -> Question:
         text="What is the Euler characteristic: points minus edges plus triangles?",
         choices=tuple(_signed(value) for value in values),
         answer=_signed(found.euler),
-        why=f"{v} − {e} + {f} = {_signed(found.euler)}. The holes give the same: {plural(b0, 'piece')} − {plural(b1, 'loop')}"
+        why=f"{v} − {e} + {f} = {_signed(found.euler)}. The holes give the same: {plural(b0, 'piece')} − "
+        f"{plural(b1, 'loop')}"
         f"{hollows} = {_signed(found.euler)}.",
         slips=tuple(Slip(answer=_signed(value), why=why) for value, why in wrong.items() if why and value in values),
         asks=("euler",),
@@ -119,7 +120,8 @@ def _loops(found: Complex) -> Question:
         choices=choices,
         slips=slips,
         answer=f"{b1:,}",
-        why=f"There are {plural(e, 'edge')}: {v - b0} join the {plural(v, 'point')} to {plural(b0, 'piece')}, and {e - v + b0} more close "
+        why=f"There are {plural(e, 'edge')}: {v - b0} join the {plural(v, 'point')} to {plural(b0, 'piece')}, and "
+        f"{e - v + b0} more close "
         f"ways round. Triangles fill {filled}, so b₁ = {b1}.",
         asks=("b1", "euler"),
     )
@@ -141,7 +143,8 @@ def _pieces(found: Complex) -> Question:
         choices=choices,
         slips=slips,
         answer=f"{b0:,}",
-        why=f"{plural(v, 'point')}; the boundary matrix of the edges has rank {v - b0}, the number of edges that join something new: "
+        why=f"{plural(v, 'point')}; the boundary matrix of the edges has rank {v - b0}, the number of edges that join "
+        "something new: "
         f"b₀ = {v} − {v - b0} = {b0}.",
         asks=("b0", "euler"),
     )

@@ -18,9 +18,9 @@ from obce_core.plan import Budget, Plan, PruneSpec, count, plan_widths, resolve,
 class Cut:
     """One cell under one percentile.
 
-    `scores` and `kept` have shape (neurons,), in the order of `neurons` (original indices); `saved` counts parameters, `left` is
-    the share of the encoder; `extra` counts extra key rows; `tensors` are those of its layer that change: (name, shape before,
-    after), an absent one has no shape.
+    `scores` and `kept` have shape (neurons,), in the order of `neurons` (original indices); `saved` counts parameters,
+    `left` is the share of the encoder; `extra` counts extra key rows; `tensors` are those of its layer that change:
+    (name, shape before, after), an absent one has no shape.
     """
 
     layer: int
@@ -102,14 +102,16 @@ def _count(cut: Cut) -> Question:
         choices=choices,
         slips=slips,
         answer=f"{gone:,}",
-        why=f"P{cut.percentile:g} of this cell lies at r_f = {amount(cut.threshold)}; {gone:,} of {total:,} neurons are at or below it, "
+        why=f"P{cut.percentile:g} of this cell lies at r_f = {amount(cut.threshold)}; {gone:,} of {total:,} neurons "
+        "are at or below it, "
         f"and the {total - gone:,} strictly above stay.",
         asks=("cut",),
     )
 
 
 def _at_the_percentile(cut: Cut) -> tuple[int, str]:
-    """Return the slip at the percentile itself: neurons that lie there go; where none does, the next one above stays."""
+    """Return the slip at the percentile itself: neurons that lie there go; where none does, the next one above
+    stays."""
     there = int((cut.scores == cut.threshold).sum())
     if not there:
         return cut.gone + 1, "The neurons strictly above the percentile stay."
@@ -148,7 +150,8 @@ def _saved(cut: Cut) -> Question:
         reader = "attention output" if cut.component == "value" else "output"
         right = gone * (row + cut.hidden)
         why = (
-            f"Each takes its row of {cut.hidden:,} weights, its bias, and the column of {cut.hidden:,} weights of {reader} that read it: "
+            f"Each takes its row of {cut.hidden:,} weights, its bias, and the column of {cut.hidden:,} weights of "
+            f"{reader} that read it: "
             f"{gone:,} × {row + cut.hidden:,} = {right:,}. The constants go into the bias that is there."
         )
         slips = [
@@ -161,7 +164,8 @@ def _saved(cut: Cut) -> Question:
         added = f" The constant queries leave a bias on every key: one extra row in {plural(cut.extra, 'head')}, "
         added = f"{added}{cut.extra * cut.hidden:,} back." if cut.extra else ""
         why = (
-            f"A {cut.component} meets its {twin} in a product, so the pair drops out: {gone:,} × 2 rows of {row:,} = {2 * one_side:,}."
+            f"A {cut.component} meets its {twin} in a product, so the pair drops out: {gone:,} × 2 rows of {row:,} = "
+            f"{2 * one_side:,}."
             f"{added} {right:,} in all."
         )
         slips = [

@@ -38,7 +38,8 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Line:
-    """One neuron's outputs, shape (texts,), its merges by growing radius, and up to four marked gaps from left to right."""
+    """One neuron's outputs, shape (texts,), its merges by growing radius, and up to four marked gaps from left to
+    right."""
 
     values: np.ndarray
     merges: tuple[LineMerge, ...]
@@ -101,7 +102,8 @@ def _which(line: Line, widest: Gap, noun: str) -> Question:
         slips.append(
             Slip(
                 answer=gap.letter,
-                why=f"Gap {gap.letter} is {amount(gap.width)} wide and closes at radius {amount(gap.merge.radius)}.{more}",
+                why=f"Gap {gap.letter} is {amount(gap.width)} wide and closes at radius "
+                f"{amount(gap.merge.radius)}.{more}",
             )
         )
     left, right = apart(widest.left, widest.right)
@@ -109,7 +111,8 @@ def _which(line: Line, widest: Gap, noun: str) -> Question:
         text="The disks keep growing. Which of the marked gaps closes last?",
         choices=tuple(gap.letter for gap in line.gaps),
         answer=widest.letter,
-        why=f"Of the marked gaps {widest.letter} is the widest, {amount(widest.width)} from {left} to {right}: its two sides merge last.",
+        why=f"Of the marked gaps {widest.letter} is the widest, {amount(widest.width)} from {left} to {right}: its "
+        "two sides merge last.",
         slips=tuple(slips),
         asks=("r_f", "widths"),
     )

@@ -35,7 +35,8 @@ def questions(scene: Scene) -> tuple[Question, ...]:
         [
             (
                 e,
-                "That counts the columns; the edges of a way round add up to zero over Z/2, so not all of them are independent.",
+                "That counts the columns; the edges of a way round add up to zero over Z/2, so not all of them are "
+                "independent.",
             ),
             (v, "That counts the rows; the rows of one part add up to zero over Z/2."),
             (b0, "That is b₀, what is left of the points once the rank is taken off."),
@@ -48,8 +49,10 @@ def questions(scene: Scene) -> tuple[Question, ...]:
             choices=loops,
             slips=loop_slips,
             answer=f"{b1:,}",
-            why=f"At {at} there are {plural(e, 'edge')}: {rank} join the points to {plural(b0, 'part')}, and {e - rank} more close ways "
-            f"round. ∂₂ of {plural(f, 'triangle')} has rank {filled}, so it fills {filled}: b₁ = {e} − {rank} − {filled} = {b1}.",
+            why=f"At {at} there are {plural(e, 'edge')}: {rank} join the points to {plural(b0, 'part')}, and "
+            f"{e - rank} more close ways "
+            f"round. ∂₂ of {plural(f, 'triangle')} has rank {filled}, so it fills {filled}: b₁ = {e} − {rank} − "
+            f"{filled} = {b1}.",
             asks=("b1", "rank2"),
         ),
         Question(
@@ -57,7 +60,8 @@ def questions(scene: Scene) -> tuple[Question, ...]:
             choices=parts,
             slips=part_slips,
             answer=f"{b0:,}",
-            why=f"At {at} {plural(v, 'point')} and {plural(e, 'edge')} are there. ∂₁ has rank {rank}, the number of edges that join "
+            why=f"At {at} {plural(v, 'point')} and {plural(e, 'edge')} are there. ∂₁ has rank {rank}, the number of "
+            "edges that join "
             f"something new: b₀ = {v} − {rank} = {b0}.",
             asks=("b0", "rank1"),
         ),

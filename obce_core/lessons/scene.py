@@ -69,7 +69,8 @@ def named(simplex: Sequence[int]) -> str:
 
 
 def to_points(pairs: Iterable[Sequence[object]]) -> tuple[Point, ...]:
-    """Take points of the browser (thousandths) or leave out what is none; those outside are moved to the field's edge."""
+    """Take points of the browser (thousandths) or leave out what is none; those outside are moved to the field's
+    edge."""
     found: list[Point] = []
     for pair in pairs:
         numbers = [v for v in pair if isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e9]
@@ -154,7 +155,8 @@ def _short(value: int) -> str:
 
 
 _WRITTEN = {
-    "ring": "8_3.82~7.65_5.47~5.99_6.52~4.8_7.3~4.03_6.46~2.29_5.56~2.11_4.16~2.59_2.56~3.24_1.77~5.06_1.16~6.56_1.43~7.72_2.91",
+    "ring": "8_3.82~7.65_5.47~5.99_6.52~4.8_7.3~4.03_6.46~2.29_5.56~"
+    "2.11_4.16~2.59_2.56~3.24_1.77~5.06_1.16~6.56_1.43~7.72_2.91",
     "blobs": "4.01_3.44~2.9_4.19~3.48_3.21~2.64_5.07~1.79_5.69~3.03_5.71~3.62_4.12~2.3_4.74~"
     "7.86_3.78~6.77_2.61~6.7_2.63~7.12_2.99~8.84_2.69~7.08_3.47~6.59_2.81~7.31_3.72",
     "line": "0.8_4~1.5_4~2_4~2.9_4~3.2_4~4.7_4~5.2_4~6_4~8.1_4~9_4",

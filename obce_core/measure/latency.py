@@ -80,8 +80,8 @@ class BatchTime:
 class Latency:
     """Times of both models in one run: `length` tokens a text, float32, on `device` with `threads` CPU threads.
 
-    `identity` and `original` are the identities of the model and of what it was timed beside; None in a measurement of the
-    older kind, which does not say which models it is of.
+    `identity` and `original` are the identities of the model and of what it was timed beside; None in a measurement of
+    the older kind, which does not say which models it is of.
     """
 
     length: int
@@ -141,7 +141,8 @@ def measure_latency(
     words = int(original.report.config["vocab_size"])
     if words != int(smaller.config.vocab_size):
         raise ModelError(
-            f"The original knows {words:,} tokens, the model {int(smaller.config.vocab_size):,}: they do not belong together."
+            f"The original knows {words:,} tokens, the model {int(smaller.config.vocab_size):,}: they do not belong "
+            "together."
         )
     length = min(length, int(original.report.config.get("max_position_embeddings", length)))
     rows = []

@@ -1,7 +1,7 @@
 """How close a plan keeps a model to itself, before anything is built: the masked forward pass on held-out texts.
 
-What was measured lies in `cache/previews` under a digest of all that it depends on. Reading it needs no torch; measuring
-(`obce_core.measure.preview_pass`) does.
+What was measured lies in `cache/previews` under a digest of all that it depends on. Reading it needs no torch;
+measuring (`obce_core.measure.preview_pass`) does.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def not_measured(analysis: Analysis, compensation: Compensation) -> str:
 
 
 def preview_key(analysis: str, kept: Kept, compensation: Compensation) -> str:
-    """Name a measurement: the digest of the analysis (model, texts and held-out texts), the kept neurons and their constants."""
+    """Name a measurement: the digest of the analysis (model, texts and held-out texts), the kept neurons and their
+    constants."""
     masks = [
         [layer, name, len(mask), hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()]
         for layer, row in sorted(kept.items())

@@ -1,4 +1,5 @@
-"""Measure plans on one loaded model: its own outputs are computed once, and a pass begins at the first layer that is cut."""
+"""Measure plans on one loaded model: its own outputs are computed once, and a pass begins at the first layer that is
+cut."""
 
 from __future__ import annotations
 

@@ -167,7 +167,8 @@ def _original(source: ModelSource, origin: Origin) -> tuple[ModelReport, list[Re
     told = [fact.weights_sha256 for fact, _ in origin.cuts]
     if source.weights_sha256 not in told:
         raise ModelError(
-            f"{source.name} has other weights ({source.weights_sha256[:12]}…) than the model was cut from ({told[-1][:12]}…).",
+            f"{source.name} has other weights ({source.weights_sha256[:12]}…) than the model was cut from "
+            f"({told[-1][:12]}…).",
             hint="Name the original with --against.",
         )
     report, at = check_model(source), told.index(source.weights_sha256)
@@ -182,7 +183,8 @@ def _original(source: ModelSource, origin: Origin) -> tuple[ModelReport, list[Re
         )
         if again:
             raise ModelError(
-                f"Layer {again[0]}: least-squares mixed its queries or keys before they were cut again, so no mask of {source.name} is "
+                f"Layer {again[0]}: least-squares mixed its queries or keys before they were cut again, so no mask of "
+                f"{source.name} is "
                 "the same function.",
                 hint="Hold it against the model that the last plan cut.",
             )

@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 
 
 _USUAL_LENGTH = 32
-"""A batch of `batch_size` texts is meant for texts up to this many tokens; of longer ones it takes fewer, so that memory
-does not grow with the length of the texts."""
+"""A batch of `batch_size` texts is meant for texts up to this many tokens; of longer ones it takes fewer, so that
+memory does not grow with the length of the texts."""
 
 _BATCH_PRICE = 48
-"""What another batch costs beside its tokens, in tokens: every weight is read again (BERT Base, 2 cores; 20 to 90 are alike)."""
+"""What another batch costs beside its tokens, in tokens: every weight is read again (BERT Base, 2 cores; 20 to 90 are
+alike)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
     """Token ids of each text, special tokens included, cut at `max_length`; `truncated` counts the texts cut.
 
-    `special` is the number of tokens that the tokenizer adds to every text ([CLS] and [SEP]: 2), `unknown` counts [UNK].
+    `special` is the number of tokens that the tokenizer adds to every text ([CLS] and [SEP]: 2), `unknown` counts
+    [UNK].
     """
 
     ids: tuple[tuple[int, ...], ...]
@@ -68,8 +70,8 @@ def encode(
     """Tokenize texts, each on its own, cut at `max_length` tokens.
 
     Raises:
-        BadInput: no text has a token; `max_length` is below 3 (one token beside the special ones) or above what the model has
-            positions for.
+        BadInput: no text has a token; `max_length` is below 3 (one token beside the special ones) or above what the
+            model has positions for.
     """
     if not 3 <= max_length <= positions:
         raise BadInput(f"--max-length is {max_length}; this model allows 3–{positions}.")
@@ -126,7 +128,8 @@ def padded(encoded: Encoded, rows: np.ndarray, device: torch.device | None = Non
 
 
 def _divide(lengths: np.ndarray, batch_size: int) -> list[tuple[int, int]]:
-    """Divide texts sorted by falling length into (start, stop), at the least cost: tokens with padding and a price a batch.
+    """Divide texts sorted by falling length into (start, stop), at the least cost: tokens with padding and a price a
+    batch.
 
     Dynamic programming from the shortest text to the longest; `cost[i]` is that of the texts from i on.
     """

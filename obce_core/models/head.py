@@ -1,4 +1,5 @@
-"""The head of a model: which of the tensors that its architecture's outputs need are in the file. No torch, nothing built."""
+"""The head of a model: which of the tensors that its architecture's outputs need are in the file. No torch, nothing
+built."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from obce_core.architectures import Family
 class Head:
     """The tensors outside the encoder that the outputs of `architecture` need, by names relative to the base model.
 
-    `present` are in the file, `absent` are not: a model that is built without them has random outputs. A base model has no head, but
+    `present` are in the file, `absent` are not: a model that is built without them has random outputs. A base model has
+        no head, but
     a pooler.
     """
 

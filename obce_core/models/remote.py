@@ -148,7 +148,8 @@ def _fetch(name: str, file: str, revision: str | None, most: int) -> bytes:
 def _unreachable(name: str, error: BaseException) -> Offline:
     why = str(error) if type(error) is RuntimeError else type(error).__name__
     return Offline(
-        f"{shorten(name)!r} is neither a folder nor in the local hub cache, and the hub cannot be reached ({shorten(why)}).",
+        f"{shorten(name)!r} is neither a folder nor in the local hub cache, and the hub cannot be reached "
+        f"({shorten(why)}).",
         hint="Name a local folder, or demo, or connect to the network.",
     )
 
@@ -167,11 +168,13 @@ def _lines(report: ModelReport) -> tuple[tuple[bool, str], ...]:
     lines = [
         (
             True,
-            f"{report.family.title} ({report.architecture}), {shape.layers} layers, {shape.heads} heads of {shape.head_size}.",
+            f"{report.family.title} ({report.architecture}), {shape.layers} layers, {shape.heads} heads of "
+            f"{shape.head_size}.",
         ),
         (
             True,
-            f"{count[COMPONENTS]:,} neurons are measured; {count[CUTTABLE]:,} of query, key, value and intermediate can be cut.",
+            f"{count[COMPONENTS]:,} neurons are measured; {count[CUTTABLE]:,} of query, key, value and intermediate "
+            "can be cut.",
         ),
     ]
     if report.layers:
@@ -180,7 +183,8 @@ def _lines(report: ModelReport) -> tuple[tuple[bool, str], ...]:
         lines.append(
             (
                 True,
-                f"A tokenizer is there; texts of up to {report.config.get('max_position_embeddings', 512):,} tokens fit.",
+                f"A tokenizer is there; texts of up to {report.config.get('max_position_embeddings', 512):,} tokens "
+                "fit.",
             )
         )
     else:
@@ -189,7 +193,8 @@ def _lines(report: ModelReport) -> tuple[tuple[bool, str], ...]:
         lines.append(
             (
                 False,
-                "The tokenizer puts no [CLS] first (tokenizer.json has no post-processor): measure the mean or all tokens.",
+                "The tokenizer puts no [CLS] first (tokenizer.json has no post-processor): measure the mean or all "
+                "tokens.",
             )
         )
     floats = {

@@ -23,9 +23,9 @@ _OVERHEAD_BYTES = 700_000_000
 class ModelReport:
     """What was found in a model's folder.
 
-    `config` holds the allowed fields only; `ignored` names the others. `tensors` are those of the model, heads included;
-    `unused` are tensors of the file that transformers would ignore (layers beyond num_hidden_layers, unknown names in the
-    encoder): they are counted nowhere and never loaded. Parameter counts are of stored tensors. `layers`
+    `config` holds the allowed fields only; `ignored` names the others. `tensors` are those of the model, heads
+    included; `unused` are tensors of the file that transformers would ignore (layers beyond num_hidden_layers, unknown
+    names in the encoder): they are counted nowhere and never loaded. Parameter counts are of stored tensors. `layers`
     has an entry a layer for a model that obce cut (None: that layer is whole) and is empty for a stock one; `shape` and
     `config` are always those of the uncut model.
     """
@@ -91,13 +91,15 @@ class ModelReport:
 
 
 def require_head(report: ModelReport) -> None:
-    """Raise ModelError where the outputs of the model's architecture would be random; a base model without a pooler has its states."""
+    """Raise ModelError where the outputs of the model's architecture would be random; a base model without a pooler has
+    its states."""
     head, base = report.head, report.family.architectures()[0]
     if head.is_complete or head.architecture == base:
         return
     where = "the original's config.json and cut it again" if report.layers else "config.json"
     raise ModelError(
-        f"{report.source.name}: {report.source.weights.name} lacks {head.absent_words}; the outputs of {head.architecture} would be "
+        f"{report.source.name}: {report.source.weights.name} lacks {head.absent_words}; the outputs of "
+        f"{head.architecture} would be "
         "random.",
         hint=f'Set architectures to ["{base}"] in {where} to export the embeddings, or take a file that has the head.',
     )

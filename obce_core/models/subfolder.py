@@ -1,4 +1,5 @@
-"""Find the model in a folder that has none at its top, as old sentence-transformers saved them (`0_Transformer/`, `0_BERT/`)."""
+"""Find the model in a folder that has none at its top, as old sentence-transformers saved them (`0_Transformer/`,
+`0_BERT/`)."""
 
 from __future__ import annotations
 

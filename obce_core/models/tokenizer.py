@@ -53,7 +53,8 @@ class SpecialTokens:
         """Raise ModelError where [CLS] is not first, since `purpose` would read a word piece in its place."""
         if not self.cls_first:
             raise ModelError(
-                f"The tokenizer puts no [CLS] first (its tokenizer.json has no post-processor), and {purpose} reads the first token.",
+                f"The tokenizer puts no [CLS] first (its tokenizer.json has no post-processor), and {purpose} reads "
+                "the first token.",
                 hint=f"{hint} {_ADVICE}",
             )
 
@@ -112,7 +113,8 @@ def _is_special(ids: set[int | None], tokenizer: PreTrainedTokenizerBase, expect
 
 @contextmanager
 def _staged(source: ModelSource) -> Iterator[Path]:
-    """Copy the files that a tokenizer may read into a private folder: each is a regular file of the model, opened once."""
+    """Copy the files that a tokenizer may read into a private folder: each is a regular file of the model, opened
+    once."""
     with tempfile.TemporaryDirectory(prefix="obce-") as made:  # mode 0700
         stage = Path(made)
         for name in TOKENIZER_FILES:
@@ -131,7 +133,8 @@ def _staged(source: ModelSource) -> Iterator[Path]:
 
 
 def _without_paths(raw: bytes) -> bytes:
-    """Take out of a tokenizer_config.json what names files or code: the constructor would open them wherever they are."""
+    """Take out of a tokenizer_config.json what names files or code: the constructor would open them wherever they
+    are."""
     settings = parse_config(raw, _SETTINGS)
     if settings.get("auto_map"):
         raise ModelError("tokenizer_config.json asks for custom code (auto_map); custom code is never run.")

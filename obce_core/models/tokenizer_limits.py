@@ -1,7 +1,7 @@
 """What a tokenizer.json may make of a text: its work is bounded by its file, before a text is given to it.
 
-A normalizer that replaces one character by ten, ten times over, would make ten billion characters of one. The bound of a
-chain is the product of the bounds of its steps; Unicode's own normal forms and lower case do not count.
+A normalizer that replaces one character by ten, ten times over, would make ten billion characters of one. The bound of
+a chain is the product of the bounds of its steps; Unicode's own normal forms and lower case do not count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ MAX_VALUES = 8_000_000
 """A vocabulary of a million pieces with scores fits."""
 
 MAX_GROWTH = 8
-"""Times that a text may become longer by what the file itself asks for: a text of a million characters then takes 150 MB."""
+"""Times that a text may become longer by what the file itself asks for: a text of a million characters then takes 150
+MB."""
 
 MAX_STEPS = 32
 MAX_PATTERN_CHARS = 2_000

@@ -43,9 +43,11 @@ def check_ids(highest: int, config: Mapping[str, Any]) -> None:
         )
     if highest >= config["vocab_size"]:
         raise ModelError(
-            f"The tokenizer has ids up to {highest:,}, the model's vocabulary has {config['vocab_size']:,}; resize the embeddings "
+            f"The tokenizer has ids up to {highest:,}, the model's vocabulary has {config['vocab_size']:,}; resize "
+            "the embeddings "
             "to match.",
-            hint=f"Run model.resize_token_embeddings({highest + 1}) and model.save_pretrained(folder), or save the model's own tokenizer.",
+            hint=f"Run model.resize_token_embeddings({highest + 1}) and model.save_pretrained(folder), or save the "
+            "model's own tokenizer.",
         )
 
 

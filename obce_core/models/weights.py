@@ -84,11 +84,13 @@ def check_tensors(
     """Compare a file's tensors with what the config says the encoder has.
 
     Returns:
-        The names relative to the base model of what stands beside the encoder (heads, poolers), and the names in the file
-        of what lies in the encoder's own tree but belongs to nothing there: layers beyond the last one, unknown tensors.
+        The names relative to the base model of what stands beside the encoder (heads, poolers), and the names in the
+        file of what lies in the encoder's own tree but belongs to nothing there: layers beyond the last one, unknown
+        tensors.
 
     Raises:
-        ModelError: the file cannot hold such a model; a tensor is missing, twice there, of another shape, or not a float.
+        ModelError: the file cannot hold such a model; a tensor is missing, twice there, of another shape, or not a
+            float.
     """
     path = source.weights
     wanted = family.tensors(config)
@@ -96,7 +98,8 @@ def check_tensors(
     size = path.stat().st_size
     if promised > 4 * size:
         raise ModelError(
-            f"config.json describes about {2 * promised / 1e9:.1f} GB of weights but {path.name} is {size / 1e6:.1f} MB.",
+            f"config.json describes about {2 * promised / 1e9:.1f} GB of weights but {path.name} is {size / 1e6:.1f} "
+            "MB.",
             hint="The folder does not belong together.",
         )
     have = by_base_name(found, family)

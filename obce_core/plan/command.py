@@ -11,7 +11,8 @@ from obce_core.plan.spec import ManualOverride, PruneSpec
 def plan_commands(analysis: str, prune_spec: PruneSpec, *, out: str = "my-model") -> str:
     """Return the shell commands that resolve an intent saved as intent.json and build the model.
 
-    The file carries everything: criterion, seed, first layer, percentiles, hand choices, compensation, hardware. What is not
+    The file carries everything: criterion, seed, first layer, percentiles, hand choices, compensation, hardware. What
+        is not
     the default is named in a comment, so that a reader sees it without opening the file.
     """
     plain, how = PruneSpec(), prune_spec.compensation

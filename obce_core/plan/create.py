@@ -115,7 +115,8 @@ def _missed(
     ):
         if target is not None and left > target:
             return (
-                f"{option} {target:g} was met before the neurons added back for the hardware; with them {left:.3f} is left.",
+                f"{option} {target:g} was met before the neurons added back for the hardware; with them {left:.3f} is "
+                "left.",
             )
     return ()
 

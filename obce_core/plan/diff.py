@@ -15,8 +15,8 @@ from obce_core.plan.plan import Plan
 class CellDifference:
     """A cell in which two plans keep different neurons, each named by its original index.
 
-    `kept` counts what the first and the second keep of the cell's `neurons`, `percentiles` are those of their intents (0:
-    none). `only_first_cuts` are the neurons that the second keeps, `only_second_cuts` those that the first keeps.
+    `kept` counts what the first and the second keep of the cell's `neurons`, `percentiles` are those of their intents
+    (0: none). `only_first_cuts` are the neurons that the second keeps, `only_second_cuts` those that the first keeps.
     """
 
     layer: int

@@ -1,8 +1,9 @@
 """The plan under edit of an analysis, on disk: nobody's edit overwrites one that its author has not seen.
 
-`plans/<analysis>/draft.json` of the cache holds the intent and a stamp that is new with every write. Who writes names the
-stamp that he saw last; when another one stands there, nothing is written. `history.json` beside it holds what can be undone and
-done again from there, and the version that the draft came from; it counts while it names the draft's stamp.
+`plans/<analysis>/draft.json` of the cache holds the intent and a stamp that is new with every write. Who writes names
+the stamp that he saw last; when another one stands there, nothing is written. `history.json` beside it holds what can
+be undone and done again from there, and the version that the draft came from; it counts while it names the draft's
+stamp.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """What stood before a draft, the oldest first, what was undone after it, and the id of the version it came from, or ""."""
+    """What stood before a draft, the oldest first, what was undone after it, and the id of the version it came from, or
+    ""."""
 
     earlier: tuple[PruneSpec, ...] = ()
     later: tuple[PruneSpec, ...] = ()
@@ -87,7 +89,8 @@ def read_history(analysis_id: str, stamp: str) -> History:
 
 
 def write_draft(analysis_id: str, prune_spec: PruneSpec, *, seen: str, history: History | None = None) -> Draft | None:
-    """Write a draft and its history, and return it; None, and nothing is written, when another draft is there than was `seen`."""
+    """Write a draft and its history, and return it; None, and nothing is written, when another draft is there than was
+    `seen`."""
     refuse_if_read_only("Saving the draft of a plan")
     home = plans_home(analysis_id)
     private_folder(home)

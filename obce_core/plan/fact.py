@@ -25,8 +25,8 @@ PLAN = "pruning_plan.json"
 class Fact:
     """The stated fact of a plan: the weights it is for, the neurons it keeps, and where their constants come from.
 
-    `kept` has only cells that are cut, as in `Plan`; `identity` is the digest of the model's identity ("": a plan of the
-    older kind, which states none).
+    `kept` has only cells that are cut, as in `Plan`; `identity` is the digest of the model's identity ("": a plan of
+    the older kind, which states none).
     """
 
     weights_sha256: str

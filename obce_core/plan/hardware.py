@@ -13,8 +13,8 @@ ROUND_TO = (0, 8, 16)
 class Hardware:
     """Neurons to add back after percentiles and exceptions (see `widen`); nothing is ever cut for it.
 
-    `round_to` makes stored widths multiples of 8 or 16 (0: leave them), `per_head` makes all heads of a layer as wide as
-    its widest.
+    `round_to` makes stored widths multiples of 8 or 16 (0: leave them), `per_head` makes all heads of a layer as wide
+    as its widest.
     """
 
     round_to: int = 0

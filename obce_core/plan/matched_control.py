@@ -1,13 +1,13 @@
 """Controls for a plan: other neurons by another criterion, in exactly the same stored shape.
 
-Cutting each side of query and key on its own, criteria store very different numbers of pairs at the same percentile, since a
-criterion that ranks query and key alike cuts them together. So a control keeps, head by head, as many dimensions of each of the
-four kinds as the plan does (both kept, query only, key only, both cut) and as many values, and layer by layer as many
-intermediate neurons; its criterion only decides which ones.
+Cutting each side of query and key on its own, criteria store very different numbers of pairs at the same percentile,
+since a criterion that ranks query and key alike cuts them together. So a control keeps, head by head, as many
+dimensions of each of the four kinds as the plan does (both kept, query only, key only, both cut) and as many values,
+and layer by layer as many intermediate neurons; its criterion only decides which ones.
 
-In a head, a dimension's query score and key score become ranks. The dimensions with the highest sum of ranks are both-kept,
-those with the lowest both-cut, and of the rest those with the largest query rank minus key rank are query-only. Of equal
-dimensions or neurons the one with the lower index stays.
+In a head, a dimension's query score and key score become ranks. The dimensions with the highest sum of ranks are
+both-kept, those with the lowest both-cut, and of the rest those with the largest query rank minus key rank are
+query-only. Of equal dimensions or neurons the one with the lower index stays.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def same_shape(analysis: Analysis, plan: Plan, criterion: str, *, seed: int = 0)
         seed: the draw, for `random`.
 
     Raises:
-        PlanError: the model was cut before (its stored rows have no free choice of pairs), or the criterion says nothing in a
-            cell that the plan cuts.
+        PlanError: the model was cut before (its stored rows have no free choice of pairs), or the criterion says
+            nothing in a cell that the plan cuts.
 
     >>> control = same_shape(analysis, plan, "random", seed=1)                         # doctest: +SKIP
     """
@@ -126,7 +126,8 @@ def _highest(scores: np.ndarray, count: int) -> np.ndarray:
 def _scores(analysis: Analysis, layer: int, component: str, criterion: str, seed: int, *, needed: bool) -> np.ndarray:
     if needed and analysis.degenerate(layer, component, criterion):
         raise PlanError(
-            f"Layer {layer} {component}: {criterion} says nothing there (every text gives the same value), so it cannot choose.",
+            f"Layer {layer} {component}: {criterion} says nothing there (every text gives the same value), so it "
+            "cannot choose.",
             hint="Choose another control, or leave that cell untouched.",
         )
     return np.asarray(analysis.scores(layer, component, criterion, seed=seed), dtype=np.float64)

@@ -26,8 +26,9 @@ _LINKED: tuple[tuple[str, ...], ...] = (("query", "key"), ("value",), ("intermed
 class NextCut:
     """One cell (query and key together where they are linked) raised to the next percentile.
 
-    `before` is the lowest percentile of the cells now, `after` what each of them that lies lower is raised to; `changes`
-    are the new percentiles, `saved` the parameters of the smaller model. `now` and `then` are the layer's plans.
+    `before` is the lowest percentile of the cells now, `after` what each of them that lies lower is raised to;
+    `changes` are the new percentiles, `saved` the parameters of the smaller model. `now` and `then` are the layer's
+    plans.
     """
 
     layer: int
@@ -47,7 +48,8 @@ class NextCut:
 def next_cuts(
     analysis: Analysis, prune_spec: PruneSpec, *, linked: bool, layers: Iterable[int] | None = None
 ) -> list[NextCut]:
-    """List the next step of every cell (of some layers, where these are named) that saves anything, by layer and component.
+    """List the next step of every cell (of some layers, where these are named) that saves anything, by layer and
+    component.
 
     Cells whose neurons are all equal have none, nor has a step that would keep nothing.
     """
@@ -92,7 +94,8 @@ def next_cuts(
 
 
 def cheapest(cuts: Sequence[NextCut], lost: Sequence[float | None]) -> list[int]:
-    """Return the places of the cuts by what each loses per parameter saved, the least first; those not measured (None) last."""
+    """Return the places of the cuts by what each loses per parameter saved, the least first; those not measured (None)
+    last."""
     prices = [np.inf if loss is None else loss / cut.saved for cut, loss in zip(cuts, lost, strict=True)]
     return sorted(range(len(cuts)), key=lambda place: (prices[place], cuts[place].layer, place))
 

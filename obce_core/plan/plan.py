@@ -20,7 +20,8 @@ from obce_core.plan.widths import cut_widths, stored_widths
 from obce_core.storage.atomic import digest
 
 Kept = Mapping[int, Mapping[str, np.ndarray]]
-"""Boolean masks by layer and component over the original's neurons, shape (neurons,): False for those that this plan cuts.
+"""Boolean masks by layer and component over the original's neurons, shape (neurons,): False for those that this plan
+cuts.
 
 An absent cell keeps all. A plan speaks of nothing but what it cuts itself: in a model that was cut before, the neurons
 that are gone already stay True."""
@@ -83,7 +84,8 @@ def resolve(analysis: Analysis, prune_spec: PruneSpec) -> Plan:
                 raise PlanError(f"Layer {layer} {component} has no neuron left; an earlier cut took them all.")
             if row.degenerate(columns):
                 raise PlanError(
-                    f"Layer {layer} {component} cannot be cut by {prune_spec.criterion}: every text gives the same value there, "
+                    f"Layer {layer} {component} cannot be cut by {prune_spec.criterion}: every text gives the same "
+                    "value there, "
                     "so all neurons are equal.",
                     hint="Start at a later layer (--first-layer 2), or choose another criterion.",
                 )

@@ -215,7 +215,8 @@ def _compare(plan: Plan, told: Kept, shape: EncoderShape, name: str) -> None:
             if not np.array_equal(told.get(layer, {}).get(component, full), plan.mask(layer, component, shape)):
                 raise PlanError(
                     f"{name}: the kept neurons of layer {layer} {component} do not follow from the intent.",
-                    hint=f"Resolve it again: obce plan --analysis {plan.analysis} --from {shlex.quote(name)} --out NEW.json.",
+                    hint=f"Resolve it again: obce plan --analysis {plan.analysis} --from {shlex.quote(name)} --out "
+                    "NEW.json.",
                 )
 
 

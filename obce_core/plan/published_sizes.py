@@ -9,7 +9,8 @@ from obce_core.architectures import EncoderShape, Family
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A claimed size: what the paper calls the model's size (`nominal` parameters), what is left of it, and how that is got."""
+    """A claimed size: what the paper calls the model's size (`nominal` parameters), what is left of it, and how that is
+    got."""
 
     model: str
     nominal: int
@@ -28,7 +29,8 @@ _CLAIMS = {
         model="BERT Large",
         nominal=340_000_000,
         claim=0.523,
-        words="52.3 % of BERT Large (340M to 177.2M): what its Table 3 leaves of the encoder, divided by the nominal size",
+        words="52.3 % of BERT Large (340M to 177.2M): what its Table 3 leaves of the encoder, divided by the nominal "
+        "size",
     ),
 }
 """By layers, hidden width, heads and intermediate width."""

@@ -25,8 +25,8 @@ _WIDTHS: dict[tuple[str, ...], Callable[[LayerWidths], np.ndarray]] = {
 class LayerToWiden:
     """A cut layer: its kept neurons, what may come back, and how it is counted.
 
-    `scores` and `barred` have an entry a neuron, like `masks`; a barred neuron (dropped by hand) stays out. `widths` counts
-    what is stored of a layer with given masks, `limits` is what the layer stores when nothing is cut.
+    `scores` and `barred` have an entry a neuron, like `masks`; a barred neuron (dropped by hand) stays out. `widths`
+    counts what is stored of a layer with given masks, `limits` is what the layer stores when nothing is cut.
     """
 
     layer: int
@@ -40,14 +40,14 @@ class LayerToWiden:
 def widen(layer: LayerToWiden, hardware: Hardware) -> tuple[Masks, list[str]]:
     """Return the masks of a layer with neurons added back, and in words what could not be reached.
 
-    First `per_head` raises every head to the widest one's count of query/key rows (pairs and extra row) and of values; then
-    `round_to` raises each of these and the intermediate rows to the next multiple, at most to the width before the cut.
-    Only components that are cut are touched, and a block that cannot reach its width is left as it is.
+    First `per_head` raises every head to the widest one's count of query/key rows (pairs and extra row) and of values;
+    then `round_to` raises each of these and the intermediate rows to the next multiple, at most to the width before the
+    cut. Only components that are cut are touched, and a block that cannot reach its width is left as it is.
 
-    A query/key row comes back as a dimension: the query, the key, or both, whichever is missing. Dimensions are taken by
-    the sum of the ranks of their query and their key (the number of neurons of the cell that score lower), other neurons by
-    their own rank; between equals the lower index first. A query that comes back may make the extra row needless, so rows
-    are counted again until the width is there.
+    A query/key row comes back as a dimension: the query, the key, or both, whichever is missing. Dimensions are taken
+    by the sum of the ranks of their query and their key (the number of neurons of the cell that score lower), other
+    neurons by their own rank; between equals the lower index first. A query that comes back may make the extra row
+    needless, so rows are counted again until the width is there.
     """
     masks = {name: mask.copy() for name, mask in layer.masks.items()}
     notes: list[str] = []
@@ -70,7 +70,8 @@ def widen(layer: LayerToWiden, hardware: Hardware) -> tuple[Masks, list[str]]:
         rows = width(layer.widths(masks)).tolist()
         if hardware.per_head and len(set(rows)) > 1 and not told:
             told.append(
-                f"Layer {layer.layer} {' and '.join(names)}: heads of {min(rows)} to {max(rows)} rows; more cannot be reached, "
+                f"Layer {layer.layer} {' and '.join(names)}: heads of {min(rows)} to {max(rows)} rows; more cannot be "
+                "reached, "
                 "since an earlier cut left them unequal."
             )
         notes += told
@@ -109,4 +110,7 @@ def _fill(layer: LayerToWiden, masks: Masks, names: tuple[str, ...], goals: np.n
 
 def _note(layer: int, names: tuple[str, ...], block: int, now: int, goal: int) -> str:
     where = " and ".join(names) + ("" if names == ("intermediate",) else f", head {block}")
-    return f"Layer {layer} {where}: {goal} rows cannot be reached (it keeps {now}): what is missing is dropped by hand or was cut before."
+    return (
+        f"Layer {layer} {where}: {goal} rows cannot be reached (it keeps {now}): what is missing is dropped by "
+        "hand or was cut before."
+    )

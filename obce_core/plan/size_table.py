@@ -13,10 +13,10 @@ from obce_core.plan.published_sizes import Published
 class Entry:
     """One component of one layer (from 1).
 
-    `neurons` before the cut and `kept` by the plan (None: no plan is known) are not `rows`, the stored rows of the linear
-    map, since query and key are stored in pairs; `extra` key rows stand apart from both. Parameters are weights, biases and
-    extra rows; `flops` are two for a multiply-add, of one text: the linear map, QKᵀ with the key, attention times V with
-    the value.
+    `neurons` before the cut and `kept` by the plan (None: no plan is known) are not `rows`, the stored rows of the
+    linear map, since query and key are stored in pairs; `extra` key rows stand apart from both. Parameters are weights,
+    biases and extra rows; `flops` are two for a multiply-add, of one text: the linear map, QKᵀ with the key, attention
+    times V with the value.
     """
 
     layer: int
@@ -44,7 +44,8 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class Readings:
-    """Three ways to say how much is left, as shares: of the whole model, of the encoder, and encoder left / nominal size."""
+    """Three ways to say how much is left, as shares: of the whole model, of the encoder, and encoder left / nominal
+    size."""
 
     of_total: float
     encoder_only: float
@@ -55,8 +56,8 @@ class Readings:
 class Ledger:
     """The table: `entries` by layer and component, `parts` of the model that no plan cuts, and the `scopes` in sum.
 
-    `paper_left` is the total left under the paper's convention (each side of Q/K cut on its own, coupled columns cut too);
-    None where no plan is known. `claim` is what the paper says of a model of this shape, if it does.
+    `paper_left` is the total left under the paper's convention (each side of Q/K cut on its own, coupled columns cut
+    too); None where no plan is known. `claim` is what the paper says of a model of this shape, if it does.
     """
 
     entries: tuple[Entry, ...]

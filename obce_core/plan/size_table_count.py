@@ -155,7 +155,8 @@ def _scope(
 
 
 def _paper_left(entries: tuple[Entry, ...], rest: int, shape: EncoderShape) -> int | None:
-    """Count kept neurons as the paper does: a row and a bias each, and of value and intermediate the column they meet too."""
+    """Count kept neurons as the paper does: a row and a bias each, and of value and intermediate the column they meet
+    too."""
     left = rest
     for entry in entries:
         if entry.kept is None:

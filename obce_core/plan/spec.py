@@ -42,7 +42,8 @@ class Compensation:
             raise UnknownName("compensation tokens", self.tokens, COMPENSATION_TOKENS)
         if self.predicts and self.tokens == "cls":
             raise PlanError(
-                "least-squares over [CLS] alone overfits: it would have one row a text (the paper's 150) for hundreds of neurons.",
+                "least-squares over [CLS] alone overfits: it would have one row a text (the paper's 150) for hundreds "
+                "of neurons.",
                 hint="Leave --compensation-tokens out, or give all.",
             )
 
@@ -92,8 +93,8 @@ class PruneSpec:
     """A pruning intent; an edited intent is a new one.
 
     `cells` maps layer (from 1) to component to percentile, 0 < percentile < 100; an absent entry or 0 is untouched.
-    `first_layer` records where a uniform percentile began. `keep` and `drop` act after the percentiles, `hardware` after
-    both.
+    `first_layer` records where a uniform percentile began. `keep` and `drop` act after the percentiles, `hardware`
+    after both.
     """
 
     criterion: str = "r_f"
@@ -137,7 +138,8 @@ def check_percentile(value: object, layer: int, component: str) -> float:
     """Accept 0 (untouched) or a number strictly between 0 and 100."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 100:
         raise PlanError(
-            f"Layer {layer} {component}: percentile {shorten(value)!r} is not possible; allowed: 0 (untouched) to below 100."
+            f"Layer {layer} {component}: percentile {shorten(value)!r} is not possible; allowed: 0 (untouched) to "
+            "below 100."
         )
     return float(value)
 

@@ -17,7 +17,8 @@ STEPS = 999
 
 
 def reach(analysis: Analysis, base: PruneSpec, share: float, of: Literal["encoder", "model"]) -> PruneSpec:
-    """Return the uniform intent with the smallest percentile (steps of 0.1) that leaves at most `share` of the parameters.
+    """Return the uniform intent with the smallest percentile (steps of 0.1) that leaves at most `share` of the
+    parameters.
 
     Parameters are counted after folding with the intent's compensation. Without the extra key rows the count falls
     with the percentile, so a bisection finds where it first could fit; from there each step is tried in turn.

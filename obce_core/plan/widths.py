@@ -15,9 +15,11 @@ from obce_core.plan.spec import Compensation
 def before(
     layer: StoredLayer | None, masks: Mapping[str, np.ndarray], query_constants: np.ndarray | None, shape: EncoderShape
 ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
-    """Add to a layer's masks and query constants what an earlier cut left of it, in the stock shapes (see `dense_state`).
+    """Add to a layer's masks and query constants what an earlier cut left of it, in the stock shapes (see
+    `dense_state`).
 
-    Neurons that are gone stay gone. An extra key row is a key that is kept, in a dimension whose query is the constant 1.
+    Neurons that are gone stay gone. An extra key row is a key that is kept, in a dimension whose query is the constant
+    1.
     """
     if layer is None:
         return dict(masks), query_constants

@@ -36,7 +36,8 @@ _SETTLED_SECONDS, _KNOWN_MOST = 2.0, 256
 _KNOWN_SHA256: dict[tuple[str, int, int, int, int, int], str] = {}
 _MANIFEST_BYTES = 50_000_000
 _BESIDE = {"name.json", ".DS_Store"}
-"""What may lie in a folder of ours beside what its manifest lists: the name that somebody gave an analysis, a file manager's notes."""
+"""What may lie in a folder of ours beside what its manifest lists: the name that somebody gave an analysis, a file
+manager's notes."""
 
 
 def canonical_json(value: Any) -> str:
@@ -63,8 +64,8 @@ def file_sha256(path: Path, cancelled: Callable[[], bool] | None = None) -> str:
 def stable_sha256(path: Path) -> str:
     """Return the sha256 of a file, computed again only when the file has changed since this process last read it.
 
-    A change is another inode, size, modification or status time; a file touched within the last two seconds may change within
-    the clock's resolution and is never remembered.
+    A change is another inode, size, modification or status time; a file touched within the last two seconds may change
+    within the clock's resolution and is never remembered.
     """
     status = path.stat()
     key = (str(path), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -141,7 +142,8 @@ def read_json(path: Path, *, limit: int | None = None, own: bool = False) -> Any
 
     Raises:
         OSError: it is not there, not a regular file (a pipe would block), may not be read, or is another user's.
-        ValueError: it is not UTF-8, not JSON, nested too deeply, holds NaN or half a surrogate pair, or is larger than `limit` bytes.
+        ValueError: it is not UTF-8, not JSON, nested too deeply, holds NaN or half a surrogate pair, or is larger than
+            `limit` bytes.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:  # a thousand runs are listed in one look: no call more than is needed
@@ -176,7 +178,8 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def open_append(path: Path) -> IO[bytes]:
-    """Open a regular file to append to, 0600 if it is new and below the cache; raise OSError for anything else, without waiting."""
+    """Open a regular file to append to, 0600 if it is new and below the cache; raise OSError for anything else, without
+    waiting."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, file_mode(path) or 0o666)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -197,7 +200,8 @@ def staged_folder(target: Path, *, overwrite: bool = False, keep_existing: bool 
 
     Args:
         target: the final folder.
-        overwrite: replace a folder that this tool wrote (see `foreign_content`), which goes to the trash; anything else is refused.
+        overwrite: replace a folder that this tool wrote (see `foreign_content`), which goes to the trash; anything else
+            is refused.
         keep_existing: for content-addressed entries: when somebody else was first, discard our copy silently.
 
     Raises:

@@ -20,14 +20,16 @@ NEARLY = 256_000
 
 
 def is_full(error: BaseException) -> bool:
-    """Return True for a write that failed for want of space, whoever raised it: libraries pass on the words, not the number."""
+    """Return True for a write that failed for want of space, whoever raised it: libraries pass on the words, not the
+    number."""
     if isinstance(error, OSError) and error.errno in _FULL:
         return True
     return any(os.strerror(number).lower() in str(error).lower() for number in _FULL)
 
 
 def free_bytes(path: Path) -> int | None:
-    """Return the bytes that this user can still write on the file system of a path, which need not exist; None if nothing says so."""
+    """Return the bytes that this user can still write on the file system of a path, which need not exist; None if
+    nothing says so."""
     for at in (path, *path.parents):
         try:
             return shutil.disk_usage(at).free
@@ -63,7 +65,8 @@ def require_space(folder: Path, need: int) -> None:
 
 @contextmanager
 def writing(folder: Path, need: int | None = None) -> Iterator[None]:
-    """Within the block, turn a failure for want of space into DiskFull; without `need` what the folder holds so far is named."""
+    """Within the block, turn a failure for want of space into DiskFull; without `need` what the folder holds so far is
+    named."""
     try:
         yield
     except DiskFull:

@@ -1,7 +1,8 @@
 """Folders and files of the cache that only their owner can read, and whose they are.
 
-The cache holds what a user's processes execute and believe: specs of runs, texts, models. Its folders are created 0700 and its files
-0600; an existing cache folder that others can write is closed to them; what another user put there is refused where it is read.
+The cache holds what a user's processes execute and believe: specs of runs, texts, models. Its folders are created 0700
+and its files 0600; an existing cache folder that others can write is closed to them; what another user put there is
+refused where it is read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ _OTHERS_WRITE = 0o022
 
 
 def private_folder(path: Path) -> Path:
-    """Create a folder with its parents and return it: 0700 for the cache and all below it, the user's umask elsewhere."""
+    """Create a folder with its parents and return it: 0700 for the cache and all below it, the user's umask
+    elsewhere."""
     root = settings.cache_dir()
     if path != root and not path.is_relative_to(root):
         path.mkdir(parents=True, exist_ok=True)
@@ -43,9 +45,11 @@ def file_mode(path: Path) -> int | None:
 
 
 def close_to_others(root: Path) -> bool:
-    """Take the right to write the cache's own folder from group and others, and say so once; return True if that was done.
+    """Take the right to write the cache's own folder from group and others, and say so once; return True if that was
+    done.
 
-    Who can write there can replace a run by one of his own. The right to read is the user's to give; folders inside are 0700.
+    Who can write there can replace a run by one of his own. The right to read is the user's to give; folders inside are
+    0700.
     """
     try:
         facts = root.stat()

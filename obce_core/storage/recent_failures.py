@@ -16,7 +16,8 @@ _MOST = 64
 
 
 class Failures:
-    """Runs work that may raise `kind`, and raises the same error again, without work, for a while. Safe in many threads.
+    """Runs work that may raise `kind`, and raises the same error again, without work, for a while. Safe in many
+    threads.
 
     >>> failures = Failures(OSError)
     >>> failures.run("two", lambda: 1 + 1)

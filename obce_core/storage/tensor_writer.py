@@ -1,4 +1,5 @@
-"""Stream rows of many tensors into one safetensors file and read them back, so that memory does not grow with their number."""
+"""Stream rows of many tensors into one safetensors file and read them back, so that memory does not grow with their
+number."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class RowWriter:
         os.pwrite(self._handle, len(raw).to_bytes(8, "little") + raw, 0)
         self._data = 8 + len(raw)
         self._held: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-        # One block for all of them: many small ones among a model's temporaries leave holes that no temporary fits into.
+        # One block for all of them: many small ones among a model's temporaries leave holes that no temporary fits
+        # into.
         self._room = np.empty(min(_HELD_BYTES // 4, at // 4), dtype=np.float32)
         self._used = 0
 

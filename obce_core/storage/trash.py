@@ -1,7 +1,9 @@
-"""The trash of the cache: what is replaced or removed is moved there, in steps that can be undone, and deleted by request alone.
+"""The trash of the cache: what is replaced or removed is moved there, in steps that can be undone, and deleted by
+request alone.
 
-A step is a folder `cache/trash/<time>-<random>/` with a `moved.json`. An entry of the cache that is removed lies under its kind and id
-(`refs`); a file or folder that an --overwrite replaced lies under `replaced/`, and `path` says where it was.
+A step is a folder `cache/trash/<time>-<random>/` with a `moved.json`. An entry of the cache that is removed lies under
+its kind and id (`refs`); a file or folder that an --overwrite replaced lies under `replaced/`, and `path` says where it
+was.
 """
 
 from __future__ import annotations
@@ -82,7 +84,8 @@ def replaced(path: str | Path) -> str | None:
 
 
 def step_path(step: Path) -> str | None:
-    """Return where the file or folder that a step of an --overwrite holds was; None for other steps, and for those of other users."""
+    """Return where the file or folder that a step of an --overwrite holds was; None for other steps, and for those of
+    other users."""
     try:
         if foreign_owner(step) or not (step / MOVED).is_file() or foreign_owner(step / MOVED):
             return None

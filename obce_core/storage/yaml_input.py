@@ -16,7 +16,8 @@ _MAX_SCALAR = 100
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 _FLOAT = re.compile(r"-?(0|[1-9]\d*)(\.\d+([eE][-+]?\d+)?|[eE][-+]\d+)", re.ASCII)
-"""JSON's numbers, except an exponent with neither sign nor decimal point: an id such as 12345678e1234567 may look like one."""
+"""JSON's numbers, except an exponent with neither sign nor decimal point: an id such as 12345678e1234567 may look like
+one."""
 
 _SURPRISES = re.compile(
     r"(?i)(y|n|yes|no|on|off|true|false|null|~|[-+]?0[0-9_]+|0x[0-9a-f_]+|0o[0-7_]+|0b[01_]+|"
@@ -31,8 +32,8 @@ _NUMBER_CHARS = "0123456789_.:+-eE"
 def parse_yaml(raw: bytes, name: str, *, error: type[BadInput]) -> dict[str, Any]:
     """Parse a YAML mapping of the plain kind: no tags, anchors, aliases, duplicate keys or ambiguous scalars.
 
-    Scalars are read by JSON's rules; what YAML 1.1 reads as something else (`on`, `010`, `1e3`, a date) is refused, to be
-    quoted or written plainly. The limit is 256 kB, since parsing YAML is slow; JSON has a larger one.
+    Scalars are read by JSON's rules; what YAML 1.1 reads as something else (`on`, `010`, `1e3`, a date) is refused, to
+    be quoted or written plainly. The limit is 256 kB, since parsing YAML is slow; JSON has a larger one.
     """
     if len(raw) > MAX_PLAN_YAML_BYTES:
         raise error(

@@ -75,7 +75,8 @@ def draw(raw: RawTexts, *, n: int | None, seed: int, minimum: int = 2, share: fl
     if available - size < held:
         asked, size = size, max(available - held, minimum)
         notes.append(
-            f"{available - size:,} of the {available:,} texts are held out to measure fidelity ({100 * share:g} %), so {size:,} of the "
+            f"{available - size:,} of the {available:,} texts are held out to measure fidelity ({100 * share:g} %), "
+            f"so {size:,} of the "
             f"{asked:,} asked for are measured."
         )
     elif share and size == available:

@@ -44,10 +44,10 @@ def load_texts(
         column: the column with the texts, for tables.
         split: `periods` cuts a file's texts into sentences; None takes them as they are.
         glue_dir: folder of GLUE tasks (default: `OBCE_GLUE_DIR`, else the hub).
-        heldout: what measures fidelity later. None: the texts that were not drawn. The path of a file: its texts in their
-            place (`column` and `split` hold for it too). A share such as `25%`: at least so many of the texts are held
-            out; fewer than `n` are drawn where that is needed. `auto`: 25% where all texts of a file are asked for,
-            else None.
+        heldout: what measures fidelity later. None: the texts that were not drawn. The path of a file: its texts in
+            their place (`column` and `split` hold for it too). A share such as `25%`: at least so many of the texts are
+            held out; fewer than `n` are drawn where that is needed. `auto`: 25% where all texts of a file are asked
+            for, else None.
         minimum: the smallest number of different texts that will do.
         progress: called with (done, total) while a stream is read; may raise `Cancelled`.
         sources: the table of sources; tests hand in one with streams in memory.

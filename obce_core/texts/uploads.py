@@ -17,8 +17,8 @@ _NAME_BYTES = 120
 def store_upload(raw: bytes, name: str) -> str:
     """Write an upload as `cache/texts/DIGEST/NAME` and return the path; equal bytes of one name are one file.
 
-    `name` is the file's name as it was given: errors, previews and the source of an analysis then show it. Nothing of the
-    contents is read here.
+    `name` is the file's name as it was given: errors, previews and the source of an analysis then show it. Nothing of
+    the contents is read here.
 
     Raises:
         TextsError: an unknown ending.
@@ -37,7 +37,8 @@ def store_upload(raw: bytes, name: str) -> str:
 
 
 def file_name(name: str) -> str:
-    """Return a name that a file can have: no folders, no control characters, at most 120 bytes, its ending in lower case."""
+    """Return a name that a file can have: no folders, no control characters, at most 120 bytes, its ending in lower
+    case."""
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
     base = "".join(char if char.isprintable() else "_" for char in base).strip().lstrip(".-~") or "texts"
     stem, suffix = (base[: -len(end)], end.lower()) if (end := Path(base).suffix) else (base, "")
@@ -47,7 +48,8 @@ def file_name(name: str) -> str:
 
 
 def upload_path(ref: str) -> Path:
-    """Return where an upload lies, or would: a folder of one file (DIGEST), or a file of an earlier version (DIGEST.csv).
+    """Return where an upload lies, or would: a folder of one file (DIGEST), or a file of an earlier version
+    (DIGEST.csv).
 
     Raises:
         PathError: a reference that leaves the folder.

@@ -1,6 +1,7 @@
 """Clouds in, bars and merges out: persistent homology with numpy alone, radii throughout.
 
-Dimension zero serves analyses of any size (`barcode`, `line`, `tree`); `complexes` and `reduction` serve lessons on few points.
+Dimension zero serves analyses of any size (`barcode`, `line`, `tree`); `complexes` and `reduction` serve lessons on few
+points.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A simplex is a set of vertices: one is a point, two an edge, three a triangle; its faces are its subsets but the empty
 one. A complex is a set of simplices that holds all faces of each. Homology counts holes by linear algebra over Z/2: the
-boundary of a simplex is the sum of its faces of one dimension less, and a hole is a chain without boundary that is itself
-no boundary (Edelsbrunner and Harer, Computational Topology, chapters III and IV; arXiv 2312.10702, appendix).
+boundary of a simplex is the sum of its faces of one dimension less, and a hole is a chain without boundary that is
+itself no boundary (Edelsbrunner and Harer, Computational Topology, chapters III and IV; arXiv 2312.10702, appendix).
 
 Written for lessons, some 40 points: every step is the textbook's, none is clever.
 """
@@ -72,7 +72,8 @@ class Complex:
     def cavities(self) -> int:
         """b2, hollows closed in by triangles: F - rank of the second boundary matrix.
 
-        True of the complex as it is. A Vietoris-Rips complex is cut at triangles here, so it tells nothing of the whole one.
+        True of the complex as it is. A Vietoris-Rips complex is cut at triangles here, so it tells nothing of the whole
+        one.
         """
         return len(self.triangles) - self.rank(2)
 

@@ -25,8 +25,8 @@ class Principal:
 def principal(cloud: Float[np.ndarray, "texts dim"]) -> Principal:
     """Project a cloud on its first two principal components, in float64.
 
-    The sign of an axis is fixed by its largest coordinate being positive. A second axis that the cloud does not have is 0.
-    Small clouds by a full decomposition; larger ones by subspace iteration, to 1e-9 of the first variance.
+    The sign of an axis is fixed by its largest coordinate being positive. A second axis that the cloud does not have is
+    0. Small clouds by a full decomposition; larger ones by subspace iteration, to 1e-9 of the first variance.
 
     Raises:
         BadInput: not two axes, or no point.

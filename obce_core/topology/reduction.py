@@ -21,7 +21,8 @@ class Bars:
     """The bars of a cloud, as radii (edge lengths are twice as long).
 
     `h0` holds the deaths of pieces, rising, shape (N-1,); all N are born at 0 and one never dies (none of no points).
-    `h1` holds (birth, death) of loops, by birth, shape (loops, 2); loops that are filled as soon as they close are left out.
+    `h1` holds (birth, death) of loops, by birth, shape (loops, 2); loops that are filled as soon as they close are left
+    out.
     """
 
     points: int
@@ -29,7 +30,8 @@ class Bars:
     h1: Float[np.ndarray, "loops 2"]
 
     def alive(self, radius: float) -> tuple[int, int]:
-        """Count the bars (of H0, of H1) at a radius: born at or before it and not yet dead, so they are Betti numbers."""
+        """Count the bars (of H0, of H1) at a radius: born at or before it and not yet dead, so they are Betti
+        numbers."""
         pieces = self.points - int((self.h0 <= radius).sum())
         return pieces, int(((self.h1[:, 0] <= radius) & (radius < self.h1[:, 1])).sum())
 

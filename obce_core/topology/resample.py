@@ -11,12 +11,14 @@ from obce_core.errors import BadInput, NotFinite
 from obce_core.topology.line import line_r_f
 
 _BLOCK = 1 << 19
-"""Numbers held at once: the draws are made in blocks that fit the processor's cache, so N = 3000 needs no 3000 x 1000 array."""
+"""Numbers held at once: the draws are made in blocks that fit the processor's cache, so N = 3000 needs no 3000 x 1000
+array."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A percentile bootstrap interval of r_f, as radii: `share` of the `draws` resamples lie between `low` and `high`."""
+    """A percentile bootstrap interval of r_f, as radii: `share` of the `draws` resamples lie between `low` and
+    `high`."""
 
     low: float
     high: float
@@ -32,9 +34,9 @@ def bootstrap_r_f(
     The percentile bootstrap: for share 0.9 the 5th and 95th percentile (numpy's `linear`). Same seed, same interval.
 
     What it can say is limited. A text that is drawn twice adds a gap of zero, and about 37 % of the texts are missing
-    from a resample, so its gaps are wider than those of N fresh texts, inside the cloud; an extreme text that is missing
-    takes its gap with it. And r_f is a maximum: the bootstrap of a maximum gap is not consistent, that is, the interval
-    does not reach its nominal coverage however many texts there are. It tells how much r_f hangs on few texts.
+    from a resample, so its gaps are wider than those of N fresh texts, inside the cloud; an extreme text that is
+    missing takes its gap with it. And r_f is a maximum: the bootstrap of a maximum gap is not consistent, that is, the
+    interval does not reach its nominal coverage however many texts there are. It tells how much r_f hangs on few texts.
 
     Cost O(draws x N) time, a few MB.
 
@@ -48,7 +50,8 @@ def bootstrap_r_f(
     points = np.asarray(values, dtype=np.float64)
     if points.ndim != 1 or not len(points) or draws < 1 or not 0 < share < 1:
         raise BadInput(
-            f"A bootstrap needs values of shape (N,), N >= 1, draws >= 1 and a share in 0–1; found {points.shape}, {draws}, {share}."
+            f"A bootstrap needs values of shape (N,), N >= 1, draws >= 1 and a share in 0–1; found {points.shape}, "
+            f"{draws}, {share}."
         )
     if not np.isfinite(points).all():
         raise NotFinite(f"{int((~np.isfinite(points)).sum())} outputs are NaN or inf.")
@@ -60,7 +63,8 @@ def bootstrap_r_f(
         size = min(step, draws - start)
         drawn = np.zeros((size, count), dtype=bool)  # (draws of the block, texts in sorted order)
         drawn[np.arange(size)[:, None], random.integers(0, count, size=(size, count))] = True
-        # What is not drawn takes the value of the last drawn text before it (at the start: of the first one): a gap of 0.
+        # What is not drawn takes the value of the last drawn text before it (at the start: of the first one): a gap of
+        # 0.
         held = np.where(drawn, ordered, ordered[drawn.argmax(axis=1)][:, None])
         np.maximum.accumulate(held, axis=1, out=held)
         found[start : start + size] = np.diff(held, axis=1).max(axis=1) / 2

@@ -24,7 +24,8 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """Both sides of the widest gap; of equal sizes the left is `small`. `low` and `high` are the outputs at its ends."""
+    """Both sides of the widest gap; of equal sizes the left is `small`. `low` and `high` are the outputs at its
+    ends."""
 
     small: Side
     large: Side

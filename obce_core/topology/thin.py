@@ -16,7 +16,8 @@ class ThinLine:
     """Some points of a cloud on a line, and when these become one piece within the whole cloud.
 
     `points` are the chosen points (places in the input) in the order of the line, `values` their outputs. `merges` are
-    those of the chosen points in the whole cloud: `first`, `gap` and `last` are places among the chosen. Above the radius
+    those of the chosen points in the whole cloud: `first`, `gap` and `last` are places among the chosen. Above the
+        radius
     `start` they are all the merges there are: each is between the very two points that touch. `upto`, one longer than
     `points`, counts the points of the whole cloud that stand before each chosen one, so that from `start` on the part
     `first` .. `last` has `upto[last + 1] - upto[first]` points.

@@ -1,4 +1,5 @@
-"""UMAP: two coordinates to look at a cloud in R^d by; nothing is measured on them. Importing umap takes up to half a minute."""
+"""UMAP: two coordinates to look at a cloud in R^d by; nothing is measured on them. Importing umap takes up to half a
+minute."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ def umap_projection(cloud: Float[np.ndarray, "texts d"], *, seed: int) -> tuple[
     """Project a cloud to the plane by UMAP with a fixed seed, so that equal clouds have equal pictures.
 
     Returns:
-        float64 coordinates rounded to 4 decimals, and the number of neighbours used: 15, or all others in a smaller cloud.
+        float64 coordinates rounded to 4 decimals, and the number of neighbours used: 15, or all others in a smaller
+            cloud.
 
     Raises:
         BadInput: fewer than 5 points.

@@ -1,4 +1,5 @@
-"""What is kept of evaluations between reruns: the board, its parts, what Launch lays out, what Runs tells. Keys are ids and stamps."""
+"""What is kept of evaluations between reruns: the board, its parts, what Launch lays out, what Runs tells. Keys are ids
+and stamps."""
 
 from __future__ import annotations
 
@@ -66,7 +67,8 @@ def _stamp(folder: Path) -> int:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def leaderboard(made: Stamped, home: str) -> list[Row]:
-    """Make the board of some evaluations, task by task: the bootstrap takes a second, and only where an evaluation is new."""
+    """Make the board of some evaluations, task by task: the bootstrap takes a second, and only where an evaluation is
+    new."""
     tasks: dict[str, list[tuple[str, int]]] = {}
     for name, changed in made:
         tasks.setdefault(read_evaluation(Path(home) / name).task.name, []).append((name, changed))
@@ -106,9 +108,11 @@ def sweep(key: str, changed: tuple[tuple[int, int], ...], _document: Mapping[str
 def laid_out(
     key: str, changed: tuple[tuple[int, int], ...], folder: str | None, _document: Mapping[str, Any]
 ) -> tuple[list[Line], list[str]]:
-    """Read and check what a sweep needs and name its evaluations; `changed` are also the stamps of the tasks' files and of the models.
+    """Read and check what a sweep needs and name its evaluations; `changed` are also the stamps of the tasks' files and
+    of the models.
 
-    What was read is kept between calls, and read anew when a file changed. Without a folder the hub is not asked: official counts stand.
+    What was read is kept between calls, and read anew when a file changed. Without a folder the hub is not asked:
+    official counts stand.
     """
     kept = _inputs(changed)
     if folder is None:
@@ -118,6 +122,7 @@ def laid_out(
 
 @st.cache_data(max_entries=5_000, show_spinner=False)
 def run_about(run_id: str, home: str) -> tuple[str, str, float]:
-    """Return a run's kind and what it was asked for, in words, and when it was made: what is said once and never changes."""
+    """Return a run's kind and what it was asked for, in words, and when it was made: what is said once and never
+    changes."""
     spec = find_run(run_id).spec
     return kind_title(str(spec["kind"])), about(spec), float(spec["created"])

@@ -1,4 +1,5 @@
-"""The quiet row under a figure: its picture as PNG, SVG and HTML, its data as CSV. What is made takes its time at the click."""
+"""The quiet row under a figure: its picture as PNG, SVG and HTML, its data as CSV. What is made takes its time at the
+click."""
 
 from __future__ import annotations
 
@@ -42,9 +43,10 @@ def row(
 ) -> None:
     """Offer what there is of a figure for download; a callable is called at the click.
 
-    `figure` is a Plotly figure, or what makes one: it gives PNG, SVG and HTML. `html` is a whole page, for figures of our own.
-    `label` names the figure where several rows stand together. `units` end the names of the picture's and of the data's files
-    (see `figures.units.file_units`).
+    `figure` is a Plotly figure, or what makes one: it gives PNG, SVG and HTML. `html` is a whole page, for figures of
+        our own.
+    `label` names the figure where several rows stand together. `units` end the names of the picture's and of the data's
+    files (see `figures.units.file_units`).
     """
     make = figure if callable(figure) else lambda: figure
     offers: list[tuple[str, Data, str, str]] = []

@@ -1,7 +1,8 @@
-"""The plan under edit: each visitor's own, with undo and redo; a copy on disk after every edit, so that a reload loses little.
+"""The plan under edit: each visitor's own, with undo and redo; a copy on disk after every edit, so that a reload loses
+little.
 
-Two tabs on one analysis edit two drafts. The copy on disk is the newest, and no tab writes over what it has not seen: the
-Plan page then asks which one to go on with.
+Two tabs on one analysis edit two drafts. The copy on disk is the newest, and no tab writes over what it has not seen:
+the Plan page then asks which one to go on with.
 """
 
 from __future__ import annotations

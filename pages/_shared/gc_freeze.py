@@ -1,8 +1,9 @@
 """What outlives every run (modules, classes, tables of libraries) is taken out of the garbage collector's sight.
 
-Streamlit collects all of the heap after each run of a page, while every other thread waits. Of some million objects of libraries
-that never end this took longer than the run itself (0.1 to 0.2 s). Frozen objects are still freed when nobody refers to them; only cycles
-among what was there at that moment are not looked for, a bounded amount, since it happens once for each page of a server.
+Streamlit collects all of the heap after each run of a page, while every other thread waits. Of some million objects of
+libraries that never end this took longer than the run itself (0.1 to 0.2 s). Frozen objects are still freed when nobody
+refers to them; only cycles among what was there at that moment are not looked for, a bounded amount, since it happens
+once for each page of a server.
 """
 
 from __future__ import annotations

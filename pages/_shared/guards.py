@@ -77,7 +77,8 @@ def _newest() -> str:
 
 
 def writable(action: str) -> bool:
-    """Return True if visitors may change things; else say in one line that `action` ("Renaming and deleting") is not possible."""
+    """Return True if visitors may change things; else say in one line that `action` ("Renaming and deleting") is not
+    possible."""
     if not settings.read_only():
         return True
     st.html(f'<p class="note read-only">{escape(action)} is not possible: this dashboard is read-only.</p>')
@@ -87,7 +88,8 @@ def writable(action: str) -> bool:
 def show_error(error: ObceError) -> None:
     """Show an error in a box, as plain text: what was given may be in it, and must not become markup."""
     st.html(
-        f'<div class="fault" role="alert"><b aria-hidden="true">!</b><span class="plain">{escape(str(error))}</span></div>'
+        '<div class="fault" role="alert"><b aria-hidden="true">!</b><span '
+        f'class="plain">{escape(str(error))}</span></div>'
     )
 
 
@@ -99,7 +101,8 @@ def show_notice(text: str) -> None:
 
 
 def show_gone(field: str, text: str) -> None:
-    """Say that what the state's field names is gone; it stays selected, and the notice stays, until somebody dismisses it."""
+    """Say that what the state's field names is gone; it stays selected, and the notice stays, until somebody dismisses
+    it."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"gone-{field}"):
         show_notice(text)
         st.button(

@@ -26,8 +26,8 @@ def start(form: str, kind: str, options: Mapping[str, Any]) -> None:
 def panel(form: str, on_done: Callable[[dict[str, Any]], None], *, shared: bool = False) -> bool:
     """Show the form's job, if there is one; return whether it is still at work.
 
-    `on_done` is called once with the result, and the page runs again. A job is shown to who started it, found again by the
-    address after a reload; with `shared`, where the form's name says all that is computed, to everybody.
+    `on_done` is called once with the result, and the page runs again. A job is shown to who started it, found again by
+    the address after a reload; with `shared`, where the form's name says all that is computed, to everybody.
     """
     chosen = state.get()
     if form not in chosen.runs:

@@ -144,7 +144,8 @@ def film(
     on_step: Callable[[int], None] | None = None,
     on_edge: Callable[[bool], None] | None = None,
 ) -> None:
-    """Show a neuron's film; `on_step` hears of [ and ] (-1 and 1), `on_edge` of the switch between radii and edge lengths."""
+    """Show a neuron's film; `on_step` hears of [ and ] (-1 and 1), `on_edge` of the switch between radii and edge
+    lengths."""
 
     def stepped() -> None:
         value = (st.session_state.get(key) or {}).get("step")

@@ -14,7 +14,10 @@ def name_of(entry: Saved | Analysis) -> str:
     if isinstance(entry, Saved) and entry.name:
         return entry.name
     told = entry.meta
-    return f"{layout.short_name(told['model']['name'])[:26]} · {told['texts']['n']:,} · seed {told['texts']['seed']} · {entry.id[:6]}"
+    return (
+        f"{layout.short_name(told['model']['name'])[:26]} · {told['texts']['n']:,} · seed {told['texts']['seed']} "
+        f"· {entry.id[:6]}"
+    )
 
 
 def label(analysis: Analysis) -> str:

@@ -50,7 +50,8 @@ def navigation() -> StreamlitPage:
 
 
 def _leave_unknown() -> None:
-    """Open Home for an address that is not a page's, and note the address; Streamlit would cover Home with "Page not found"."""
+    """Open Home for an address that is not a page's, and note the address; Streamlit would cover Home with "Page not
+    found"."""
     context = get_script_run_ctx()
     name = context.pages_manager.intended_page_name if context is not None else ""
     if context is None or not name or name in [row.path for row in PAGES[1:]]:

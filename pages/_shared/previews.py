@@ -52,7 +52,8 @@ class Previews:
         return cosine(found.pooled) if found else "not measured" if self.reason else "measuring"
 
     def cells(self, plan: Plan) -> dict[Cell, Closeness]:
-        """Return what is known of every cell of the plan, cut alone; an earlier number stays until the new one is there."""
+        """Return what is known of every cell of the plan, cut alone; an earlier number stays until the new one is
+        there."""
         found: dict[Cell, Closeness] = {}
         seen = state.get().cosines
         for layer, row in plan.kept.items():
@@ -116,7 +117,8 @@ def automatic(encoder: int) -> bool:
 
 
 def watch(asked: Sequence[Question]) -> None:
-    """Ask again until something was answered, then run the page again; call it last, with what is still being measured."""
+    """Ask again until something was answered, then run the page again; call it last, with what is still being
+    measured."""
     if asked:
         _watch(list(asked))
 

@@ -24,7 +24,8 @@ from obce_core.access import Door, Policy
 from obce_core.access.launch import announcement, open_in_browser
 
 # Streamlit takes a folder named `pages` for its old router until the first visitor has run `st.navigation`, and tells
-# that visitor of a deep link "Page not found" over the right page. The navigation is declared, so say so from the start.
+# that visitor of a deep link "Page not found" over the right page. The navigation is declared, so say so from the
+# start.
 PagesManager.uses_pages_directory = False
 
 

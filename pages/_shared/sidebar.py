@@ -1,4 +1,5 @@
-"""The sidebar below the navigation: the selection and the running jobs, a link each, and the switches that all pages share."""
+"""The sidebar below the navigation: the selection and the running jobs, a link each, and the switches that all pages
+share."""
 
 from __future__ import annotations
 
@@ -22,10 +23,12 @@ _STYLE = """
 <style>
 .st-key-pick { gap: 0; }
 .st-key-pick [data-testid="stPageLink-NavLink"] { min-height: 27px; padding-top: 1px; padding-bottom: 1px; }
-.st-key-running [data-testid="stPageLink-NavLink"] { background: none; font-weight: 400; min-height: 27px; padding-top: 1px;
+.st-key-running [data-testid="stPageLink-NavLink"] { background: none; font-weight: 400; min-height: 27px;
+  padding-top: 1px;
   padding-bottom: 1px; }
 .st-key-pick .pick { padding: 5px 8px 4px; }
-.st-key-pick .st-key-pick-cell [data-testid="stPageLink-NavLink"]::before { content: ""; width: 9px; height: 9px; flex: none;
+.st-key-pick .st-key-pick-cell [data-testid="stPageLink-NavLink"]::before { content: ""; width: 9px; height: 9px;
+  flex: none;
   border-radius: 2px; background: CHIP; }
 </style>
 """
@@ -70,7 +73,8 @@ def _switch(field: str, key: str) -> None:
 
 
 def _selection(chosen: state.State) -> None:
-    """Show what is selected. Labels of links are Markdown, so they are ours; names that others gave stand below, escaped."""
+    """Show what is selected. Labels of links are Markdown, so they are ours; names that others gave stand below,
+    escaped."""
     hue = chosen.component
     st.html(_STYLE.replace("CHIP", f"light-dark({LIGHT.components[hue]}, {DARK.components[hue]})"))
     nav.link("analysis", "Analysis")
@@ -105,7 +109,8 @@ def _newest() -> None:
     newest = saved[0]
     told = newest.meta
     _below(
-        f"none selected. The newest: {escape(newest.name or layout.short_name(told['model']['name']))}, {told['texts']['n']:,} texts"
+        f"none selected. The newest: {escape(newest.name or layout.short_name(told['model']['name']))}, "
+        f"{told['texts']['n']:,} texts"
     )
     st.button(
         "Select the newest", key="pick-newest", on_click=state.select_analysis, args=(newest.id,), width="stretch"

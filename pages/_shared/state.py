@@ -179,7 +179,8 @@ def enter(page: str) -> None:
 
 
 def key(name: str) -> str:
-    """Name a widget that starts from the selection: another one after each Back or Forward, which holds no older value."""
+    """Name a widget that starts from the selection: another one after each Back or Forward, which holds no older
+    value."""
     returns = get().returns
     return f"{name}-return-{returns}" if returns else name
 
@@ -198,7 +199,8 @@ def write_address() -> None:
 
 
 def take_first_address() -> str:
-    """Return the query that completes the entry in which a session began, once; later changes are entries of their own."""
+    """Return the query that completes the entry in which a session began, once; later changes are entries of their
+    own."""
     state = get()
     first, state.first_address, state.linked = state.first_address, "", True
     return first

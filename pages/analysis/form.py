@@ -11,9 +11,11 @@ from pages._shared import state
 
 
 def given(name: str, default: Any) -> dict[str, Any]:
-    """Give a widget its key and its value, and keep what it is set to beyond a change of page; its value is `values()[name]`.
+    """Give a widget its key and its value, and keep what it is set to beyond a change of page; its value is
+    `values()[name]`.
 
-    The widget takes no default of its own: streamlit knows a widget by its key, and a browser that holds a value for it keeps that
+    The widget takes no default of its own: streamlit knows a widget by its key, and a browser that holds a value for it
+        keeps that
     one, whatever default comes later. A choice emptied by a second click shows what is in force.
     """
     form, key = values(), state.key(f"analysis-{name}")
@@ -35,7 +37,8 @@ def put(name: str, value: Any) -> None:
 
 
 def select(label: str, name: str, options: Sequence[str] | dict[str, str], *, default: str | None = None) -> str:
-    """Draw a select box of the form; `options` maps values to what is shown, or lists them; `default` None is the first."""
+    """Draw a select box of the form; `options` maps values to what is shown, or lists them; `default` None is the
+    first."""
     names = list(options)
     kept = given(name, default or names[0])
     told = options if isinstance(options, dict) else {}

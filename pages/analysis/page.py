@@ -65,7 +65,8 @@ def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
 _LIST = """
 <style>
 .fit { list-style: none; margin: 0 !important; padding: 0 !important; font-size: .87rem; line-height: 1.5; }
-.fit li { margin: 0 !important; padding: 0 0 0 20px !important; position: relative; overflow-wrap: anywhere; unicode-bidi: plaintext; }
+.fit li { margin: 0 !important; padding: 0 0 0 20px !important; position: relative; overflow-wrap: anywhere;
+  unicode-bidi: plaintext; }
 .fit li::before { position: absolute; left: 2px; content: "✓"; }
 .fit li.not { color: light-dark(#5A6675, #A3AEBB); } .fit li.not::before { content: "–"; }
 </style>
@@ -207,7 +208,8 @@ def _lead(found: Preview | ObceError | None, job: dict[str, Any]) -> str:
     layers = range(1, report.shape.layers + 1)
     neurons = sum(len(report.neurons(layer, name)) for layer in layers for name in COMPONENTS)
     return (
-        f"<b>{count(neurons)}</b> neurons of <b>{escape(layout.short_name(report.source.name))}</b> hand on a value for each of "
+        f"<b>{count(neurons)}</b> neurons of <b>{escape(layout.short_name(report.source.name))}</b> hand on a value "
+        "for each of "
         f"<b>{count(job['n_texts'])}</b> texts; from the gaps between these comes r<sub>f</sub>."
     )
 
@@ -229,11 +231,17 @@ with top:
 saved.table()
 with st.expander("How to read this"):
     st.markdown(
-        "An analysis reads every neuron's output for each of N texts: at the [CLS] token (one number a text, as in the paper), as the "
-        "mean over the text's tokens, or at every token. **Tap** says where: what the neuron hands on, the linear map before its "
-        "activation, or the block's output after LayerNorm.\n\n**Same inputs, same id**: model, texts, seed and the choices above give "
-        "the id, and an analysis that is there already is opened, not computed again.\n\n**Limits.** The time is that of an earlier "
-        "analysis of the same model on this machine, scaled by the number of texts, and the start of its job; where there is none it "
-        "is not guessed. Memory is an estimate: the weights in float32 and the worker's own. More texts do not make r_f's ranks stable: a "
+        "An analysis reads every neuron's output for each of N texts: at the [CLS] token (one number a text, as in "
+        "the paper), as the "
+        "mean over the text's tokens, or at every token. **Tap** says where: what the neuron hands on, the linear map "
+        "before its "
+        "activation, or the block's output after LayerNorm.\n\n**Same inputs, same id**: model, texts, seed and the "
+        "choices above give "
+        "the id, and an analysis that is there already is opened, not computed again.\n\n**Limits.** The time is that "
+        "of an earlier "
+        "analysis of the same model on this machine, scaled by the number of texts, and the start of its job; where "
+        "there is none it "
+        "is not guessed. Memory is an estimate: the weights in float32 and the worker's own. More texts do not make "
+        "r_f's ranks stable: a "
         "widest gap is set by extremes."
     )

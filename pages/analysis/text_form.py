@@ -37,12 +37,14 @@ def texts() -> dict[str, Any]:
     source = form["source"]
     if source == "demo":
         layout.note(
-            "600 encyclopedic sentences on 12 topics, written for this project; the ones not drawn measure fidelity later."
+            "600 encyclopedic sentences on 12 topics, written for this project; the ones not drawn measure fidelity "
+            "later."
         )
         return {"texts": "demo"}
     if source == "wikipedia":
         layout.note(
-            "The paper's texts: English Wikipedia, split at periods, streamed from the hub when the analysis runs (minutes)."
+            "The paper's texts: English Wikipedia, split at periods, streamed from the hub when the analysis runs "
+            "(minutes)."
         )
         return {"texts": "wikipedia"}
     if source == "glue":
@@ -85,7 +87,8 @@ def preview(job: dict[str, Any]) -> bool:
         return False
     if spec == "wikipedia":
         layout.note(
-            "Which sentences are drawn is known once they have been streamed; the saved analysis keeps them with their digest."
+            "Which sentences are drawn is known once they have been streamed; the saved analysis keeps them with "
+            "their digest."
         )
         return True
     if away and form.get("asked") != spec:

@@ -25,7 +25,8 @@ def _done(result: dict[str, Any]) -> None:
 
 
 def _open(entry: Analysis | Compressed) -> None:
-    """Go to what an analysis measured, or to a model, with the analysis that it was made from where that is still there."""
+    """Go to what an analysis measured, or to a model, with the analysis that it was made from where that is still
+    there."""
     if isinstance(entry, Analysis):
         state.select_analysis(entry.id)
         nav.go("importance")
@@ -77,9 +78,11 @@ if chosen.analysis and source is None:
 left, right = st.columns([1, 1.05], gap="large", vertical_alignment="center")
 with left:
     st.html(
-        '<h1 style="font-size:35px;line-height:1.15;font-weight:680;padding:0;margin:0 0 12px">Which neurons of a BERT matter, '
+        '<h1 style="font-size:35px;line-height:1.15;font-weight:680;padding:0;margin:0 0 12px">Which neurons of a '
+        "BERT matter, "
         "and how small can it be without the others?</h1>"
-        '<p class="lead">OBCE reads the outputs of every neuron over a set of texts, measures with persistent homology how far '
+        '<p class="lead">OBCE reads the outputs of every neuron over a set of texts, measures with persistent '
+        "homology how far "
         "apart they fall, cuts the neurons that say little, and proves the smaller model equal to the masked one.</p>"
     )
     with guards.caught():
@@ -130,7 +133,8 @@ with right:
             data = film_data(values, texts, title=f"Layer {layer} · {TITLES[component]} · neuron {neuron}")
             mounts.film({**data, "compact": True}, key="home-film")
             layout.note(
-                f"One neuron (layer {layer}, {component}, {neuron}): its output for {len(values):,} {noun}, a growing disk around each. "
+                f"One neuron (layer {layer}, {component}, {neuron}): its output for {len(values):,} {noun}, a growing "
+                "disk around each. "
                 "When the last gap closes, the radius is <b>r<sub>f</sub></b>."
             )
     else:

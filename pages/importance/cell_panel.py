@@ -1,4 +1,5 @@
-"""The selected cell: its distribution, its neurons by head or rank, what may be trusted of it, and its table of neurons."""
+"""The selected cell: its distribution, its neurons by head or rank, what may be trusted of it, and its table of
+neurons."""
 
 from __future__ import annotations
 
@@ -71,7 +72,8 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
     close = near_zero(scores)
     trust = f" <b>{share(close, 0)} of these values lie near zero</b> ({NEAR_RULE})." if close >= MANY else ""
     stays = (
-        f"<b>Solid</b> is kept, <b>hollow</b> is cut by the plan under edit: {count(int(kept.sum()))} of {count(len(kept))} stay."
+        f"<b>Solid</b> is kept, <b>hollow</b> is cut by the plan under edit: {count(int(kept.sum()))} of "
+        f"{count(len(kept))} stay."
         if planned is not None
         else "The plan under edit cannot be carried out: nothing is drawn as cut."
     )
@@ -199,7 +201,8 @@ def _against(source: Analysis, other: Analysis | None, layer: int, component: st
 
 
 def _kept(source: Analysis, prune_spec: PruneSpec, layer: int, component: str) -> np.ndarray | None:
-    """Return which neurons of a cell the plan under edit keeps, shape (neurons,); None when it cannot be carried out."""
+    """Return which neurons of a cell the plan under edit keeps, shape (neurons,); None when it cannot be carried
+    out."""
     try:
         plan, _ = cached.resolved(source.id, prune_spec)
     except PlanError:  # an impossible draft is explained on the Plan page

@@ -74,8 +74,10 @@ def beside(source: Analysis, other: Analysis) -> None:
             units=file_units(chosen.criterion, edge_length=chosen.edge_length),
         )
         layout.note(
-            "<b>Difference</b>: B minus A; brown is less, teal is more, the stronger the larger the ratio (or, with linear colours, the "
-            "difference). <b>Spearman</b>: do both rank the neurons alike (1: yes, 0: not at all). <b>Jaccard</b>: how much of what P50 "
+            "<b>Difference</b>: B minus A; brown is less, teal is more, the stronger the larger the ratio (or, with "
+            "linear colours, the "
+            "difference). <b>Spearman</b>: do both rank the neurons alike (1: yes, 0: not at all). <b>Jaccard</b>: "
+            "how much of what P50 "
             "removes is the same; random halves share 0.33. A dashed cell cannot be compared."
         )
     with right:

@@ -1,4 +1,5 @@
-"""Which cells and neurons matter: the map or its lines, one cell's distribution, its neurons, and another analysis beside it."""
+"""Which cells and neurons matter: the map or its lines, one cell's distribution, its neurons, and another analysis
+beside it."""
 
 from __future__ import annotations
 
@@ -81,7 +82,8 @@ def _lead(data: Mapping[str, Any]) -> str:
 
 
 def _banner(data: Mapping[str, Any]) -> None:
-    """Name the cells that can be cut and hold many scores near zero; how stable their ranks are is another measurement."""
+    """Name the cells that can be cut and hold many scores near zero; how stable their ranks are is another
+    measurement."""
     near = [cell for cell in data["cells"] if cell.get("near") and not cell["locked"]]
     if near:
         named = [
@@ -91,19 +93,23 @@ def _banner(data: Mapping[str, Any]) -> None:
         more = f" and {len(named) - 6} more" if len(named) > 6 else ""
         told = criterion(chosen.criterion).title
         st.info(
-            f"Share of {told} near zero ({NEAR_RULE}): {', '.join(named[:6])}{more}. It compares sizes within one sample; whether ranks "
+            f"Share of {told} near zero ({NEAR_RULE}): {', '.join(named[:6])}{more}. It compares sizes within one "
+            "sample; whether ranks "
             "hold is Spearman between two sets of texts.",
             icon=":material/info:",
         )
 
 
 _HOW_MAP = (
-    "Click a cell, or move with the arrows. <b>Padlock</b>: attention output and output feed a residual sum, so they are shown but "
-    "never cut. <b>All equal</b>: every text gives the same value, so no ranking means anything (on [CLS], layer 1 sees the same "
+    "Click a cell, or move with the arrows. <b>Padlock</b>: attention output and output feed a residual sum, so they "
+    "are shown but "
+    "never cut. <b>All equal</b>: every text gives the same value, so no ranking means anything (on [CLS], layer 1 "
+    "sees the same "
     "token at the same place in every text)."
 )
 _HOW_LINES = (
-    "The paper's Figure 6: one line a component. <b>Dotted</b>: attention output and output, which feed a residual sum and are never "
+    "The paper's Figure 6: one line a component. <b>Dotted</b>: attention output and output, which feed a residual "
+    "sum and are never "
     "cut. A gap: every text gives the same value there. Click a point to see its cell."
 )
 
@@ -139,14 +145,20 @@ def _body() -> None:
     cell_panel.neurons(source)
     with st.expander("How to read this"):
         st.markdown(
-            "**r_f** is half of the widest gap between a neuron's outputs over the texts: grow a disk of radius r around each "
-            "output, and at r_f all disks are one piece (zero-dimensional persistent homology, arXiv 2312.10702). A radius: the edge "
+            "**r_f** is half of the widest gap between a neuron's outputs over the texts: grow a disk of radius r "
+            "around each "
+            "output, and at r_f all disks are one piece (zero-dimensional persistent homology, arXiv 2312.10702). A "
+            "radius: the edge "
             "length that gudhi and ripser report is twice as long; the switch in the sidebar shows it.\n\n"
-            "**Pxx** marks the percentile at or below which a plan removes neurons of this cell. **Hills** share one log axis over all "
+            "**Pxx** marks the percentile at or below which a plan removes neurons of this cell. **Hills** share one "
+            "log axis over all "
             f"cells. **Near zero** means {NEAR_RULE}.\n\n"
-            "**Limits.** One widest gap is set by one or two extreme texts, so ranks by r_f change from sample to sample more than "
-            "ranks by std; compare both, and two sets of texts, before you cut. Cells are comparable in their own layer and component "
-            "only, which is why percentiles are taken there. [CLS] alone says little about what a neuron does at other tokens."
+            "**Limits.** One widest gap is set by one or two extreme texts, so ranks by r_f change from sample to "
+            "sample more than "
+            "ranks by std; compare both, and two sets of texts, before you cut. Cells are comparable in their own "
+            "layer and component "
+            "only, which is why percentiles are taken there. [CLS] alone says little about what a neuron does at "
+            "other tokens."
         )
 
 

@@ -1,4 +1,5 @@
-"""The right side of Launch: what is there already, what is left, how long it takes, the command that does the same, Start."""
+"""The right side of Launch: what is there already, what is left, how long it takes, the command that does the same,
+Start."""
 
 from __future__ import annotations
 

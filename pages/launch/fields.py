@@ -15,7 +15,8 @@ def values() -> dict[Any, Any]:
 
 
 def kept(name: str, default: Any) -> dict[str, Any]:
-    """Give a widget its key, and keep what it is set to; its value is `values()[name]`, the default until somebody changes it."""
+    """Give a widget its key, and keep what it is set to; its value is `values()[name]`, the default until somebody
+    changes it."""
     form, key = values(), state.key(f"launch-{name}")
 
     def keep() -> None:

@@ -27,7 +27,8 @@ from pages.launch import tasks, variants
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the form says: the choices for a sweep, and how it is run; `at_once` of the workers have a place at the same time."""
+    """What the form says: the choices for a sweep, and how it is run; `at_once` of the workers have a place at the same
+    time."""
 
     choices: Choices
     folder: str | None
@@ -216,7 +217,8 @@ def _launcher() -> dict[str, Any]:
     here = None if ray else _here(device)
     if here is not None and workers > here[0]:
         layout.note(
-            f"This machine does <b>{here[0]}</b> {'job' if here[0] == 1 else 'jobs'} at a time ({here[1]}); the others wait in the queue."
+            f"This machine does <b>{here[0]}</b> {'job' if here[0] == 1 else 'jobs'} at a time ({here[1]}); the "
+            "others wait in the queue."
         )
     return {**found, "at_once": min(workers, here[0]) if here else workers, "device": device, "save_model": save_model}
 
@@ -227,7 +229,8 @@ def _cluster(address: str) -> tuple[str, bool]:
     if not needs_confirmation(public):
         return public, False
     layout.note(
-        f"<b>{escape(public)}</b> is not the configured cluster (OBCE_RAY_ADDRESS). Whoever answers there receives the Ray token of "
+        f"<b>{escape(public)}</b> is not the configured cluster (OBCE_RAY_ADDRESS). Whoever answers there receives "
+        "the Ray token of "
         "this machine and can start jobs on your cluster."
     )
     confirmed = fields.toggle(f"Send the token to this address: {public}", f"confirmed-{public}", False)

@@ -71,7 +71,8 @@ def _plans(source: Analysis) -> tuple[dict[str, PruneSpec], PruneSpec]:
 
 
 def _proposed(source: Analysis, versions: Mapping[str, PruneSpec], prune_spec: PruneSpec) -> list[str]:
-    """Name the plan that is chosen at first: the version that the draft equals, else the newer of draft and newest version."""
+    """Name the plan that is chosen at first: the version that the draft equals, else the newer of draft and newest
+    version."""
     same = [name for name, version in versions.items() if name != _CURRENT and version == prune_spec]
     newest = max((version.written for version in list_versions(source.id)), default="")
     draft_is_newer = (

@@ -78,7 +78,8 @@ def neuron() -> None:
     outputs, noun = int(source.meta["rows"]), story.noun(source)
     if outputs > _MOST:
         layout.note(
-            f"This lesson shows at most {_MOST:,} outputs, this analysis has {outputs:,}: choose one with fewer {noun}s."
+            f"This lesson shows at most {_MOST:,} outputs, this analysis has {outputs:,}: choose one with fewer "
+            f"{noun}s."
         )
         parts.steps()
         return
@@ -117,7 +118,8 @@ def neuron() -> None:
         )
         mounts.gap_line(data, key="lesson-gaps", revision=where)
         layout.note(
-            f"A dot is the neuron's output for one {noun}, brackets mark gaps; a dotted one has closed. A row shows the two {noun}s."
+            f"A dot is the neuron's output for one {noun}, brackets mark gaps; a dotted one has closed. A row shows "
+            f"the two {noun}s."
         )
     with right:
         st.subheader(f"Layer {chosen.layer} · {TITLES[chosen.component]} · neuron {chosen.neuron}", anchor=False)
@@ -168,7 +170,8 @@ def cut() -> None:
         return
     if source.degenerate(layer, component):
         layout.note(
-            "Every text gives the same value in this cell: there is nothing to rank, and no percentile may cut it. Choose another."
+            "Every text gives the same value in this cell: there is nothing to rank, and no percentile may cut it. "
+            "Choose another."
         )
         parts.steps()
         return

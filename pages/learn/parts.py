@@ -1,4 +1,5 @@
-"""What the lessons share: the question beside the figure, the numbers that it may cover, and small choices of their own."""
+"""What the lessons share: the question beside the figure, the numbers that it may cover, and small choices of their
+own."""
 
 from __future__ import annotations
 

@@ -229,7 +229,8 @@ def _field(scene: Scene, *, edge_length: bool) -> dict[str, Any]:
     )
     mounts.field(data, key="lesson-field", revision=chosen.lesson_revision)
     layout.note(
-        "Click adds a point, drag moves one. Arrow keys move the chosen point, [ and ] choose another, Delete removes it."
+        "Click adds a point, drag moves one. Arrow keys move the chosen point, [ and ] choose another, Delete removes "
+        "it."
     )
     return data
 
@@ -251,14 +252,17 @@ def _matrices(question: Question | None, found: Complex, panel: str) -> None:
     st.html(panels.matrix_panel(found, dim, named, height=_height() - 24))
     what = ("point", "edge") if dim == 1 else ("edge", "triangle")
     layout.note(
-        f"{rows} × {columns:,} over Z/2, a row a{'n' * (dim - 1)} {what[0]}, a column a{'n' * (2 - dim)} {what[1]}; <b>rank {rank}</b>."
+        f"{rows} × {columns:,} over Z/2, a row a{'n' * (dim - 1)} {what[0]}, a column a{'n' * (2 - dim)} {what[1]}; "
+        f"<b>rank {rank}</b>."
     )
 
 
 def _table(scene: Scene) -> None:
-    """Show the points as a table to edit; it starts anew when they were changed elsewhere, or when it was not shown just before.
+    """Show the points as a table to edit; it starts anew when they were changed elsewhere, or when it was not shown
+    just before.
 
-    The table keeps the points that it started from and adds what was typed since; streamlit drops the latter once it is not shown.
+    The table keeps the points that it started from and adds what was typed since; streamlit drops the latter once it is
+    not shown.
     """
     chosen = state.get()
     if chosen.lesson_table_now != scene.points or f"lesson-table-{chosen.lesson_table_key}" not in st.session_state:

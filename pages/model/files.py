@@ -24,7 +24,8 @@ _FORMS = {
         "The same function in the shapes of an uncut BERT, for tools that know nothing of us.",
     ),
 }
-"""Each export by the end of its folder's name, which is a folder's: `model-onnx`, never `model.onnx`, which names a file."""
+"""Each export by the end of its folder's name, which is a folder's: `model-onnx`, never `model.onnx`, which names a
+file."""
 
 
 def packed(folder: Path) -> bytes:
@@ -40,7 +41,8 @@ def packed(folder: Path) -> bytes:
 def _commands(built: Compressed, original: str) -> str:
     folder, against = shlex.quote(str(built.folder)), shlex.quote(original)
     return (
-        f"obce compress --analysis {built.analysis} --plan {shlex.quote(str(built.folder / 'pruning_plan.json'))} --out my-model\n"
+        f"obce compress --analysis {built.analysis} --plan {shlex.quote(str(built.folder / 'pruning_plan.json'))} "
+        "--out my-model\n"
         f"obce verify {folder} --against {against}\n"
         f"obce latency {folder} --against {against}\n"
         f"obce export {folder} --onnx my-model-onnx\n"
@@ -66,10 +68,12 @@ def take(built: Compressed, original: str) -> None:
     st.code('import obce_core\n\nmodel, tokenizer = obce_core.load("obce-model")', language="python", wrap_lines=True)
     layout.note(
         f"<code>model.num_parameters()</code> gives the {count(built.budget.parameters_left)} parameters counted here. "
-        "<code>sum(p.numel() for p in model.parameters())</code> may give more: in memory a cut layer is padded to its widest head."
+        "<code>sum(p.numel() for p in model.parameters())</code> may give more: in memory a cut layer is padded to "
+        "its widest head."
     )
     layout.note(
-        'Without this package: <code>AutoModel.from_pretrained("obce-model", trust_remote_code=True)</code>. On this machine it lies in'
+        'Without this package: <code>AutoModel.from_pretrained("obce-model", trust_remote_code=True)</code>. On this '
+        "machine it lies in"
     )
     st.code(str(built.folder), language=None, wrap_lines=True)
     with st.expander("The commands that do the same"):

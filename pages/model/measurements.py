@@ -36,7 +36,8 @@ def proof(built: Compressed, original: str) -> None:
     found = find_result(form)
     if found is None:
         layout.note(
-            f"Built: largest difference {amount(built.difference, 2)} of the largest output on {built.difference_texts} texts. The full "
+            f"Built: largest difference {amount(built.difference, 2)} of the largest output on "
+            f"{built.difference_texts} texts. The full "
             "proof folds the original again and compares every tensor and output, in float32 and float64."
         )
     else:
@@ -80,7 +81,8 @@ def speed(built: Compressed, original: str) -> None:
             "" if all(row.steady for row in found.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
         )
         layout.note(
-            f"Medians, {found.length} tokens a text, float32, {escape(found.device)}, {found.threads} CPU threads.{unsteady}"
+            f"Medians, {found.length} tokens a text, float32, {escape(found.device)}, {found.threads} CPU "
+            f"threads.{unsteady}"
         )
     label = "Measure batches of 1 and 32" if found is None else "Measure again"
     job(

@@ -104,7 +104,8 @@ def _before_after(plan: Plan) -> None:
         csv_text=lambda: downloads.to_csv(header, rows),
     )
     layout.note(
-        "<b>Solid</b> is stored, <b>hatched</b> is gone. A query/key dimension is stored only where both sides are kept."
+        "<b>Solid</b> is stored, <b>hatched</b> is gone. A query/key dimension is stored only where both sides are "
+        "kept."
     )
     with st.expander("Rows of every layer"):
         st.dataframe(_layers(plan), hide_index=True, width="stretch")
@@ -214,7 +215,8 @@ def _body() -> None:
         _facts(budget, None)
         if not job_panel.panel(f"compress-{own}", _built, shared=True):
             layout.note(
-                "Building folds the removed neurons away, proves the result against the masked original and measures it on held-out texts."
+                "Building folds the removed neurons away, proves the result against the masked original and measures "
+                "it on held-out texts."
             )
             row = st.columns([1, 1, 4])
             with row[0]:
@@ -228,11 +230,16 @@ def _body() -> None:
     _others(built)
     with st.expander("How to read this"):
         st.markdown(
-            "**Masked = cut**: the original, with every removed neuron replaced by its constant or prediction, against the smaller model; "
-            "the largest difference of any output, as a share of the largest output. Rounding alone gives about 1e-06; above 1e-05 nothing "
-            "would have been written. **Cosine**: to the original, on texts that the analysis did not see.\n\n**Limits.** Equality is to "
-            "the *masked* model, and exact. How well that one does its work is the cosine, and after fine-tuning the task's own "
-            "metric. Speed is of this machine, at this moment: a share of the original's time, never a promise for another."
+            "**Masked = cut**: the original, with every removed neuron replaced by its constant or prediction, "
+            "against the smaller model; "
+            "the largest difference of any output, as a share of the largest output. Rounding alone gives about "
+            "1e-06; above 1e-05 nothing "
+            "would have been written. **Cosine**: to the original, on texts that the analysis did not "
+            "see.\n\n**Limits.** Equality is to "
+            "the *masked* model, and exact. How well that one does its work is the cosine, and after fine-tuning the "
+            "task's own "
+            "metric. Speed is of this machine, at this moment: a share of the original's time, never a promise for "
+            "another."
         )
 
 

@@ -28,7 +28,8 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
     texts = source.texts.texts
     if source.meta["tokens"] == "all" or len(texts) > LARGEST:
         layout.note(
-            f"A vector cloud is measured on at most {LARGEST:,} points, one a text. This analysis has one a token or more texts: "
+            f"A vector cloud is measured on at most {LARGEST:,} points, one a text. This analysis has one a token or "
+            "more texts: "
             "make one with [CLS] or the mean of tokens."
         )
         return
@@ -43,7 +44,8 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
     widest = float(deaths[-1]) if len(deaths) else 0.0
     layout.note(
         f"<b>{'2 r<sub>f</sub>' if unit == 2 else 'r<sub>f</sub>'} of the vector cloud: {amount(unit * widest)}</b> "
-        f"({'edge length' if unit == 2 else 'radius'}). No disks are drawn here: in a projection they would touch where the texts do not. "
+        f"({'edge length' if unit == 2 else 'radius'}). No disks are drawn here: in a projection they would touch "
+        "where the texts do not. "
         "Only distances in all dimensions merge, and the barcode is made of these."
     )
     picked = st.segmented_control(
@@ -67,7 +69,8 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
             axes = tuple(f"PC {at + 1}, {share(part)} of the variance" for at, part in enumerate(pca.explained))
             _scatter(pca.points, texts, (axes[0], axes[1]), colour, f"{name}-pca")
             layout.note(
-                f"The two axes hold {share(sum(pca.explained))} of the variance; two texts may look close and be far apart."
+                f"The two axes hold {share(sum(pca.explained))} of the variance; two texts may look close and be far "
+                "apart."
             )
     with right:
         figure = bars(deaths, edge_length=chosen.edge_length, mode=layout.mode())
@@ -120,7 +123,8 @@ def _umap(
                 st.rerun()
             with st.container(height=460, border=True):
                 st.text(
-                    "UMAP is being computed; the first time its code is loaded too, up to half a minute. PCA is there at once."
+                    "UMAP is being computed; the first time its code is loaded too, up to half a minute. PCA is there "
+                    "at once."
                 )
 
         waiting()

@@ -29,7 +29,10 @@ def lead(source: Analysis, layer: int, component: str, neuron: int, told: Sides 
         if without == r_f
         else f"would be {amount(unit * without)}, {share(without / r_f, 0)} of what it is"
     )
-    return f"Its widest gap sets <b>{told.small.size:,}</b> of {size:,} {noun}s apart. Without {which} {name} {would}.{place}"
+    return (
+        f"Its widest gap sets <b>{told.small.size:,}</b> of {size:,} {noun}s apart. Without {which} {name} "
+        f"{would}.{place}"
+    )
 
 
 def plan_says(source: Analysis, layer: int, component: str, neuron: int) -> Verdict | None:
@@ -72,7 +75,10 @@ def numbers(source: Analysis, layer: int, component: str, neuron: int) -> None:
                 "",
                 "bootstrap: not measured"
                 if interval is None
-                else f"bootstrap {share(interval.share, 0)}: {amount(unit * interval.low, 2)} – {amount(unit * interval.high, 2)}",
+                else (
+                    f"bootstrap {share(interval.share, 0)}: {amount(unit * interval.low, 2)} – "
+                    f"{amount(unit * interval.high, 2)}"
+                ),
             ),
         ]
     )

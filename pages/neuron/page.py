@@ -162,7 +162,8 @@ def _body() -> None:
         )
     elif chosen.pinned == name:
         layout.note(
-            "This neuron is pinned. Open another one (Higher, Lower, a number, another cell) and it plays below it on one clock."
+            "This neuron is pinned. Open another one (Higher, Lower, a number, another cell) and it plays below it on "
+            "one clock."
         )
     data = {**data, "colour": colour, "file": file, "edge": chosen.edge_length, "presentation": chosen.presentation}
     mounts.film(data, key="neuron-film", on_step=_step, on_edge=_edge)

@@ -102,13 +102,16 @@ def captions(source: Analysis, line: ThinLine, colour: dict[str, Any] | None, pa
     told = []
     if pair:
         told.append(
-            "Both films show the same radius at every moment, so their disks, parts and bars can be compared; the diagrams share "
-            "their axes, and each film stops at its own r<sub>f</sub>. The bottleneck distance is the farthest that a point must "
+            "Both films show the same radius at every moment, so their disks, parts and bars can be compared; the "
+            "diagrams share "
+            "their axes, and each film stops at its own r<sub>f</sub>. The bottleneck distance is the farthest that a "
+            "point must "
             "move to turn one diagram into the other, to a point of it or to the diagonal."
         )
     if line.total > len(line.points):
         told.append(
-            f"Of {line.total:,} {noun(source)}s {len(line.points):,} are drawn: both ends of the widest gaps, and others evenly along the "
+            f"Of {line.total:,} {noun(source)}s {len(line.points):,} are drawn: both ends of the widest gaps, and "
+            "others evenly along the "
             f"line. The merges that the film shows, their sizes and r<sub>f</sub> are those of all {line.total:,}."
         )
     if colour is not None and colour["kind"] == "category" and colour["others"]:
@@ -123,17 +126,26 @@ def reading() -> None:
     """Explain the film, its numbers and their limits."""
     with st.expander("How to read this"):
         st.markdown(
-            "Each dot is this neuron's output for one text. A disk grows around every dot; where two disks touch, two parts become "
-            "one, and a point appears in the birth-death diagram at the radius of the touch (all are born at 0). N texts give N − 1 "
-            "such deaths and one part that never dies. The last death is **r_f**. Radii here, unless *Edge length* is on: gudhi and "
+            "Each dot is this neuron's output for one text. A disk grows around every dot; where two disks touch, two "
+            "parts become "
+            "one, and a point appears in the birth-death diagram at the radius of the touch (all are born at 0). N "
+            "texts give N − 1 "
+            "such deaths and one part that never dies. The last death is **r_f**. Radii here, unless *Edge length* is "
+            "on: gudhi and "
             "ripser report edge lengths, twice as long.\n\n"
-            "**Percentile in its cell**: the share of the other neurons with a smaller r_f. A plan with P*xx* for this cell cuts the "
+            "**Percentile in its cell**: the share of the other neurons with a smaller r_f. A plan with P*xx* for "
+            "this cell cuts the "
             "neuron when *xx* is at least that.\n\n"
-            "**Limits.** A single extreme text can set r_f alone: the number without its most isolated text shows how much. The "
-            "bootstrap interval is a percentile bootstrap: 1,000 samples of as many texts are drawn with replacement, and the "
-            "middle 90 % of their r_f are shown. A text drawn twice adds a gap of zero and about 37 % of the texts are missing each "
+            "**Limits.** A single extreme text can set r_f alone: the number without its most isolated text shows how "
+            "much. The "
+            "bootstrap interval is a percentile bootstrap: 1,000 samples of as many texts are drawn with replacement, "
+            "and the "
+            "middle 90 % of their r_f are shown. A text drawn twice adds a gap of zero and about 37 % of the texts "
+            "are missing each "
             "time; and the "
-            "bootstrap of a largest gap is not consistent: the interval shows how much hangs on few texts, not where the r_f of all "
-            "possible texts lies with 90 % certainty. It is not measured where every token is a point: tokens of one text do not vary "
+            "bootstrap of a largest gap is not consistent: the interval shows how much hangs on few texts, not where "
+            "the r_f of all "
+            "possible texts lies with 90 % certainty. It is not measured where every token is a point: tokens of one "
+            "text do not vary "
             "on their own. What a neuron separates here is read off these texts and need not hold for others."
         )

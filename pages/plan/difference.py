@@ -95,7 +95,8 @@ def difference(source: Analysis, prune_spec: PruneSpec) -> list[previews.Questio
             ),
         )
         layout.note(
-            "First and second: the rows of the upper table, in this order. <b>obce plan diff</b> compares two plan files likewise."
+            "First and second: the rows of the upper table, in this order. <b>obce plan diff</b> compares two plan "
+            "files likewise."
         )
     else:
         layout.note("Both cut the same neurons.")

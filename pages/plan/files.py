@@ -49,7 +49,8 @@ def take_away(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
         )
     st.code(plan_commands(source.id, plan.prune_spec), language="bash", wrap_lines=True)
     layout.note(
-        "plan.json holds the intent and every kept neuron; intent.json what is asked for, with all options, for this or another analysis "
+        "plan.json holds the intent and every kept neuron; intent.json what is asked for, with all options, for this "
+        "or another analysis "
         "of the same kind of model; cells.csv the grid."
     )
 

@@ -55,7 +55,8 @@ def options(source: Analysis, prune_spec: PruneSpec) -> None:
             "Compensation",
             METHODS,
             key="plan-method",
-            help="What stands in a removed neuron's place: a constant, or (least-squares) a prediction from the kept neurons",
+            help="What stands in a removed neuron's place: a constant, or (least-squares) a prediction from the kept "
+            "neurons",
             **changed,
         )
         st.selectbox(

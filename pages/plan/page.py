@@ -58,17 +58,22 @@ def _lead(plan: Plan | None, budget: Budget | None, close: float | None) -> str:
         return "This plan cannot be carried out as it stands; nothing is counted until it can."
     ranked = CRITERIA[plan.prune_spec.criterion].title.replace("r_f", "r<sub>f</sub>")
     if not plan.kept:
-        return f"Nothing is cut yet. Select cells and type a number: P50 removes the half of a cell's neurons with the smallest {ranked}."
+        return (
+            "Nothing is cut yet. Select cells and type a number: P50 removes the half of a cell's neurons with "
+            f"the smallest {ranked}."
+        )
     cells = sum(len(row) for row in plan.kept.values())
     kept = f"; its outputs keep a cosine of <b>{cosine(close)}</b> to the original's" if close is not None else ""
     return (
-        f"Cuts <b>{count(budget.neurons_cut)}</b> neurons of {cells} {'cell' if cells == 1 else 'cells'} by {ranked}, leaves "
+        f"Cuts <b>{count(budget.neurons_cut)}</b> neurons of {cells} {'cell' if cells == 1 else 'cells'} by {ranked}, "
+        "leaves "
         f"<b>{share(budget.encoder_share)}</b> of the encoder{kept}."
     )
 
 
 def _paper() -> tuple[Plan | None, Budget | None, tuple[str, ...]]:
-    """Return the paper's plan, its size and its notes; where it cannot be carried out on this model, the reason is the note."""
+    """Return the paper's plan, its size and its notes; where it cannot be carried out on this model, the reason is the
+    note."""
     try:
         return cached.paper(source.id)
     except PlanError as error:
@@ -112,7 +117,8 @@ def _theirs() -> None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="theirs"):
         st.text(
-            f"Another tab changed this plan at {found.written[11:19]} UTC. Yours is not saved until you choose; undo brings it back."
+            f"Another tab changed this plan at {found.written[11:19]} UTC. Yours is not saved until you choose; undo "
+            "brings it back."
         )
         st.button("Take theirs", on_click=drafts.take_theirs, args=(source.id,), width="content")
         st.button("Keep mine", on_click=drafts.keep_mine, args=(source.id,), width="content")
@@ -178,7 +184,8 @@ def _body() -> None:
         else "."
     )
     layout.note(
-        f"◇ the paper's plan ({named}), counted by the same rule on this model: query and key fold to shared pairs.{told}"
+        f"◇ the paper's plan ({named}), counted by the same rule on this model: query and key fold to shared "
+        f"pairs.{told}"
     )
     if measured.reason and source.id in chosen.unmeasured:
         st.button("Try again to measure", on_click=chosen.unmeasured.pop, args=(source.id, None), type="tertiary")
@@ -203,8 +210,10 @@ def _body() -> None:
             on_edit=_edited,
         )
         layout.note(
-            "Bar: solid is kept, hatched is cut. Small number: cosine to the original, mean-pooled, when this cell alone is cut; faint "
-            "while it is measured anew. A layer's number or a component's name selects all of it, Shift extends. Arrows move, digits "
+            "Bar: solid is kept, hatched is cut. Small number: cosine to the original, mean-pooled, when this cell "
+            "alone is cut; faint "
+            "while it is measured anew. A layer's number or a component's name selects all of it, Shift extends. "
+            "Arrows move, digits "
             "set, + and − change by 5, Delete clears. * has neurons chosen by hand."
         )
         if plan is not None:
@@ -249,7 +258,8 @@ def _next(prune_spec: PruneSpec, budget: Budget | None, measured: previews.Previ
             icon=":material/speed:",
         )
     layout.note(
-        "Sorted by cosine lost for each parameter saved. Each cell is measured alone, against its present percentile, so the sum is a "
+        "Sorted by cosine lost for each parameter saved. Each cell is measured alone, against its present percentile, "
+        "so the sum is a "
         "guide and no promise. Nothing is applied before you click."
     )
 
@@ -258,16 +268,26 @@ with guards.caught():
     _body()
     with st.expander("How to read this"):
         st.markdown(
-            "**Pxx** keeps the neurons strictly above the xx-th percentile of their own layer and component. **Folding is exact**: a "
-            "removed neuron is a constant, and the constant goes into the weights that stay, so the smaller model is the same "
-            "function as the masked one. A query/key dimension survives only where both sides are kept; where only the key is, it "
-            "becomes part of one extra key row a head. That is why P50 on both leaves about a quarter of the pairs. Under "
-            "**least-squares** a removed neuron is predicted from the kept ones (query, key and value: of its own head), which is "
-            "folded in as exactly; a head then stores as many pairs as the fewer of its kept queries and kept keys, so more stays."
-            "\n\n**Cosine** compares the last hidden states of the original and of the masked model, which equals the cut one: of "
-            "[CLS], and of the mean over all tokens of a text; shown is the mean over at most 150 texts that the analysis did not read, "
+            "**Pxx** keeps the neurons strictly above the xx-th percentile of their own layer and component. "
+            "**Folding is exact**: a "
+            "removed neuron is a constant, and the constant goes into the weights that stay, so the smaller model is "
+            "the same "
+            "function as the masked one. A query/key dimension survives only where both sides are kept; where only "
+            "the key is, it "
+            "becomes part of one extra key row a head. That is why P50 on both leaves about a quarter of the pairs. "
+            "Under "
+            "**least-squares** a removed neuron is predicted from the kept ones (query, key and value: of its own "
+            "head), which is "
+            "folded in as exactly; a head then stores as many pairs as the fewer of its kept queries and kept keys, "
+            "so more stays."
+            "\n\n**Cosine** compares the last hidden states of the original and of the masked model, which equals the "
+            "cut one: of "
+            "[CLS], and of the mean over all tokens of a text; shown is the mean over at most 150 texts that the "
+            "analysis did not read, "
             "drawn with seed 0 from those held out."
-            "\n\n**Limits.** A cosine near 1 says that the outputs stay alike before any fine-tuning, not that a task's score stays. "
-            "Cells are measured alone; together they lose more or less than the sum. Least-squares is fitted when the model is built, "
+            "\n\n**Limits.** A cosine near 1 says that the outputs stay alike before any fine-tuning, not that a "
+            "task's score stays. "
+            "Cells are measured alone; together they lose more or less than the sum. Least-squares is fitted when the "
+            "model is built, "
             "and not measured before. FLOPs are of the layers."
         )

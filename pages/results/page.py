@@ -1,4 +1,5 @@
-"""What came out: our rows task by task beside the published ones; score against size, differences, changed examples, downloads."""
+"""What came out: our rows task by task beside the published ones; score against size, differences, changed examples,
+downloads."""
 
 from __future__ import annotations
 
@@ -21,23 +22,25 @@ from pages.results import parts
 chosen = state.get()
 
 _HELP = f"""
-**Split.** Ours are of the validation split, whose labels are public. Published ones are of the test server or of a split that is
-not stated. † stands on a difference where split or metric differ or are not stated.
+**Split.** Our scores are of the validation split, whose labels are public. Published scores are of the test server or
+of a split that is not stated. † marks a difference between scores whose split or metric differ or are not stated.
 
-**Interval.** Paired bootstrap over the examples of the split, 2,000 resamples: how much the difference would vary with other
-examples. How much it varies with another seed is in ±. An interval that holds zero says neither better nor worse.
+**Interval.** Paired bootstrap over the examples of the split, 2,000 resamples: how much the difference would vary with
+other examples. ± shows how much it varies with the seed. If the interval contains zero, neither model is shown to be
+better.
 
 **Majority class.** {WORDS}
 
-**{MARK_WORDS.split(":")[0]}.**{MARK_WORDS.split(":")[1]} A cut of a model that has not learned a task says nothing about the cut.
+**{MARK_WORDS.split(":")[0]}.**{MARK_WORDS.split(":")[1]} A cut of a model that has not learned the task says nothing
+about the cut.
 
-**Size.** Parameters stored, embeddings and head included; the share is that of the encoder's layers. The paper claims 58.47 % where
-its own Table 2 gives 62.8 % of the encoder.
+**Size.** Stored parameters, including embeddings and head. The share is that of the encoder's layers. The paper states
+58.47 %; its own Table 2 leaves 62.8 % of the encoder.
 
-**Controls** store exactly the same shapes as the plan; only which neurons are kept differs.
+**Controls** store exactly the same shapes as the plan; they differ only in the neurons that are kept.
 
-**Limits.** Few seeds make ± itself uncertain. A tier other than *paper* trains less than the paper did, so its scores are not
-the paper's.
+**Limits.** With few seeds ± itself is uncertain. A tier other than *paper* trains less than the paper did, so its
+scores are not comparable with the paper's.
 """
 
 
@@ -84,16 +87,23 @@ def _lead(rows: Sequence[Row], task: str) -> str:
     known = [(row, gap) for row, gap in compared if gap is not None]
     title = TASKS[task].title
     if not known:
-        return f"<b>{sum(len(row.cells) for row in rows)}</b> scores on validation splits; no cut stands beside its original on {title}."
+        return (
+            f"<b>{sum(len(row.cells) for row in rows)}</b> scores on validation splits; no cut stands beside its "
+            f"original on {title}."
+        )
     original = next((row for row in rows if row.original and task in row.cells), None)
     if original is not None and mark(original.cells[task], original.cells[task].main):
         return (
-            f"On {title} <b>{escape(original.label)}</b> is <b>not learned</b>: its 95 % interval does not lie above the majority "
+            f"On {title} <b>{escape(original.label)}</b> is <b>not learned</b>: its 95 % interval does not lie above "
+            "the majority "
             "class, so differences to it say nothing about the cuts. A longer tier may learn it."
         )
     row, gap = max(known, key=lambda pair: pair[1].mean)
     if not any(other.mean or other.low or other.high for _, other in known):
-        return f"On {title} no cut differs from its original in any answer that counts: too little was learned to tell them apart."
+        return (
+            f"On {title} no cut differs from its original in any answer that counts: too little was learned to "
+            "tell them apart."
+        )
     clear = "" if gap.clear else "; the interval holds zero, so this says neither better nor worse"
     return (
         f"On {title} the cut that does best against its original is <b>{escape(row.label)}</b>: "
@@ -109,7 +119,8 @@ def _empty() -> None:
     if chosen.recipe:
         guards.show_gone("recipe", f"The results of recipe {chosen.recipe} were deleted, or are in another cache.")
     st.info(
-        "No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the tier smoke is a first try of 20 steps."
+        "No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the tier smoke is a first try of 20 "
+        "steps."
     )
     nav.link("launch", "Launch an evaluation", icon=":material/rocket_launch:")
     mounts.leaderboard(
@@ -147,7 +158,8 @@ def _body() -> None:
         )
     smoke = f" <b>{escape(TIER_WORDS['smoke'])}.</b>" if group.title == "smoke" else ""
     layout.note(
-        f"<b>{escape(group.title)}</b>: {escape(group.words)}. The whole validation split unless said otherwise.{smoke} "
+        f"<b>{escape(group.title)}</b>: {escape(group.words)}. The whole validation split unless said "
+        f"otherwise.{smoke} "
         f"{left_out(rows)} {older_kind(rows)}"
     )
     data = leaderboard(rows, tasks, latency=parts.latencies(rows))
@@ -156,8 +168,10 @@ def _body() -> None:
     with st.container(key="board-room"):
         mounts.leaderboard(data, key="board", task=chosen.task, row=chosen.board_row, on_task=_task, on_row=_row)
     layout.note(
-        "Scores in %: mean ± standard deviation over seeds; below it the difference to the original of the same weights, recipe and seeds, "
-        "with its 95 % interval, brown for less and teal for more. Not learned: the score's own 95 % interval does not lie above the "
+        "Scores in %: mean ± standard deviation over seeds; below it the difference to the original of the same "
+        "weights, recipe and seeds, "
+        "with its 95 % interval, brown for less and teal for more. Not learned: the score's own 95 % interval does "
+        "not lie above the "
         "majority class. Click a task or a row to see it below."
         + ("" if data["latency"] else " Latency: not measured; the Model page measures it on a built model.")
     )

@@ -35,7 +35,8 @@ def home() -> str:
 
 
 def first_choice(rows: Sequence[Row], task: str) -> str:
-    """Return the key of the row that is looked at first: the newest cut on a task, of those with controls if any, else any row."""
+    """Return the key of the row that is looked at first: the newest cut on a task, of those with controls if any, else
+    any row."""
     own = [row for row in rows if task in row.cells]
     cuts = [row for row in own if not row.original and not is_control(row)]
     held = [row for row in cuts if any(is_control_of(other, row) for other in own)]
@@ -50,7 +51,8 @@ def latencies(rows: Sequence[Row]) -> dict[str, str]:
         if told is not None and told.rows:
             first = told.rows[0]
             found[row.key] = (
-                f"{first.model:.1f} ms, {first.model / first.original:.2f} × original\nbatch {first.batch}, {told.device}"
+                f"{first.model:.1f} ms, {first.model / first.original:.2f} × original\nbatch {first.batch}, "
+                f"{told.device}"
             )
     return found
 
@@ -73,7 +75,8 @@ def table_downloads(group: Group, rows: Sequence[Row], tasks: Sequence[str]) -> 
 
 
 def submissions(rows: Sequence[Row]) -> None:
-    """Offer the selected row's test predictions, a zip a seed, as the GLUE server takes them; nothing where there are none."""
+    """Offer the selected row's test predictions, a zip a seed, as the GLUE server takes them; nothing where there are
+    none."""
     picked = next((row for row in rows if row.key == state.get().board_row), None)
     seeds: dict[int, list[Evaluation]] = {}
     for cell in picked.cells.values() if picked is not None else ():
@@ -110,7 +113,8 @@ def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> N
         figure = against_size(rows, task, selected=chosen.board_row, mode=mode)
         charts.choose(figure, key=f"size-{task}", on_pick=pick)
         layout.note(
-            f"● ours, {metric} with ± one standard deviation over seeds; ○ control of the same shape; dotted: the best at each size; "
+            f"● ours, {metric} with ± one standard deviation over seeds; ○ control of the same shape; dotted: the "
+            "best at each size; "
             "dashed: the majority class. "
             "Published rows stay out: another model, another size convention."
         )
@@ -136,7 +140,8 @@ def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> N
         shown = intervals(gaps, floors=below_original(rows, task), mode=mode)
         charts.show(shown, key=f"gaps-{task}")
         layout.note(
-            "Filled where the 95 % interval leaves zero out, hollow where it does not; dashed: the majority class minus the original. "
+            "Filled where the 95 % interval leaves zero out, hollow where it does not; dashed: the majority class "
+            "minus the original. "
             "Same seeds on both sides, the same examples."
         )
         parts = [(name, cell.differences[cell.main]) for name, cell in gaps]
@@ -210,7 +215,8 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
         )
     examples = _examples(mine.cells[task], task, split)
     layout.note(
-        f"<b>{sizes[kind]:,}</b> of {len(found['label']):,} examples of the {split.replace('_', ' ')} split: {KINDS[kind]}, in one seed "
+        f"<b>{sizes[kind]:,}</b> of {len(found['label']):,} examples of the {split.replace('_', ' ')} split: "
+        f"{KINDS[kind]}, in one seed "
         f"at least. {right_words(TASKS[task])}"
         + (
             ""

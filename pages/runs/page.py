@@ -1,4 +1,5 @@
-"""Every job, whoever started it: a table by state, and one of them open with its curves, log, and the ways to stop and go on."""
+"""Every job, whoever started it: a table by state, and one of them open with its curves, log, and the ways to stop and
+go on."""
 
 from __future__ import annotations
 
@@ -15,21 +16,26 @@ _PAGE = 25
 chosen = state.get()
 
 _HELP = """
-**● done** the result is there. **◐ running** a process holds the run's lock. **○ queued** it waits for a free place; the end of
-another job starts it, this page need not be open. **✕ failed** with the reason. **‖ cancelled** stopped on request; it can go on.
-**? lost** its process is gone without a word (killed, or the machine stopped); it can go on. On a cluster a worker that is silent is
-not yet lost: the cluster is asked every few seconds, and a run whose node was lost is taken up again, three times at most.
+**● done** The result is there. **◐ running** A process holds the run's lock. **○ queued** The run waits for a free
+slot;
+the end of another job starts it, and this page may be closed. **✕ failed** with the reason. **‖ cancelled** Stopped on
+request; it can be resumed. **? lost** Its process ended unexpectedly (it was killed, or the machine stopped); it can be
+resumed. On a cluster a silent worker is not lost yet: the cluster is queried every few seconds, and a run whose node
+was lost is resumed, at most three times.
 
-**Resume** goes on from the newest checkpoint that verifies. **Time left** is what is left over the speed of the current attempt so
-far: it knows nothing of a slower evaluation to come.
+**Resume** continues from the newest valid checkpoint. **Time left** divides the remaining steps by the speed of the
+current attempt; it does not know about slower evaluations to come.
 
-**Limits.** A run that a shell does in its foreground can be cancelled here, and resumed as a job.
+**Limits.** A run in the foreground of a shell can be cancelled here, and resumed as a job.
 """
 
 
 def _lead(rows: list[Listed]) -> str:
     if not rows:
-        return "Every job is a folder and a command: analyses, compressions, proofs and evaluations, started here or by the shell."
+        return (
+            "Every job is a folder and a command: analyses, compressions, proofs and evaluations, started here or "
+            "by the shell."
+        )
     told = [f"<b>{count(number)}</b> {name}" for name, number in tally(rows).items()]
     return ", ".join(told) + ". Jobs go on when this page is left, reloaded or closed."
 

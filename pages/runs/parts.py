@@ -57,7 +57,8 @@ def show(rows: Sequence[Listed], opened: Run | None) -> None:
 
 @st.fragment(run_every=2.0)
 def _live(runs: list[Run], opened: Run | None, drawn: dict[str, str], known: int) -> None:
-    """Show runs that change; where a state is another one than the page's head counts, or a run is new, all of the page is."""
+    """Show runs that change; where a state is another one than the page's head counts, or a run is new, all of the page
+    is."""
     with guards.caught():
         now = _once(runs, opened)
         if {one.run.id: one.status.state for one in now} != drawn or len(list_runs()) != known:
@@ -242,7 +243,8 @@ def _curves(run: Run) -> None:
         layout.note("<b>Score on the validation split</b>, %")
         charts.show(score_curve(rows, mode=mode), key=f"score-{run.id}")
     layout.note(
-        f'Bold: <span class="plain">{escape(str(now["label"]))}</span>, {escape(str(now["task"]))}, seed {escape(str(now["seed"]))}; '
+        f'Bold: <span class="plain">{escape(str(now["label"]))}</span>, {escape(str(now["task"]))}, seed '
+        f"{escape(str(now['seed']))}; "
         "thin: evaluations before it in this run. The loss has a point a logged step, the score a dot an epoch."
     )
     header = ("label", "task", "seed", "step", "what", "value")

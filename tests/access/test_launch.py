@@ -176,7 +176,8 @@ def test_the_browser_is_opened_without_the_token_as_an_argument(monkeypatch: pyt
 
 
 def test_the_options_win_over_the_shipped_file() -> None:
-    """What config.toml says for `streamlit run` is what the server is told; nothing of [server] is left to a variable."""
+    """What config.toml says for `streamlit run` is what the server is told; nothing of [server] is left to a
+    variable."""
     sys.path.insert(0, str(ROOT))
     from pages._shared.serve import options
 

@@ -68,7 +68,8 @@ def test_near_zero_is_below_a_hundredth_of_the_top() -> None:
 
 
 def test_near_zero_says_nothing_of_how_alike_two_samples_rank() -> None:
-    """Half of the scores are tiny, and both samples rank all of them alike; none is tiny, and they rank them at odds."""
+    """Half of the scores are tiny, and both samples rank all of them alike; none is tiny, and they rank them at
+    odds."""
     rng = np.random.default_rng(1)
     tiny = np.concatenate([rng.uniform(1e-6, 1e-5, 50), rng.uniform(0.5, 1.0, 50)])
     assert near_zero(tiny) == 0.5 and spearman(tiny, 1.1 * tiny) == 1.0

@@ -52,7 +52,8 @@ REFUSED = [
     ({"tie_word_embeddings": 1}, "config.json: tie_word_embeddings is 1; expected true or false."),
     (
         {"problem_type": "magic"},
-        "config.json: problem_type 'magic' is not one of regression, single_label_classification, multi_label_classification.",
+        "config.json: problem_type 'magic' is not one of regression, single_label_classification, "
+        "multi_label_classification.",
     ),
 ]
 

@@ -43,7 +43,8 @@ LAYOUTS = pytest.mark.parametrize("layout", ["compact", "padded", "filled, then 
 
 
 def load_into(module: Any, state: dict[str, torch.Tensor], layout: str) -> Any:
-    """Fill a module in one of the orders that occur: before padding (from_pretrained), after it (a resumed training)."""
+    """Fill a module in one of the orders that occur: before padding (from_pretrained), after it (a resumed
+    training)."""
     laid_out(module, layout).load_state_dict(state)
     if layout == "filled, then padded":
         module.pad()

@@ -61,7 +61,10 @@ def test_a_file_that_takes_too_long_is_stopped_and_named(tmp_path: Path) -> None
 def test_a_sample_that_is_too_large_to_show_is_said(
     survey: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    script = "from obce_core.background import text_worker as reader; reader.ANSWER_BYTES = 100; reader.limit_process = lambda *_: None; reader.main()"
+    script = (
+        "from obce_core.background import text_worker as reader; reader.ANSWER_BYTES = 100; reader.limit_process "
+        "= lambda *_: None; reader.main()"
+    )
     monkeypatch.setattr(text_reading, "command", lambda *_, **__: [sys.executable, "-c", script])
     with pytest.raises(TextsError, match="too many to show"):
         read_texts(str(survey), n=None)

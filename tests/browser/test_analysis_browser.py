@@ -1,4 +1,5 @@
-"""The Analysis form in a real browser, which keeps the values of its fields itself: every way to a number of texts can be started."""
+"""The Analysis form in a real browser, which keeps the values of its fields itself: every way to a number of texts can
+be started."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def pick(page: Any, name: str) -> None:
 
 
 def expect_texts(page: Any, many: int, available: int) -> None:
-    """The control says "any", the field says how many, and the preview shows them, less a quarter held out of all of one's own."""
+    """The control says "any", the field says how many, and the preview shows them, less a quarter held out of all of
+    one's own."""
     from playwright.sync_api import expect
 
     measured = many - many // 4 if many == available else many

@@ -1,4 +1,5 @@
-"""The token in a real browser: in at the first load, out of the address and the history, and a link from another site."""
+"""The token in a real browser: in at the first load, out of the address and the history, and a link from another
+site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The lessons in a real browser: points are dragged, clicked and stepped, numbers and answers follow, a link restores it all."""
+"""The lessons in a real browser: points are dragged, clicked and stepped, numbers and answers follow, a link restores
+it all."""
 
 from __future__ import annotations
 

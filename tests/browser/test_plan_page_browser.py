@@ -1,4 +1,5 @@
-"""The Plan page in a real browser: the grid listens, numbers follow, closeness arrives, and nothing closes under the hand."""
+"""The Plan page in a real browser: the grid listens, numbers follow, closeness arrives, and nothing closes under the
+hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The seven conditions: a sound cache is called sound, and each breach is found, named and, where that is safe, mended."""
+"""The seven conditions: a sound cache is called sound, and each breach is found, named and, where that is safe,
+mended."""
 
 from __future__ import annotations
 

@@ -157,7 +157,8 @@ def test_a_sweep_says_what_it_would_do_and_does_it_once(folder: Path, glue: Path
 
 
 def test_several_processes_train_one_model(folder: Path, glue: Path, tmp_path: Path) -> None:
-    # torchrun with two processes on the CPU: a batch is shared, one evaluation comes out, and it is that of one process. Without
+    # torchrun with two processes on the CPU: a batch is shared, one evaluation comes out, and it is that of one
+    # process. Without
     # dropout, which each process draws for itself, the mean of the two halves' gradients is the gradient of the batch.
     tiny.edit_config(folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 

@@ -1,4 +1,5 @@
-"""What the shell prints and where it writes: a ~ in paths, terminals without all characters, closed pipes, the next command."""
+"""What the shell prints and where it writes: a ~ in paths, terminals without all characters, closed pipes, the next
+command."""
 
 from __future__ import annotations
 
@@ -176,7 +177,8 @@ def test_printing_leaves_the_streams_as_they_were(capsys: pytest.CaptureFixture[
 
 
 def test_each_printed_command_runs_as_it_is(tiny_folder: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From the analysis in a folder of its own, with spaces in the names, twice: the second time the usual names are taken."""
+    """From the analysis in a folder of its own, with spaces in the names, twice: the second time the usual names are
+    taken."""
     for folder in ("analysis", "my analysis"):
         asked = [
             "analyze",

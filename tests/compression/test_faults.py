@@ -246,7 +246,8 @@ def test_weights_of_another_model_are_refused(tiny_analysis: Analysis, plan: Pla
     other = save_tiny(tmp_path / "other", seed=9)
     with pytest.raises(
         ModelError,
-        match=r"^other has other weights .* than the analysis was made on\. Analyse it again, or name the original with --model.",
+        match=r"^other has other weights .* than the analysis was made on\. Analyse it again, or name the original "
+        r"with --model.",
     ):
         build.compress(tiny_analysis, plan, tmp_path / "cut", model=other)
     assert not (tmp_path / "cut").exists()

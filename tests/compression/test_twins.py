@@ -35,7 +35,8 @@ HEADS = FAMILIES["bert"].architectures()
 
 
 def uneven(analysis: Analysis, compensation: Compensation | None = None) -> Plan:
-    """Cut every layer unevenly: a head emptied whole, all values of a layer, a feed-forward layer emptied, random rest."""
+    """Cut every layer unevenly: a head emptied whole, all values of a layer, a feed-forward layer emptied, random
+    rest."""
     shape, rng = analysis.shape, np.random.default_rng(11)
     size, drop = shape.head_size, {}
     for layer in range(1, shape.layers + 1):

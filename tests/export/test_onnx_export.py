@@ -53,7 +53,8 @@ def exported(cut: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compare(folder: Path, model: Any, choices: bool = False) -> float:
-    """Run file and model, by hand, on shapes that the command does not try; return the largest difference of any output."""
+    """Run file and model, by hand, on shapes that the command does not try; return the largest difference of any
+    output."""
     opened, worst = session(folder / "model.onnx"), 0.0
     names = [entry.name for entry in opened.get_outputs()]
     rng = np.random.default_rng(9)

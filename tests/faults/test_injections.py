@@ -42,7 +42,8 @@ def test_nothing_is_lost(name: str) -> None:
 def test_a_ray_node_is_lost_and_every_result_is_there() -> None:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed: pip install 'obce[ray]'")
-    # In a process of its own: Ray reads how it authenticates once, when it is imported, and another test may have imported it.
+    # In a process of its own: Ray reads how it authenticates once, when it is imported, and another test may have
+    # imported it.
     script = (
         "import json\nfrom benchmarks.arena import Job\nfrom benchmarks.torment_ray import node_lost\n"
         f"outcome = node_lost(Job(options={dict(SHORT.options)!r}).with_options(steps=100), 2)\n"

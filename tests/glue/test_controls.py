@@ -1,4 +1,5 @@
-"""Controls: found by the plan that they are of, whatever anybody called it, and their ids are those of the cuts themselves."""
+"""Controls: found by the plan that they are of, whatever anybody called it, and their ids are those of the cuts
+themselves."""
 
 from __future__ import annotations
 

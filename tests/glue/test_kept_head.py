@@ -1,4 +1,5 @@
-"""A classifier that is kept: read by its own labels, refused where it is not in the file, saved with the task's labels."""
+"""A classifier that is kept: read by its own labels, refused where it is not in the file, saved with the task's
+labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a launch is made of: choices to a sweep's file, the bill with its measured time, recipes apart, tasks that are there."""
+"""What a launch is made of: choices to a sweep's file, the bill with its measured time, recipes apart, tasks that are
+there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The learning rate of a tier follows from the model's width, is written down, and never mixes with a rate that was given."""
+"""The learning rate of a tier follows from the model's width, is written down, and never mixes with a rate that was
+given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The majority-class baseline: computed from the labels, stored, beside every score; what does not lie above it is marked."""
+"""The majority-class baseline: computed from the labels, stored, beside every score; what does not lie above it is
+marked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`from_pretrained` of a cut model: embeddings and encoder tensor by tensor; heads and pooler as in stock transformers."""
+"""`from_pretrained` of a cut model: embeddings and encoder tensor by tensor; heads and pooler as in stock
+transformers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which Ray cluster receives the token: the configured one or a confirmed one, encrypted or within this machine, the token of now."""
+"""Which Ray cluster receives the token: the configured one or a confirmed one, encrypted or within this machine, the
+token of now."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ def token(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 class FakeCluster:
-    """A server that speaks as much of Ray's Job API as the client asks for, and remembers who asked what with which token."""
+    """A server that speaks as much of Ray's Job API as the client asks for, and remembers who asked what with which
+    token."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, str | None]] = []

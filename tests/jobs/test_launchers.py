@@ -1,4 +1,5 @@
-"""One contract for all launchers: submit, progress, cancel within five seconds, kill, resume, double submit, one slot."""
+"""One contract for all launchers: submit, progress, cancel within five seconds, kill, resume, double submit, one
+slot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Looks at runs of a cluster: asked now and then, never waited for long, and never called lost before the launcher says so."""
+"""Looks at runs of a cluster: asked now and then, never waited for long, and never called lost before the launcher says
+so."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Hold a lesson's sentences against a count of one's own.
 
-A question's text, its reason and the reasons of its slips are taken apart by patterns. A sentence that no pattern knows fails, so a
-new one comes with its check.
+A question's text, its reason and the reasons of its slips are taken apart by patterns. A sentence that no pattern knows
+fails, so a new one comes with its check.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What a teacher's link carries: points, radius and drawings survive the way there and back; anything odd is ignored."""
+"""What a teacher's link carries: points, radius and drawings survive the way there and back; anything odd is
+ignored."""
 
 from __future__ import annotations
 

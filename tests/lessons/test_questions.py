@@ -1,4 +1,5 @@
-"""Questions of the lessons: the stated answer is judged right, every other choice wrong, and other figures ask for others."""
+"""Questions of the lessons: the stated answer is judged right, every other choice wrong, and other figures ask for
+others."""
 
 from __future__ import annotations
 

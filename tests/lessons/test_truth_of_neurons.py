@@ -49,7 +49,8 @@ def even(s: Gaps, wrong: str, letter: str, width: str, radius: str, more: str | 
 LINE: Claims = (
     (r"The disks keep growing\. Which of the marked gaps closes last\?", lambda *_: True),
     (
-        r"Gap ([A-D]) is (\S+) wide and closes at radius (\S+)\.( Of the marked gaps it divides the texts most evenly, but only the width counts\.)?",
+        r"Gap ([A-D]) is (\S+) wide and closes at radius (\S+)\.( Of the marked gaps it divides the texts most "
+        r"evenly, but only the width counts\.)?",
         even,
     ),
     (
@@ -65,7 +66,8 @@ LINE: Claims = (
         ),
     ),
     (
-        r"The gap is (\S+) − (\S+) = (\S+) wide\. Disks grow from both of its ends, so they touch at half of it: r_f = ([^\s,]+?)"
+        r"The gap is (\S+) − (\S+) = (\S+) wide\. Disks grow from both of its ends, so they touch at half of it: r_f "
+        r"= ([^\s,]+?)"
         r"(?:, an edge length of (\S+))?\.",
         lambda s, _, right, left, width, r, edge: (
             close(left, s.ends[0])
@@ -100,7 +102,8 @@ LINE: Claims = (
     ),
     (r"That is how many gaps lie between (\d+) texts\.", lambda s, w, n: int(n) == len(s.sorted) == int(w) + 1),
     (
-        r"Gap ([A-D]) has (\d+) texts? on its left and (\d+) on its right(?:: the last merge joins parts of (\d+) and (\d+))?\.",
+        r"Gap ([A-D]) has (\d+) texts? on its left and (\d+) on its right(?:: the last merge joins parts of (\d+) and "
+        r"(\d+))?\.",
         lambda s, _, letter, left, right, small, large: (
             letter == s.letter
             and (int(left), int(right)) == (s.left, len(s.sorted) - s.left)
@@ -176,7 +179,8 @@ CUT: Claims = (
         lambda s, _, n, p: int(told(n)) == s.total and int(p) == s.percentile,
     ),
     (
-        r"P(\d+) of this cell lies at r_f = (\S+); ([\d,]+) of ([\d,]+) neurons are at or below it, and the ([\d,]+) strictly above stay\.",
+        r"P(\d+) of this cell lies at r_f = (\S+); ([\d,]+) of ([\d,]+) neurons are at or below it, and the ([\d,]+) "
+        r"strictly above stay\.",
         lambda s, _, p, limit, *n: (
             int(p) == s.percentile
             and close(limit, s.limit)
@@ -212,7 +216,8 @@ CUT: Claims = (
     (r"Only neurons at or below the percentile go\.", lambda s, w: w == "Cut" and s.score > s.limit),
     (r"Only neurons strictly above the percentile stay\.", lambda s, w: w == "Kept" and s.score <= s.limit),
     (
-        r"(Query|Key|Value|Intermediate): how many parameters (?:do these ([\d,]+) neurons|(does this neuron)) take along\?",
+        r"(Query|Key|Value|Intermediate): how many parameters (?:do these ([\d,]+) neurons|(does this neuron)) take "
+        r"along\?",
         lambda s, _, name, n, one: name.lower() == s.component and (s.gone == 1 if one else int(told(n)) == s.gone > 1),
     ),
     (
@@ -230,8 +235,10 @@ CUT: Claims = (
     (r"Each neuron's bias goes with it\.", lambda s, w: int(w) == s.saved - s.gone),
     (r"That counts neurons; each has a row of weights\.", lambda s, w: int(w) == s.gone),
     (
-        r"A (query|key) meets its (query|key) in a product, so the pair drops out: ([\d,]+) × 2 rows of (\d+) = ([\d,]+)\."
-        r"(?: The constant queries leave a bias on every key: one extra row in (\d+) heads?, ([\d,]+) back\.)? ([\d,]+) in all\.",
+        r"A (query|key) meets its (query|key) in a product, so the pair drops out: ([\d,]+) × 2 rows of (\d+) = "
+        r"([\d,]+)\."
+        r"(?: The constant queries leave a bias on every key: one extra row in (\d+) heads?, ([\d,]+) back\.)? "
+        r"([\d,]+) in all\.",
         lambda s, _, own, twin, n, row, both, heads, back, all_: (
             own == s.component != twin
             and int(told(n)) == s.gone

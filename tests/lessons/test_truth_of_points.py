@@ -74,17 +74,20 @@ COMPLEX: Claims = (
         lambda s, w: int(w) == s.v - s.e and s.e > s.joins,
     ),
     (
-        r"There are (\d+) edges?: (\d+) join the (\d+) points? to (\d+) pieces?, and (\d+) more close ways round\. Triangles fill (\d+), so "
+        r"There are (\d+) edges?: (\d+) join the (\d+) points? to (\d+) pieces?, and (\d+) more close ways round\. "
+        r"Triangles fill (\d+), so "
         r"b₁ = (\d+)\.",
         lambda s, _, *n: [int(x) for x in n] == [s.e, s.joins, s.v, s.b0, s.e - s.joins, s.filled, s.b1],
     ),
     (
-        r"(\d+) points?; the boundary matrix of the edges has rank (\d+), the number of edges that join something new: b₀ = (\d+) − (\d+) = "
+        r"(\d+) points?; the boundary matrix of the edges has rank (\d+), the number of edges that join something "
+        r"new: b₀ = (\d+) − (\d+) = "
         r"(\d+)\.",
         lambda s, _, *n: [int(x) for x in n] == [s.v, s.joins, s.v, s.joins, s.b0],
     ),
     (
-        r"At r = ([\d.]+) there are (\d+) edges?: (\d+) join the points to (\d+) parts?, and (\d+) more close ways round\. ∂₂ of ([\d,]+) "
+        r"At r = ([\d.]+) there are (\d+) edges?: (\d+) join the points to (\d+) parts?, and (\d+) more close ways "
+        r"round\. ∂₂ of ([\d,]+) "
         r"triangles? has rank (\d+), so it fills (\d+): b₁ = (\d+) − (\d+) − (\d+) = (\d+)\.",
         lambda s, _, at, *n: (
             at == s.at
@@ -93,16 +96,19 @@ COMPLEX: Claims = (
         ),
     ),
     (
-        r"At r = ([\d.]+) (\d+) points? and (\d+) edges? are there\. ∂₁ has rank (\d+), the number of edges that join something new: "
+        r"At r = ([\d.]+) (\d+) points? and (\d+) edges? are there\. ∂₁ has rank (\d+), the number of edges that join "
+        r"something new: "
         r"b₀ = (\d+) − (\d+) = (\d+)\.",
         lambda s, _, at, *n: at == s.at and [int(x) for x in n] == [s.v, s.e, s.joins, s.v, s.joins, s.b0],
     ),
     (
-        r"Its rank is points minus parts: (\d+) − (\d+) = (\d+), the number of edges that join something new; (\d+) more close ways round\.",
+        r"Its rank is points minus parts: (\d+) − (\d+) = (\d+), the number of edges that join something new; (\d+) "
+        r"more close ways round\.",
         lambda s, _, *n: [int(x) for x in n] == [s.v, s.b0, s.joins, s.e - s.joins],
     ),
     (
-        r"That counts the columns; the edges of a way round add up to zero over Z/2, so not all of them are independent\.",
+        r"That counts the columns; the edges of a way round add up to zero over Z/2, so not all of them are "
+        r"independent\.",
         lambda s, w: int(w) == s.e and s.e > s.joins,
     ),
     (
@@ -345,7 +351,8 @@ BARS: Claims = (
         lambda s, w: (s.deaths <= w + 1e-9).any() and w <= s.last + 1e-9,
     ),
     (
-        r"gudhi and ripser measure the edge between two points, we the disk around each\. Two disks of radius (\S+) touch across an edge of "
+        r"gudhi and ripser measure the edge between two points, we the disk around each\. Two disks of radius (\S+) "
+        r"touch across an edge of "
         r"(\S+)\.",
         lambda s, _, r, edge: close(r, s.last / s.scale) and close(edge, 2 * s.last / s.scale),
     ),
@@ -358,7 +365,8 @@ BARS: Claims = (
         lambda s, w: w == pytest.approx(4 * s.last if s.scale == 1 else s.last / 4, abs=1e-9),
     ),
     (
-        r"It lives from the (radius|edge length) at which it closes to the one at which triangles fill it: (\S+) − (\S+) = (\S+)\.",
+        r"It lives from the (radius|edge length) at which it closes to the one at which triangles fill it: (\S+) − "
+        r"(\S+) = (\S+)\.",
         lambda s, _, unit, d, b, life: (
             unit == s.unit and close(b, s.loop[0]) and close(d, s.loop[1]) and close(life, s.loop[1] - s.loop[0])
         ),

@@ -1,4 +1,5 @@
-"""Which tensors of a head are in the file: known from names alone, said by `info` and `load`, held against what transformers saves."""
+"""Which tensors of a head are in the file: known from names alone, said by `info` and `load`, held against what
+transformers saves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Models and texts that the Hugging Face library has downloaded, with its store of blobs that all repositories share."""
+"""Models and texts that the Hugging Face library has downloaded, with its store of blobs that all repositories
+share."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The identity of a model and of what is computed with it: every input that decides a number is part of the id.
 
-A change of any one input gives another identity, and with it another analysis, plan, preview, evaluation and export, and no
-latency of the model that lay there before.
+A change of any one input gives another identity, and with it another analysis, plan, preview, evaluation and export,
+and no latency of the model that lay there before.
 """
 
 from __future__ import annotations

@@ -74,7 +74,10 @@ def test_ids_beyond_the_embeddings_are_refused_by_every_door(files: tuple[str, .
         plain(folder, VOCABULARY)
     for name in set(TOKENIZER_FILES) - set(files):
         (folder / name).unlink(missing_ok=True)
-    message = f"The tokenizer has ids up to {len(VOCABULARY) - 1}, the model's vocabulary has 20; resize the embeddings to match."
+    message = (
+        f"The tokenizer has ids up to {len(VOCABULARY) - 1}, the model's vocabulary has 20; resize the "
+        "embeddings to match."
+    )
     for read in (check_model, preview_model, load_model):
         with pytest.raises(ModelError) as caught:
             read(str(folder))

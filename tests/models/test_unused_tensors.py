@@ -31,7 +31,8 @@ def short(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def long(short: Path, tmp_path: Path) -> Path:
-    """Give the file of `short` two more layers, a tensor in a layer and one in the embeddings that BERT does not have."""
+    """Give the file of `short` two more layers, a tensor in a layer and one in the embeddings that BERT does not
+    have."""
     folder = copy_folder(short, tmp_path / "long")
 
     def more(state: dict[str, Any]) -> None:
@@ -47,7 +48,8 @@ def long(short: Path, tmp_path: Path) -> Path:
 
 
 NOTE = (
-    "model.safetensors holds 2 layers beyond the 2 of num_hidden_layers and 2 tensors that BERT does not have; left out, as "
+    "model.safetensors holds 2 layers beyond the 2 of num_hidden_layers and 2 tensors that BERT does not have; left "
+    "out, as "
     "transformers does."
 )
 

@@ -216,7 +216,8 @@ TENSORS = [
     ),
     (
         lambda s: s.update({"embeddings.LayerNorm.bias": torch.zeros(9)}),
-        "model.safetensors: embeddings.LayerNorm.bias has shape [9], config.json asks for [8]. The folder does not belong together.",
+        "model.safetensors: embeddings.LayerNorm.bias has shape [9], config.json asks for [8]. The folder does not "
+        "belong together.",
     ),
     (
         lambda s: s.update({"embeddings.LayerNorm.bias": torch.zeros(8, dtype=torch.int64)}),
@@ -259,7 +260,8 @@ def test_two_tensors_that_are_not_finite_are_counted(model: Path) -> None:
 CONFIGS = [
     (
         {"vocab_size": 2_000_000, "hidden_size": 4096, "num_attention_heads": 8},
-        "config.json describes about 33.0 GB of weights but model.safetensors is 0.0 MB. The folder does not belong together.",
+        "config.json describes about 33.0 GB of weights but model.safetensors is 0.0 MB. The folder does not belong "
+        "together.",
     ),
     ({"num_hidden_layers": 96, "intermediate_size": 32768}, "config.json describes about"),
     ({"num_hidden_layers": 2}, "16 of 37 tensors of the encoder are missing"),

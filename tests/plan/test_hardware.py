@@ -201,7 +201,8 @@ def test_a_width_that_neurons_dropped_by_hand_leave_out_of_reach_is_said_and_the
     plan = resolve(analysis, PruneSpec(cells=cells, drop=drop, hardware=Hardware(round_to=8)))
     kept = int(plain.kept[1]["value"][:12].sum())
     assert plan.notes == (
-        f"Layer 1 value, head 0: 8 rows cannot be reached (it keeps {kept}): what is missing is dropped by hand or was cut before.",
+        f"Layer 1 value, head 0: 8 rows cannot be reached (it keeps {kept}): what is missing is dropped by hand or "
+        "was cut before.",
     )
     assert (plan.kept[1]["value"][:12] == plain.kept[1]["value"][:12]).all()
     assert all(width in (8, 12) for width in plan_widths(analysis, plan)[0].values[1:])
@@ -237,7 +238,8 @@ def test_after_a_second_cut_the_limit_is_what_the_first_left(tiny_cut: Path, tmp
         assert widths.values == (5, 7, 7)  # all that the first cut left of heads of 8
         notes = [note for note in plan.notes if note.startswith(f"Layer {layer} value")]
         assert notes == [
-            f"Layer {layer} value: heads of 5 to 7 rows; more cannot be reached, since an earlier cut left them unequal."
+            f"Layer {layer} value: heads of 5 to 7 rows; more cannot be reached, since an earlier cut left them "
+            "unequal."
         ]
 
 

@@ -105,15 +105,19 @@ def test_export_import_export_is_the_same_text_in_both_formats(
     cells: Any, keep: Any, drop: Any, reason: str, method: Any, tokens: Any, criterion: str, seed: int
 ) -> None:
     keep = {cell: neurons - drop.get(cell, set()) for cell, neurons in keep.items()}
-    as_hands = lambda named: tuple(
-        ManualOverride(layer=c[0], component=c[1], neurons=tuple(n), reason=reason) for c, n in named.items()
-    )
+
+    def overrides(cells: Any) -> tuple[ManualOverride, ...]:
+        return tuple(
+            ManualOverride(layer=cell[0], component=cell[1], neurons=tuple(neurons), reason=reason)
+            for cell, neurons in cells.items()
+        )
+
     prune_spec = PruneSpec(
         criterion=criterion,
         seed=seed,
         cells=cells,
-        keep=as_hands(keep),
-        drop=as_hands(drop),
+        keep=overrides(keep),
+        drop=overrides(drop),
         compensation=Compensation(method=method, tokens=None if method == "least-squares" else tokens),
     )
     plan = resolve(ANALYSIS, prune_spec)

@@ -177,7 +177,8 @@ def test_the_papers_models_have_these_totals(name: str, row: tuple[int, ...], pa
     assert found.neurons == row[0] * (3 * row[1] + row[3])
 
 
-# model, preset, parameters left by the paper's convention, shares in percent: whole model, encoder, encoder of nominal size
+# model, preset, parameters left by the paper's convention, shares in percent: whole model, encoder, encoder of nominal
+# size
 PAPER = [
     ("base", "paper-bert-base", 76_672_051, 70.79, 62.80, 48.56, 110e6),
     ("large", "paper-bert-large", 208_924_871, 62.63, 58.77, 52.25, 340e6),

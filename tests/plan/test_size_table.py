@@ -121,7 +121,8 @@ def test_what_no_plan_cuts_is_named_apart() -> None:
     assert table.readings.of_nominal is None and table.readings.of_total == 1.0
 
 
-# preset, sizes, before, left by the paper's convention, left as stored with random outputs of seed 0, the paper's readings
+# preset, sizes, before, left by the paper's convention, left as stored with random outputs of seed 0, the paper's
+# readings
 # in percent: of total, encoder only, encoder after / nominal size
 PAPER = [
     ("paper-bert-base", (12, 768, 12, 3072), 108_310_272, 76_672_051, 74_121_927, (70.79, 62.80, 48.56)),

@@ -156,6 +156,7 @@ def test_least_squares_over_cls_is_refused_with_the_reason() -> None:
     with pytest.raises(PlanError) as caught:
         Compensation(method="least-squares", tokens="cls")
     assert str(caught.value) == (
-        "least-squares over [CLS] alone overfits: it would have one row a text (the paper's 150) for hundreds of neurons. "
+        "least-squares over [CLS] alone overfits: it would have one row a text (the paper's 150) for hundreds of "
+        "neurons. "
         "Leave --compensation-tokens out, or give all."
     )

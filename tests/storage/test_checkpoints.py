@@ -149,7 +149,8 @@ from obce_core.storage.checkpoints import commit
 step = 0
 while True:
     step += 1
-    commit(Path(sys.argv[1]), step, lambda folder: [(folder / f"{at}.bin").write_bytes(bytes([at]) * 200_000) for at in range(20)])
+    commit(Path(sys.argv[1]), step,
+           lambda folder: [(folder / f"{at}.bin").write_bytes(bytes([at]) * 200_000) for at in range(20)])
 """
 
 

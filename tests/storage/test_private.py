@@ -1,4 +1,5 @@
-"""The cache belongs to its owner: modes of what is made, whose files are believed, and what reaches a worker's environment."""
+"""The cache belongs to its owner: modes of what is made, whose files are believed, and what reaches a worker's
+environment."""
 
 from __future__ import annotations
 

@@ -389,7 +389,8 @@ DAMAGED_COLUMN = (
     b"{^1)UeLzOH(=9>P!D~6OmGhUUPp22TKgLHn$*3%~(p!Q~Y@X(MZ0E}7jFvUsUQQY<e&e^JM9s4oljhQoe#svkfc9s@^xajQZI5QN?O~cG3;%tb"
     b"&R-{&{$6XRxwC6Rx)AnGv}of;^fUYf0ZNUr"
 )
-"""A parquet file of three rows, one byte of it changed, on which pyarrow ends the process when asked for the column's metadata."""
+"""A parquet file of three rows, one byte of it changed, on which pyarrow ends the process when asked for the column's
+metadata."""
 
 
 def test_a_damaged_parquet_file_on_which_pyarrow_would_abort_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""How fragile r_f is: the fast bootstrap against one resample after the other, and the isolated text against trying all."""
+"""How fragile r_f is: the fast bootstrap against one resample after the other, and the isolated text against trying
+all."""
 
 from __future__ import annotations
 

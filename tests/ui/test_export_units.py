@@ -1,4 +1,5 @@
-"""Every download of the pages with numbers of the filtration: data hold radii whatever the page shows, pictures follow and say which."""
+"""Every download of the pages with numbers of the filtration: data hold radii whatever the page shows, pictures follow
+and say which."""
 
 from __future__ import annotations
 

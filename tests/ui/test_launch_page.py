@@ -1,4 +1,5 @@
-"""Launch: choices to a bill that counts what is there, no time that was not measured, Start once, the command that does the same."""
+"""Launch: choices to a bill that counts what is there, no time that was not measured, Start once, the command that does
+the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A read-only dashboard: every page opens, whatever can be pressed changes nothing on disk, plans are each visitor's own."""
+"""A read-only dashboard: every page opens, whatever can be pressed changes nothing on disk, plans are each visitor's
+own."""
 
 from __future__ import annotations
 

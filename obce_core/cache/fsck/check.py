@@ -59,7 +59,8 @@ def check(before: Mapping[str, str] | None = None) -> Report:
 
 
 def repair() -> list[str]:
-    """Sweep what has no owner, strike out checkpoints that do not verify, write down that lost runs are lost; say what was done.
+    """Sweep what has no owner, strike out checkpoints that do not verify, write down that lost runs are lost; say what
+    was done.
 
     Nothing that verifies is touched, and nothing that a live process owns.
     """

@@ -51,7 +51,8 @@ def check_edits() -> Iterator[Fault]:
 
 
 def committed_units() -> dict[str, str]:
-    """Name everything that is committed: folders by the digest of their manifest; of a run, its newest checkpoint's step."""
+    """Name everything that is committed: folders by the digest of their manifest; of a run, its newest checkpoint's
+    step."""
     cache = settings.cache_dir()
     units: dict[str, str] = {}
     for folder in _below(cache):

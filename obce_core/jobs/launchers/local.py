@@ -102,7 +102,8 @@ def _start_keeper(run: Run, attempt: int, lock: int, slot: Slot) -> None:
 
 
 def _end_forsaken(run: Run, told: Status) -> None:
-    """End a worker that does not answer a cancel and whose keeper is gone, if it is still the process that was noted."""
+    """End a worker that does not answer a cancel and whose keeper is gone, if it is still the process that was
+    noted."""
     keeper, worker = told.process.get("keeper", {}), told.process.get("worker", {})
     if not worker or is_same(keeper) or not is_same(worker):
         return

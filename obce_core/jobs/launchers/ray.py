@@ -1,8 +1,8 @@
 """The Ray launcher: the same command, sent to a cluster that the user started, through Ray's Job API.
 
-The run's folder lies on a disk that all nodes see, and stays the truth; Ray's word is a second opinion. A worker is taken for
-gone only when both agree: Ray says that its job ended, and the lock is free and the heart silent. The app never calls
-`ray.init()`: that would start a cluster inside it, which ends with it.
+The run's folder lies on a disk that all nodes see, and stays the truth; Ray's word is a second opinion. A worker is
+taken for gone only when both agree: Ray says that its job ended, and the lock is free and the heart silent. The app
+never calls `ray.init()`: that would start a cluster inside it, which ends with it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class RayLauncher:
     """Send, probe, cancel and resume jobs on a Ray cluster.
 
     Args:
-        address: the cluster's dashboard, `http://host:8265` (None: the run's own, else OBCE_RAY_ADDRESS or RAY_ADDRESS).
+        address: the cluster's dashboard, `http://host:8265` (None: the run's own, else OBCE_RAY_ADDRESS or
+            RAY_ADDRESS).
         cpus: processors that a job reserves.
         gpus: GPUs that a job reserves (None: one when the job would use one, which needs a cluster with GPUs).
         python: the interpreter on the nodes.

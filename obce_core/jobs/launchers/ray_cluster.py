@@ -1,4 +1,5 @@
-"""A Ray cluster as an address and a client: which address may receive the token, and requests that carry the token of now."""
+"""A Ray cluster as an address and a client: which address may receive the token, and requests that carry the token of
+now."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ from obce_core.settings import ray_address, ray_token
 _SECONDS = 30.0
 """Time for one answer of a cluster."""
 
-_EXAMPLE = "It looks like https://HOST:8265, or http://127.0.0.1:8265 for a cluster of this machine or the end of an ssh tunnel."
+_EXAMPLE = (
+    "It looks like https://HOST:8265, or http://127.0.0.1:8265 for a cluster of this machine or the end of an "
+    "ssh tunnel."
+)
 
 
 def public_address(address: object) -> str:
@@ -38,8 +42,9 @@ def is_configured(address: str) -> bool:
 def check_address(address: str | None, *, confirmed: bool = False) -> str:
     """Return a cluster's address as it is stored, or raise BadInput.
 
-    The token of this account goes to the configured address, or to one that a person confirmed by name, and in plain text
-    only within this machine. Without a token only a cluster within this machine is used: others could start jobs there.
+    The token of this account goes to the configured address, or to one that a person confirmed by name, and in plain
+    text only within this machine. Without a token only a cluster within this machine is used: others could start jobs
+    there.
 
     Args:
         address: what was typed or stored.
@@ -103,8 +108,8 @@ def client(address: str) -> Any:
 def _client_class() -> type[Any]:
     """Return a job client that asks exactly the given address, with the token of now.
 
-    Ray's own client sends everything to RAY_ADDRESS where that is set, whatever address it is given, keeps the first token
-    that its process read, lets ~/.netrc replace it, and follows redirects.
+    Ray's own client sends everything to RAY_ADDRESS where that is set, whatever address it is given, keeps the first
+    token that its process read, lets ~/.netrc replace it, and follows redirects.
     """
     import ray
     from ray.job_submission import JobSubmissionClient

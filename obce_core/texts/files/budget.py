@@ -1,4 +1,5 @@
-"""How much memory the texts of one file may take: counted while they are read, so that a small file cannot fill the machine."""
+"""How much memory the texts of one file may take: counted while they are read, so that a small file cannot fill the
+machine."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from obce_core import settings
 from obce_core.errors import TextsError
 
 _TEXT = 128
-"""Bytes that a text takes beside its characters: its places in the list, among the line numbers and among the different ones."""
+"""Bytes that a text takes beside its characters: its places in the list, among the line numbers and among the different
+ones."""
 
 _CELL = 8
 _MEMO = 10_000

@@ -1,4 +1,5 @@
-"""Which character separates the fields of a table, decided by its first lines: a label must never become part of a text."""
+"""Which character separates the fields of a table, decided by its first lines: a label must never become part of a
+text."""
 
 from __future__ import annotations
 
@@ -42,8 +43,8 @@ class Dialect:
 def find_dialect(path: Path, usual: str, limit: int) -> Dialect:
     """Decide how the fields of a file are separated.
 
-    A `sep=;` line, as spreadsheets write it, is obeyed. Otherwise a separator fits where the first 200 lines have equally
-    many fields, two at least. `usual` is the file ending's own separator.
+    A `sep=;` line, as spreadsheets write it, is obeyed. Otherwise a separator fits where the first 200 lines have
+    equally many fields, two at least. `usual` is the file ending's own separator.
 
     Raises:
         TextsError: two separators fit, or the header is separated by another character than the rows.

@@ -42,7 +42,8 @@ TABLES: dict[str, Format] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """The texts of a table and the labels that come along, each as long as `texts`; `places` are their line or row numbers."""
+    """The texts of a table and the labels that come along, each as long as `texts`; `places` are their line or row
+    numbers."""
 
     texts: list[str]
     labels: dict[str, list[str]]
@@ -53,7 +54,8 @@ def read_table(path: Path, text_column: str, label_columns: dict[str, str]) -> T
     """Read one column as texts, and others as labels, under the name that `label_columns` gives them.
 
     Raises:
-        TextsError: a value that is not a string, a text that is too long, or texts beyond the limit of memory; names the place.
+        TextsError: a value that is not a string, a text that is too long, or texts beyond the limit of memory; names
+            the place.
     """
     form, name = TABLES[path.suffix.lower()], display(path)
     budget = Budget(name, form.place)

@@ -87,5 +87,8 @@ class Wikipedia:
             tick()
             if len(sentences) >= wanted:
                 break
-        note = f"{len(sentences):,} sentences of the first {count:,} articles, shuffled with seed {request.seed} (buffer {BUFFER:,})."
+        note = (
+            f"{len(sentences):,} sentences of the first {count:,} articles, shuffled with seed {request.seed} "
+            f"(buffer {BUFFER:,})."
+        )
         return RawTexts(texts=sentences, source=f"wikipedia:{DUMP}", name="wikipedia", notes=(note,))

@@ -51,8 +51,8 @@ def cell_map(
     """Make the data of the map: for each cell its number, its colours in both modes, and its hill on a shared log axis.
 
     A cell whose neurons all see equal outputs is marked, and has neither number nor hill; one with many
-    scores near zero (`ranking.MANY`) is marked too. `limits` are the numbers at the two ends of the colours (of two maps that stand side
-    by side); None takes the smallest and the largest.
+    scores near zero (`ranking.MANY`) is marked too. `limits` are the numbers at the two ends of the colours (of two
+    maps that stand side by side); None takes the smallest and the largest.
     """
     layers = range(1, analysis.shape.layers + 1)
     by = factor(name, edge_length=edge_length)
@@ -128,7 +128,8 @@ def what(name: str, aggregate: str, *, below: float = 0.0, edge_length: bool = F
 
 
 def extremes(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """Return the cells with the smallest and the largest number among those that can be cut, or None where there is none."""
+    """Return the cells with the smallest and the largest number among those that can be cut, or None where there is
+    none."""
     cells = [cell for cell in data["cells"] if not cell["locked"] and not cell.get("equal")]
     if not cells:
         return None
@@ -136,7 +137,8 @@ def extremes(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, A
 
 
 def spread(numbers: Any, scale: str) -> tuple[float, float]:
-    """Return the numbers at the two ends of the colours: on a log scale those above 0, on a linear one 0 and the largest."""
+    """Return the numbers at the two ends of the colours: on a log scale those above 0, on a linear one 0 and the
+    largest."""
     known = [float(value) for value in numbers if scale == "linear" or value > 0]
     if not known:
         return (0.0, 1.0) if scale == "linear" else (1.0, 1.0)
@@ -169,7 +171,8 @@ def cell_map_assets() -> tuple[str, str]:
 
 
 def inked(light: str, dark: str, at: float) -> dict[str, Any]:
-    """Colour a cell: its backgrounds in both modes, and the ink that can be read on each; `at` is its place on the scale."""
+    """Colour a cell: its backgrounds in both modes, and the ink that can be read on each; `at` is its place on the
+    scale."""
     return {"light": light, "dark": dark, "ink_light": ink_on(light), "ink_dark": ink_on(dark), "at": round(at, 4)}
 
 
@@ -194,7 +197,8 @@ def _hill_edges(positive: list[np.ndarray]) -> np.ndarray:
 
 
 def _hill(values: np.ndarray, edges: np.ndarray) -> list[float]:
-    """Return the smoothed histogram of a cell's scores on the shared log axis, its top at 1; what lies beyond stands at the ends."""
+    """Return the smoothed histogram of a cell's scores on the shared log axis, its top at 1; what lies beyond stands at
+    the ends."""
     heights, _ = np.histogram(np.clip(np.log10(values[values > 0]), edges[0], edges[-1]), bins=edges)
     smooth = np.convolve(heights, [0.25, 0.5, 0.25], mode="same")
     return [round(float(h), 3) for h in smooth / max(smooth.max(), 1e-12)]

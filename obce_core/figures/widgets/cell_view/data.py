@@ -32,8 +32,8 @@ def cell_view(
 ) -> dict[str, Any]:
     """Make the data of the component from one cell alone.
 
-    `scores`, `kept` and `neurons` (original indices) have shape (neurons,); `percentile` is the plan's, 0 for none. Scores of
-    0 have no place on the log axes and are counted in `zeros`.
+    `scores`, `kept` and `neurons` (original indices) have shape (neurons,); `percentile` is the plan's, 0 for none.
+    Scores of 0 have no place on the log axes and are counted in `zeros`.
     """
     shown = factor(name, edge_length=edge_length) * scores
     positive = shown > 0
@@ -65,7 +65,8 @@ def cell_view(
 
 
 def histogram(scores: np.ndarray, kept: np.ndarray) -> tuple[list[float], list[list[int]]]:
-    """Count scores above 0 on 36 equal steps of a log axis: (37 edges, [cut, kept] a step); empty where fewer than two differ."""
+    """Count scores above 0 on 36 equal steps of a log axis: (37 edges, [cut, kept] a step); empty where fewer than two
+    differ."""
     positive = scores > 0
     logs = np.log10(scores, where=positive, out=np.zeros(len(scores)))
     if positive.sum() < 2 or np.ptp(logs[positive]) <= 0:

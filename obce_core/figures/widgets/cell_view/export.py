@@ -1,4 +1,5 @@
-"""One cell's neurons as Plotly figures: the histogram of their scores with percentile lines, a strip by head, a rank curve.
+"""One cell's neurons as Plotly figures: the histogram of their scores with percentile lines, a strip by head, a rank
+curve.
 
 The page draws them as a component of our own (`cellview`); these are what its downloads hold.
 """
@@ -26,10 +27,11 @@ def distribution(
     marks: Sequence[int] = MARKS,
     mode: str = "light",
 ) -> go.Figure:
-    """Draw the histogram of a cell's scores on a log axis: solid is kept, hollow is cut; lines at the percentiles `marks`.
+    """Draw the histogram of a cell's scores on a log axis: solid is kept, hollow is cut; lines at the percentiles
+    `marks`.
 
-    `title` names the scores and their unit (see `units.title`). Scores of 0 have no place on a log axis and are counted in
-    the axis title.
+    `title` names the scores and their unit (see `units.title`). Scores of 0 have no place on a log axis and are counted
+    in the axis title.
     """
     colours = palette(mode)
     hue = colours.components[component]

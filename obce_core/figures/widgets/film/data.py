@@ -84,10 +84,10 @@ def film_data(
     names of files that are saved.
 
     Returns a dict: `n`, the points shown, of `total`; `values`, ascending; `order`, the text's index by place on the
-    line; `texts` by place on the line, cut at 400 characters; `merges`, by growing radius, four parallel lists `radius`,
-    `first`, `gap`, `last` (places, as in `LineMerge`); `start`, the radius at which the film begins, 0 unless points
-    were left out; `upto`, the texts before each point shown (None when all are shown); `r_f`, the last radius, 0 for
-    one text; `title`, `noun`, `name`; `signature`, which is equal for equal films and different for others.
+    line; `texts` by place on the line, cut at 400 characters; `merges`, by growing radius, four parallel lists
+    `radius`, `first`, `gap`, `last` (places, as in `LineMerge`); `start`, the radius at which the film begins, 0 unless
+    points were left out; `upto`, the texts before each point shown (None when all are shown); `r_f`, the last radius, 0
+    for one text; `title`, `noun`, `name`; `signature`, which is equal for equal films and different for others.
 
     Colours of the dots are added under `colour` (see `dot_colours`), a second film under `mate` (see `film_pair`).
 

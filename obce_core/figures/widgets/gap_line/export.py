@@ -1,4 +1,5 @@
-"""One neuron's outputs on a line, with disks and marked gaps, as a Plotly figure: what the downloads of lesson 4 hold."""
+"""One neuron's outputs on a line, with disks and marked gaps, as a Plotly figure: what the downloads of lesson 4
+hold."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ _MOST = 400
 
 
 def gap_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
-    """Draw the data of `gap_line`: a disk of the present radius at each output, brackets below the gaps, the widest one red.
+    """Draw the data of `gap_line`: a disk of the present radius at each output, brackets below the gaps, the widest one
+    red.
 
     A gap that has closed is dotted. Disks have the size of the axis' unit. Widths that give answers away are left out.
     """

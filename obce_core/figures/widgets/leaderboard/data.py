@@ -1,4 +1,5 @@
-"""The leaderboard as a table of our own: tasks as columns, our rows, then the published ones; its data, and as plain HTML."""
+"""The leaderboard as a table of our own: tasks as columns, our rows, then the published ones; its data, and as plain
+HTML."""
 
 from __future__ import annotations
 
@@ -25,9 +26,9 @@ def leaderboard(
 ) -> dict[str, Any]:
     """Make the data of the table, plain.
 
-    `columns` name tasks with their metrics; `groups` have a title, a note and rows; a row has its key ("" for a published one),
-    label, small print, size and cells.
-    A cell has `scores`, pairs of a score and its small print (the task's own metric first), and `style`, its tint.
+    `columns` name tasks with their metrics; `groups` have a title, a note and rows; a row has its key ("" for a
+    published one), label, small print, size and cells. A cell has `scores`, pairs of a score and its small print (the
+    task's own metric first), and `style`, its tint.
 
     Args:
         latency: by key of a row, what to write; others say "not measured". Without any there is no such column.
@@ -50,7 +51,10 @@ def leaderboard(
             {"title": f"Ours · {model.rsplit('/', 1)[-1]}", "note": f"validation split · tier {tiers}", "rows": own}
         )
     if published:
-        note = "as printed, in %; †: split or metric differ, or are not stated, so the difference may compare what cannot be compared"
+        note = (
+            "as printed, in %; †: split or metric differ, or are not stated, so the difference may compare what "
+            "cannot be compared"
+        )
         groups.append(
             {
                 "title": "◇ Published · BERT Base · paper, Table 4",
@@ -99,7 +103,8 @@ def leaderboard_html(data: Mapping[str, Any]) -> str:
     for group in data["groups"]:
         wide = 2 + data["latency"] + len(data["columns"])
         body.append(
-            f"<tr class=group><th colspan={wide}>{escape(group['title'])} <small>{escape(group['note'])}</small></th></tr>"
+            f"<tr class=group><th colspan={wide}>{escape(group['title'])} "
+            f"<small>{escape(group['note'])}</small></th></tr>"
         )
         for row in group["rows"]:
             small = escape(row["small"])

@@ -1,4 +1,5 @@
-"""Small panels beside the lessons' figures, as HTML without a script: numbers, bars, births and deaths, boundary matrices."""
+"""Small panels beside the lessons' figures, as HTML without a script: numbers, bars, births and deaths, boundary
+matrices."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def numbers(rows: Sequence[tuple[str, str]]) -> str:
 
 
 def barcode_panel(found: Bars, radius: float, *, edge_length: bool = False, height: int = 200) -> str:
-    """Draw the bars of parts (solid) and of loops (hollow) with a red line at the radius: ended faint, alive ink, to come ghost."""
+    """Draw the bars of parts (solid) and of loops (hollow) with a red line at the radius: ended faint, alive ink, to
+    come ghost."""
     factor = 2 if edge_length else 1
     loops = [(float(birth), float(death)) for birth, death in found.h1]
     deaths = [*sorted(map(float, found.h0), reverse=True)]
@@ -60,14 +62,16 @@ def barcode_panel(found: Bars, radius: float, *, edge_length: bool = False, heig
         else "no points yet"
     )
     return (
-        f'<div class="lbars" role="img" aria-label="Barcode: {told}" style="height:{height}px">{names}<div class="plot">{"".join(parts)}'
+        f'<div class="lbars" role="img" aria-label="Barcode: {told}" style="height:{height}px">{names}<div '
+        f'class="plot">{"".join(parts)}'
         f'<i class="axis" style="top:{bottom}px"></i>{_ticks(end, factor, bottom + 3)}'
         f'<i class="now" style="left:{_share(radius, end)};top:0;height:{bottom}px"></i></div></div>'
     )
 
 
 def diagram_panel(found: Bars, radius: float, *, edge_length: bool = False, height: int = 200) -> str:
-    """Draw births across and deaths up: dots are parts (born at 0), rings loops; the infinite one stands on the top line."""
+    """Draw births across and deaths up: dots are parts (born at 0), rings loops; the infinite one stands on the top
+    line."""
     factor = 2 if edge_length else 1
     end = _end(found, radius)
     base, top = height - 24, 16
@@ -88,7 +92,8 @@ def diagram_panel(found: Bars, radius: float, *, edge_length: bool = False, heig
         f'<div class="lbars" role="img" aria-label="Birth-death diagram" style="height:{height}px">'
         f'<div class="names" style="top:{top - 9}px">{amount(end * factor, 2)}</div>'
         f'<div class="names" style="top:{base - 16}px">death</div>'
-        f'<div class="plot" style="width:{base - top}px"><i class="equal" style="top:{top}px;height:{base - top}px"></i>'
+        f'<div class="plot" style="width:{base - top}px"><i class="equal" '
+        f'style="top:{top}px;height:{base - top}px"></i>'
         f'<i class="now level" style="top:{_level(radius, end, top, base):.1f}px"></i>'
         f'<i class="axis" style="top:{base}px"></i><i class="axis up" style="height:{base}px"></i>'
         f"{''.join(marks)}{_ticks(end, factor, base + 3, most=3)}</div>"
@@ -141,7 +146,10 @@ def _level(value: float, end: float, top: float, base: float) -> float:
 
 def _span(kind: str, start: float, stop: float, end: float, top: float, thick: float) -> str:
     width = 100 * max(0.0, min(stop, end) - start) / end
-    return f'<i class="{kind}" style="left:{_share(start, end)};width:{width:.2f}%;top:{top:.1f}px;height:{thick:.1f}px"></i>'
+    return (
+        f'<i class="{kind}" '
+        f'style="left:{_share(start, end)};width:{width:.2f}%;top:{top:.1f}px;height:{thick:.1f}px"></i>'
+    )
 
 
 def _ticks(end: float, factor: int, top: float, most: int = 6) -> str:

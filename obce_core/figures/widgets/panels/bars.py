@@ -1,4 +1,5 @@
-"""Bars of parts and loops, and births against deaths, as Plotly figures: what the downloads of the lessons' panels hold."""
+"""Bars of parts and loops, and births against deaths, as Plotly figures: what the downloads of the lessons' panels
+hold."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ _BEYOND = 1.12
 
 
 def barcode_figure(found: Bars, radius: float, *, edge_length: bool = False, mode: str = "light") -> go.Figure:
-    """Draw each bar of a part (solid, the infinite one on top) and of a loop (hollow, below), with a red line at the radius."""
+    """Draw each bar of a part (solid, the infinite one on top) and of a loop (hollow, below), with a red line at the
+    radius."""
     colours, factor = palette(mode), 2 if edge_length else 1
     end = _end(found, radius)
     deaths = sorted(map(float, found.h0), reverse=True)
@@ -53,7 +55,8 @@ def barcode_figure(found: Bars, radius: float, *, edge_length: bool = False, mod
 
 
 def diagram_figure(found: Bars, radius: float, *, edge_length: bool = False, mode: str = "light") -> go.Figure:
-    """Draw births across and deaths up: dots are parts (born at 0), rings loops; the infinite one stands on the top line."""
+    """Draw births across and deaths up: dots are parts (born at 0), rings loops; the infinite one stands on the top
+    line."""
     colours, factor = palette(mode), 2 if edge_length else 1
     end = factor * _end(found, radius)
     figure = blank(colours, height=460)

@@ -18,7 +18,8 @@ from obce_core.plan import Plan, PruneSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Closeness:
-    """What is known of a cell cut alone: its cosine (None: none yet), whether that is of an earlier cut, and why it is not there."""
+    """What is known of a cell cut alone: its cosine (None: none yet), whether that is of an earlier cut, and why it is
+    not there."""
 
     cosine: float | None = None
     old: bool = False
@@ -45,8 +46,8 @@ def plan_grid(
     linked: bool,
     close: Mapping[tuple[int, str], Closeness] | None = None,
 ) -> dict[str, Any]:
-    """Make the data of the grid: for each cell its percentile, its width, what is kept, what is known of its cost, and whether
-    it can be cut."""
+    """Make the data of the grid: for each cell its percentile, its width, what is kept, what is known of its cost, and
+    whether it can be cut."""
     shape = analysis.shape
     hands = Counter((hand.layer, hand.component) for hand in (*prune_spec.keep, *prune_spec.drop) for _ in hand.neurons)
     cells = []

@@ -14,9 +14,11 @@ _INSET = 0.03
 
 
 def plan_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
-    """Draw the data of `plan_grid`: in each cell its percentile and its cosine above a bar, solid what is kept, hatched what is cut.
+    """Draw the data of `plan_grid`: in each cell its percentile and its cosine above a bar, solid what is kept, hatched
+    what is cut.
 
-    Locked columns are flat and grey; a cell with nothing to rank is dashed. A cosine that is being measured anew is left out.
+    Locked columns are flat and grey; a cell with nothing to rank is dashed. A cosine that is being measured anew is
+    left out.
     """
     colours = palette(mode)
     layers, columns = data["layers"], data["columns"]
