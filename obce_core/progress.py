@@ -71,6 +71,6 @@ class Steps:
         if self._cancelled is not None and self._cancelled():
             raise Cancelled(f"{self._what} was cancelled; nothing was written.")
 
-    def _report(self, done: int) -> None:
+    def _report(self, result: int) -> None:
         if self._progress is not None:
-            self._progress(done, self._total)
+            self._progress(result, self._total)

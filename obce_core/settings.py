@@ -45,9 +45,9 @@ def project_root() -> Path | None:
 
 def cache_dir() -> Path:
     """Return the home of everything computed (not created here)."""
-    chosen = os.environ.get("OBCE_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().resolve()
+    value = os.environ.get("OBCE_CACHE")
+    if value:
+        return Path(value).expanduser().resolve()
     root = project_root()
     if root is not None:
         return root / "cache"
@@ -68,15 +68,15 @@ def read_only() -> bool:
 
 def root_folders() -> list[Path]:
     """Return the folders that OBCE_ROOTS names, or the home and the working folder."""
-    named = [part for part in os.environ.get("OBCE_ROOTS", "").split(os.pathsep) if part.strip()]
-    return [Path(part.strip()).expanduser() for part in named] if named else [Path.home(), Path.cwd()]
+    value = [part for part in os.environ.get("OBCE_ROOTS", "").split(os.pathsep) if part.strip()]
+    return [Path(part.strip()).expanduser() for part in value] if value else [Path.home(), Path.cwd()]
 
 
 def hub_cache() -> Path:
     """Return the folder where huggingface_hub keeps models and data sets."""
-    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    if named:
-        return Path(named).expanduser()
+    value = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    if value:
+        return Path(value).expanduser()
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
     return Path(home).expanduser() / "hub"
 
@@ -88,8 +88,8 @@ def set_offline() -> None:
 
 def glue_dir() -> Path | None:
     """Return the local folder of GLUE tasks, if one was named."""
-    chosen = os.environ.get("OBCE_GLUE_DIR")
-    return Path(chosen).expanduser() if chosen else None
+    value = os.environ.get("OBCE_GLUE_DIR")
+    return Path(value).expanduser() if value else None
 
 
 def jobs_at_once() -> int:
@@ -103,10 +103,10 @@ def jobs_a_gpu() -> int:
 
 
 def _count(name: str) -> int:
-    chosen = os.environ.get(name) or "1"
-    if not (chosen.isascii() and chosen.isdigit() and 1 <= int(chosen) <= 256):
-        raise BadInput(f"{name} is {shorten(chosen)!r}; it must be a number from 1 to 256.")
-    return int(chosen)
+    value = os.environ.get(name) or "1"
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 256):
+        raise BadInput(f"{name} is {shorten(value)!r}; it must be a number from 1 to 256.")
+    return int(value)
 
 
 def job_memory() -> int | None:
@@ -120,12 +120,12 @@ def text_memory() -> int:
 
 
 def _bytes(name: str) -> int | None:
-    chosen = os.environ.get(name)
-    if not chosen:
+    value = os.environ.get(name)
+    if not value:
         return None
-    match = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)i?B?", chosen.strip(), re.IGNORECASE | re.ASCII)
+    match = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)i?B?", value.strip(), re.IGNORECASE | re.ASCII)
     if not match or not int(match.group(1)):
-        raise BadInput(f"{name} is {shorten(chosen)!r}; it must be a size, such as 8G.")
+        raise BadInput(f"{name} is {shorten(value)!r}; it must be a size, such as 8G.")
     return int(match.group(1)) * 1024 ** " KMGT".index(match.group(2).upper() or " ")
 
 
@@ -152,9 +152,9 @@ def ray_token() -> str | None:
     """
     if os.environ.get("RAY_AUTH_MODE", "token").lower() == "disabled":
         return None
-    given = os.environ.get("RAY_AUTH_TOKEN", "").strip()
-    if given:
-        return given
+    value = os.environ.get("RAY_AUTH_TOKEN", "").strip()
+    if value:
+        return value
     named = os.environ.get("RAY_AUTH_TOKEN_PATH")
     path = Path(named).expanduser() if named else Path.home() / ".ray" / "auth_token"
     try:

@@ -14,10 +14,10 @@ kind."""
 
 def versions() -> dict[str, str]:
     """Return the versions that are recorded beside a result."""
-    found = {"obce": __version__, "python": platform.python_version()}
+    numbers = {"obce": __version__, "python": platform.python_version()}
     for package in ("torch", "transformers", "tokenizers", "numpy"):
         try:
-            found[package] = version(package)
+            numbers[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            numbers[package] = "not installed"
+    return numbers

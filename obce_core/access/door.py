@@ -124,8 +124,8 @@ def _headers(scope: Scope, name: bytes) -> list[str]:
 
 def _header(scope: Scope, name: bytes) -> str | None:
     """Return a header that must stand once; None where it is missing or repeated."""
-    found = _headers(scope, name)
-    return found[0] if len(found) == 1 else None
+    header_values = _headers(scope, name)
+    return header_values[0] if len(header_values) == 1 else None
 
 
 def _is_same_origin(scope: Scope) -> bool:

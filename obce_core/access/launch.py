@@ -35,9 +35,9 @@ def announcement(policy: Policy, *, read_only: bool = False) -> str:
         may = "read what the cache holds" if read_only else f"start jobs and read files as {who}"
         lines.append(f"WARNING: --no-token: {reach} can {may}.")
     if not policy.is_local:
-        heard = "all addresses" if policy.is_wildcard else policy.host
+        event = "all addresses" if policy.is_wildcard else policy.host
         lines.append(
-            f"WARNING: listening on {heard} without encryption: the network can read the token, texts and results. "
+            f"WARNING: listening on {event} without encryption: the network can read the token, texts and results. "
             "Put a proxy with TLS in front (docs/reverse-proxy.md)."
         )
     if policy.is_wildcard:

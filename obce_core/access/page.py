@@ -43,7 +43,7 @@ def entry_page(path: str, query: Iterable[tuple[str, str]], *, wrong: bool = Fal
         wrong: True if a token was given and is not the one of this launch.
     """
     hidden = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in query)
-    said = (
+    notice = (
         '<p class="wrong" role="alert">The token in this address does not belong to the running dashboard. Each start '
         "makes a new one.</p>"
         if wrong
@@ -52,7 +52,7 @@ def entry_page(path: str, query: Iterable[tuple[str, str]], *, wrong: bool = Fal
     return _page(
         "OBCE: token needed",
         "<main><div class=logo>OBCE</div><h1>This dashboard needs its token</h1>"
-        f"{said}<p>Open the address that <code>obce app</code> printed in its terminal. It ends with "
+        f"{notice}<p>Open the address that <code>obce app</code> printed in its terminal. It ends with "
         "<code>?token=…</code>; after the "
         "first visit this browser stays signed in until the dashboard is restarted.</p>"
         f'<form method="get" action="{escape(path)}">{hidden}<label>Token<input name="token" autocomplete="off" '

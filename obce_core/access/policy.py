@@ -53,9 +53,9 @@ class Policy:
     def address(self, *, token: bool = True) -> str:
         """Return the address to open, with the token unless there is none or `token` is False."""
         host = "127.0.0.1" if self.is_wildcard else self.host
-        shown = f"[{host}]" if ":" in host else host
+        visible = f"[{host}]" if ":" in host else host
         query = f"?{urlencode({'token': self.token})}" if self.needs_token and token else ""
-        return f"http://{shown}:{self.port}/{query}"
+        return f"http://{visible}:{self.port}/{query}"
 
     def is_host_allowed(self, header: str | None) -> bool:
         """Return True if a Host header names this server.
@@ -88,7 +88,7 @@ def check_host(host: str) -> str:
 def check_names(names: Iterable[str]) -> tuple[str, ...]:
     """Return Host names in lower case; raise BadInput for what cannot be one, such as an address with a scheme or a
     port."""
-    found = []
+    results = []
     for name in names:
         value = name.strip().lower().rstrip(".")
         if not value or "*" in value or host_name(value) != value:
@@ -96,8 +96,8 @@ def check_names(names: Iterable[str]) -> tuple[str, ...]:
                 f"--allow-host {shorten(name)!r} is not a host name.",
                 hint="Give the name alone, such as obce.example.org.",
             )
-        found.append(value)
-    return tuple(found)
+        results.append(value)
+    return tuple(results)
 
 
 def host_name(header: str | None) -> str | None:

@@ -16,8 +16,8 @@ from obce_core.errors import PathError, shorten
 
 def roots() -> list[Path]:
     """Return the roots, symlinks resolved; the caches come last."""
-    found = [*settings.root_folders(), settings.cache_dir(), settings.hub_cache()]
-    return list(dict.fromkeys(_resolved(root) for root in found))
+    results = [*settings.root_folders(), settings.cache_dir(), settings.hub_cache()]
+    return list(dict.fromkeys(_resolved(root) for root in results))
 
 
 def typed_path(text: str | os.PathLike[str], *, what: str = "path") -> Path:
@@ -38,10 +38,10 @@ def typed_path(text: str | os.PathLike[str], *, what: str = "path") -> Path:
         raise PathError(f"The {what} {shorten(text, 200)!r} is not a valid path.") from None
     allowed = roots()
     if not any(path.is_relative_to(root) for root in allowed):
-        named = ", ".join(str(root) for root in allowed)
+        names = ", ".join(str(root) for root in allowed)
         raise PathError(
             f"The {what} {shorten(text, 200)} is outside the folders that the dashboard may read "
-            f"({shorten(named, 400)}).",
+            f"({shorten(names, 400)}).",
             hint="Move it there, start the dashboard with OBCE_ROOTS set to its folder, or use the command line.",
         )
     return path

@@ -80,8 +80,8 @@ class Analysis:
     def layers(self) -> tuple[StoredLayer | None, ...]:
         """What each layer stored of the original when the analysed model was cut already (None: all); empty when it was
         not."""
-        told = self.meta["model"].get("widths")
-        return () if told is None else tuple(read_entries(told, self.shape))
+        widths = self.meta["model"].get("widths")
+        return () if widths is None else tuple(read_entries(widths, self.shape))
 
     def neurons(self, layer: int, component: str) -> np.ndarray:
         """Return the neurons of a cell by their original index, rising, shape (neurons,).

@@ -197,7 +197,7 @@ def describe_model(report: ModelReport) -> dict[str, Any]:
     }
 
 
-def _inputs(report: ModelReport, sample: Texts, *, device: str, **chosen: Any) -> dict[str, Any]:
+def _inputs(report: ModelReport, sample: Texts, *, device: str, **selection: Any) -> dict[str, Any]:
     return {
         "algorithm": ALGORITHMS["analysis"],
         "identity": identity_of(report).plain(),
@@ -206,7 +206,7 @@ def _inputs(report: ModelReport, sample: Texts, *, device: str, **chosen: Any) -
         "source": sample.source,
         "seed": sample.seed,
         "device": choose_device(device).type,
-        **chosen,
+        **selection,
     }
 
 

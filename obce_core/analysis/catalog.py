@@ -58,25 +58,25 @@ def list_saved() -> list[Saved]:
     """List every complete analysis of the cache, the newest first, without reading its numbers; unreadable ones are
     left out."""
     home = settings.cache_dir() / "analyses"
-    found = []
+    entries = []
     for folder in home.iterdir() if home.is_dir() else ():
         if is_complete(folder):
             try:
-                found.append(Saved(meta=read_meta(folder), folder=folder, name=read_name(folder)))
+                entries.append(Saved(meta=read_meta(folder), folder=folder, name=read_name(folder)))
             except AnalysisError:
                 continue
-    return sorted(found, key=lambda entry: (str(entry.meta["created"]), entry.id), reverse=True)
+    return sorted(entries, key=lambda entry: (str(entry.meta["created"]), entry.id), reverse=True)
 
 
 def list_analyses() -> list[Analysis]:
     """Open every complete analysis of the cache, the newest first; unreadable ones are left out."""
-    found = []
+    folders = []
     for entry in list_saved():
         try:
-            found.append(read_analysis(entry.folder))
+            folders.append(read_analysis(entry.folder))
         except AnalysisError:
             continue
-    return found
+    return folders
 
 
 def read_name(folder: Path) -> str:

@@ -108,16 +108,16 @@ def collect(
             kept_at = loaded.report.family.tap(*cell, tap)
             for point in {folded_at, kept_at}:
                 stack.enter_context(_hook(loaded.base, point, cell, read, point == folded_at, point == kept_at))
-        done = 0
+        texts_done = 0
         with torch.inference_mode():
             for batch in batches(encoded, batch_size, next(loaded.base.parameters()).device):
                 if cancelled is not None and cancelled():
                     raise Cancelled("Collecting the activations was cancelled.")
                 now.set(batch)
                 loaded.base(input_ids=batch.ids, attention_mask=batch.mask)
-                done += len(batch.rows)
+                texts_done += len(batch.rows)
                 if progress is not None:
-                    progress(done, len(lengths))
+                    progress(texts_done, len(lengths))
     moments = {
         cell: CellMoments(
             mean_cls=at_cls[cell].mean,

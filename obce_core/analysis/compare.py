@@ -58,32 +58,33 @@ def check_comparable(first: Analysis, second: Analysis) -> None:
     for what in ("layers", "hidden", "heads", "intermediate"):
         a, b = getattr(first.shape, what), getattr(second.shape, what)
         if a != b:
-            named = {"hidden": "a hidden size of", "intermediate": "an intermediate size of"}.get(what, "")
-            told = f"{named} {a} and the other {b}" if named else f"{a} {what} and the other {b}"
+            named_items = {"hidden": "a hidden size of", "intermediate": "an intermediate size of"}.get(what, "")
+            difference = f"{named_items} {a} and the other {b}" if named_items else f"{a} {what} and the other {b}"
             raise AnalysisError(
-                f"One model has {told.strip()}: their cells do not correspond.", hint="Compare models of one shape."
+                f"One model has {difference.strip()}: their cells do not correspond.",
+                hint="Compare models of one shape.",
             )
 
 
 def differences(first: Analysis, second: Analysis) -> list[str]:
     """Say in words what differs between two analyses, beside the numbers."""
     a, b = first.meta, second.meta
-    found = []
+    results = []
     if a["model"]["weights_sha256"] != b["model"]["weights_sha256"]:
-        found.append("other weights (neuron 7 of one need not do what neuron 7 of the other does)")
+        results.append("other weights (neuron 7 of one need not do what neuron 7 of the other does)")
     elif first.identity is not None and second.identity is not None:
-        found += first.identity.differences(second.identity)
+        results += first.identity.differences(second.identity)
     if a["texts"]["digest"] != b["texts"]["digest"]:
         shared = len(set(first.texts.texts) & set(second.texts.texts)) if first.folder and second.folder else None
         more = "" if shared is None else f", {shared:,} texts in both"
-        found.append(f"other texts ({a['texts']['n']:,} and {b['texts']['n']:,}{more})")
+        results.append(f"other texts ({a['texts']['n']:,} and {b['texts']['n']:,}{more})")
     if a["tokens"] != b["tokens"]:
-        found.append(f"other tokens ({_WORDS[a['tokens']]} and {_WORDS[b['tokens']]})")
+        results.append(f"other tokens ({_WORDS[a['tokens']]} and {_WORDS[b['tokens']]})")
     if a["tap"] != b["tap"]:
-        found.append(f"another tap ({a['tap']} and {b['tap']})")
+        results.append(f"another tap ({a['tap']} and {b['tap']})")
     if a["max_length"] != b["max_length"]:
-        found.append(f"another longest text ({a['max_length']} and {b['max_length']} tokens)")
-    return found
+        results.append(f"another longest text ({a['max_length']} and {b['max_length']} tokens)")
+    return results
 
 
 def compare(
@@ -120,17 +121,17 @@ def find_sibling(analysis: Analysis, saved: Iterable[Saved]) -> Saved | None:
 
     The same model is the same whole identity; two analyses of the older kind pass with the same weights.
     """
-    told = analysis.meta
+    meta = analysis.meta
     same = [
         entry
         for entry in saved
         if entry.id != analysis.id
-        and entry.meta["model"]["weights_sha256"] == told["model"]["weights_sha256"]
-        and entry.meta["model"].get("identity") == told["model"].get("identity")
-        and all(entry.meta[key] == told[key] for key in ("tokens", "tap", "max_length"))
-        and entry.meta["texts"]["digest"] != told["texts"]["digest"]
+        and entry.meta["model"]["weights_sha256"] == meta["model"]["weights_sha256"]
+        and entry.meta["model"].get("identity") == meta["model"].get("identity")
+        and all(entry.meta[key] == meta[key] for key in ("tokens", "tap", "max_length"))
+        and entry.meta["texts"]["digest"] != meta["texts"]["digest"]
     ]
-    return min(same, key=lambda entry: (abs(entry.meta["texts"]["n"] - told["texts"]["n"]), entry.id), default=None)
+    return min(same, key=lambda entry: (abs(entry.meta["texts"]["n"] - meta["texts"]["n"]), entry.id), default=None)
 
 
 def _cell(

@@ -72,8 +72,8 @@ def bill(
         if (entry.meta["tokens"], entry.meta["max_length"]) == (tokens, max_length) and entry.meta.get("seconds", 0) > 0
     ]
     nearest = min(like, key=lambda entry: abs(entry.meta["texts"]["n"] - n_texts), default=None)
-    begun = [starts[entry.id] for entry in same if starts and entry.id in starts]
-    start = statistics.median_low(begun) if begun else None
+    start_times = [starts[entry.id] for entry in same if starts and entry.id in starts]
+    start = statistics.median_low(start_times) if start_times else None
     rate = None if nearest is None else nearest.meta["texts"]["n"] / nearest.meta["seconds"]
     return AnalysisEstimate(
         disk=4 * neurons * rows + 8 * neurons * _COLUMNS,

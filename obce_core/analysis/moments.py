@@ -39,11 +39,11 @@ class Moments:
     @classmethod
     def of_few(cls, width: int) -> Moments:
         """Make moments to which a few rows at a time are added by `add_exact`; they wait until there are many."""
-        found = cls(width)
+        moments = cls(width)
         # Made at once: rows copied one by one among a model's temporaries would leave holes that no temporary fits
         # into.
-        found._held = np.empty((_HELD_ROWS, width), dtype=np.float32)
-        return found
+        moments._held = np.empty((_HELD_ROWS, width), dtype=np.float32)
+        return moments
 
     @property
     def count(self) -> int:

@@ -158,9 +158,9 @@ class Family(ABC):
 
     def file_names(self, originals: Iterable[str]) -> dict[str, str]:
         """Map names relative to the base model to those of a file with these tensors, extra key rows included."""
-        found = {self.strip_root(name): self.canonical(name) for name in originals}
-        rows = {name: file for name, file in found.items() if name.endswith(".weight")}
-        return found | {name[:-6] + "extra": file[:-6] + "extra" for name, file in rows.items()}
+        results = {self.strip_root(name): self.canonical(name) for name in originals}
+        rows = {name: file for name, file in results.items() if name.endswith(".weight")}
+        return results | {name[:-6] + "extra": file[:-6] + "extra" for name, file in rows.items()}
 
     def strip_root(self, name: str) -> str:
         """Return a tensor's name relative to the base model."""

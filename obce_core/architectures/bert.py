@@ -112,7 +112,7 @@ class Bert(Family):
     def tensors(self, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         shape = self.shape(config)
         hidden = shape.hidden
-        found: dict[str, tuple[int, ...]] = {
+        shapes: dict[str, tuple[int, ...]] = {
             "embeddings.word_embeddings.weight": (config["vocab_size"], hidden),
             "embeddings.position_embeddings.weight": (config["max_position_embeddings"], hidden),
             "embeddings.token_type_embeddings.weight": (config["type_vocab_size"], hidden),
@@ -122,12 +122,12 @@ class Bert(Family):
         for layer in range(1, shape.layers + 1):
             for component in _LINEAR:
                 inputs = shape.intermediate if component == "output" else hidden
-                found[f"{self.linear(layer, component)}.weight"] = (shape.width(component), inputs)
-                found[f"{self.linear(layer, component)}.bias"] = (shape.width(component),)
+                shapes[f"{self.linear(layer, component)}.weight"] = (shape.width(component), inputs)
+                shapes[f"{self.linear(layer, component)}.bias"] = (shape.width(component),)
             for block in _BLOCK.values():
-                found[f"{self.layers}.{layer - 1}.{block}.LayerNorm.weight"] = (hidden,)
-                found[f"{self.layers}.{layer - 1}.{block}.LayerNorm.bias"] = (hidden,)
-        return found
+                shapes[f"{self.layers}.{layer - 1}.{block}.LayerNorm.weight"] = (hidden,)
+                shapes[f"{self.layers}.{layer - 1}.{block}.LayerNorm.bias"] = (hidden,)
+        return shapes
 
     def head_tensors(self, architecture: str, config: Mapping[str, Any]) -> tuple[str, ...]:
         modules = list(_HEADS[architecture])

@@ -34,7 +34,7 @@ class Field:
                 raise ConfigError(f"config.json: {self.name} is missing.")
             return self.default
         value = config[self.name]
-        found = f"config.json: {self.name} is {shorten(value)}"
+        problem = f"config.json: {self.name} is {shorten(value)}"
         if self.kind is str:
             if not isinstance(value, str) or (self.choices and value not in self.choices):
                 raise ConfigError(
@@ -43,14 +43,14 @@ class Field:
             return value
         if self.kind is bool:
             if not isinstance(value, bool):
-                raise ConfigError(f"{found}; expected true or false.")
+                raise ConfigError(f"{problem}; expected true or false.")
             return value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ConfigError(f"{found}; expected a number.")
+            raise ConfigError(f"{problem}; expected a number.")
         if self.kind is int and not (isinstance(value, int) or float(value).is_integer()):
-            raise ConfigError(f"{found}; expected a whole number.")
+            raise ConfigError(f"{problem}; expected a whole number.")
         if not self.low <= value <= self.high:  # also for NaN, inf and whole numbers beyond floats
-            raise ConfigError(f"{found}; allowed {self.low:g}–{self.high:g}.")
+            raise ConfigError(f"{problem}; allowed {self.low:g}–{self.high:g}.")
         return self.kind(value)
 
 

@@ -104,7 +104,7 @@ def stored_shapes(widths: LayerWidths, shape: EncoderShape) -> dict[str, tuple[i
     """
     pairs, extra, values = sum(widths.pairs), sum(widths.extra), sum(widths.values)
     hidden, middle = shape.hidden, widths.intermediate
-    found: dict[str, tuple[int, ...]] = {
+    shapes: dict[str, tuple[int, ...]] = {
         "query.weight": (pairs, hidden),
         "query.bias": (pairs,),
         "key.weight": (pairs, hidden),
@@ -119,20 +119,20 @@ def stored_shapes(widths: LayerWidths, shape: EncoderShape) -> dict[str, tuple[i
         "output.bias": (hidden,),
     }
     if extra:
-        found["key.extra"] = (extra, hidden)
-    return found
+        shapes["key.extra"] = (extra, hidden)
+    return shapes
 
 
 def compact_tensors(
     family: Family, config: Mapping[str, Any], widths: Sequence[LayerWidths | None]
 ) -> dict[str, tuple[int, ...]]:
     """List the tensors that a compressed encoder must have, relative to the base model, with their shapes."""
-    found, shape = dict(family.tensors(config)), family.shape(config)
+    shapes, shape = dict(family.tensors(config)), family.shape(config)
     for layer, row in enumerate(widths, start=1):
         for name, size in stored_shapes(row or original_widths(shape), shape).items():
             component, part = name.split(".")
-            found[f"{family.linear(layer, component)}.{part}"] = size
-    return found
+            shapes[f"{family.linear(layer, component)}.{part}"] = size
+    return shapes
 
 
 def to_entry(layer: StoredLayer, shape: EncoderShape) -> dict[str, Any]:
@@ -143,15 +143,15 @@ def to_entry(layer: StoredLayer, shape: EncoderShape) -> dict[str, Any]:
     """
     widths, rows = layer.widths, layer.rows
     sizes = {"pairs": shape.width("query"), "values": shape.width("value"), "intermediate": shape.intermediate}
-    told = {name: _to_hex(getattr(rows, name), size) for name, size in sizes.items()}
+    fields = {name: _to_hex(getattr(rows, name), size) for name, size in sizes.items()}
     if rows.mixed.any():
-        told["mixed"] = "".join(map(str, rows.mixed.tolist()))
+        fields["mixed"] = "".join(map(str, rows.mixed.tolist()))
     return {
         "pairs": list(widths.pairs),
         "extra": list(widths.extra),
         "values": list(widths.values),
         "intermediate": widths.intermediate,
-        "rows": told,
+        "rows": fields,
     }
 
 
@@ -170,20 +170,20 @@ def _read_entry(row: object, layer: int, shape: EncoderShape) -> StoredLayer:
     where = f"config.json: widths of layer {layer}"
     if not isinstance(row, dict) or set(row) != {"pairs", "extra", "values", "intermediate", "rows"}:
         raise ConfigError(f"{where} must have pairs, extra, values, intermediate and rows.")
-    found: dict[str, tuple[int, ...]] = {}
+    results: dict[str, tuple[int, ...]] = {}
     for name, high in (("pairs", shape.head_size), ("extra", 1), ("values", shape.head_size)):
         entry = row[name]
         if not isinstance(entry, list) or len(entry) != shape.heads:
             raise ConfigError(f"{where}: {name} must list {shape.heads} heads.")
         if not all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= high for n in entry):
             raise ConfigError(f"{where}: {name} must be whole numbers from 0 to {high}.")
-        found[name] = tuple(entry)
-    if any(pairs + extra > shape.head_size for pairs, extra in zip(found["pairs"], found["extra"], strict=True)):
+        results[name] = tuple(entry)
+    if any(pairs + extra > shape.head_size for pairs, extra in zip(results["pairs"], results["extra"], strict=True)):
         raise ConfigError(f"{where}: a head has more key rows than its original {shape.head_size}.")
     middle = row["intermediate"]
     if not isinstance(middle, int) or isinstance(middle, bool) or not 0 <= middle <= shape.intermediate:
         raise ConfigError(f"{where}: intermediate must be a whole number from 0 to {shape.intermediate}.")
-    widths = LayerWidths(pairs=found["pairs"], extra=found["extra"], values=found["values"], intermediate=middle)
+    widths = LayerWidths(pairs=results["pairs"], extra=results["extra"], values=results["values"], intermediate=middle)
     rows = _read_rows(row["rows"], where, shape)
     if rows.widths(widths.extra, shape) != widths:
         raise ConfigError(f"{where}: rows names other numbers of rows than the widths.")
@@ -199,11 +199,11 @@ def _read_rows(value: object, where: str, shape: EncoderShape) -> LayerRows:
     }:
         raise ConfigError(f"{where}: rows must have pairs, values and intermediate.")
     sizes = {"pairs": shape.width("query"), "values": shape.width("value"), "intermediate": shape.intermediate}
-    found = {name: _from_hex(value[name], size, f"{where}: rows.{name}") for name, size in sizes.items()}
-    mixed = value.get("mixed", "0" * len(found["pairs"]))
-    if not isinstance(mixed, str) or len(mixed) != len(found["pairs"]) or not set(mixed) <= set("012"):
+    results = {name: _from_hex(value[name], size, f"{where}: rows.{name}") for name, size in sizes.items()}
+    mixed = value.get("mixed", "0" * len(results["pairs"]))
+    if not isinstance(mixed, str) or len(mixed) != len(results["pairs"]) or not set(mixed) <= set("012"):
         raise ConfigError(f"{where}: rows.mixed is {shorten(mixed)!r}; expected a digit 0, 1 or 2 for each pair.")
-    return LayerRows(mixed=np.array([int(digit) for digit in mixed], dtype=np.int64), **found)
+    return LayerRows(mixed=np.array([int(digit) for digit in mixed], dtype=np.int64), **results)
 
 
 def _to_hex(rows: np.ndarray, size: int) -> str:

@@ -159,7 +159,7 @@ class BackgroundWorker:
                 self._end()
                 return Answer(state="failed", reason=f"This took more than {limit:g} s and was stopped."), 0
             line = process.stdout.readline()
-            told = json.loads(line) if line else {}
+            document = json.loads(line) if line else {}
         except (OSError, ValueError) as error:
             self._end()
             return Answer(
@@ -167,14 +167,14 @@ class BackgroundWorker:
             ), 0
         except ObceError as error:
             return Answer(state="failed", reason=str(error)), 0
-        if told.get("id") != key:
+        if document.get("id") != key:
             self._end()
             return Answer(
                 state="failed", reason="The helper process ended unexpectedly, perhaps for want of memory. Try again."
             ), 0
-        if "reason" in told:
-            return Answer(state="failed", reason=told["reason"]), 0
-        return Answer(state="done", value=told["value"]), len(line)
+        if "reason" in document:
+            return Answer(state="failed", reason=document["reason"]), 0
+        return Answer(state="done", value=document["value"]), len(line)
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:

@@ -46,7 +46,7 @@ def _image(arguments: Mapping[str, Any], memory: Memory) -> str:
         if "images" not in memory:
             kaleido.start_sync_server(n=1, silence_warnings=True)
             memory["images"] = True
-        drawn = kaleido.calc_fig_sync(
+        picture = kaleido.calc_fig_sync(
             {"data": arguments["figure"]["data"], "layout": arguments["figure"]["layout"]},
             opts={name: arguments[name] for name in ("format", "width", "height", "scale")},
         )
@@ -56,7 +56,7 @@ def _image(arguments: Mapping[str, Any], memory: Memory) -> str:
         if isinstance(error, ChromeNotFoundError):
             raise ObceError(_NO_BROWSER, hint="Install one, or set BROWSER_PATH to its program.") from None
         raise
-    return base64.b64encode(drawn).decode("ascii")
+    return base64.b64encode(picture).decode("ascii")
 
 
 def _preview(arguments: Mapping[str, Any], memory: Memory) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from obce_core.errors import ObceError
 def answer(line: str, memory: Memory) -> dict[str, Any]:
     """Answer one question: `{"id", "task", "arguments"}` gives `{"id", "value"}` or `{"id", "reason"}`."""
     question = json.loads(line)
-    told: dict[str, Any] = {"id": question["id"]}
+    reply: dict[str, Any] = {"id": question["id"]}
     try:
-        told["value"] = task_of(question["task"]).work(question["arguments"], memory)
-        json.dumps(told, allow_nan=False)
+        reply["value"] = task_of(question["task"]).work(question["arguments"], memory)
+        json.dumps(reply, allow_nan=False)
     except ObceError as error:
         return {"id": question["id"], "reason": str(error)}
     except MemoryError:
@@ -30,7 +30,7 @@ def answer(line: str, memory: Memory) -> dict[str, Any]:
     except Exception as error:
         traceback.print_exc()
         return {"id": question["id"], "reason": f"Internal error ({type(error).__name__}); the log has the details."}
-    return told
+    return reply
 
 
 def serve(questions: TextIO, answers: TextIO) -> None:

@@ -72,14 +72,14 @@ def _ask(task: str, spec: str, options: dict[str, Any], memory: int | None, seco
         finally:
             _end(process)
     try:
-        done = json.loads(output)
+        document = json.loads(output)
     except ValueError:  # ended by the system, or by a library: pyarrow aborts on some damaged files
         limit = f" or needs more than {memory / 1e6:,.0f} MB to read" if memory is not None else ""
         raise TextsError(f"{name} is damaged{limit}: its reader ended unexpectedly.", hint=_HINT) from None
-    if "value" in done:
-        return done["value"]
-    if "error" in done:
-        raise _error(done["error"])
+    if "value" in document:
+        return document["value"]
+    if "error" in document:
+        raise _error(document["error"])
     limit = f"more than {memory / 1e6:,.0f} MB" if memory is not None else "more memory than there is"
     raise TextsError(f"{name} needs {limit} to read.", hint=_HINT)
 
@@ -96,8 +96,8 @@ def _end(process: subprocess.Popen[str]) -> None:
                 stream.close()
 
 
-def _error(told: dict[str, Any]) -> ObceError:
-    if "available" in told:
-        return TooFewTexts(told["message"], hint=told["hint"], available=told["available"])
-    kind: type[ObceError] = getattr(errors, told["class"]) if told["class"] in _SIMPLE else BadInput
-    return kind(told["message"], hint=told["hint"])
+def _error(error_fields: dict[str, Any]) -> ObceError:
+    if "available" in error_fields:
+        return TooFewTexts(error_fields["message"], hint=error_fields["hint"], available=error_fields["available"])
+    kind: type[ObceError] = getattr(errors, error_fields["class"]) if error_fields["class"] in _SIMPLE else BadInput
+    return kind(error_fields["message"], hint=error_fields["hint"])

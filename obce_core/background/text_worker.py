@@ -28,10 +28,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             return {"value": text_columns(request["spec"])}
         return {"value": load_texts(request["spec"], **request["options"]).plain()}
     except ObceError as error:
-        told: dict[str, Any] = {"class": type(error).__name__, "message": error.message, "hint": error.hint}
+        error_fields: dict[str, Any] = {"class": type(error).__name__, "message": error.message, "hint": error.hint}
         if isinstance(error, TooFewTexts):
-            told["available"] = error.available
-        return {"error": told}
+            error_fields["available"] = error.available
+        return {"error": error_fields}
     except MemoryError:
         return {"memory": True}
 
@@ -54,9 +54,9 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print never joins the answer
     request = json.load(sys.stdin)
     limit_process(request["memory"], request["seconds"])
-    done = answer(request)
+    reply = answer(request)
     try:
-        text = json.dumps(done)
+        text = json.dumps(reply)
     except MemoryError:
         text = json.dumps({"memory": True})
     if len(text) > ANSWER_BYTES:

@@ -79,7 +79,7 @@ class Entry:
 
 def list_entries(kinds: Iterable[str] = KINDS) -> list[Entry]:
     """List the entries of some kinds, by kind, the newest first; half-written and hidden ones are left out."""
-    found: list[Entry] = []
+    entry: list[Entry] = []
     for kind in kinds:
         if kind not in KINDS:
             raise BadInput(f"The cache has no {shorten(kind)!r}; it has {', '.join(KINDS)}.")
@@ -89,11 +89,11 @@ def list_entries(kinds: Iterable[str] = KINDS) -> list[Entry]:
             if home.is_dir()
             else []
         )
-        found += [
+        entry += [
             Entry(kind=kind, path=path, label=_label(kind, path))
             for path in sorted(paths, key=lambda path: -_modified(path))
         ]
-    return found
+    return entry
 
 
 def find_entry(ref: str) -> Entry:
@@ -110,8 +110,8 @@ def find_entry(ref: str) -> Entry:
     ]
     exact = [entry for entry in hits if entry.id == name]
     if len(exact or hits) != 1:
-        told = f"{len(hits)} entries begin with" if hits else "There is no entry"
-        raise BadInput(f"{told} {shorten(ref)!r}.", hint="See obce cache list.")
+        problem = f"{len(hits)} entries begin with" if hits else "There is no entry"
+        raise BadInput(f"{problem} {shorten(ref)!r}.", hint="See obce cache list.")
     return (exact or hits)[0]
 
 
@@ -131,25 +131,25 @@ def remove(entries: Sequence[Entry], *, along: bool = False) -> str:
         BadInput: something refers to one of them (and stays), or a run is at work.
     """
     refuse_if_read_only("Deleting")
-    chosen = list(entries)
-    known = {entry.path for entry in chosen}
-    for entry in chosen:  # grows while it is walked through: who refers to a referrer goes too
-        held = [other for other in referrers(entry) if other.path not in known]
-        if held and not along:
-            names = ", ".join(other.told() for other in held[:4]) + (
-                f" and {len(held) - 4} more" if len(held) > 4 else ""
+    entries_ = list(entries)
+    known_values = {entry.path for entry in entries_}
+    for entry in entries_:  # grows while it is walked through: who refers to a referrer goes too
+        held_items = [other for other in referrers(entry) if other.path not in known_values]
+        if held_items and not along:
+            names = ", ".join(other.told() for other in held_items[:4]) + (
+                f" and {len(held_items) - 4} more" if len(held_items) > 4 else ""
             )
             raise BadInput(f"{entry.told()} is still needed by: {names}.", hint="Remove these first, or with it.")
-        chosen += held
-        known |= {other.path for other in held}
-    for entry in chosen:
+        entries_ += held_items
+        known_values |= {other.path for other in held_items}
+    for entry in entries_:
         if entry.kind == "trash":
             raise BadInput(f"{entry.ref} is in the trash already.", hint="Remove it for good by its own.")
         if _is_live(entry):
             raise BadInput(f"{entry.told()} is at work.", hint="Cancel it first.")
-    home = new_step({"refs": [entry.ref for entry in chosen]})
-    note_removed(entry.id for entry in chosen if entry.kind in ("runs", "evaluations"))
-    for entry in chosen:
+    home = new_step({"refs": [entry.ref for entry in entries_]})
+    note_removed(entry.id for entry in entries_ if entry.kind in ("runs", "evaluations"))
+    for entry in entries_:
         private_folder(home / entry.kind)
         move(entry.path, home / entry.kind / entry.id)
     return home.name
@@ -178,9 +178,9 @@ def restore(step: str) -> list[str]:
         ]
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(f"The trash holds no {shorten(step)!r}.", hint="See obce cache list trash.") from None
-    taken = [f"{kind}/{name}" for kind, name in refs if (settings.cache_dir() / kind / name).exists()]
-    if taken:
-        raise PathError(f"{taken[0]} is there again.", hint="Remove it first.")
+    occupied = [f"{kind}/{name}" for kind, name in refs if (settings.cache_dir() / kind / name).exists()]
+    if occupied:
+        raise PathError(f"{occupied[0]} is there again.", hint="Remove it first.")
     for kind, name in refs:
         target = settings.cache_dir() / kind / name
         private_folder(target.parent)
@@ -219,19 +219,19 @@ def _modified(path: Path) -> float:
 
 
 def _label(kind: str, path: Path) -> str:
-    told = _read(path / _FACTS[kind]) if kind in _FACTS and path.is_dir() else {}
-    if kind == "analyses" and told:
-        return read_name(path) or f"{_part(told, 'model', 'name')}, {_part(told, 'texts', 'n')} texts"
-    if kind == "evaluations" and told:
-        return shorten(f"{told.get('label')}, {told.get('task')}, seed {told.get('seed')}, {told.get('tier')}", 90)
-    if kind == "models" and told:
-        return f"of {_part(told, 'model', 'name')}"
-    if kind == "runs" and told:
+    facts = _read(path / _FACTS[kind]) if kind in _FACTS and path.is_dir() else {}
+    if kind == "analyses" and facts:
+        return read_name(path) or f"{_part(facts, 'model', 'name')}, {_part(facts, 'texts', 'n')} texts"
+    if kind == "evaluations" and facts:
+        return shorten(f"{facts.get('label')}, {facts.get('task')}, seed {facts.get('seed')}, {facts.get('tier')}", 90)
+    if kind == "models" and facts:
+        return f"of {_part(facts, 'model', 'name')}"
+    if kind == "runs" and facts:
         return f"{shorten(Run(path).kind, 30)}, {Run(path).status().state}"
     if kind == "trash" and (path_before := step_path(path)) is not None:
         return shorten(path_before, 90)
-    if kind == "trash" and isinstance(told.get("refs"), list):
-        return shorten(", ".join(map(str, told["refs"])), 90)
+    if kind == "trash" and isinstance(facts.get("refs"), list):
+        return shorten(", ".join(map(str, facts["refs"])), 90)
     return ""
 
 
@@ -271,12 +271,12 @@ def _is_live(entry: Entry) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        told = read_json(path, limit=settings.MAX_PLAN_JSON_BYTES)
+        document = read_json(path, limit=settings.MAX_PLAN_JSON_BYTES)
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
-def _part(told: dict[str, Any], name: str, field: str) -> Any:
-    part = told.get(name)
+def _part(fields: dict[str, Any], name: str, field: str) -> Any:
+    part = fields.get(name)
     return shorten(part.get(field, ""), 200) if isinstance(part, dict) else ""

@@ -67,19 +67,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _main(list(sys.argv[1:] if arguments is None else arguments))
 
 
-def _main(given: list[str]) -> int:
-    as_json = "--json" in given
+def _main(options: list[str]) -> int:
+    as_json = "--json" in options
     if sys.platform == "win32":
         return fail(BadInput("obce runs on Linux and macOS; on Windows use WSL."), as_json=as_json)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore")
     try:
-        code = app(given, standalone_mode=False, prog_name="obce")
+        code = app(options, standalone_mode=False, prog_name="obce")
     except ObceError as error:
         return fail(error, as_json=as_json)
     except _UsageError as error:
-        return fail(BadInput(_message(error, given), hint="Try --help."), as_json=as_json)
+        return fail(BadInput(_message(error, options), hint="Try --help."), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return fail(Cancelled("Cancelled."), as_json=as_json)
     except OSError as error:
@@ -91,14 +91,14 @@ def _main(given: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _message(error: Exception, given: Sequence[str]) -> str:
+def _message(error: Exception, options: Sequence[str]) -> str:
     """Repeat what was given: the parser names the option, but not the value that it could not read."""
     text = str(getattr(error, "format_message", lambda: error)()).rstrip(".")
-    named = re.search(r"'(--[a-z-]+)'", text)
-    for at, word in enumerate(given):
+    match = re.search(r"'(--[a-z-]+)'", text)
+    for at, word in enumerate(options):
         name, _, value = word.partition("=")
-        if named and name == named.group(1):
-            value = value or (given[at + 1] if at + 1 < len(given) else "")
+        if match and name == match.group(1):
+            value = value or (options[at + 1] if at + 1 < len(options) else "")
             return f"{text}; got {shorten(value)!r}."
     return f"{text}."
 

@@ -69,7 +69,7 @@ def analyze(
     """
     if offline:
         settings.set_offline()
-    chosen = {
+    selected = {
         "model": absolute(model),
         "revision": revision,
         "texts": absolute(texts),
@@ -91,32 +91,33 @@ def analyze(
         "offline": offline,
     }
     with replacing(out, overwrite=overwrite):
-        done = work("analyze", chosen, quiet=quiet or json)
+        result = work("analyze", selected, quiet=quiet or json)
     from obce_core.analysis.analysis import read_analysis
 
-    analysis = read_analysis(done["folder"])
-    told = analysis.meta["texts"]
+    analysis = read_analysis(result["folder"])
+    texts_meta = analysis.meta["texts"]
     layers = range(1, analysis.shape.layers + 1)
     equal = [f"{layer} {name}" for layer in layers for name in COMPONENTS if analysis.degenerate(layer, name)]
     answer = {
         "analysis": analysis.id,
-        "folder": done["folder"],
+        "folder": result["folder"],
         "model": analysis.meta["model"]["name"],
         "neurons": len(analysis.columns["r_f"]),
-        "texts": f"{told['n']} of {told['available']} from {told['source']}, seed {told['seed']}",
-        "cut_at_max_length": f"{told['truncated']} texts (--max-length {analysis.meta['max_length']})",
-        "unknown": f"{told['unknown']:,} of {told['word_pieces']:,} word pieces are [UNK]"
-        if "unknown" in told
+        "texts": f"{texts_meta['n']} of {texts_meta['available']} from {texts_meta['source']}, seed "
+        f"{texts_meta['seed']}",
+        "cut_at_max_length": f"{texts_meta['truncated']} texts (--max-length {analysis.meta['max_length']})",
+        "unknown": f"{texts_meta['unknown']:,} of {texts_meta['word_pieces']:,} word pieces are [UNK]"
+        if "unknown" in texts_meta
         else "not counted",
-        "empty": f"{told.get('empty', 0):,} texts without a word piece, dropped",
+        "empty": f"{texts_meta.get('empty', 0):,} texts without a word piece, dropped",
         "all_equal": ", ".join(equal) or "no cell",
     }
     if json:
-        answer = {**answer, "texts": dict(told), "all_equal": equal, "cut_at_max_length": told["truncated"]}
-        answer |= {name: told.get(name) for name in ("unknown", "word_pieces", "empty")}
+        answer = {**answer, "texts": dict(texts_meta), "all_equal": equal, "cut_at_max_length": texts_meta["truncated"]}
+        answer |= {name: texts_meta.get(name) for name in ("unknown", "word_pieces", "empty")}
     show(answer, as_json=json)
     if not json and not quiet:
-        for note in (*analysis.meta["model"].get("notes", ()), *told["notes"]):
+        for note in (*analysis.meta["model"].get("notes", ()), *texts_meta["notes"]):
             say(note)
         command = _next(analysis, analysis.id if out is None else out)
         if command:

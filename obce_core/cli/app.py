@@ -30,9 +30,9 @@ def server_environment() -> dict[str, str]:
 
     The server works in the folder of its files, so the roots, one of which is the working folder, are fixed here.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("STREAMLIT_")}
+    kept_items = {name: value for name, value in os.environ.items() if not name.upper().startswith("STREAMLIT_")}
     roots = os.pathsep.join(str(root.absolute()) for root in root_folders())
-    return {**kept, "OBCE_CACHE": str(cache_dir()), "OBCE_ROOTS": roots, "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return {**kept_items, "OBCE_CACHE": str(cache_dir()), "OBCE_ROOTS": roots, "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 def app(

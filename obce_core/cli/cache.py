@@ -35,8 +35,8 @@ def list_(
         show({"cache": str(settings.cache_dir()), "entries": rows}, as_json=True)
         return
     for entry in entries:
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.modified))
-        say(f"{entry.ref:<44}  {entry.bytes / 1e6:9.1f} MB  {made}  {entry.label}")
+        now = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.modified))
+        say(f"{entry.ref:<44}  {entry.bytes / 1e6:9.1f} MB  {now}  {entry.label}")
     if not entries:
         say("Nothing here yet.")
 
@@ -46,16 +46,16 @@ def size(json: opt.Json = False) -> None:
     """Say how much each kind of entry takes."""
     from obce_core.cache.library import KINDS, list_entries
 
-    found = {kind: list_entries([kind]) for kind in KINDS}
-    total = {kind: sum(entry.bytes for entry in entries) for kind, entries in found.items()}
+    results = {kind: list_entries([kind]) for kind in KINDS}
+    total = {kind: sum(entry.bytes for entry in entries) for kind, entries in results.items()}
     if json:
-        counts = {kind: len(entries) for kind, entries in found.items()}
+        counts = {kind: len(entries) for kind, entries in results.items()}
         show(
             {"cache": str(settings.cache_dir()), "bytes": total, "entries": counts, "total": sum(total.values())},
             as_json=True,
         )
         return
-    show({kind: f"{total[kind] / 1e6:9.1f} MB in {len(found[kind]):,} entries" for kind in KINDS}, as_json=False)
+    show({kind: f"{total[kind] / 1e6:9.1f} MB in {len(results[kind]):,} entries" for kind in KINDS}, as_json=False)
     say(f"{megabytes(sum(total.values()))} in all, in {settings.cache_dir()}")
 
 

@@ -36,7 +36,7 @@ def compress(
     """
     if offline:
         settings.set_offline()
-    chosen = {
+    selected = {
         "analysis": absolute(analysis),
         "plan": absolute(plan),
         "out": str(Path(out).absolute()),
@@ -47,21 +47,21 @@ def compress(
         "offline": offline,
     }
     with replacing(out, overwrite=overwrite):
-        done = work("compress", chosen, quiet=quiet or json)
+        result = work("compress", selected, quiet=quiet or json)
     if json:
-        show(done, as_json=True)
+        show(result, as_json=True)
         return
-    size, close = done["budget"], done["fidelity"]
+    size, close = result["budget"], result["fidelity"]
     left = {
         name: f"{size[f'{name}_left']:,} of {size[name]:,} ({share(size[f'{name}_left'] / size[name])})"
         for name in _SIZES
     }
     show(
         {
-            "folder": done["folder"],
+            "folder": result["folder"],
             **left,
-            "masked = cut": f"largest difference {amount(done['difference'], 2)} of the largest output "
-            f"({done['difference_texts']} texts)",
+            "masked = cut": f"largest difference {amount(result['difference'], 2)} of the largest output "
+            f"({result['difference_texts']} texts)",
             "fidelity": (
                 f"cosine [CLS] {close['cls']:.4f}, mean-pooled {close['pooled']:.4f} ({close['texts']} held-out texts)"
                 if close

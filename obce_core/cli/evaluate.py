@@ -304,8 +304,8 @@ def _refuse(starter: _Starter, out: str | None) -> None:
                 )
 
 
-def _glue(given: str | None) -> str | None:
-    folder = given or settings.glue_dir()
+def _glue(options: str | None) -> str | None:
+    folder = options or settings.glue_dir()
     return str(Path(folder).expanduser().resolve()) if folder is not None else None
 
 
@@ -328,24 +328,24 @@ def _perform(
     from obce_core.jobs.kinds import kind_of
     from obce_core.progress import Context
 
-    chosen = job_options(units, **options)
+    selection = job_options(units, **options)
     if starter.launcher != "shell":
-        _submit(chosen, starter, json=json)
+        _submit(selection, starter, json=json)
         return
     if int(os.environ.get("RANK", "0")) > 0:  # a further process of torchrun: it computes, the first one tells
         with tempfile.TemporaryDirectory(prefix="obce-") as aside:
             kind_of("evaluate").work(
-                chosen, Context(progress=lambda *_: None, cancelled=lambda: False, folder=Path(aside))
+                selection, Context(progress=lambda *_: None, cancelled=lambda: False, folder=Path(aside))
             )
         return
-    done = work("evaluate", chosen, quiet=quiet or json)
-    made = [read_evaluation(name) for name in done["evaluations"]]
-    tasks = list(dict.fromkeys(one.task.name for one in made))
-    leaderboard = board(made)
+    result = work("evaluate", selection, quiet=quiet or json)
+    evaluations = [read_evaluation(name) for name in result["evaluations"]]
+    tasks = list(dict.fromkeys(one.task.name for one in evaluations))
+    leaderboard = board(evaluations)
     table, floors = markdown(leaderboard, tasks), unlearned(leaderboard)
     if out is not None:
         with replacing(out, overwrite=overwrite):
-            _write(Path(out), made, table, overwrite=overwrite)
+            _write(Path(out), evaluations, table, overwrite=overwrite)
     if json:
         rows = [
             {
@@ -358,33 +358,33 @@ def _perform(
                 "scores": one.scores,
                 "majority_class": one.baseline,
             }
-            for one in made
+            for one in evaluations
         ]
-        show({**done, "scores": rows, "not_learned": [one.plain() for one in floors]}, as_json=True)
-        if done["failed"]:
+        show({**result, "scores": rows, "not_learned": [one.plain() for one in floors]}, as_json=True)
+        if result["failed"]:
             raise typer.Exit(1)
         return
     say(table.rstrip())
-    for text in done["failed"]:
+    for text in result["failed"]:
         say(f"Not made: {text}")
-    for note in dict.fromkeys(note for one in made for note in one.result["notes"]):
+    for note in dict.fromkeys(note for one in evaluations for note in one.result["notes"]):
         say(f"Note: {note}")
     if floors:
         say(f"Note: {MARK_WORDS}")
-    if rates := rate_words(one.learning_rate for one in made if one.recipe.epochs):
+    if rates := rate_words(one.learning_rate for one in evaluations if one.recipe.epochs):
         say(f"Note: learning rate {rates}.")
-    if out is None and any(split.startswith("test") for one in made for split in one.unit["splits"]):
+    if out is None and any(split.startswith("test") for one in evaluations for split in one.unit["splits"]):
         say("Note: the test predictions are in the cache; give --out DIR for the files that the GLUE server takes.")
-    if not quiet and len(made) > 1:
+    if not quiet and len(evaluations) > 1:
         say(
             "Mean ± standard deviation over seeds, in per cent; in brackets the difference to the original and its 95 "
             "% interval."
         )
-    if done["failed"]:
+    if result["failed"]:
         raise typer.Exit(1)
 
 
-def _submit(chosen: Mapping[str, Any], starter: _Starter, *, json: bool) -> None:
+def _submit(selection: Mapping[str, Any], starter: _Starter, *, json: bool) -> None:
     """Hand the units to a launcher: several jobs with the same list share it, each unit is made once."""
     from obce_core.jobs.launchers import launcher_named
 
@@ -392,7 +392,7 @@ def _submit(chosen: Mapping[str, Any], starter: _Starter, *, json: bool) -> None
     chief = launcher_named(
         starter.launcher, address=starter.address, cpus=starter.cpus, gpus=starter.gpus, confirmed=confirmed
     )
-    runs = [chief.submit("evaluate", chosen).id for _ in range(starter.workers)]
+    runs = [chief.submit("evaluate", selection).id for _ in range(starter.workers)]
     if json:
         show({"runs": runs}, as_json=True)
         return
@@ -405,13 +405,13 @@ def _submit(chosen: Mapping[str, Any], starter: _Starter, *, json: bool) -> None
     )
 
 
-def _write(out: Path, made: Sequence[Any], table: str, *, overwrite: bool) -> None:
+def _write(out: Path, evaluations: Sequence[Any], table: str, *, overwrite: bool) -> None:
     from obce_core.glue.leaderboard import board
     from obce_core.glue.submission import submission
     from obce_core.glue.tables import latex, table_csv
     from obce_core.storage.atomic import atomic_write, staged_folder
 
-    rows, tasks = board(made), list(dict.fromkeys(one.task.name for one in made))
+    rows, tasks = board(evaluations), list(dict.fromkeys(one.task.name for one in evaluations))
     with staged_folder(out, overwrite=overwrite) as stage:
         for name, text in (
             ("results.md", table),
@@ -419,10 +419,10 @@ def _write(out: Path, made: Sequence[Any], table: str, *, overwrite: bool) -> No
             ("results.csv", table_csv(rows)),
         ):
             atomic_write(stage / name, text)
-        for one in made:
+        for one in evaluations:
             shutil.copytree(one.folder, stage / "evaluations" / one.id)
-        if any(split.startswith("test") for one in made for split in one.unit["splits"]):
+        if any(split.startswith("test") for one in evaluations for split in one.unit["splits"]):
             for row in rows:
                 for seed in sorted({seed for cell in row.cells.values() for seed in cell.evaluations}):
-                    chosen = [cell.evaluations[seed] for cell in row.cells.values() if seed in cell.evaluations]
-                    atomic_write(stage / f"submission-{row.key}-seed{seed}.zip", submission(chosen))
+                    selected = [cell.evaluations[seed] for cell in row.cells.values() if seed in cell.evaluations]
+                    atomic_write(stage / f"submission-{row.key}-seed{seed}.zip", submission(selected))

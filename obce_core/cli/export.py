@@ -43,15 +43,15 @@ def export(
     if offline:
         settings.set_offline()
     if (onnx is None) == (dense is None):
-        told = "No form to export to was named" if onnx is None else "Two forms were named"
-        raise BadInput(f"{told}.", hint="Give --onnx OUT or --dense OUT.")
+        problem = "No form to export to was named" if onnx is None else "Two forms were named"
+        raise BadInput(f"{problem}.", hint="Give --onnx OUT or --dense OUT.")
     if dense is not None:
         if int8 or revision:
             raise BadInput("--int8 and --revision go with --onnx.")
         _dense(model, dense, overwrite=overwrite, threads=threads, offline=offline, quiet=quiet, json=json)
         return
     assert onnx is not None
-    chosen = {
+    selected = {
         "model": absolute(model),
         "out": str(Path(onnx).absolute()),
         "revision": revision,
@@ -61,19 +61,19 @@ def export(
         "offline": offline,
     }
     with replacing(onnx, overwrite=overwrite):
-        done = work("export-onnx", chosen, quiet=quiet or json)
+        result = work("export-onnx", selected, quiet=quiet or json)
     if json:
-        show(done, as_json=True)
+        show(result, as_json=True)
         return
-    difference, largest = (amount(done[name], 2) for name in ("difference", "largest"))
-    checked = f"largest difference {difference}, largest output {largest} ({len(done['sizes'])} shapes, with padding)"
+    difference, largest = (amount(result[name], 2) for name in ("difference", "largest"))
+    checked = f"largest difference {difference}, largest output {largest} ({len(result['sizes'])} shapes, with padding)"
     answer = {
-        "folder": done["folder"],
-        "model.onnx": f"{megabytes(done['bytes'])}, opset {done['opset']}",
-        "outputs": ", ".join(f"{name} ({', '.join(map(str, axes))})" for name, axes in done["outputs"].items()),
+        "folder": result["folder"],
+        "model.onnx": f"{megabytes(result['bytes'])}, opset {result['opset']}",
+        "outputs": ", ".join(f"{name} ({', '.join(map(str, axes))})" for name, axes in result["outputs"].items()),
         "onnxruntime = torch": checked,
     }
-    short = done["int8"]
+    short = result["int8"]
     if short is not None:
         answer["int8 file"] = f"model_int8.onnx, {megabytes(short['bytes'])}"
         answer["int8 loss"] = (
@@ -82,7 +82,7 @@ def export(
             f"{short['cosine_lowest']:.4f}, {short['texts']} packaged texts)"
         )
     show(answer, as_json=False)
-    for note in done["notes"]:
+    for note in result["notes"]:
         say(f"Note: {note}")
     if not quiet:
         say(f"Next: {load_line('onnxruntime.InferenceSession({path})', str(Path(onnx) / 'model.onnx'))}")
@@ -91,7 +91,7 @@ def export(
 def _dense(
     model: str, out: str, *, overwrite: bool, threads: int | None, offline: bool, quiet: bool, json: bool
 ) -> None:
-    chosen = {
+    selected = {
         "model": absolute(model),
         "out": str(Path(out).absolute()),
         "overwrite": overwrite,
@@ -99,20 +99,20 @@ def _dense(
         "offline": offline,
     }
     with replacing(out, overwrite=overwrite):
-        done = work("export-dense", chosen, quiet=quiet or json)
+        result = work("export-dense", selected, quiet=quiet or json)
     if json:
-        show(done, as_json=True)
+        show(result, as_json=True)
         return
     show(
         {
-            "folder": done["folder"],
-            "stock = cut": f"largest difference {amount(done['difference'], 2)} of the largest output "
-            f"({done['texts']} packaged texts)",
-            "on disk": f"{megabytes(done['bytes'])}",
+            "folder": result["folder"],
+            "stock = cut": f"largest difference {amount(result['difference'], 2)} of the largest output "
+            f"({result['texts']} packaged texts)",
+            "on disk": f"{megabytes(result['bytes'])}",
         },
         as_json=False,
     )
-    for note in done["notes"]:
+    for note in result["notes"]:
         say(f"Note: {note}")
     if not quiet:
         say(f"Next: {load_line('transformers.AutoModel.from_pretrained({path})', out)}")

@@ -33,12 +33,12 @@ def fsck(
         before = read_units(since) if since else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadInput(f"{since} is nothing that obce fsck --json printed.") from None
-    done = repair() if mend else []
+    result = repair() if mend else []
     report = check(before)
     if json:
-        show(report.plain() | {"repaired": done}, as_json=True)
+        show(report.plain() | {"repaired": result}, as_json=True)
         return int(not report.sound)
-    for line in [*done, *(fault.told() for fault in report.faults)]:
+    for line in [*result, *(fault.told() for fault in report.faults)]:
         say(line)
     if report.debris:
         say(f"{len(report.debris)} half-written without an owner (no fault; --repair sweeps them)")

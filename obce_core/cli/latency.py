@@ -33,7 +33,7 @@ def latency(
     """
     if offline:
         settings.set_offline()
-    chosen = {
+    selected = {
         "model": absolute(model),
         "against": absolute(against),
         "batches": batch or [1, 32],
@@ -43,8 +43,8 @@ def latency(
         "threads": threads,
         "offline": offline,
     }
-    done = work("latency", chosen, quiet=quiet or json)
-    show(done if json else {_name(row, done): _line(row) for row in done["rows"]}, as_json=json)
+    result = work("latency", selected, quiet=quiet or json)
+    show(result if json else {_name(row, result): _line(row) for row in result["rows"]}, as_json=json)
 
 
 def _name(row: dict[str, Any], done: dict[str, Any]) -> str:

@@ -54,16 +54,17 @@ def report(
         raise UnknownName("recipe", recipe, names)
     group = names[recipe] if recipe is not None else groups[0]
     rows = board(group.evaluations)
-    made = [name for name in TASKS if any(name in row.cells for row in rows)]
-    wanted = [name for name in made if not task or name in {task_of(one).name for one in task}]
+    tasks = [name for name in TASKS if any(name in row.cells for row in rows)]
+    wanted = [name for name in tasks if not task or name in {task_of(one).name for one in task}]
     if not wanted:
         raise BadInput(
-            f"Nothing was evaluated on {', '.join(task or [])} with this recipe.", hint=f"There are: {', '.join(made)}."
+            f"Nothing was evaluated on {', '.join(task or [])} with this recipe.",
+            hint=f"There are: {', '.join(tasks)}.",
         )
     with replacing(out, overwrite=overwrite):
         replace_file(target, write(rows, wanted, recipe=group.words))
-    told = {"out": str(target), "recipe": group.title, "rows": len(rows), "tasks": wanted}
+    summary = {"out": str(target), "recipe": group.title, "rows": len(rows), "tasks": wanted}
     if json:
-        show(told, as_json=True)
+        show(summary, as_json=True)
     else:
         say(f"{target}: {len(rows)} rows, {', '.join(wanted)}; {group.title}: {group.words}")

@@ -39,11 +39,11 @@ def list_(
         show({"runs": rows}, as_json=True)
         return
     for row in rows:
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["created"]))
+        now = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["created"]))
         share = f"{row['done']:,}/{row['total']:,} {row['what']}" if row["total"] else ""
-        told = [row["reason"]] if row["reason"] else []
-        told += [f"about {duration(row['seconds_left'])} left"] if row["seconds_left"] is not None else []
-        say(f"{row['run']:<18}  {row['state']:<9}  {row['kind']:<13}  {made}  {share:<20}  {'; '.join(told)}".rstrip())
+        lines = [row["reason"]] if row["reason"] else []
+        lines += [f"about {duration(row['seconds_left'])} left"] if row["seconds_left"] is not None else []
+        say(f"{row['run']:<18}  {row['state']:<9}  {row['kind']:<13}  {now}  {share:<20}  {'; '.join(lines)}".rstrip())
     if not rows:
         say("No runs here.")
 
@@ -90,9 +90,9 @@ def cancel(run_id: RunId, json: opt.Json = False) -> None:
         raise BadInput(f"Run {run.id} has ended: {run.status().state}.")
     launcher.cancel(run)
     deadline = time.monotonic() + 90.0  # one that has heard may take a minute for its checkpoint
-    while (told := launcher.probe(run)).state not in FINAL and time.monotonic() < deadline:
+    while (status := launcher.probe(run)).state not in FINAL and time.monotonic() < deadline:
         time.sleep(0.1)
-    show({"run": run.id, "state": told.state, "reason": told.reason}, as_json=json)
+    show({"run": run.id, "state": status.state, "reason": status.reason}, as_json=json)
 
 
 @app.command()
@@ -170,24 +170,24 @@ def _row(run: Any) -> dict[str, Any]:
     from obce_core.jobs import launcher_of, poll
 
     try:
-        told = launcher_of(run).probe(run)
+        launcher = launcher_of(run).probe(run)
     except (ObceError, OSError):  # the folder is the truth, whoever does not answer; one run must not hide the others
-        told = run.status()
-    if told.state == "lost":
-        told = poll.told(run)  # on a cluster silence alone is no end
+        launcher = run.status()
+    if launcher.state == "lost":
+        launcher = poll.told(run)  # on a cluster silence alone is no end
     spec, progress = run.spec, run.progress()
     return {
         "run": run.id,
         "kind": spec["kind"],
-        "state": told.state,
-        "reason": told.reason,
+        "state": launcher.state,
+        "reason": launcher.reason,
         "created": spec["created"],
-        "started": told.started,
-        "ended": told.ended,
-        "attempt": told.attempt,
-        "launcher": told.launcher or "shell",
+        "started": launcher.started,
+        "ended": launcher.ended,
+        "attempt": launcher.attempt,
+        "launcher": launcher.launcher or "shell",
         "done": progress.done,
         "total": progress.total,
         "what": progress.what,
-        "seconds_left": progress.seconds_left if poll.works(told) else None,
+        "seconds_left": progress.seconds_left if poll.works(launcher) else None,
     }

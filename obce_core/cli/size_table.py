@@ -71,11 +71,11 @@ def show_ledger(ledger: Ledger) -> None:
 _PARTS = {"layers": "LayerNorms", "embeddings": "embeddings", "pooler": "pooler", "head": "head"}
 
 
-def _shares(found: Readings) -> tuple[str, str, str]:
+def _shares(readings: Readings) -> tuple[str, str, str]:
     return (
-        _share(found.of_total),
-        _share(found.encoder_only),
-        "-" if found.of_nominal is None else _share(found.of_nominal),
+        _share(readings.of_total),
+        _share(readings.encoder_only),
+        "-" if readings.of_nominal is None else _share(readings.of_nominal),
     )
 
 

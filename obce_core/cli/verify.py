@@ -34,7 +34,7 @@ def verify(
     """
     if offline:
         settings.set_offline()
-    chosen = {
+    selected = {
         "model": absolute(model),
         "against": absolute(against),
         "plan": absolute(plan) if plan else None,
@@ -43,16 +43,16 @@ def verify(
         "threads": threads,
         "offline": offline,
     }
-    done = work("verify", chosen, quiet=quiet or json)
+    result = work("verify", selected, quiet=quiet or json)
     if json:
-        show(done, as_json=True)
+        show(result, as_json=True)
     else:
-        lines = {f"{row['dtype']}, {_KINDS[row['texts']]}": _line(row) for row in done["measured"]}
-        stored = done["differs"] or f"all {done['tensors']} are the ones folded again from the original"
-        verdict = "the same function" if done["equal"] else "NOT the same function"
+        lines = {f"{row['dtype']}, {_KINDS[row['texts']]}": _line(row) for row in result["measured"]}
+        stored = result["differs"] or f"all {result['tensors']} are the ones folded again from the original"
+        verdict = "the same function" if result["equal"] else "NOT the same function"
         say("Largest differences between the masked original and the model:")
         show({**lines, "stored tensors": stored, "masked = cut": verdict}, as_json=False)
-    if not done["equal"]:
+    if not result["equal"]:
         raise typer.Exit(1)
 
 

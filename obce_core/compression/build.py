@@ -136,8 +136,8 @@ def _fold(
     layers, folded = fold_state(
         state, report.family, report.shape, removed, earlier=report.layers, next_layer=steps.next
     )
-    for number, (built, wanted) in enumerate(zip(layers, plan_widths(analysis, plan), strict=True), start=1):
-        if built is not None and built.widths != wanted:
+    for number, (built, expected) in enumerate(zip(layers, plan_widths(analysis, plan), strict=True), start=1):
+        if built is not None and built.widths != expected:
             raise Mismatch(f"Layer {number}: folding gave other widths than the plan counts.")
     return layers, folded
 

@@ -90,7 +90,7 @@ def layer_moments(
     """
     shape = original.report.shape
     sizes = {name: (shape.heads, shape.head_size) if name in HEADED else (1, shape.width(name)) for name in components}
-    found = {name: [CrossMoments(*sizes[name]) for _ in folds] for name in components}
+    results = {name: [CrossMoments(*sizes[name]) for _ in folds] for name in components}
     read: dict[str, torch.Tensor] = {}
     points = {name: original.report.family.tap(layer, name, "neuron") for name in components}
     with _listening(original.base, points, read), torch.inference_mode():
@@ -103,8 +103,8 @@ def layer_moments(
                     original.base(input_ids=batch.ids, attention_mask=batch.mask)
                 tokens = batch.mask.bool()
                 for name, values in read.items():
-                    found[name][fold].add(values[tokens])
-    return found
+                    results[name][fold].add(values[tokens])
+    return results
 
 
 class _Enough(Exception):

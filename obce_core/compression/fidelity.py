@@ -30,16 +30,16 @@ def fidelity(
 
     The mean is over all of a text's tokens, [CLS] and [SEP] included, padding not.
     """
-    found: list[tuple[torch.Tensor, torch.Tensor]] = []
+    results: list[tuple[torch.Tensor, torch.Tensor]] = []
     device = next(original.parameters()).device
     with torch.inference_mode():
         for batch in batches(encoded, batch_size, device):
             if cancelled is not None and cancelled():
                 raise Cancelled("Measuring the fidelity was cancelled.")
-            found.append(
+            results.append(
                 (summaries(_hidden(original, batch), batch.mask), summaries(_hidden(smaller, batch), batch.mask))
             )
-    first, second = zip(*found, strict=True)
+    first, second = zip(*results, strict=True)
     return compare(torch.cat(first, dim=1), torch.cat(second, dim=1))
 
 
@@ -119,13 +119,13 @@ def _outputs(model: torch.nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
     """Return every output by name, float64, padding left out; hidden states are `hidden 0` (the embeddings), `hidden
     1`, …"""
     output = _call(model, batch, output_hidden_states=True)
-    found: dict[str, torch.Tensor] = {}
+    results: dict[str, torch.Tensor] = {}
     for name, value in output.items():
         if name == "hidden_states":
-            found |= {f"{_HIDDEN} {layer}": _present(states, batch) for layer, states in enumerate(value)}
+            results |= {f"{_HIDDEN} {layer}": _present(states, batch) for layer, states in enumerate(value)}
         elif isinstance(value, torch.Tensor):
-            found[f"{_HIDDEN} {name}" if name in _BASE else name] = _present(value, batch)
-    return found
+            results[f"{_HIDDEN} {name}" if name in _BASE else name] = _present(value, batch)
+    return results
 
 
 def _hidden(base: torch.nn.Module, batch: Batch) -> torch.Tensor:

@@ -31,7 +31,7 @@ def fit_maps(
         Cancelled: `cancelled()` became true between two batches.
     """
     folds = split_folds(encoded)
-    found: dict[tuple[int, str], AffineMap] = {}
+    results: dict[tuple[int, str], AffineMap] = {}
     for layer, row in plan.kept.items():
         if step is not None:
             step()
@@ -39,14 +39,14 @@ def fit_maps(
         for component, kept in row.items():
             there = np.zeros(len(kept), dtype=bool)
             there[original.report.neurons(layer, component)] = True
-            found[layer, component] = _over(kept, fit(moments.pop(component), kept & there), there)
-    return found
+            results[layer, component] = _over(kept, fit(moments.pop(component), kept & there), there)
+    return results
 
 
-def _over(kept: np.ndarray, found: AffineMap, there: np.ndarray) -> AffineMap:
+def _over(kept: np.ndarray, affine_map: AffineMap, there: np.ndarray) -> AffineMap:
     """Bring a map from the neurons that are `there` to all that the plan does not cut: what an earlier cut took
     predicts nothing."""
-    wanted = there[~(kept & there)]  # of the predicted neurons, those that this plan removes
-    weight = np.zeros((int(wanted.sum()), int(kept.sum())))
-    weight[:, there[kept]] = found.weight[wanted]
-    return AffineMap(weight=weight, bias=found.bias[wanted])
+    removed = there[~(kept & there)]  # of the predicted neurons, those that this plan removes
+    weight = np.zeros((int(removed.sum()), int(kept.sum())))
+    weight[:, there[kept]] = affine_map.weight[removed]
+    return AffineMap(weight=weight, bias=affine_map.bias[removed])

@@ -32,9 +32,9 @@ def _attach(module: torch.nn.Module, side: str, gone: torch.Tensor, *become: tor
         where, (first, *bias) = gone.to(values.device), [part.to(values) for part in become]
         if not bias:
             return torch.where(where, first, values)
-        found = values.clone()
-        found[..., where] = functional.linear(values[..., ~where], first, bias[0])
-        return found
+        replaced = values.clone()
+        replaced[..., where] = functional.linear(values[..., ~where], first, bias[0])
+        return replaced
 
     if side == "input":
         return module.register_forward_pre_hook(lambda _, args: (replace(args[0]), *args[1:]))

@@ -88,10 +88,10 @@ def read_origin(report: ModelReport) -> Origin | None:
         )
     facts = _facts(report)
     document = load_document(source.required(PLAN))
-    found = digest(document)
-    if found != facts["plan_document"]:
+    plan_digest = digest(document)
+    if plan_digest != facts["plan_document"]:
         raise ModelError(
-            f"{PLAN} was altered after the cut: its digest is {found[:12]}…, {RESULT} says "
+            f"{PLAN} was altered after the cut: its digest is {plan_digest[:12]}…, {RESULT} says "
             f"{shorten(facts['plan_document'][:12])}….",
             hint="Put it back, or compress by the new plan.",
         )
@@ -128,18 +128,18 @@ def _facts(report: ModelReport) -> Mapping[str, Any]:
     return facts
 
 
-def _check_config(report: ModelReport, told: Mapping[str, Any]) -> None:
+def _check_config(report: ModelReport, stated: Mapping[str, Any]) -> None:
     for name, value in fixed_config(report).items():
-        if name not in told or told[name] != value:
+        if name not in stated or stated[name] != value:
             raise ConfigError(
                 f"config.json was edited after the cut: {name} is {shorten(value)}, {RESULT} says "
-                f"{shorten(told.get(name))}.",
+                f"{shorten(stated.get(name))}.",
                 hint="Put it back; save a model that was trained further in a folder of its own.",
             )
 
 
-def _check_layers(have: Sequence[StoredLayer | None], wanted: Sequence[StoredLayer | None]) -> None:
-    for layer, (found, planned) in enumerate(zip(have, wanted, strict=True), start=1):
+def _check_layers(have: Sequence[StoredLayer | None], expected: Sequence[StoredLayer | None]) -> None:
+    for layer, (found, planned) in enumerate(zip(have, expected, strict=True), start=1):
         if found is None or planned is None:
             if found is not planned:
                 raise ConfigError(

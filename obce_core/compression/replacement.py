@@ -38,7 +38,7 @@ def removed_neurons(analysis: Analysis, plan: Plan, maps: Maps | None = None) ->
 
     `maps` are those of `fit_maps`, for a plan whose compensation predicts.
     """
-    found: dict[tuple[int, str], tuple[torch.Tensor, ...]] = {}
+    results: dict[tuple[int, str], tuple[torch.Tensor, ...]] = {}
     for layer, row in plan.kept.items():
         for component, mask in row.items():
             how = maps.get((layer, component)) if maps else None
@@ -48,21 +48,23 @@ def removed_neurons(analysis: Analysis, plan: Plan, maps: Maps | None = None) ->
                     analysis.cell(layer, component)
                 )
             become = (values,) if how is None else (how.weight, how.bias)
-            found[layer, component] = (
+            results[layer, component] = (
                 torch.from_numpy(~mask),
                 *(torch.from_numpy(np.ascontiguousarray(part)) for part in become),
             )
-    return found
+    return results
 
 
 def to_tensors(removed: Removed, earlier: Sequence[Removed] = ()) -> dict[str, torch.Tensor]:
     """Name what `compensation.safetensors` holds."""
-    found: dict[str, torch.Tensor] = {}
+    results: dict[str, torch.Tensor] = {}
     for prefix, cut in [("", removed), *((f"earlier.{number}.", past) for number, past in enumerate(earlier, start=1))]:
         for (layer, component), (_, *become) in cut.items():
             name = f"{prefix}layer.{layer}.{component}"
-            found |= {name: become[0]} if len(become) == 1 else {f"{name}.weight": become[0], f"{name}.bias": become[1]}
-    return found
+            results |= (
+                {name: become[0]} if len(become) == 1 else {f"{name}.weight": become[0], f"{name}.bias": become[1]}
+            )
+    return results
 
 
 def read_removed(source: ModelSource, cuts: Sequence[tuple[Kept, bool]], shape: EncoderShape) -> list[Removed]:
@@ -80,8 +82,8 @@ def read_removed(source: ModelSource, cuts: Sequence[tuple[Kept, bool]], shape: 
     """
     path = source.required(COMPENSATION)
     header = read_header(path)
-    known: set[str] = set()
-    found: list[Removed] = []
+    known_values: set[str] = set()
+    results: list[Removed] = []
     with safe_open(path, framework="pt") as file:
         for number, (kept, predicts) in enumerate(cuts, start=1):
             prefix = f"earlier.{number}." if number < len(cuts) else ""
@@ -96,18 +98,18 @@ def read_removed(source: ModelSource, cuts: Sequence[tuple[Kept, bool]], shape: 
                     parts = []
                     for part, size in sizes.items():
                         _check_tensor(header, name + part, size)
-                        known.add(name + part)
+                        known_values.add(name + part)
                         parts.append(file.get_tensor(name + part))
                         if not bool(torch.isfinite(parts[-1]).all()):
                             raise NotFinite(
                                 f"{COMPENSATION}: {name + part} contains NaN or inf.", hint="The file is damaged."
                             )
                     cells[layer, component] = (torch.from_numpy(gone), *parts)
-            found.append(cells)
-    strange = [name for name in header if name not in known]
+            results.append(cells)
+    strange = [name for name in header if name not in known_values]
     if strange:
         raise ModelError(f"{COMPENSATION}: tensor {shorten(strange[0])} belongs to no cell that the plan cuts.")
-    return found
+    return results
 
 
 def _check_tensor(header: Mapping[str, TensorInfo], name: str, size: tuple[int, ...]) -> None:
@@ -125,16 +127,16 @@ def removed_layers(
 
     `earlier` is what each layer stored before.
     """
-    found: list[StoredLayer | None] = []
+    results: list[StoredLayer | None] = []
     for layer in range(1, shape.layers + 1):
         past = earlier[layer - 1] if earlier else None
         if not any((layer, name) in removed for name in CUTTABLE):
-            found.append(past)
+            results.append(past)
             continue
         masks, constants, maps = layer_cut(removed, layer, shape, past)
         stored = stored_layer(masks, None if maps else constants["query"], shape)
-        found.append(stored if past is None else stored.marked(past))
-    return found
+        results.append(stored if past is None else stored.marked(past))
+    return results
 
 
 def layer_cut(

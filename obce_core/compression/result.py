@@ -77,13 +77,13 @@ def models_home() -> Path:
 
 def list_models() -> list[Compressed]:
     """List the complete compressed models of the cache, the newest first; unreadable ones are left out."""
-    found = []
+    models = []
     home = models_home()
     folders = [folder for folder in home.iterdir() if is_complete(folder)] if home.is_dir() else []
     for folder in sorted(folders, key=lambda path: -path.lstat().st_mtime):
         if ".tmp-" not in folder.name:
             try:
-                found.append(read_compressed(folder))
+                models.append(read_compressed(folder))
             except ModelError:
                 continue
-    return found
+    return models

@@ -36,7 +36,7 @@ def fold_state(
         What each layer stores (None: uncut) and the compact state; the given one is left as it is.
     """
     layers: list[StoredLayer | None] = []
-    found = dict(state)
+    results = dict(state)
     for layer in range(1, shape.layers + 1):
         next_layer()
         past = earlier[layer - 1] if earlier else None
@@ -52,5 +52,5 @@ def fold_state(
         layers.append(folded.stored if past is None else folded.stored.marked(past))
         for name, tensor in folded.tensors.items():
             component, part = name.split(".")
-            found[f"{paths[component]}.{part}"] = torch.from_numpy(tensor)
-    return layers, {name: tensor.to(dtype) for name, tensor in found.items()}
+            results[f"{paths[component]}.{part}"] = torch.from_numpy(tensor)
+    return layers, {name: tensor.to(dtype) for name, tensor in results.items()}

@@ -48,7 +48,7 @@ def feeds(model: PreTrainedModel, seed: int = 0) -> list[Feed]:
     `SIZES`."""
     rng = np.random.default_rng(seed)
     config = model.config
-    found: list[Feed] = []
+    results: list[Feed] = []
     for batch, length in dict.fromkeys((batch, min(length, config.max_position_embeddings)) for batch, length in SIZES):
         shape = (batch, 2, length) if len(axes(model)) == 3 else (batch, length)
         mask = np.ones(shape, dtype=np.int64)
@@ -57,14 +57,14 @@ def feeds(model: PreTrainedModel, seed: int = 0) -> list[Feed]:
             padding = length - 1 if row % 3 == 2 else int(rng.integers(0, length))
             rows[row, : padding if row % 4 == 3 else 0] = 0
             rows[row, length - padding if row % 4 != 3 else length :] = 0
-        found.append(
+        results.append(
             {
                 "input_ids": rng.integers(0, config.vocab_size, shape),
                 "attention_mask": mask,
                 "token_type_ids": rng.integers(0, config.type_vocab_size, shape),
             }
         )
-    return found
+    return results
 
 
 def check(model: PreTrainedModel, path: Path, *, cancelled: Callable[[], bool] | None = None) -> Checked:
@@ -104,8 +104,8 @@ def check(model: PreTrainedModel, path: Path, *, cancelled: Callable[[], bool] |
 def outputs(model: PreTrainedModel, feed: Feed) -> dict[str, np.ndarray]:
     """Run the torch model on the CPU; its outputs by name."""
     with torch.inference_mode():
-        found = model(**{name: torch.from_numpy(feed[name]) for name in INPUTS})
-    return {name: value.numpy() for name, value in found.items() if value is not None}
+        outputs_ = model(**{name: torch.from_numpy(feed[name]) for name in INPUTS})
+    return {name: value.numpy() for name, value in outputs_.items() if value is not None}
 
 
 def _shapes(values: Mapping[str, np.ndarray]) -> str:

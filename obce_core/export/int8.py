@@ -124,5 +124,5 @@ def _first(run: Any, ids: np.ndarray, mask: np.ndarray, choices: bool) -> np.nda
     feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
     if choices:
         feed = {name: np.stack([value, value], axis=1) for name, value in feed.items()}
-    found: np.ndarray = run.run(None, feed)[0]
-    return found.astype(np.float64)
+    array: np.ndarray = run.run(None, feed)[0]
+    return array.astype(np.float64)

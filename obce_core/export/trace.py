@@ -39,10 +39,10 @@ def trace(model: PreTrainedModel) -> ModelProto:
     Raises:
         ObceError: torch cannot trace the model.
     """
-    named = axes(model)
-    shape = (2,) * (len(named) - 1) + (5,)
+    names = axes(model)
+    shape = (2,) * (len(names) - 1) + (5,)
     example = {name: torch.ones(shape, dtype=torch.long) for name in INPUTS}
-    sizes = {name: dict(enumerate(named)) for name in INPUTS}
+    sizes = {name: dict(enumerate(names)) for name in INPUTS}
     own = model.config._attn_implementation
     model.set_attn_implementation("eager")  # sdpa leaves twice the nodes, and runs slower
     try:
@@ -119,8 +119,8 @@ def _rename(graph: GraphProto, entry: TensorProto, name: str) -> None:
 
 def _module(node: NodeProto) -> str:
     """Return the path of the module that a node comes from."""
-    told = {entry.key: entry.value for entry in node.metadata_props}
-    scopes = ast.literal_eval(told.get("pkg.torch.onnx.name_scopes", "[]"))
+    fields = {entry.key: entry.value for entry in node.metadata_props}
+    scopes = ast.literal_eval(fields.get("pkg.torch.onnx.name_scopes", "[]"))
     return str(scopes[-2]) if len(scopes) > 1 else ""
 
 

@@ -63,13 +63,13 @@ def log_ticks(low: float, high: float) -> list[float]:
     """Choose ticks of a log axis at 1, 2 and 5, at most six of them."""
     if not 0 < low < high:
         return []
-    found = [
+    ticks = [
         step * 10.0**power
         for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         for step in (1, 2, 5)
         if low <= step * 10.0**power <= high
     ]
-    return found if len(found) <= 6 else found[:: math.ceil(len(found) / 6)]
+    return ticks if len(ticks) <= 6 else ticks[:: math.ceil(len(ticks) / 6)]
 
 
 def size_ticks(low: float, high: float) -> dict[str, list[Any]]:
@@ -82,8 +82,8 @@ def size_ticks(low: float, high: float) -> dict[str, list[Any]]:
         return {"tickvals": [high], "ticktext": [_short(high)]}
     power = 10.0 ** math.floor(math.log10((high - low) / 5))
     step = next(power * one for one in (1, 2, 5, 10) if (high - low) / (power * one) <= 5)
-    found = [step * at for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    return {"tickvals": found, "ticktext": [_short(tick) for tick in found]}
+    results = [step * at for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return {"tickvals": results, "ticktext": [_short(tick) for tick in results]}
 
 
 def _short(value: float) -> str:

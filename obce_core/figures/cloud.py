@@ -126,13 +126,13 @@ def _groups(
     if colour is None:
         return [("", list(range(size)), {"color": colours.components["query"]})]
     if colour["kind"] == "number":
-        known = [at for at, place in enumerate(colour["of"]) if place is not None]
+        known_values = [at for at, place in enumerate(colour["of"]) if place is not None]
         missing = [at for at, place in enumerate(colour["of"]) if place is None]
-        shades = [ramp(LEVELS[mode], colour["of"][at]) for at in known]
-        groups: list[tuple[str, list[int], dict[str, Any]]] = [("", known, {"color": shades})]
+        shades = [ramp(LEVELS[mode], colour["of"][at]) for at in known_values]
+        groups: list[tuple[str, list[int], dict[str, Any]]] = [("", known_values, {"color": shades})]
         return [*groups, ("", missing, {"color": colours.faint, "symbol": "circle-open"})] if missing else groups
-    named = [colours.components[name] for name in ("query", "key", "value", "intermediate")]
-    hues = [*named, colours.ink, colours.faint]
+    named_items = [colours.components[name] for name in ("query", "key", "value", "intermediate")]
+    hues = [*named_items, colours.ink, colours.faint]
     return [
         (
             f"{plot_text(name, limit=24)} ({count(many)})",

@@ -37,10 +37,10 @@ def score_curve(rows: Sequence[Mapping[str, Any]], *, mode: str = "light") -> go
     """Draw each unit's score on its first validation split, in per cent, by its task's first metric; dashed: the
     majority-class baseline of the unit at work."""
     scored = [(unit, [row for row in own if _score(row) is not None]) for unit, own in _units(rows)]
-    shown = [own for _, own in scored if own]
-    names = dict.fromkeys(METRICS[TASKS[own[0]["task"]].metric].title for own in shown)
+    visible = [own for _, own in scored if own]
+    names = dict.fromkeys(METRICS[TASKS[own[0]["task"]].metric].title for own in visible)
     figure = _curves(scored, lambda row: 100 * float(_score(row) or 0.0), mode, ", ".join(names) or "score", dots=True)
-    floor = _score(shown[-1][-1], BASELINE_SUFFIX) if shown else None
+    floor = _score(visible[-1][-1], BASELINE_SUFFIX) if visible else None
     if floor is not None:
         level(figure, 100 * floor, f"{TITLE} {percent(floor)}", palette(mode))
     return figure
@@ -51,9 +51,9 @@ def _curves(
 ) -> go.Figure:
     colours = palette(mode)
     figure = blank(colours, height=250)
-    drawn = [(unit, own) for unit, own in units if own][-_BEFORE - 1 :]
-    for at, (_, own) in enumerate(drawn):
-        last = at == len(drawn) - 1
+    visible = [(unit, own) for unit, own in units if own][-_BEFORE - 1 :]
+    for at, (_, own) in enumerate(visible):
+        last = at == len(visible) - 1
         first = own[0]
         label = plot_text(f"{first['label']}, {_title(first['task'])}, seed {first['seed']}", 60)
         figure.add_scatter(
@@ -76,7 +76,7 @@ def _curves(
                 xshift=7,
                 font={"color": colours.ink, "size": 13},
             )
-    most = max((row["step"] for _, own in drawn for row in own), default=1)
+    most = max((row["step"] for _, own in visible for row in own), default=1)
     figure.update_xaxes(title_text="step", range=[0, most * 1.12], showline=True, tickformat=",d")
     figure.update_yaxes(title_text=name, nticks=5)
     return figure
@@ -84,18 +84,18 @@ def _curves(
 
 def _units(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
     """Gather rows by unit, the one heard of last at the end."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    results: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         if row.get("task") in TASKS:
-            found.setdefault(row["unit"], []).append(row)
-    return [(unit, sorted(own, key=lambda row: row["step"])) for unit, own in found.items()]
+            results.setdefault(row["unit"], []).append(row)
+    return [(unit, sorted(own, key=lambda row: row["step"])) for unit, own in results.items()]
 
 
 def _score(row: Mapping[str, Any], suffix: str = "") -> float | None:
     """Return the score that stands for the task, or None in a row without one."""
     task = TASKS[row["task"]]
-    found = row.get(f"{task.validation[0]}_{task.metric}{suffix}")
-    return None if found is None else float(found)
+    score = row.get(f"{task.validation[0]}_{task.metric}{suffix}")
+    return None if score is None else float(score)
 
 
 def _title(task: str) -> str:

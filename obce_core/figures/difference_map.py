@@ -37,8 +37,8 @@ def difference_map(
     The tint of a difference follows the ratio of the two numbers (`log`) or the difference (`linear`); that of Spearman
     and Jaccard their value from 0 to 1. A cell that cannot be compared is marked with its reason.
     """
-    known = [row for row in rows if not row.reason]
-    strongest = max((_strength(row, scale) for row in known), default=0.0)
+    known_values = [row for row in rows if not row.reason]
+    strongest = max((_strength(row, scale) for row in known_values), default=0.0)
     cells = []
     for row in rows:
         entry: dict[str, Any] = {"layer": row.layer, "component": row.component, "locked": row.component in LOCKED}
@@ -53,8 +53,8 @@ def difference_map(
             entry |= _tinted(row, strongest, scale)
             entry["text"] = signed(by * (row.second - row.first), aggregate)
             entry["value"] = by * (row.second - row.first)
-            told = f"{written(by * row.first, aggregate)} and {written(by * row.second, aggregate)}"
-            entry["label"] = f"{place}: {entry['text']} ({told})"
+            tooltip = f"{written(by * row.first, aggregate)} and {written(by * row.second, aggregate)}"
+            entry["label"] = f"{place}: {entry['text']} ({tooltip})"
         else:
             value = row.spearman if number == "spearman" else row.jaccard
             entry |= _ramped(value)
@@ -67,7 +67,7 @@ def difference_map(
         "columns": columns(),
         "cells": cells,
         "flat": number == "difference",
-        "legend": _legend(number, scale, strongest, known, what),
+        "legend": _legend(number, scale, strongest, known_values, what),
     }
     return data | {"signature": digest(data)[:16]}
 
@@ -116,7 +116,7 @@ def _legend(number: str, scale: str, strongest: float, known: Sequence[CellCompa
             if number == "jaccard"
             else ""
         )
-        told = (
+        legend = (
             "rank correlation of the neurons"
             if number == "spearman"
             else f"share of the removed sets that is in both{chance}"
@@ -124,7 +124,7 @@ def _legend(number: str, scale: str, strongest: float, known: Sequence[CellCompa
         return {
             "low": "0",
             "high": "1",
-            "text": told,
+            "text": legend,
             "near": "",
             "light": list(LIGHT.sequence),
             "dark": list(DARK.sequence),

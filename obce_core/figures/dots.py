@@ -29,18 +29,18 @@ def dot_colours(name: str, values: Sequence[object]) -> dict[str, Any]:
     ['art', 'music']
     """
     numbers = [_number(value) for value in values]
-    known = [number for number in numbers if number is not None]
+    known_values = [number for number in numbers if number is not None]
     filled = sum(str(value).strip() != "" for value in values)
-    found: dict[str, Any]
-    if len(known) == filled and len(set(known)) > SHAPES:
-        low, high = min(known), max(known)
+    colours: dict[str, Any]
+    if len(known_values) == filled and len(set(known_values)) > SHAPES:
+        low, high = min(known_values), max(known_values)
         places = [None if number is None else round((number - low) / (high - low), 4) for number in numbers]
-        found = {
+        colours = {
             "kind": "number",
             "of": places,
             "low": _written(low),
             "high": _written(high),
-            "missing": len(values) - len(known),
+            "missing": len(values) - len(known_values),
         }
     else:
         words = [_cut(str(value)) or "(empty)" for value in values]
@@ -51,16 +51,16 @@ def dot_colours(name: str, values: Sequence[object]) -> dict[str, Any]:
         if own < len(tally):
             names.append(f"{len(tally) - own} others")
             counts.append(sum(count for _, count in tally[own:]))
-        found = {
+        colours = {
             "kind": "category",
             "of": [place[word] for word in words],
             "names": names,
             "counts": counts,
             "others": len(tally) - own,
         }
-    found["name"] = _cut(name)
-    found["signature"] = hashlib.sha256(json.dumps(found, sort_keys=True).encode("ascii")).hexdigest()[:12]
-    return found
+    colours["name"] = _cut(name)
+    colours["signature"] = hashlib.sha256(json.dumps(colours, sort_keys=True).encode("ascii")).hexdigest()[:12]
+    return colours
 
 
 def _number(value: object) -> float | None:

@@ -33,11 +33,11 @@ def missing() -> str:
 def image_request(figure: go.Figure, form: str, *, mode: str) -> dict[str, Any]:
     """Return the arguments of the warm worker's task `image`: the figure on its mode's background, PNG at twice the
     size."""
-    drawn = go.Figure(figure).update_layout(
+    restyled = go.Figure(figure).update_layout(
         paper_bgcolor=palette(mode).background, margin={"l": 24, "r": 24, "t": 32, "b": 24}
     )
     return {
-        "figure": json.loads(drawn.to_json()),
+        "figure": json.loads(restyled.to_json()),
         "format": form,
         "width": figure.layout.width or _WIDTH,
         "height": (figure.layout.height or _HEIGHT) + 48,

@@ -36,7 +36,7 @@ def lines(
     colours = palette(mode)
     figure = blank(colours, height=_HEIGHT)
     values = {(cell["layer"], cell["component"]): cell["value"] for cell in data["cells"] if not cell.get("equal")}
-    shown = {cell: value for cell, value in values.items() if scale == "linear" or value > 0}
+    visible = {cell: value for cell, value in values.items() if scale == "linear" or value > 0}
     low, high = limits or (data["limits"][0], data["limits"][1])
     pad = 0.06
     ends = [low, high] if scale == "linear" else [np.log10(max(low, 1e-300)), np.log10(max(high, 1e-300))]
@@ -46,9 +46,9 @@ def lines(
     last: dict[str, float] = {}
     for column in data["columns"]:
         component = column["component"]
-        numbers = [shown.get((layer, component)) for layer in data["layers"]]
-        known = [number for number in numbers if number is not None]
-        if not known:
+        numbers = [visible.get((layer, component)) for layer in data["layers"]]
+        known_values = [number for number in numbers if number is not None]
+        if not known_values:
             continue
         y = np.array(
             [np.nan if number is None else number if scale == "linear" else np.log10(number) for number in numbers]
@@ -140,7 +140,7 @@ def apart(places: Sequence[float], gap: float) -> list[float]:
             before[0] = (before[0] * before[1] + middle * count) / (before[1] + count)
             before[1] += count
     spread = [middle + gap * (i - (count - 1) / 2) for middle, count in groups for i in range(int(count))]
-    found = [0.0] * len(places)
+    offsets = [0.0] * len(places)
     for at, place in zip(order, spread, strict=True):
-        found[at] = place
-    return found
+        offsets[at] = place
+    return offsets

@@ -26,13 +26,13 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
     """
     colours = palette(mode)
     figure = blank(colours, height=330)
-    shown = [row for row in rows if task in row.cells]
-    places = {row.key: (row.parameters, 100 * row.cells[task].spreads[row.cells[task].main].mean) for row in shown}
-    best = [places[key] for key in front(shown, task)]
+    visible = [row for row in rows if task in row.cells]
+    places = {row.key: (row.parameters, 100 * row.cells[task].spreads[row.cells[task].main].mean) for row in visible}
+    best = [places[key] for key in front(visible, task)]
     if len(best) > 1:
         line = {"color": colours.faint, "width": 1.5, "dash": "dot", "shape": "hv"}
         figure.add_scatter(x=[x for x, _ in best], y=[y for _, y in best], mode="lines", line=line, hoverinfo="skip")
-    for row in shown:
+    for row in visible:
         told = row.cells[task].spreads[row.cells[task].main]
         x, y = places[row.key]
         hollow = is_control(row)
@@ -60,7 +60,7 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
             unselected={"marker": {"opacity": 1}},
             selected={"marker": {"opacity": 1}},
         )
-    _names(figure, [(_short(row, shown), *places[row.key]) for row in shown], colours.ink)
+    _names(figure, [(_short(row, visible), *places[row.key]) for row in visible], colours.ink)
     low, high = min((x for x, _ in places.values()), default=0), max((x for x, _ in places.values()), default=1)
     pad = 0.08 * (high - low) or 0.1 * high
     figure.update_xaxes(
@@ -69,7 +69,7 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
         showline=True,
         **size_ticks(low - pad, high + 3.2 * pad),
     )
-    floors = [100 * value for value in main_baselines(shown, task)]
+    floors = [100 * value for value in main_baselines(visible, task)]
     for floor in floors:
         level(figure, floor, f"{TITLE} {percent(floor / 100)}", colours)
     figure.update_yaxes(
@@ -90,28 +90,29 @@ def intervals(rows: Sequence[tuple[str, Cell]], *, floors: Sequence[float] = (),
     names: list[str] = []
     ends = [0.0]
     for at, (name, cell) in enumerate(rows):
-        told = cell.differences[cell.main]
+        difference = cell.differences[cell.main]
         names.append(plot_text(name, 60, 26))
-        ends += [100 * told.low, 100 * told.high]
+        ends += [100 * difference.low, 100 * difference.high]
         figure.add_scatter(
-            x=[100 * told.low, 100 * told.high],
+            x=[100 * difference.low, 100 * difference.high],
             y=[at, at],
             mode="lines",
             line={"color": colours.ink, "width": 2},
             hoverinfo="skip",
         )
-        low, high = (percent(value, signed=True) for value in (told.low, told.high))
+        low, high = (percent(value, signed=True) for value in (difference.low, difference.high))
         figure.add_scatter(
-            x=[100 * told.mean],
+            x=[100 * difference.mean],
             y=[at],
             mode="markers",
             marker={
                 "size": 10,
-                "color": colours.ink if told.clear else colours.background,
+                "color": colours.ink if difference.clear else colours.background,
                 "line": {"color": colours.ink, "width": 2},
             },
-            hovertemplate=f"{plot_text(name)}<br>{percent(told.mean, signed=True)}, 95 % from {low} to {high}<br>"
-            f"{told.seeds} {'seed' if told.seeds == 1 else 'seeds'}, {told.resamples:,} resamples<extra></extra>",
+            hovertemplate=f"{plot_text(name)}<br>{percent(difference.mean, signed=True)}, 95 % from {low} to {high}<br>"
+            f"{difference.seeds} {'seed' if difference.seeds == 1 else 'seeds'}, {difference.resamples:,} "
+            "resamples<extra></extra>",
         )
     figure.add_shape(type="line", x0=0, x1=0, yref="paper", y0=0, y1=1, line={"color": colours.faint, "width": 1.2})
     figure.update_yaxes(

@@ -98,7 +98,7 @@ def commands(rows: Sequence[Row]) -> str:
     A control is made from its plan, beside it; where an evaluation does not say whose control it is, its own cut stands
     as a plan. Tasks with other seeds have a command of their own.
     """
-    found: dict[str, None] = {}
+    results: dict[str, None] = {}
     for row in rows:
         label = "".join(sign if sign.isprintable() else " " for sign in row.label)
         lines = [f"# {label}" + (f", cut {row.plan[:16]}" if row.plan else "")]
@@ -111,16 +111,16 @@ def commands(rows: Sequence[Row]) -> str:
             ]
             parts += _recipe(row.recipe)
             lines.append(" ".join([*parts, *(f"--seed {seed}" for seed in seeds)]))
-        found.setdefault("\n".join(lines))
-    return "\n".join(found)
+        results.setdefault("\n".join(lines))
+    return "\n".join(results)
 
 
 def _by_seeds(row: Row) -> dict[tuple[int, ...], list[str]]:
     """Group a row's tasks by the seeds that they have."""
-    found: dict[tuple[int, ...], list[str]] = {}
+    results: dict[tuple[int, ...], list[str]] = {}
     for name, cell in row.cells.items():
-        found.setdefault(tuple(sorted(cell.evaluations)), []).append(name)
-    return found
+        results.setdefault(tuple(sorted(cell.evaluations)), []).append(name)
+    return results
 
 
 def _cut(row: Row, rows: Sequence[Row]) -> list[str]:
@@ -177,10 +177,10 @@ def _compared(rows: Sequence[Row]) -> str:
 def _seeds(row: Row) -> str:
     """List a row's seeds, by task where they differ."""
     groups = _by_seeds(row)
-    told = {
+    task_row = {
         ", ".join(map(str, seeds)): ", ".join(TASKS[name].title for name in tasks) for seeds, tasks in groups.items()
     }
-    return "; ".join(seeds if len(groups) == 1 else f"{seeds} ({tasks})" for seeds, tasks in told.items())
+    return "; ".join(seeds if len(groups) == 1 else f"{seeds} ({tasks})" for seeds, tasks in task_row.items())
 
 
 def _figures(rows: Sequence[Row], task: str, *, first: bool) -> str:
@@ -191,24 +191,24 @@ def _figures(rows: Sequence[Row], task: str, *, first: bool) -> str:
         if task in row.cells and row.cells[task].main in row.cells[task].differences
     ]
     config = {"displayModeBar": False, "responsive": True}
-    shown = [against_size(rows, task), *([intervals(gaps, floors=below_original(rows, task))] if gaps else [])]
-    drawn = [
+    visible = [against_size(rows, task), *([intervals(gaps, floors=below_original(rows, task))] if gaps else [])]
+    fragments = [
         figure.to_html(full_html=False, include_plotlyjs=first and at == 0, config=config, div_id=f"{task}-{at}")
-        for at, figure in enumerate(shown)
+        for at, figure in enumerate(visible)
     ]
     heads = ("score against size", "difference to the original")
-    cells = "".join(f"<div><h3>{head}</h3>{html}</div>" for head, html in zip(heads, drawn, strict=False))
+    cells = "".join(f"<div><h3>{head}</h3>{html}</div>" for head, html in zip(heads, fragments, strict=False))
     return f'<h2>{escape(TASKS[task].title)}</h2><div class="pair">{cells}</div>'
 
 
 def _versions(rows: Sequence[Row]) -> str:
     """List the versions, devices and precisions that the evaluations name."""
-    found: dict[tuple[str, str], None] = {}
+    results: dict[tuple[str, str], None] = {}
     for one in _evaluations(rows):
         for name, version in one.result["versions"].items():
-            found.setdefault((str(name), str(version)))
-        found.setdefault(("device", f"{one.result['device']}, {one.result['precision']}"))
-    return _table(("", ""), sorted(found))
+            results.setdefault((str(name), str(version)))
+        results.setdefault(("device", f"{one.result['device']}, {one.result['precision']}"))
+    return _table(("", ""), sorted(results))
 
 
 def _evaluations(rows: Sequence[Row]) -> list[Any]:

@@ -36,8 +36,8 @@ def title(name: str, *, edge_length: bool = False) -> str:
     >>> title("r_f"), title("r_f", edge_length=True), title("std")
     ('r_f (radius)', 'r_f (edge length)', 'std')
     """
-    told = criterion(name).title
-    return f"{told} ({unit(name, edge_length=edge_length)})" if unit(name) else told
+    label = criterion(name).title
+    return f"{label} ({unit(name, edge_length=edge_length)})" if unit(name) else label
 
 
 def header(name: str) -> str:

@@ -25,7 +25,7 @@ class Found:
 
 def find_tasks(folder: Path | None) -> list[Found]:
     """Look for every task in a folder; without one all are on the hub, where nothing is asked here."""
-    found = []
+    tasks_ = []
     for task in TASKS.values():
         lack = (
             []
@@ -33,5 +33,5 @@ def find_tasks(folder: Path | None) -> list[Found]:
             else [split for split in task.files if not split_file(task.name, folder, split).is_file()]
         )
         needed = tuple(f"{task.folder}/{task.files[split]}" for split in lack if split not in task.tests)
-        found.append(Found(task=task, missing=needed, tests=not any(split in task.tests for split in lack)))
-    return found
+        tasks_.append(Found(task=task, missing=needed, tests=not any(split in task.tests for split in lack)))
+    return tasks_

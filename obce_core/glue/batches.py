@@ -54,21 +54,21 @@ def tokenized(
         raise BadInput(f"--max-length is {max_length}; this model allows 3–{positions}.")
     task = TASKS[examples.task]
     columns = [list(column) for column in zip(*examples.sentences, strict=True)]
-    found = tokenizer(*columns, truncation=True, max_length=max_length)
-    highest = max((max(row, default=0) for row in found.get("token_type_ids", ())), default=0)
+    encoded = tokenizer(*columns, truncation=True, max_length=max_length)
+    highest = max((max(row, default=0) for row in encoded.get("token_type_ids", ())), default=0)
     if highest >= segments:
         raise ModelError(
             f"The tokenizer gives second sentences segment {highest}, the model has {segments} (type_vocab_size); "
             f"{task.name} has pairs.",
             hint="Choose a task of single sentences, or a model with 2 segments.",
         )
-    rows = [{name: found[name][at] for name in found} for at in range(len(examples))]
+    rows = [{name: encoded[name][at] for name in encoded} for at in range(len(examples))]
     if not examples.split.startswith("test"):
         for row, label in zip(rows, examples.labels, strict=True):
             row["labels"] = float(label) if task.regression else int(label)
     added = {tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id}
-    pieces = sum(token not in added for row in found["input_ids"] for token in row)
-    return Rows(rows, pieces=pieces, unknown=sum(row.count(tokenizer.unk_token_id) for row in found["input_ids"]))
+    pieces = sum(token not in added for row in encoded["input_ids"] for token in row)
+    return Rows(rows, pieces=pieces, unknown=sum(row.count(tokenizer.unk_token_id) for row in encoded["input_ids"]))
 
 
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -93,13 +93,13 @@ def _config(report: ModelReport, task: Task, layers: list[StoredLayer | None]) -
     """Return the model's checked config with the task's labels."""
     labels = task.words or (("score",) if task.regression else tuple(map(str, range(task.classes))))
     kind = "regression" if task.regression else "single_label_classification"
-    found = {
+    config = {
         **report.config,
         "id2label": dict(enumerate(labels)),
         "label2id": {label: i for i, label in enumerate(labels)},
     }
-    found["problem_type"] = kind
-    return found | (
+    config["problem_type"] = kind
+    return config | (
         {"widths": [None if layer is None else to_entry(layer, report.shape) for layer in layers]}
         if any(layers)
         else {}

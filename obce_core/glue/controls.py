@@ -52,25 +52,27 @@ def control_label(label: str, criterion: str, draw: int) -> str:
 def read_control(row: Row) -> Control | None:
     """Read what a row is a control of; None where it does not say so."""
     for unit in _units(row):
-        told = unit.get("control_of")
-        if isinstance(told, Mapping):
+        document = unit.get("control_of")
+        if isinstance(document, Mapping):
             try:
-                return Control(plan=str(told["plan"]), criterion=str(told["criterion"]), draw=int(told["draw"]))
+                return Control(
+                    plan=str(document["plan"]), criterion=str(document["criterion"]), draw=int(document["draw"])
+                )
             except (KeyError, TypeError, ValueError):
                 continue
-        if isinstance(made := unit.get("control"), list):  # cut after the training: the plan is its own
-            return Control(plan=str(unit["plan"]), criterion=str(made[0]), draw=int(made[1]))
+        if isinstance(control := unit.get("control"), list):  # cut after the training: the plan is its own
+            return Control(plan=str(unit["plan"]), criterion=str(control[0]), draw=int(control[1]))
     return None
 
 
 def find_control(row: Row, rows: Sequence[Row]) -> Control | None:
     """Return what a row is a control of; where it does not say so, by its label and the plan's row among `rows`."""
-    told = read_control(row)
+    control = read_control(row)
     parent = next((other for other in rows if is_control_of(row, other)), None)
-    if told is not None or parent is None or parent.plan is None:
-        return told
-    named = _NAMED.fullmatch(row.label.removeprefix(f"{parent.label}, "))
-    return Control(plan=parent.plan, criterion=named[1] or named[3], draw=int(named[2] or 0)) if named else None
+    if control is not None or parent is None or parent.plan is None:
+        return control
+    match = _NAMED.fullmatch(row.label.removeprefix(f"{parent.label}, "))
+    return Control(plan=parent.plan, criterion=match[1] or match[3], draw=int(match[2] or 0)) if match else None
 
 
 def is_control(row: Row) -> bool:
@@ -83,10 +85,10 @@ def is_control_of(row: Row, other: Row) -> bool:
     mine, theirs = _units(row)[0], _units(other)[0]
     if row.key == other.key or mine["model"] != theirs["model"] or row.order != other.order or is_control(other):
         return False
-    told = read_control(row)
-    if told is None:
+    control = read_control(row)
+    if control is None:
         return row.label.startswith(f"{other.label}, ") and is_control(row)
-    return told.plan == other.plan and (row.order == "cut-first" or mine["intent"] == theirs["intent"])
+    return control.plan == other.plan and (row.order == "cut-first" or mine["intent"] == theirs["intent"])
 
 
 def short_label(row: Row, rows: Sequence[Row]) -> str:
@@ -94,8 +96,8 @@ def short_label(row: Row, rows: Sequence[Row]) -> str:
     parent = next((other for other in rows if is_control_of(row, other)), None)
     if parent is None:
         return row.label
-    told = read_control(row)
-    return f"{told.name}{_SHAPE}" if told is not None else row.label.removeprefix(f"{parent.label}, ")
+    control = read_control(row)
+    return f"{control.name}{_SHAPE}" if control is not None else row.label.removeprefix(f"{parent.label}, ")
 
 
 def _units(row: Row) -> list[Mapping[str, Any]]:

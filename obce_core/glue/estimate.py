@@ -69,12 +69,12 @@ def lay_out(
     Returns:
         The lines, and in words, each once, what cannot be made.
     """
-    kept: dict[Any, Any] = {} if cache is None else cache
+    kept_items: dict[Any, Any] = {} if cache is None else cache
     ready: list[Prepared] = []
     wrong: dict[str, None] = {}
     for unit in units:
         try:
-            ready.append(prepare(unit, glue_dir=glue_dir, cache=kept))
+            ready.append(prepare(unit, glue_dir=glue_dir, cache=kept_items))
         except ObceError as error:
             wrong.setdefault(str(error))
     steps = training_steps(ready, trained=lambda name: (evaluations_home() / name / MODEL).is_dir())
@@ -106,17 +106,17 @@ def lay_out_unread(
     An evaluation counts as there when the identity of the model, cut, order, task, seed, recipe and the names of the
     predicted splits are the same; whether the data is too is seen when the job has it.
     """
-    kept: dict[Any, Any] = {} if cache is None else cache
-    known = {_question(one.unit): one.id for one in reversed(evaluations)}
+    kept_items: dict[Any, Any] = {} if cache is None else cache
+    known_values = {_question(one.unit): one.id for one in reversed(evaluations)}
     lines: list[Line] = []
     wrong: dict[str, None] = {}
     trained = {_original(unit) for unit in units if unit.variant.plan is None}
     for unit in units:
         variant, task = unit.variant, TASKS[unit.task]
         try:
-            if ("model", variant.model) not in kept:
-                kept["model", variant.model] = check_model(variant.model)
-            report: ModelReport = kept["model", variant.model]
+            if ("model", variant.model) not in kept_items:
+                kept_items["model", variant.model] = check_model(variant.model)
+            report: ModelReport = kept_items["model", variant.model]
             fact = read_fact(variant.plan, report.shape, "the plan") if variant.plan is not None else None
             if not unit.recipe.epochs:
                 kept_head(report, task)
@@ -128,7 +128,7 @@ def lay_out_unread(
         if variant.order == "finetune-first":  # its original is trained once, for all that is cut from it
             steps = 0 if _original(unit) in trained else steps
             trained.add(_original(unit))
-        asked: dict[str, Any] = {
+        identity: dict[str, Any] = {
             "model": report.source.weights_sha256,
             "identity": identity_of(report).plain(),
             "plan": fact.digest if fact else None,
@@ -142,12 +142,12 @@ def lay_out_unread(
         }
         lines.append(
             Line(
-                id=known.get(_question(asked), _question(asked)),
+                id=known_values.get(_question(identity), _question(identity)),
                 label=variant.label,
                 task=unit.task,
                 seed=unit.seed,
-                weights=asked["model"],
-                plan=asked["plan"],
+                weights=identity["model"],
+                plan=identity["plan"],
                 steps=steps,
                 examples=_examples(unit.recipe, steps, examples),
                 looks=_looks(unit.recipe, steps, examples),
@@ -211,23 +211,23 @@ class _Speed:
 
 def _speeds(evaluations: Sequence[Evaluation], device: str) -> dict[tuple[str, str | None, str], _Speed]:
     """Return speeds by (weights, plan, task) and, with "" for the plan, of any plan; the newest counts."""
-    found: dict[tuple[str, str | None, str], _Speed] = {}
-    wanted = device
+    results: dict[tuple[str, str | None, str], _Speed] = {}
+    device_kind = device
     for one in evaluations:
         told, recipe = one.result, Recipe(**one.unit["recipe"])
         rate, trained = told.get("rate"), int(told["examples"].get("train", 0))
         if not rate or not trained or told.get("resumed") or one.unit["order"] == "finetune-first":
             continue
-        if wanted == "auto":
-            wanted = str(told["device"])
-        if str(told["device"]) != wanted:
+        if device_kind == "auto":
+            device_kind = str(told["device"])
+        if str(told["device"]) != device_kind:
             continue
         steps = int(told["steps"])
         beside = max(0.0, float(told["seconds"]) - _examples(recipe, steps, trained) / rate)
-        speed = _Speed(float(rate), beside / max(1, _looks(recipe, steps, trained)), wanted)
+        speed = _Speed(float(rate), beside / max(1, _looks(recipe, steps, trained)), device_kind)
         for plan in (one.unit["plan"], ""):
-            found.setdefault((one.unit["model"], plan, one.task.name), speed)
-    return found
+            results.setdefault((one.unit["model"], plan, one.task.name), speed)
+    return results
 
 
 def _original(unit: Unit) -> tuple[str, str, int, Recipe]:
@@ -236,11 +236,11 @@ def _original(unit: Unit) -> tuple[str, str, int, Recipe]:
 
 
 def _question(unit: Mapping[str, Any]) -> str:
-    asked = [
+    question = [
         unit.get(name)
         for name in ("model", "identity", "plan", "order", "control", "intent", "task", "seed", "recipe", RATE_BY)
     ]
-    return digest([*asked, sorted(unit["splits"])])[:24]
+    return digest([*question, sorted(unit["splits"])])[:24]
 
 
 def _examples(recipe: Recipe, steps: int, examples: int) -> int:

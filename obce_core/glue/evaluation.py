@@ -113,8 +113,8 @@ class Evaluation:
     @property
     def curve(self) -> list[dict[str, Any]]:
         """Rows of the curve: step, epoch, and loss or scores."""
-        found: list[dict[str, Any]] = read_json(self.folder / CURVE)
-        return found
+        document: list[dict[str, Any]] = read_json(self.folder / CURVE)
+        return document
 
     def predictions(self, split: str) -> dict[str, np.ndarray]:
         """Read `label` (NaN in a test split), `prediction`, each float64 of shape (examples,), and `logits` (examples,
@@ -129,9 +129,9 @@ class Evaluation:
         if split not in self.task.files or not path.is_file():
             raise BadInput(f"Evaluation {self.id} has no predictions of {shorten(split)!r}.")
         table = parquet.read_table(path)
-        found = {name: table[name].to_numpy().astype(np.float64) for name in ("label", "prediction")}
+        results = {name: table[name].to_numpy().astype(np.float64) for name in ("label", "prediction")}
         outputs = [table[name].to_numpy() for name in table.column_names if name.startswith("output_")]
-        return {**found, "logits": np.stack(outputs, axis=1)}
+        return {**results, "logits": np.stack(outputs, axis=1)}
 
 
 def evaluations_home() -> Path:
@@ -198,23 +198,23 @@ _OPTIONAL: Mapping[str, Mapping[str, tuple[type, ...]]] = {
 }
 
 
-def _check_shape(found: Evaluation) -> None:
+def _check_shape(evaluation: Evaluation) -> None:
     """Raise KeyError, TypeError or ValueError where a file of an evaluation lacks a field, or has it in another
     type."""
-    for part, data in (("unit", found.unit), ("result", found.result)):
+    for part, data in (("unit", evaluation.unit), ("result", evaluation.result)):
         for name, kinds in _NEEDED[part].items():
             _check_type(name, data[name], kinds)
         for name, kinds in _OPTIONAL[part].items():
             if name in data:
                 _check_type(name, data[name], kinds)
-    for split in found.task.validation:
-        _check_type(split, found.unit["splits"][split], _TEXT)
-        for metric in found.task.metrics:
-            _check_type(metric, found.scores[split][metric], _NUMBER)
-    origin = found.unit.get("origin")
+    for split in evaluation.task.validation:
+        _check_type(split, evaluation.unit["splits"][split], _TEXT)
+        for metric in evaluation.task.metrics:
+            _check_type(metric, evaluation.scores[split][metric], _NUMBER)
+    origin = evaluation.unit.get("origin")
     if origin is not None:
         _check_type("origin", origin["model"], _TEXT_OR_NONE)
-    _ = (found.label, found.task, found.seed, found.score, found.recipe)
+    _ = (evaluation.label, evaluation.task, evaluation.seed, evaluation.score, evaluation.recipe)
 
 
 def _check_type(name: str, value: object, kinds: tuple[type, ...]) -> None:
@@ -226,10 +226,10 @@ def list_evaluations() -> list[Evaluation]:
     """List the complete evaluations of the cache, the newest first; unreadable ones are left out."""
     home = evaluations_home()
     folders = [path for path in home.iterdir() if path.name[0] != "." and is_complete(path)] if home.is_dir() else []
-    found = []
+    evaluations = []
     for folder in sorted(folders, key=lambda path: -path.stat().st_mtime):
         try:
-            found.append(read_evaluation(folder))
+            evaluations.append(read_evaluation(folder))
         except BadInput:
             continue
-    return found
+    return evaluations

@@ -77,14 +77,14 @@ def read_examples(
     folder = Path(glue_dir) if glue_dir is not None else settings.glue_dir()
     test = split.startswith("test")
     if folder is None:
-        found, source = rows(known.name, split), f"{DATASET}, {known.name}, {split}, from the hub"
+        examples, source = rows(known.name, split), f"{DATASET}, {known.name}, {split}, from the hub"
     else:
         path = find_split(known.name, folder.expanduser(), split)
-        found, source = folder_rows(path, known, test=test), f"{known.folder}/{path.name} of a local folder"
+        examples, source = folder_rows(path, known, test=test), f"{known.folder}/{path.name} of a local folder"
     sentences: list[tuple[str, ...]] = []
     labels: list[float] = []
     broken = 0
-    for number, row in enumerate(found, start=1):
+    for number, row in enumerate(examples, start=1):
         if row is None and test:
             raise TextsError(
                 f"{source}, example {number} lacks a field.", hint="A submission needs every row: get the file again."
@@ -124,9 +124,9 @@ def label_number(label: str, task: Task, where: str) -> float:
     return value
 
 
-def _notes(task: Task, split: str, found: int, broken: int) -> tuple[str, ...]:
+def _notes(task: Task, split: str, number: int, broken: int) -> tuple[str, ...]:
     notes = [f"Rows that lack a field, left out: {broken:,}."] if broken else []
     official = task.counts.get(split)
-    if official is not None and official != found:
-        notes.append(f"{found:,} examples; the official {split} split has {official:,}.")
+    if official is not None and official != number:
+        notes.append(f"{number:,} examples; the official {split} split has {official:,}.")
     return tuple(notes)

@@ -135,7 +135,7 @@ def _make(
     )
     built = build_unit(prepared, again, device=device, cancelled=cancelled)
     sizes = _sizes(built.model, built.report, prepared.document.get("origin"))
-    done = finetune(
+    tokenizer = finetune(
         built.model,
         load_tokenizer(built.report),
         prepared.train if built.original is None else None,
@@ -151,7 +151,7 @@ def _make(
     guard()
     where = choose_device(device)
     result = {
-        **_told(prepared, built, done, older),
+        **_told(prepared, built, tokenizer, older),
         **sizes,
         "seconds": time.time() - began,
         "device": str(where),
@@ -162,7 +162,7 @@ def _make(
         "versions": versions(),
     }
     if first_process():
-        _write(target, prepared, built, done, result, save_model=save_model)
+        _write(target, prepared, built, tokenizer, result, save_model=save_model)
         shutil.rmtree(home.parent, ignore_errors=True)
     while not is_complete(target):
         time.sleep(_WAIT_SECONDS)  # another process of this torchrun writes it
@@ -174,9 +174,9 @@ def _vanished(error: Exception) -> bool:
     RuntimeError."""
     if isinstance(error, PathError):
         return "swept away" in str(error)
-    said = str(error)
+    message = str(error)
     return isinstance(error, (FileNotFoundError, RuntimeError)) and (
-        "checkpoints" in said or "open file failed" in said
+        "checkpoints" in message or "open file failed" in message
     )
 
 
@@ -192,23 +192,27 @@ def _older_note(prepared: Prepared) -> tuple[str, ...]:
     )
 
 
-def _told(prepared: Prepared, built: Built, done: Finetuned, notes: tuple[str, ...]) -> dict[str, Any]:
+def _told(prepared: Prepared, built: Built, finetuned: Finetuned, notes: tuple[str, ...]) -> dict[str, Any]:
     """Say what came out: scores by split, and what they were made from."""
     task, parts = task_of(prepared.unit.task), [part for part in (prepared.train, *prepared.others) if part is not None]
     scored = [part for part in prepared.others if not part.split.startswith("test")]
-    trained = built.original.result if built.original is not None else {"epoch": done.epoch, "steps": done.steps}
+    trained = (
+        built.original.result if built.original is not None else {"epoch": finetuned.epoch, "steps": finetuned.steps}
+    )
     return {
-        "scores": {part.split: score(task, part.labels, answers(task, done.logits[part.split])) for part in scored},
+        "scores": {
+            part.split: score(task, part.labels, answers(task, finetuned.logits[part.split])) for part in scored
+        },
         BASELINE: {part.split: baseline(task, part.labels) for part in scored},
         "examples": {part.split: len(part) for part in parts},
         "sources": {part.split: part.source for part in parts},
         "epoch": trained["epoch"],
         "steps": trained["steps"],
-        "rate": done.rate,
-        "resumed": done.resumed,
-        "precision": done.precision,
+        "rate": finetuned.rate,
+        "resumed": finetuned.resumed,
+        "precision": finetuned.precision,
         "weights_sha256": _weights_sha256(built.model),
-        "notes": [*notes, *built.notes, *done.notes, *(note for part in parts for note in part.notes)],
+        "notes": [*notes, *built.notes, *finetuned.notes, *(note for part in parts for note in part.notes)],
     }
 
 

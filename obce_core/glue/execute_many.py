@@ -63,27 +63,27 @@ def perform_all(
             ready.append(prepare(unit, glue_dir=glue_dir, cache=cache))
         except Exception as error:
             failed.append(_not_made(unit, error))
-    wanted = {one.id: one for one in ready}
-    done: dict[str, int] = {}
-    made: dict[str, Evaluation] = {}
+    expected = {one.id: one for one in ready}
+    failures_: dict[str, int] = {}
+    evaluation: dict[str, Evaluation] = {}
     # A unit that is cut after the training needs its original's model: that one keeps it, and is trained once.
     afterwards = (
         one
         for one in ready
         if one.unit.variant.order == "finetune-first" and not is_complete(evaluations_home() / one.id)
     )
-    kept = set(wanted) if save_model else {whole(one).id for one in afterwards}
-    for name in wanted:
-        if name not in kept and is_complete(evaluations_home() / name):
-            made[name] = read_evaluation(evaluations_home() / name)
-    missing = {name: one for name, one in wanted.items() if name not in made}
+    kept_items = set(expected) if save_model else {whole(one).id for one in afterwards}
+    for name in expected:
+        if name not in kept_items and is_complete(evaluations_home() / name):
+            evaluation[name] = read_evaluation(evaluations_home() / name)
+    missing = {name: one for name, one in expected.items() if name not in evaluation}
     steps = training_steps(missing.values(), trained=lambda name: (evaluations_home() / name / MODEL).is_dir())
     total = max(1, sum(steps.values()))
     together = int(os.environ.get("WORLD_SIZE", "1")) > 1  # processes of one torchrun must take the units in one order
 
     def tell(name: str, at: int, _: int = 0) -> None:
-        done[name] = min(at, steps[name])
-        progress(sum(done.values()), total, "steps")
+        failures_[name] = min(at, steps[name])
+        progress(sum(failures_.values()), total, "steps")
 
     def row(one: Prepared, entry: Mapping[str, Any]) -> None:
         heard({**_about(one), **entry})
@@ -91,12 +91,12 @@ def perform_all(
     while missing:
         for name, one in list(missing.items()):
             if cancelled():
-                raise Cancelled(f"Cancelled; {len(made)} of {len(units)} evaluations are there.")
+                raise Cancelled(f"Cancelled; {len(evaluation)} of {len(units)} evaluations are there.")
             tell(name, 0)
             try:
-                made[name] = perform(
+                evaluation[name] = perform(
                     one,
-                    save_model=name in kept,
+                    save_model=name in kept_items,
                     device=device,
                     attempt=attempt,
                     guard=guard,
@@ -117,7 +117,7 @@ def perform_all(
         if missing:
             time.sleep(_LOOK_SECONDS)
     progress(total, total, "steps")
-    return [made[one.id] for one in ready if one.id in made], failed
+    return [evaluation[one.id] for one in ready if one.id in evaluation], failed
 
 
 def _not_made(unit: Unit, error: Exception) -> str:
@@ -136,11 +136,11 @@ def _not_made(unit: Unit, error: Exception) -> str:
 
 
 def _is_shortage(error: Exception) -> bool:
-    said = str(error).lower()
+    message = str(error).lower()
     return (
         isinstance(error, MemoryError)
         or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
-        or any(words in said for words in ("out of memory", "allocate memory", "cannot allocate", "no space left"))
+        or any(words in message for words in ("out of memory", "allocate memory", "cannot allocate", "no space left"))
     )
 
 

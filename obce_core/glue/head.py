@@ -94,9 +94,9 @@ def _by_name(names: Sequence[str], task: Task, report: ModelReport) -> KeptHead:
         )
         return KeptHead(order=tuple(range(len(names))), note=note)
     if sorted(place for place in classes if place is not None) != list(range(len(names))):
-        wanted = ", ".join(known[0] for known in task.names)
+        expected = ", ".join(known[0] for known in task.names)
         raise ModelError(
-            f"{report.source.name}: id2label names the outputs {listed}; {task.title} has {wanted}, each once.",
+            f"{report.source.name}: id2label names the outputs {listed}; {task.title} has {expected}, each once.",
             hint="Name every output in config.json by its class, or LABEL_0, LABEL_1, … to take them in this order.",
         )
     order = tuple(classes.index(at) for at in range(len(names)))

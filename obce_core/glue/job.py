@@ -47,14 +47,14 @@ def evaluate_units(
     from obce_core.glue.execute_many import perform_all
 
     began = time.time()
-    wanted = [read_unit(unit) for unit in units]
+    units_ = [read_unit(unit) for unit in units]
 
     def heard(row: Mapping[str, Any]) -> None:
         with open_append(folder / CURVE) as stream:
             stream.write((json.dumps(row) + "\n").encode())
 
     made, failed = perform_all(
-        wanted,
+        units_,
         glue_dir=glue_dir,
         device=device,
         save_model=save_model,
@@ -76,7 +76,7 @@ def read_curve(folder: Path) -> list[dict[str, Any]]:
 
     A unit that was begun again after a kill tells the steps since its last checkpoint anew: the later row counts.
     """
-    found: dict[tuple[str, int, bool], dict[str, Any]] = {}
+    results: dict[tuple[str, int, bool], dict[str, Any]] = {}
     try:
         with open_regular(folder / CURVE) as stream:
             lines = stream.read().decode("utf-8", "replace").splitlines()
@@ -86,10 +86,10 @@ def read_curve(folder: Path) -> list[dict[str, Any]]:
         try:
             row = json.loads(line)
             if _is_row(row):
-                found[row["unit"], row["step"], "loss" in row] = row
+                results[row["unit"], row["step"], "loss" in row] = row
         except (ValueError, RecursionError):
             continue
-    return list(found.values())
+    return list(results.values())
 
 
 def memory_of(units: Sequence[Mapping[str, Any]]) -> int | None:
@@ -127,8 +127,8 @@ def written(run_folder: Path) -> list[str]:
     """Name the evaluations that a run has left, finished or not: those of its result, else those its curve speaks
     of."""
     try:
-        named = read_json(run_folder / "result.json")["evaluations"]
-        return [name for name in named if isinstance(name, str)]
+        document = read_json(run_folder / "result.json")["evaluations"]
+        return [name for name in document if isinstance(name, str)]
     except (OSError, ValueError, KeyError, TypeError):
         units = dict.fromkeys(row["unit"] for row in read_curve(run_folder))
         return [unit for unit in units if _there(unit)]

@@ -71,8 +71,8 @@ class Row:
     @property
     def recipe_words(self) -> str:
         """The tier with the learning rate."""
-        chosen = self.recipe["learning_rate"] is None and self.recipe["epochs"]
-        return f"{self.tier}, learning rate {plain_rate(self.learning_rate[0])}" if chosen else self.tier
+        selection = self.recipe["learning_rate"] is None and self.recipe["epochs"]
+        return f"{self.tier}, learning rate {plain_rate(self.learning_rate[0])}" if selection else self.tier
 
 
 def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> list[Row]:
@@ -102,13 +102,15 @@ def board_order(row: Row) -> tuple[bool, int, str]:
 
 def compare(ours: Row, other: Row, *, resamples: int = RESAMPLES) -> dict[str, Cell]:
     """Return the cells of `ours` with differences to another row, on the tasks that both have with a seed in common."""
-    found = {}
+    results = {}
     for name, cell in ours.cells.items():
         if name in other.cells:
-            made = _cell(list(cell.evaluations.values()), list(other.cells[name].evaluations.values()), resamples)
-            if made.differences:
-                found[name] = made
-    return found
+            cell_difference = _cell(
+                list(cell.evaluations.values()), list(other.cells[name].evaluations.values()), resamples
+            )
+            if cell_difference.differences:
+                results[name] = cell_difference
+    return results
 
 
 def changes(ours: Cell, others: Mapping[int, Evaluation], split: str) -> dict[str, np.ndarray]:

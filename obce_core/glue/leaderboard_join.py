@@ -11,16 +11,18 @@ from obce_core.glue.leaderboard import Row, board_order
 def join(boards: Iterable[list[Row]]) -> list[Row]:
     """Join boards of different tasks into the board of all of them: the same rows, cells and order as of one call of
     `board`."""
-    found: dict[str, Row] = {}
+    results: dict[str, Row] = {}
     for row in (row for rows in boards for row in rows):
-        known = found.get(row.key)
+        known = results.get(row.key)
         if known is None:
-            found[row.key] = row
+            results[row.key] = row
             continue
         first, more = sorted((known, row), key=_asked)
         cells = {**known.cells, **row.cells}
-        found[row.key] = replace(first, cells=cells, parameters=max(known.parameters, more.parameters, row.parameters))
-    return sorted(found.values(), key=board_order)
+        results[row.key] = replace(
+            first, cells=cells, parameters=max(known.parameters, more.parameters, row.parameters)
+        )
+    return sorted(results.values(), key=board_order)
 
 
 def _asked(row: Row) -> float:

@@ -119,5 +119,5 @@ def gap(row: PublishedRow, task: str) -> str:
     if task in row.other:
         return DAGGER
     pairs = zip(row.numbers(task), original.numbers(task), strict=False)
-    told = "/".join(f"{ours - theirs:+.1f}".replace("-", "−") for ours, theirs in pairs)
-    return told + ("" if row.stated and row.split == original.split else DAGGER)
+    text = "/".join(f"{ours - theirs:+.1f}".replace("-", "−") for ours, theirs in pairs)
+    return text + ("" if row.stated and row.split == original.split else DAGGER)

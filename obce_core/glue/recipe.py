@@ -68,8 +68,8 @@ class Recipe:
 
     def steps_over(self, examples: int) -> int:
         """Count the optimizer steps over so many training examples."""
-        drawn = min(examples, self.examples or examples)
-        steps = math.ceil(drawn / self.batch_size) * self.epochs
+        used = min(examples, self.examples or examples)
+        steps = math.ceil(used / self.batch_size) * self.epochs
         return min(self.steps, steps) if self.steps else steps
 
     def in_parts(self, at_once: int | None) -> Recipe:
@@ -119,8 +119,8 @@ def recipe_of(tier: str, **changes: Any) -> Recipe:
     """
     if tier not in TIERS:
         raise UnknownName("tier", tier, TIERS)
-    named: dict[str, Any] = {name: None if _no_limit(name, value) else value for name, value in changes.items()}
-    return replace(TIERS[tier], **named)
+    named_items: dict[str, Any] = {name: None if _no_limit(name, value) else value for name, value in changes.items()}
+    return replace(TIERS[tier], **named_items)
 
 
 def _no_limit(name: str, value: object) -> bool:
@@ -162,8 +162,8 @@ def words(recipe: Recipe, rates: Iterable[Rate] = ()) -> str:
         if recipe.keep == "last"
         else "the metric of the best epoch on this same split (optimistic)"
     )
-    given = [] if recipe.learning_rate is None else [(recipe.learning_rate, None)]
-    rate = rate_words([*given, *rates]) or "by the model's width"
+    options = [] if recipe.learning_rate is None else [(recipe.learning_rate, None)]
+    rate = rate_words([*options, *rates]) or "by the model's width"
     return (
         f"{length} on {examples}, batch {recipe.batch_size}, {recipe.max_length} tokens, AdamW with linear decay after "
         f"{100 * recipe.warmup:g} % warm-up, learning rate {rate}{ends}; {kept}"

@@ -23,12 +23,12 @@ class Group:
 def by_recipe(evaluations: Sequence[Evaluation]) -> list[Group]:
     """Group evaluations by recipe: the paper's tier first, then quick, then own recipes, smoke last; the newest of
     equal ones first."""
-    found: dict[str, list[Evaluation]] = {}
+    evaluation: dict[str, list[Evaluation]] = {}
     for one in evaluations:
-        found.setdefault(recipe_key(one.recipe), []).append(one)
+        evaluation.setdefault(recipe_key(one.recipe), []).append(one)
     rank = {"paper": 0, "quick": 1, "own": 2, "smoke": 3}
     groups = []
-    for key, members in found.items():
+    for key, members in evaluation.items():
         recipe = members[0].recipe
         rates = [one.learning_rate for one in members if recipe.learning_rate is None]
         groups.append(Group(key=key, title=title(recipe), words=words(recipe, rates), evaluations=tuple(members)))

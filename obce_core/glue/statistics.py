@@ -203,11 +203,11 @@ def _spearman(labels: Labels, row: Labels, draws: Int[np.ndarray, "draws example
 def _ranks(values: Labels, draws: Int[np.ndarray, "draws examples"]) -> Float[np.ndarray, "draws examples"]:
     """Rank each resample, equal values at their mean rank: counted by value, without sorting anew."""
     known, place = np.unique(values, return_inverse=True)
-    drawn = place[draws]
+    ranks = place[draws]
     offset = np.arange(len(draws))[:, None] * len(known)
-    counts = np.bincount((drawn + offset).ravel(), minlength=len(draws) * len(known)).reshape(len(draws), len(known))
+    counts = np.bincount((ranks + offset).ravel(), minlength=len(draws) * len(known)).reshape(len(draws), len(known))
     middle = np.cumsum(counts, axis=1) - (counts - 1) / 2
-    return np.take_along_axis(middle, drawn, axis=1)
+    return np.take_along_axis(middle, ranks, axis=1)
 
 
 _FAST = {"accuracy": _accuracy, "f1": _f1, "matthews": _matthews, "pearson": _pearson, "spearman": _spearman}

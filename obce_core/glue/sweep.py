@@ -98,12 +98,12 @@ def read_sweep(source: str | Path | Mapping[str, Any]) -> Sweep:
     seeds = tuple(dict.fromkeys(_list(data, "seeds", [0])))
     if any(isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32 for seed in seeds):
         raise BadInput(f"seeds are {shorten(seeds)}; expected whole numbers from 0.")
-    found = Sweep(
+    sweep = Sweep(
         variants=tuple(variants), tasks=tasks, recipe=recipe, seeds=seeds, tests=bool(data.get("tests", False))
     )
-    if not found.units or len(found.units) > _MOST:
-        raise BadInput(f"The sweep has {len(found.units):,} evaluations; allowed: 1 to {_MOST:,}.")
-    return found
+    if not sweep.units or len(sweep.units) > _MOST:
+        raise BadInput(f"The sweep has {len(sweep.units):,} evaluations; allowed: 1 to {_MOST:,}.")
+    return sweep
 
 
 def variants_of(
@@ -121,14 +121,14 @@ def variants_of(
     Args:
         controls: criteria that choose the neurons of the controls; `random` gives one a draw.
     """
-    found = [Variant(label=label, model=model, plan=to_document(plan), order=order)]
+    variants = [Variant(label=label, model=model, plan=to_document(plan), order=order)]
     for name in controls:
         if name not in CONTROLS:
             raise UnknownName("control", name, CONTROLS)
         for draw in range(draws if name == "random" else 1):
             said, of = control_label(label, name, draw), Control(plan=plan.digest, criterion=name, draw=draw).plain()
             if order == "finetune-first":
-                found.append(
+                variants.append(
                     Variant(
                         label=said,
                         model=model,
@@ -141,8 +141,8 @@ def variants_of(
                 )
             else:
                 other = to_document(same_shape(analysis, plan, name, seed=draw))
-                found.append(Variant(label=said, model=model, plan=other, control_of=of))
-    return found
+                variants.append(Variant(label=said, model=model, plan=other, control_of=of))
+    return variants
 
 
 def _variants(row: object, model: str, analysis: Analysis | None, home: Path) -> list[Variant]:
@@ -159,10 +159,10 @@ def _variants(row: object, model: str, analysis: Analysis | None, home: Path) ->
     if "plan" in row:
         plan, name = read_plan(_path(home, str(row["plan"])), analysis), Path(str(row["plan"])).stem
     else:
-        given = {
+        options = {
             key: row[key] for key in ("percentile", "preset", "criterion", "first_layer", "compensation") if key in row
         }
-        plan = make_plan(analysis, **given)
+        plan = make_plan(analysis, **options)
         name = str(row.get("preset") or f"P{row.get('percentile', 0):g} by {row.get('criterion', 'r_f')}")
     order = str(row.get("order", "cut-first"))
     if order not in ORDERS:

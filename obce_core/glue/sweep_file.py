@@ -57,16 +57,16 @@ def sweep_document(chosen: Choices) -> dict[str, Any]:
     recipe = {
         name: value for name, value in chosen.recipe.items() if value != tier[name]
     }  # None: no limit, where the tier has one
-    found: dict[str, Any] = {"model": chosen.model}
+    document: dict[str, Any] = {"model": chosen.model}
     if cuts:
-        found["analysis"] = chosen.analysis
-    found |= {"variants": rows, "tasks": list(chosen.tasks), "tier": chosen.tier}
+        document["analysis"] = chosen.analysis
+    document |= {"variants": rows, "tasks": list(chosen.tasks), "tier": chosen.tier}
     if recipe:
-        found["recipe"] = recipe
-    found["seeds"] = list(chosen.seeds)
+        document["recipe"] = recipe
+    document["seeds"] = list(chosen.seeds)
     if chosen.tests:
-        found["tests"] = True
-    return found
+        document["tests"] = True
+    return document
 
 
 def sweep_file(document: Mapping[str, Any]) -> str:

@@ -40,20 +40,20 @@ def lines(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False)
     % interval. Where a row's tasks have different numbers of seeds, or a difference fewer than its mean, the cell says
     how many. A score that does not lie above the baseline is marked.
     """
-    found = []
+    results = []
     for row in rows:
         few, most = seed_counts(row, tasks)
         left = share(row.share) if row.share is not None else "not known"
         cells = [_cell(row.cells[name], counted=few != most) if name in row.cells else "" for name in tasks]
         seeds = f"{few}" if few == most else f"{few}–{most}"
-        found.append([f"{row.label} ({row.recipe_words})", "validation", seeds, f"{row.parameters:,}", left, *cells])
+        results.append([f"{row.label} ({row.recipe_words})", "validation", seeds, f"{row.parameters:,}", left, *cells])
     if rows:
-        found.append([TITLE, "validation", "", "", "", *(baseline_text(rows, name) for name in tasks)])
+        results.append([TITLE, "validation", "", "", "", *(baseline_text(rows, name) for name in tasks)])
     if published:
         for told in TABLE_4:
             scores = [told.scores.get(name, "-") for name in tasks]
-            found.append([f"◇ {told.name}, published", told.split, "", told.size, "", *scores])
-    return found
+            results.append([f"◇ {told.name}, published", told.split, "", told.size, "", *scores])
+    return results
 
 
 def baseline_text(rows: Sequence[Row], task: str) -> str:
@@ -89,9 +89,9 @@ def older_kind(rows: Sequence[Row]) -> str:
     number = sum(row.older for row in rows)
     if not number:
         return ""
-    named = "1 row was" if number == 1 else f"{number:,} rows were"
+    names = "1 row was" if number == 1 else f"{number:,} rows were"
     return (
-        f"{named} made before evaluations recorded the whole identity of a model: weights, but not config and "
+        f"{names} made before evaluations recorded the whole identity of a model: weights, but not config and "
         "tokenizer."
     )
 

@@ -131,15 +131,15 @@ def finetune(
         )
         trainer.add_callback(watch)
         keep.extra = judge.save
-        found = checkpoints.newest(keep.home).checkpoint if keep.home is not None else None
-        if found is not None:
-            judge.load(found.folder)
-            progress(found.step, recipe.steps_over(len(fit)))
-        if found is not None and found.step >= recipe.steps_over(len(fit)):
-            trainer.take_up(found.folder)  # stopped behind its last step; the Trainer would make another
+        checkpoint = checkpoints.newest(keep.home).checkpoint if keep.home is not None else None
+        if checkpoint is not None:
+            judge.load(checkpoint.folder)
+            progress(checkpoint.step, recipe.steps_over(len(fit)))
+        if checkpoint is not None and checkpoint.step >= recipe.steps_over(len(fit)):
+            trainer.take_up(checkpoint.folder)  # stopped behind its last step; the Trainer would make another
         else:
             try:
-                trainer.train(resume_from_checkpoint=str(found.folder) if found else None)
+                trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
             except (
                 Cancelled
             ):  # during an evaluation: the epoch is learned, and its generators are as training left them
@@ -148,7 +148,9 @@ def finetune(
         if watch.stopped:
             raise Cancelled("The fine-tuning was cancelled; it goes on from this step when it is resumed.")
         rate = watch.steps * recipe.batch_size / watch.seconds if watch.steps else None
-        outcome = judge.outcome(steps=trainer.state.global_step, rate=rate, resumed=found.step if found else 0)
+        outcome = judge.outcome(
+            steps=trainer.state.global_step, rate=rate, resumed=checkpoint.step if checkpoint else 0
+        )
         return replace(outcome, notes=notes)
 
 
@@ -162,7 +164,7 @@ class _Judge:
         parts: Sequence[Examples],
         rows: Mapping[str, Rows],
         recipe: Recipe,
-        heard: Callable[[Mapping[str, Any]], None],
+        event: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self.trainer, self.task, self.parts, self.rows, self.recipe, self.heard = (
             trainer,
@@ -170,11 +172,11 @@ class _Judge:
             parts,
             rows,
             recipe,
-            heard,
+            event,
         )
         self.best: dict[str, torch.Tensor] = {}
         self.logits: dict[str, Logits] = {}
-        trainer.add_callback(_Listener(heard))
+        trainer.add_callback(_Listener(event))
 
     def look(self, epoch: float) -> bool:
         """Score the validation splits, add a row to the curve, and say whether training ends early."""
@@ -195,10 +197,10 @@ class _Judge:
         }
         self.trainer.log({"at": epoch, **scores, **floors})
         history = self._history()
-        told = [row[self._key] for row in history if self._key in row]
-        if self.recipe.keep == "best" and told and told[-1] > max(told[:-1], default=-math.inf):
+        values = [row[self._key] for row in history if self._key in row]
+        if self.recipe.keep == "best" and values and values[-1] > max(values[:-1], default=-math.inf):
             self._remember(epoch)
-        since = len(told) - 1 - int(np.argmax(told)) if told else 0
+        since = len(values) - 1 - int(np.argmax(values)) if values else 0
         return bool(self.recipe.patience) and since >= self.recipe.patience
 
     def outcome(self, *, steps: int, rate: float | None, resumed: int) -> Finetuned:
@@ -258,9 +260,9 @@ class _Judge:
         rows = self.rows[split]
         order = np.argsort(-rows.lengths, kind="stable")
         with same_draws():
-            found: Any = self.trainer.predict(Rows([rows[int(at)] for at in order])).predictions
-        logits = np.empty(found.shape, dtype=np.float32)
-        logits[order] = found
+            outputs: Any = self.trainer.predict(Rows([rows[int(at)] for at in order])).predictions
+        logits = np.empty(outputs.shape, dtype=np.float32)
+        logits[order] = outputs
         if not np.isfinite(logits).all():
             raise NotFinite(
                 f"The model's outputs on {self.task.title}, {split}, hold NaN or inf.",
@@ -272,8 +274,8 @@ class _Judge:
 class _Listener(TrainerCallback):
     """Hands each row of the curve on as it comes."""
 
-    def __init__(self, heard: Callable[[Mapping[str, Any]], None]) -> None:
-        self.heard = heard
+    def __init__(self, event: Callable[[Mapping[str, Any]], None]) -> None:
+        self.heard = event
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         entry = state.log_history[-1] if state.log_history else {}
@@ -351,5 +353,5 @@ def _any_process(trainer: WholeTrainer, wish: bool) -> bool:
     """Say whether any process of a distributed run wishes to stop, so that all of them stop at the same step."""
     if trainer.args.world_size <= 1:
         return wish
-    told = torch.tensor([float(wish)], device=trainer.args.device)
-    return bool(trainer.accelerator.reduce(told, reduction="sum").item() > 0)
+    flag = torch.tensor([float(wish)], device=trainer.args.device)
+    return bool(trainer.accelerator.reduce(flag, reduction="sum").item() > 0)

@@ -87,12 +87,12 @@ class WholeTrainer(Trainer):
         # Every process of a distributed run writes its part aside; the first one commits them together.
         super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()
-        made = saving.scratch / f"checkpoint-{self.state.global_step}"
+        folder = saving.scratch / f"checkpoint-{self.state.global_step}"
         if self.args.should_save:
 
             def move(stage: Path) -> None:
-                saving.extra(made)
-                for path in made.iterdir():
+                saving.extra(folder)
+                for path in folder.iterdir():
                     if path.name != "training_args.bin":  # a pickle that nobody reads
                         shutil.move(path, stage / path.name)
 
@@ -134,8 +134,8 @@ class Watch(TrainerCallback):
         self.on_save(args, state, control)  # a resume begins at a checkpoint
         # Cancelled at the last step of an epoch, before its evaluation: that comes first now.
         if state.global_step and state.global_step % self.steps_an_epoch == 0:
-            seen = any("at" in row and row["step"] == state.global_step for row in state.log_history)
-            if not seen and self.evaluate(state.global_step / self.steps_an_epoch):
+            visited = any("at" in row and row["step"] == state.global_step for row in state.log_history)
+            if not visited and self.evaluate(state.global_step / self.steps_an_epoch):
                 control.should_training_stop = True
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

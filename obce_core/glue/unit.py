@@ -150,18 +150,18 @@ def prepare(
         ModelError, PlanError, TextsError, Offline: what is missing or does not fit.
     """
     task = task_of(unit.task)
-    kept: dict[Any, Any] = {} if cache is None else cache
+    kept_items: dict[Any, Any] = {} if cache is None else cache
 
     def part(split: str) -> Examples:
         key = (task.name, split, str(glue_dir))
-        if key not in kept:
-            kept[key] = read(task.name, split, glue_dir=glue_dir)
-        found: Examples = kept[key]
-        return found
+        if key not in kept_items:
+            kept_items[key] = read(task.name, split, glue_dir=glue_dir)
+        examples: Examples = kept_items[key]
+        return examples
 
-    if ("model", unit.variant.model) not in kept:
-        kept["model", unit.variant.model] = check_model(unit.variant.model)
-    report: ModelReport = kept["model", unit.variant.model]
+    if ("model", unit.variant.model) not in kept_items:
+        kept_items["model", unit.variant.model] = check_model(unit.variant.model)
+    report: ModelReport = kept_items["model", unit.variant.model]
     fact = None
     if unit.variant.plan is not None:
         fact = read_fact(unit.variant.plan, report.shape, "the plan")
@@ -172,18 +172,18 @@ def prepare(
                 f"{report.source.weights_sha256[:12]}….",
                 hint="Name the model that the plan was made on.",
             )
-        if ("plan", checked := digest(unit.variant.plan)) not in kept:
+        if ("plan", checked := digest(unit.variant.plan)) not in kept_items:
             analysis = read_analysis(fact.analysis)
             from_document(unit.variant.plan, analysis)
             check_original(analysis, report)
-            kept["plan", checked] = True
+            kept_items["plan", checked] = True
     head = None if unit.recipe.epochs else kept_head(report, task)
     train = None
     if unit.recipe.epochs:
-        drawn = (task.name, str(glue_dir), unit.recipe.examples, unit.seed)
-        if drawn not in kept:
-            kept[drawn] = part("train").draw(unit.recipe.examples, unit.seed)
-        train = kept[drawn]
+        key = (task.name, str(glue_dir), unit.recipe.examples, unit.seed)
+        if key not in kept_items:
+            kept_items[key] = part("train").draw(unit.recipe.examples, unit.seed)
+        train = kept_items[key]
     others = [part(split) for split in task.validation] + ([part(split) for split in task.tests] if unit.tests else [])
     document = {
         "format": FORMAT,
@@ -215,8 +215,8 @@ def prepare(
 def rate_entries(recipe: Recipe, width: int) -> dict[str, Any]:
     """Return a document's recipe, its learning rate a number, and the width that the rate was chosen by, where it
     was."""
-    chosen = {RATE_BY: {"width": width}} if recipe.learning_rate is None else {}
-    return {"recipe": recipe.at_width(width).plain(), **chosen}
+    selected = {RATE_BY: {"width": width}} if recipe.learning_rate is None else {}
+    return {"recipe": recipe.at_width(width).plain(), **selected}
 
 
 def _origin(report: ModelReport) -> dict[str, Any]:
@@ -242,10 +242,10 @@ def whole(prepared: Prepared) -> Prepared:
     def read(_: str, split: str, **__: Any) -> Examples:
         return prepared.train if split == "train" and prepared.train is not None else parts[split]
 
-    asked = Unit(
+    original = Unit(
         variant=Variant(label="original", model=unit.variant.model), task=unit.task, seed=unit.seed, recipe=unit.recipe
     )
-    return prepare(asked, read=read, cache={("model", unit.variant.model): prepared.report})
+    return prepare(original, read=read, cache={("model", unit.variant.model): prepared.report})
 
 
 def training_steps(units: Iterable[Prepared], *, trained: Callable[[str], bool]) -> dict[str, int]:
@@ -255,15 +255,15 @@ def training_steps(units: Iterable[Prepared], *, trained: Callable[[str], bool])
     original's id that its model is kept.
     """
     ready = list(units)
-    known = {one.id for one in ready}
+    known_values = {one.id for one in ready}
     steps: dict[str, int] = {}
     for one in ready:
         if one.unit.variant.order != "finetune-first":
             steps[one.id] = one.steps
             continue
         original = whole(one).id
-        steps[one.id] = 0 if original in known or trained(original) else one.steps
-        known.add(original)
+        steps[one.id] = 0 if original in known_values or trained(original) else one.steps
+        known_values.add(original)
     return steps
 
 

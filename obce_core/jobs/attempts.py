@@ -37,17 +37,17 @@ class Attempt:
 
     def guard(self) -> None:
         """Raise Superseded when this attempt is no longer the run's."""
-        told = self.run.stored()
-        if told is not None and told.attempt != self.number:
+        status = self.run.stored()
+        if status is not None and status.attempt != self.number:
             raise Superseded(
-                f"Attempt {self.number} of run {self.run.id} may write no more: attempt {told.attempt} has begun."
+                f"Attempt {self.number} of run {self.run.id} may write no more: attempt {status.attempt} has begun."
             )
 
     def write(self, **changes: Any) -> Status:
         """Change fields of the status."""
-        made = replace(self.run.stored() or Status(state="queued"), **changes)
-        self._fenced(lambda: self.run.write_status(made, guard=self.guard))
-        return made
+        status = replace(self.run.stored() or Status(state="queued"), **changes)
+        self._fenced(lambda: self.run.write_status(status, guard=self.guard))
+        return status
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Write what came out."""
@@ -86,41 +86,41 @@ def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = Non
     """
     refuse_if_read_only("Resuming a job")
     with queue_lock():
-        told = run.stored()
-        if told is not None and seen is not None and told.attempt != seen:
-            raise Superseded(f"Run {run.id} is at attempt {told.attempt} already.")
-        if told is None:
+        status = run.stored()
+        if status is not None and seen is not None and status.attempt != seen:
+            raise Superseded(f"Run {run.id} is at attempt {status.attempt} already.")
+        if status is None:
             raise BadInput(f"The status of run {run.id} cannot be read.", hint="obce fsck --repair")
         state = (
-            told.state if told.state in FINAL else run.status().state
+            status.state if status.state in FINAL else run.status().state
         )  # one that is still ending is waited for below
         if not lost_contact and state not in RESUMABLE:
             raise BadInput(f"Run {run.id} is {state}; only one that ended without a result can go on.")
         if not _is_freed(run, 0.0 if lost_contact else _ENDING):
             if not lost_contact:
                 raise BadInput(f"Run {run.id} is still ending.", hint="Try again in a moment.")
-            os.rename(run.folder / "worker.lock", run.folder / f"worker.lock.tmp-{told.attempt}")
-        made = replace(
-            told,
+            os.rename(run.folder / "worker.lock", run.folder / f"worker.lock.tmp-{status.attempt}")
+        updated = replace(
+            status,
             state="queued",
-            attempt=told.attempt + 1,
+            attempt=status.attempt + 1,
             queued=time.time(),
             started=None,
             ended=None,
             starts=0,
             process={},
         )
-        made = replace(made, **{"reason": "", **changes})
+        updated = replace(updated, **{"reason": "", **changes})
         run.reserve()
         for name in ("CANCEL", "STOPPING"):
             (run.folder / name).unlink(missing_ok=True)
         while True:  # an earlier worker that woke up between the two may have written once more
-            run.write_status(made)
+            run.write_status(updated)
             sweep(run)
-            if run.stored() == made:
+            if run.stored() == updated:
                 break
-    run.log_or_ignore(f"attempt {made.attempt}" + (f": {made.reason}" if made.reason else ""))
-    return made.attempt
+    run.log_or_ignore(f"attempt {updated.attempt}" + (f": {updated.reason}" if updated.reason else ""))
+    return updated.attempt
 
 
 def next_try(attempt: Attempt, reason: str) -> Attempt | None:
@@ -130,16 +130,16 @@ def next_try(attempt: Attempt, reason: str) -> Attempt | None:
     Only where the options name a batch size larger than what is left to halve.
     """
     run = attempt.run
-    told = run.stored()
-    size = batch_size(run.spec["options"], (told.halvings if told else 0) + 1)
-    if told is None or told.halvings >= HALVINGS or size is None:
+    status = run.stored()
+    size = batch_size(run.spec["options"], (status.halvings if status else 0) + 1)
+    if status is None or status.halvings >= HALVINGS or size is None:
         return None
-    said = f"batch size {size} after: {reason}"
-    made = Attempt(run, attempt.number + 1)
-    attempt.write(attempt=made.number, halvings=told.halvings + 1, reason=said, process={})
+    reason_ = f"batch size {size} after: {reason}"
+    attempt_ = Attempt(run, attempt.number + 1)
+    attempt.write(attempt=attempt_.number, halvings=status.halvings + 1, reason=reason_, process={})
     sweep(run)
-    run.log_or_ignore(f"attempt {made.number}: {said}")
-    return made
+    run.log_or_ignore(f"attempt {attempt_.number}: {reason_}")
+    return attempt_
 
 
 def batch_size(options: Mapping[str, Any], halvings: int) -> int | None:

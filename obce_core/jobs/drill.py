@@ -48,36 +48,38 @@ def drill(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     for name in options:
         if name not in DEFAULTS:
             raise UnknownName("option of a drill", name, DEFAULTS)
-    chosen = DEFAULTS | dict(options)
+    selection = DEFAULTS | dict(options)
     if (
-        not 1 <= int(chosen["steps"]) <= 10**7
-        or int(chosen["every"]) < 1
-        or not 1 <= int(chosen["batch_size"]) <= _EXAMPLES
+        not 1 <= int(selection["steps"]) <= 10**7
+        or int(selection["every"]) < 1
+        or not 1 <= int(selection["batch_size"]) <= _EXAMPLES
     ):
         raise BadInput(
             "A drill has 1 to 10,000,000 steps, checkpoints at least one step apart, and a batch of 1 to 4,096."
         )
     hoarded = (
-        np.ones(int(chosen["hoard"] * chosen["batch_size"] / chosen["full_batch"]) // 8) if chosen["hoard"] else None
+        np.ones(int(selection["hoard"] * selection["batch_size"] / selection["full_batch"]) // 8)
+        if selection["hoard"]
+        else None
     )
-    x, y = _examples(int(chosen["seed"]))  # (4096, 64), (4096,)
-    found = newest(context.checkpoints)
-    weights, momentum, random, begun = _start(found.checkpoint, int(chosen["seed"]))
+    x, y = _examples(int(selection["seed"]))  # (4096, 64), (4096,)
+    checkpoint = newest(context.checkpoints)
+    weights, momentum, random, begun = _start(checkpoint.checkpoint, int(selection["seed"]))
     step = begun
-    while step < chosen["steps"]:
-        deaf = chosen["deaf_from"] is not None and step >= chosen["deaf_from"]
+    while step < selection["steps"]:
+        deaf = selection["deaf_from"] is not None and step >= selection["deaf_from"]
         if not deaf and context.cancelled():
-            _save(context, step, weights, momentum, random, chosen)
+            _save(context, step, weights, momentum, random, selection)
             raise Cancelled(f"Stopped after step {step}.")
-        until = time.monotonic() + chosen["seconds"]
-        rows = random.integers(0, _EXAMPLES, size=int(chosen["batch_size"]))
+        until = time.monotonic() + selection["seconds"]
+        rows = random.integers(0, _EXAMPLES, size=int(selection["batch_size"]))
         gradient = x[rows].T @ (_sigmoid(x[rows] @ weights) - y[rows]) / len(rows)
         momentum = 0.9 * momentum + gradient
         weights = weights - 0.1 * momentum
         step += 1
-        context.progress(step, chosen["steps"], "steps")
-        if step % chosen["every"] == 0:
-            _save(context, step, weights, momentum, random, chosen)
+        context.progress(step, selection["steps"], "steps")
+        if step % selection["every"] == 0:
+            _save(context, step, weights, momentum, random, selection)
         time.sleep(max(0.0, until - time.monotonic()))
     loss = float(-np.mean(np.log(np.where(y > 0, _sigmoid(x @ weights), 1 - _sigmoid(x @ weights)) + 1e-12)))
     return {
@@ -85,9 +87,9 @@ def drill(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
         "loss": loss,
         "steps": step,
         "resumed_from": begun,
-        "passed_over": list(found.passed_over),
+        "passed_over": list(checkpoint.passed_over),
         "attempt": context.attempt,
-        "batch_size": int(chosen["batch_size"]),
+        "batch_size": int(selection["batch_size"]),
         "hoarded": 0 if hoarded is None else hoarded.nbytes,
     }
 
@@ -102,9 +104,9 @@ def _start(checkpoint: Checkpoint | None, seed: int) -> tuple[np.ndarray, np.nda
     random = np.random.default_rng([seed, 2])
     if checkpoint is None:
         return np.zeros(_DIMENSIONS), np.zeros(_DIMENSIONS), random, 0
-    held = load_file(checkpoint.folder / "weights.safetensors")
+    file = load_file(checkpoint.folder / "weights.safetensors")
     random.bit_generator.state = json.loads((checkpoint.folder / "random.json").read_text("utf-8"))
-    return held["weights"], load_file(checkpoint.folder / "momentum.safetensors")["momentum"], random, checkpoint.step
+    return file["weights"], load_file(checkpoint.folder / "momentum.safetensors")["momentum"], random, checkpoint.step
 
 
 def _save(
@@ -113,15 +115,15 @@ def _save(
     weights: np.ndarray,
     momentum: np.ndarray,
     random: np.random.Generator,
-    chosen: Mapping[str, Any],
+    selection: Mapping[str, Any],
 ) -> None:
     def write(folder: Path) -> None:
         save_file({"weights": weights}, folder / "weights.safetensors")
-        time.sleep(chosen["pause"])
+        time.sleep(selection["pause"])
         save_file({"momentum": momentum}, folder / "momentum.safetensors")
         (folder / "random.json").write_text(json.dumps(random.bit_generator.state), "utf-8")
-        if chosen["ballast"]:
-            (folder / "ballast.bin").write_bytes(bytes(int(chosen["ballast"])))
+        if selection["ballast"]:
+            (folder / "ballast.bin").write_bytes(bytes(int(selection["ballast"])))
 
     commit(context.checkpoints, step, write, attempt=context.attempt, guard=context.guard)
 

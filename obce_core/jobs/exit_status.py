@@ -59,10 +59,10 @@ def reason(error: BaseException) -> str:
     """Say in a line why the work failed."""
     if is_memory(error):
         peak, limit = peak_memory()
-        said = f"; {shorten(error, 160)}" if str(error) else ""
+        detail = f"; {shorten(error, 160)}" if str(error) else ""
         return (
             f"out of memory: choose a smaller --batch-size or a smaller model (it held {_told(peak)} of "
-            f"{_told(limit)}{said})"
+            f"{_told(limit)}{detail})"
         )
     return f"internal error ({type(error).__name__}); the log has the details"
 

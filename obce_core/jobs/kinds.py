@@ -39,30 +39,30 @@ def _compress(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.compression.build import compress
 
     chosen = _common(options)
-    done = compress(
+    result = compress(
         **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
     )
-    return done.plain()
+    return result.plain()
 
 
 def _verify(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.measure.verify import verify
 
     chosen = _common(options)
-    done = verify(
+    result = verify(
         **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
     )
-    return done.plain()
+    return result.plain()
 
 
 def _latency(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.measure.latency import measure_latency
 
     chosen = _common(options)
-    done = measure_latency(
+    latency = measure_latency(
         **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
     )
-    return done.plain()
+    return latency.plain()
 
 
 def _export_dense(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -113,15 +113,15 @@ def _common(options: Mapping[str, Any]) -> dict[str, Any]:
     """Set what concerns the whole process and return the other options."""
     from obce_core import settings
 
-    chosen = dict(options)
-    if chosen.pop("offline", False):
+    selected = dict(options)
+    if selected.pop("offline", False):
         settings.set_offline()
-    threads = chosen.pop("threads", None)
+    threads = selected.pop("threads", None)
     if threads:
         import torch
 
         torch.set_num_threads(int(threads))
-    return chosen
+    return selected
 
 
 KINDS: dict[str, Kind] = {

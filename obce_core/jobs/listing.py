@@ -33,8 +33,8 @@ def listing(most: int | None = None) -> list[Listed]:
 
 def tally(rows: Sequence[Listed]) -> dict[str, int]:
     """Count runs by state, in the order of STATES; states without a run are left out."""
-    found = Counter(row.status.state for row in rows)
-    return {state: found[state] for state in STATES if found[state]}
+    counts = Counter(row.status.state for row in rows)
+    return {state: counts[state] for state in STATES if counts[state]}
 
 
 def state_words(state: str) -> str:
@@ -71,8 +71,8 @@ def _evaluations(units: Sequence[Mapping[str, Any]]) -> str:
     except (KeyError, TypeError):
         return "units that cannot be read"
     models = labels[0] if len(labels) == 1 else f"{len(labels)} models"
-    named = ", ".join(tasks) if len(tasks) <= 4 else f"{len(tasks)} tasks"
-    return f"{models} on {named}" + (f", {len(seeds)} seeds" if len(seeds) > 1 else "")
+    names = ", ".join(tasks) if len(tasks) <= 4 else f"{len(tasks)} tasks"
+    return f"{models} on {names}" + (f", {len(seeds)} seeds" if len(seeds) > 1 else "")
 
 
 def _name(spec: object) -> str:

@@ -55,11 +55,11 @@ def told(run: Run) -> Status:
     Of a cluster's run a silent worker is not the end: whether its node was lost is for the launcher to find out, which
     takes the run up again (see `look`). It is lost once that was written down.
     """
-    found = run.status()
-    if found.state != "lost" or found.launcher != "ray":
-        return found
+    status = run.status()
+    if status.state != "lost" or status.launcher != "ray":
+        return status
     stored = run.stored()
-    return found if stored is None or stored.state in FINAL else replace(stored, reason=_silence(run, stored))
+    return status if stored is None or stored.state in FINAL else replace(stored, reason=_silence(run, stored))
 
 
 def works(status: Status) -> bool:
@@ -128,7 +128,9 @@ def _probe(known: _Cluster, runs: list[Run]) -> None:
 def _silence(run: Run, stored: Status) -> str:
     """Say what is known of a worker that shows no sign of life."""
     known = _CLUSTERS.get(str(stored.launch.get("address")))
-    said = known.said.get(run, "") if known is not None else ""
+    message = known.said.get(run, "") if known is not None else ""
     return (
-        said if said.startswith(_SILENT) else f"{_SILENT} from its worker; {said or 'its cluster has not said yet why'}"
+        message
+        if message.startswith(_SILENT)
+        else f"{_SILENT} from its worker; {message or 'its cluster has not said yet why'}"
     )

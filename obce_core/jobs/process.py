@@ -67,8 +67,8 @@ def memory_kills() -> int:
     """Count the processes that the kernel has ended for want of memory, here or in our container."""
     counts = [0]
     for path in (_PROC / "vmstat", _CGROUP / "memory.events"):
-        found = re.search(r"^oom_kill (\d+)$", _read(path), re.MULTILINE)
-        counts.append(int(found.group(1)) if found else 0)
+        match = re.search(r"^oom_kill (\d+)$", _read(path), re.MULTILINE)
+        counts.append(int(match.group(1)) if match else 0)
     return sum(counts)
 
 
@@ -79,15 +79,15 @@ def peak_memory() -> tuple[int, int]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if limit == resource.RLIM_INFINITY:
         return peak, total_memory()
-    found = re.search(r"^VmPeak:\s+(\d+) kB$", _read(_PROC / "self" / "status"), re.MULTILINE)
-    return (int(found.group(1)) * 1024 if found else peak), limit
+    match = re.search(r"^VmPeak:\s+(\d+) kB$", _read(_PROC / "self" / "status"), re.MULTILINE)
+    return (int(match.group(1)) * 1024 if match else peak), limit
 
 
 def visible_gpus() -> list[str]:
     """Name the GPUs that a job may be given, without loading a driver."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [name for name in (part.strip() for part in chosen.split(",")) if name and name != "-1"]
+    value = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if value is not None:
+        return [name for name in (part.strip() for part in value.split(",")) if name and name != "-1"]
     return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
 
 
@@ -111,30 +111,30 @@ def _started(pid: int) -> str:
     except OSError:
         if _PROC.is_dir() and (_PROC / "self").exists():
             return ""
-    told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return told.stdout.strip()
+    process = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return process.stdout.strip()
 
 
 def _boot() -> str:
-    told = _read(_PROC / "sys" / "kernel" / "random" / "boot_id").strip()
-    if told or sys.platform != "darwin":
-        return told
+    text = _read(_PROC / "sys" / "kernel" / "random" / "boot_id").strip()
+    if text or sys.platform != "darwin":
+        return text
     return subprocess.run(["sysctl", "-n", "kern.boottime"], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _meminfo(name: str) -> int | None:
-    found = re.search(rf"^{name}:\s+(\d+) kB$", _read(_PROC / "meminfo"), re.MULTILINE)
-    return int(found.group(1)) * 1024 if found else None
+    match = re.search(rf"^{name}:\s+(\d+) kB$", _read(_PROC / "meminfo"), re.MULTILINE)
+    return int(match.group(1)) * 1024 if match else None
 
 
 def _cgroup(name: str) -> int | None:
-    told = _read(_CGROUP / name).strip()
-    return int(told) if told.isdigit() else None
+    text = _read(_CGROUP / name).strip()
+    return int(text) if text.isdigit() else None
 
 
 def _stat(name: str) -> int | None:
-    found = re.search(rf"^{name} (\d+)$", _read(_CGROUP / "memory.stat"), re.MULTILINE)
-    return int(found.group(1)) if found else None
+    match = re.search(rf"^{name} (\d+)$", _read(_CGROUP / "memory.stat"), re.MULTILINE)
+    return int(match.group(1)) if match else None
 
 
 def _read(path: Path) -> str:

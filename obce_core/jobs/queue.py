@@ -29,19 +29,19 @@ def dispatch(launcher: str, start: Start, *, seconds: float = 20.0) -> list[Run]
 
     Handles are locked here and handed on, so that between two owners a run is never without one.
     """
-    begun = []
+    started = []
     with queue_lock(seconds):
         full: set[bool] = set()
         for run, status in waiting(launcher):
             try:
                 if _step(run, status, start, full):
-                    begun.append(run)
+                    started.append(run)
             except (
                 OSError,
                 DiskFull,
             ) as error:  # its folder cannot be written: the runs behind it must not wait for that
                 run.log_or_ignore(f"could not be started: {error}")
-    return begun
+    return started
 
 
 def _step(run: Run, status: Status, start: Start, full: set[bool]) -> bool:
@@ -66,12 +66,12 @@ def _step(run: Run, status: Status, start: Start, full: set[bool]) -> bool:
 
 def waiting(launcher: str) -> list[tuple[Run, Status]]:
     """List a launcher's runs that wait and have no owner, the longest waiting first."""
-    found = []
+    runs = []
     for run in list_runs():
-        told = run.stored()
-        if told is not None and told.state == "queued" and told.launcher == launcher and not run.is_held():
-            found.append((run, told))
-    return sorted(found, key=lambda pair: (pair[1].queued or 0.0, pair[0].id))
+        status = run.stored()
+        if status is not None and status.state == "queued" and status.launcher == launcher and not run.is_held():
+            runs.append((run, status))
+    return sorted(runs, key=lambda pair: (pair[1].queued or 0.0, pair[0].id))
 
 
 def wants_gpu(run: Run) -> bool:
@@ -85,23 +85,23 @@ def would_use_gpu(kind: str, device: str) -> bool:
     return kind in KINDS and KINDS[kind].gpu and (device == "auto" or device.startswith("cuda"))
 
 
-def _begin(run: Run, told: Status, slot: Slot, start: Start) -> bool:
+def _begin(run: Run, status: Status, slot: Slot, start: Start) -> bool:
     try:
         lock = run.take()
     except (BadInput, OSError) as error:
         slot.close()
         if isinstance(error, OSError):
             reason = f"could not be started: {error.strerror or error}: {run.folder / 'worker.lock'}"
-            run.write_status(replace(told, state="failed", reason=reason, ended=time.time()))
+            run.write_status(replace(status, state="failed", reason=reason, ended=time.time()))
         return False
     with run.hold(lock):
         try:
-            run.write_status(replace(told, starts=told.starts + 1))
-            start(run, told.attempt, lock, slot)
+            run.write_status(replace(status, starts=status.starts + 1))
+            start(run, status.attempt, lock, slot)
         except OSError as error:
             run.write_status(
                 replace(
-                    told, state="failed", reason=f"could not be started: {error.strerror or error}", ended=time.time()
+                    status, state="failed", reason=f"could not be started: {error.strerror or error}", ended=time.time()
                 )
             )
             return False

@@ -66,8 +66,8 @@ def create_run(
     try:
         write_json(stage / "spec.json", spec)
         sha256 = file_sha256(stage / "spec.json")
-        told = Status(state="queued", launcher=launcher, launch=dict(launch or {}), queued=now, spec_sha256=sha256)
-        Run(stage).write_status(told)
+        status = Status(state="queued", launcher=launcher, launch=dict(launch or {}), queued=now, spec_sha256=sha256)
+        Run(stage).write_status(status)
         Run(stage).reserve()
         os.rename(stage, target)  # fails when a twin was first: a non-empty folder is never replaced
     except OSError:
@@ -107,9 +107,9 @@ def find_result(form: str) -> dict[str, Any] | None:
 def list_runs() -> list[Run]:
     """List all runs, the newest first; a folder with a run's name whose files are damaged or missing is one too (see
     `Run.fault`)."""
-    named = [entry for entry in _entries() if _NONCE.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
+    match = [entry for entry in _entries() if _NONCE.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
     home = runs_home()
-    return [Run(home / name) for _, name in sorted((-_asked(entry.path), entry.name) for entry in named)]
+    return [Run(home / name) for _, name in sorted((-_asked(entry.path), entry.name) for entry in match)]
 
 
 def stray_entries() -> list[Path]:
@@ -156,13 +156,13 @@ def taken_away() -> set[str]:
 
 def registered() -> dict[str, str]:
     """Return every run that was made and not taken away on purpose, with the sha256 of its spec."""
-    known: dict[str, str] = {}
+    folders: dict[str, str] = {}
     for line in _lines(_register_path()):
         if line.get("removed"):
-            known.pop(line["run"], None)
+            folders.pop(line["run"], None)
         else:
-            known[line["run"]] = line["spec_sha256"]
-    return known
+            folders[line["run"]] = line["spec_sha256"]
+    return folders
 
 
 def _register(entry: Mapping[str, Any]) -> None:
@@ -189,12 +189,12 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         return
     for line in text.splitlines():
         try:
-            told = json.loads(line)
+            document = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if (
-            isinstance(told, dict)
-            and isinstance(told.get("run"), str)
-            and ("removed" in told or isinstance(told.get("spec_sha256"), str))
+            isinstance(document, dict)
+            and isinstance(document.get("run"), str)
+            and ("removed" in document or isinstance(document.get("spec_sha256"), str))
         ):
-            yield told
+            yield document

@@ -116,14 +116,14 @@ class Run:
 
     def faults(self) -> list[tuple[str, str]]:
         """Return every file of this folder that is damaged, with what is wrong; a missing result is not."""
-        found = []
+        results = []
         for name, check in _CHECKS.items():
             try:
                 if name != "result.json" or os.path.lexists(self.folder / name):
                     self._read(name, check)
             except Damaged as damage:
-                found.append((name, str(damage).removeprefix(f"{name}: ")))
-        return found
+                results.append((name, str(damage).removeprefix(f"{name}: ")))
+        return results
 
     def _read(self, name: str, check: Callable[[object], T]) -> T:
         """Read and check a JSON file of this run; raise Damaged with the name of the file and what is wrong."""
@@ -309,16 +309,18 @@ class Run:
         return bool(told.launcher) or time.time() - float(self.spec["created"]) < START_SECONDS
 
 
-def _rate(told: list[tuple[float, int]]) -> float | None:
+def _rate(samples: list[tuple[float, int]]) -> float | None:
     """Return what is done in a second, from (time, done). A jump, where a resume begins at its checkpoint or another
     process made a part, is no work of this one: what was five times as quick as is usual there does not count."""
-    steps = [(later[1] - earlier[1], later[0] - earlier[0]) for earlier, later in itertools.pairwise(told)]
+    steps = [(later[1] - earlier[1], later[0] - earlier[0]) for earlier, later in itertools.pairwise(samples)]
     rates = [done / seconds for done, seconds in steps if done > 0 and seconds > 0]
     if not rates:
         return None
     usual = statistics.median_low(rates)
-    kept = [(done, seconds) for done, seconds in steps if done >= 0 and seconds > 0 and done / seconds <= _JUMP * usual]
-    return sum(done for done, _ in kept) / sum(seconds for _, seconds in kept)
+    kept_items = [
+        (done, seconds) for done, seconds in steps if done >= 0 and seconds > 0 and done / seconds <= _JUMP * usual
+    ]
+    return sum(done for done, _ in kept_items) / sum(seconds for _, seconds in kept_items)
 
 
 def _tail(path: Path, limit: int) -> str:

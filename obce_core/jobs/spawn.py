@@ -12,11 +12,11 @@ from obce_core.settings import cache_dir, project_root
 
 def environment() -> dict[str, str]:
     """Return the environment of a process that runs this package wherever it is started."""
-    made = {**os.environ, "OBCE_CACHE": str(cache_dir()), "PYTHONUNBUFFERED": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    variables = {**os.environ, "OBCE_CACHE": str(cache_dir()), "PYTHONUNBUFFERED": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     root = project_root()
     if root is not None:
-        made["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    return made
+        variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    return variables
 
 
 def command(module: str, *arguments: str | Path, nice: int) -> list[str]:

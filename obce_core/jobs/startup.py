@@ -22,16 +22,16 @@ def start_seconds(saved: Iterable[Saved]) -> dict[str, float]:
         free
     place is part of the time; whoever uses several of these takes the lower median.
     """
-    known = {entry.id: entry.meta for entry in saved}
+    known_values = {entry.id: entry.meta for entry in saved}
     seconds: dict[str, float] = {}
     for run in list_runs()[:_NEWEST]:
         result = run.result() if run.kind == "analyze" else None
-        meta = known.get(str(result.get("analysis"))) if isinstance(result, dict) else None
+        meta = known_values.get(str(result.get("analysis"))) if isinstance(result, dict) else None
         status = run.stored()
         if meta is None or status is None or status.started is None or status.ended is None or status.attempt != 1:
             continue
-        made = calendar.timegm(time.strptime(str(meta["created"]), "%Y-%m-%dT%H:%M:%SZ"))
+        created = calendar.timegm(time.strptime(str(meta["created"]), "%Y-%m-%dT%H:%M:%SZ"))
         rest = status.ended - (status.queued or status.started) - float(meta.get("seconds", 0))
-        if int(status.started) <= made <= status.ended and rest > 0:
+        if int(status.started) <= created <= status.ended and rest > 0:
             seconds.setdefault(str(meta["id"]), rest)
     return seconds

@@ -74,37 +74,37 @@ class Supervisor:
 
     def _wait_for_memory(self, attempt: Attempt) -> bool:
         need = self.run.spec.get("memory")
-        said = ""
+        last_reason = ""
         while need is not None and not self._cancelled() and (free := free_memory()) < need:
             reason = f"waits for memory: needs about {gigabytes(need)}, {gigabytes(free)} are free"
-            if reason != said:
+            if reason != last_reason:
                 attempt.write(reason=reason)
-                said = reason
+                last_reason = reason
             time.sleep(_LOOK)
         if self._cancelled():
             attempt.write(state="cancelled", reason="asked to stop", ended=time.time())
             return False
-        if said:
+        if last_reason:
             attempt.write(reason="")
         return True
 
     def _start(self, attempt: Attempt) -> subprocess.Popen[bytes]:
-        told = ("--attempt", str(attempt.number), "--lock", str(self.lock), "--slot", str(self.slot), "--kept")
-        chosen = {"CUDA_VISIBLE_DEVICES": self.gpu} if self.gpu else {}
+        arguments = ("--attempt", str(attempt.number), "--lock", str(self.lock), "--slot", str(self.slot), "--kept")
+        selected = {"CUDA_VISIBLE_DEVICES": self.gpu} if self.gpu else {}
         attempt.write(process={"keeper": identify(os.getpid())})
         return subprocess.Popen(
-            command("obce_core.jobs.worker", self.run.folder, *told, nice=0),
+            command("obce_core.jobs.worker", self.run.folder, *arguments, nice=0),
             stdin=subprocess.DEVNULL,
-            env={**environment(), **self.run.spec.get("environment", {}), **chosen},
+            env={**environment(), **self.run.spec.get("environment", {}), **selected},
             start_new_session=True,
             pass_fds=(self.lock, self.slot),
         )
 
     def _watch(self, worker: subprocess.Popen[bytes]) -> bool:
         """Wait for the worker's end; return whether it had to be forced."""
-        asked: float | None = None
+        cancelled_at: float | None = None
         final: float | None = None
-        forced, told = False, 0
+        forced, lines_before = False, 0
         while True:
             try:
                 worker.wait(_LOOK)
@@ -120,21 +120,21 @@ class Supervisor:
                 continue
             if not self._cancelled():
                 continue
-            asked = asked or now
-            heard = (self.run.folder / "STOPPING").exists() and not (forced and self._lines() - told >= _DEAF)
-            grace = ANSWERED if heard else GRACE
-            if now - asked > grace and not forced:
+            cancelled_at = cancelled_at or now
+            event = (self.run.folder / "STOPPING").exists() and not (forced and self._lines() - lines_before >= _DEAF)
+            grace = ANSWERED if event else GRACE
+            if now - cancelled_at > grace and not forced:
                 end_group(worker.pid, signal.SIGTERM)
-                forced, told = True, self._lines()
-            if now - asked > grace + AFTER_TERM:
+                forced, lines_before = True, self._lines()
+            if now - cancelled_at > grace + AFTER_TERM:
                 end_group(worker.pid, signal.SIGKILL)
 
     def _settle(self, attempt: Attempt, death: Death) -> Attempt | None:
         """Write the last word where the worker left none; return the next attempt when there is to be one."""
-        told = self.run.stored()
-        if told is None or told.attempt != attempt.number or told.state in FINAL:
+        status = self.run.stored()
+        if status is None or status.attempt != attempt.number or status.state in FINAL:
             return None
-        state, reason, starved = name_death(death, told, cancelled=self.run.cancel_asked())
+        state, reason, starved = name_death(death, status, cancelled=self.run.cancel_asked())
         again = next_try(attempt, reason) if starved else None
         if again is not None:
             return again

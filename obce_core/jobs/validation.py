@@ -116,16 +116,16 @@ def _launch(launch: dict[str, Any], launcher: str) -> None:
 
 def _process(status: Mapping[str, Any]) -> dict[str, Any]:
     process = _object(status.get("process", {}), "process")
-    named = {}
+    named_items = {}
     for who in ("keeper", "worker"):
         entry = _object(process.get(who, {}), f"process.{who}")
         if entry:
-            named[who] = {
+            named_items[who] = {
                 "pid": _count(entry, "pid", None, least=1),
                 "started": _text(entry, "started"),
                 "boot": _text(entry, "boot"),
             }
-    return named
+    return named_items
 
 
 def _shown(value: object) -> str:

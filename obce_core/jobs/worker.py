@@ -58,13 +58,13 @@ def execute(
         whatever the work raises, once the folder says so.
     """
     with run.hold(lock) as handle, _heartbeat(handle):
-        told = run.stored()
-        mine = Attempt(run, attempt if attempt is not None else told.attempt if told else 1)
+        status = run.stored()
+        mine = Attempt(run, attempt if attempt is not None else status.attempt if status else 1)
         mine.guard()
         sweep(run)
         (run.folder / "STOPPING").unlink(missing_ok=True)
         started = time.time()
-        process = {**(told.process if told else {}), "worker": identify(os.getpid())}
+        process = {**(status.process if status else {}), "worker": identify(os.getpid())}
         with suppress(OSError, DiskFull):  # one from a version without it
             run.reserve()
         halvings = mine.write(state="running", started=started, ended=None, starts=0, process=process).halvings
@@ -80,11 +80,11 @@ def execute(
                 listener(done, total, what)
 
         def cancelled() -> bool:
-            asked = run.cancel_asked() or stopped()
-            if asked:
+            requested = run.cancel_asked() or stopped()
+            if requested:
                 with suppress(OSError):
                     (run.folder / "STOPPING").touch()  # heard: whoever waits for us may wait a little longer
-            return asked
+            return requested
 
         def end(state: str, why: str = "") -> None:
             mine.write(state=state, reason=why, ended=time.time())
@@ -132,13 +132,13 @@ def execute(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one job; the exit code says how it ended (0 done, 130 cancelled, otherwise failed)."""
-    given = _parse(sys.argv[1:] if arguments is None else arguments)
-    if given is None or not (given.folder / "spec.json").is_file():
+    options = _parse(sys.argv[1:] if arguments is None else arguments)
+    if options is None or not (options.folder / "spec.json").is_file():
         print("usage: python -m obce_core.jobs.worker RUN_DIR (a folder with spec.json) [--attempt N]", file=sys.stderr)
         return 2
     stop = [False]
 
-    parent, run = os.getppid(), Run(given.folder.resolve())
+    parent, run = os.getppid(), Run(options.folder.resolve())
 
     def on_signal(*_: object) -> None:
         stop[0] = True
@@ -148,14 +148,14 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, on_signal)
 
     def kept() -> bool:
-        return not given.kept or os.getppid() == parent  # its keeper, or, without one, we ourselves in a new image
+        return not options.kept or os.getppid() == parent  # its keeper, or, without one, we ourselves in a new image
 
-    for handle in (given.lock, given.slot):
+    for handle in (options.lock, options.slot):
         if handle is not None:
             os.set_inheritable(handle, False)
     try:
         _humble()
-        execute(run, stopped=lambda: stop[0], attempt=given.attempt, lock=given.lock, kept=kept)
+        execute(run, stopped=lambda: stop[0], attempt=options.attempt, lock=options.lock, kept=kept)
     except Cancelled:
         return 130
     except ObceError as error:
@@ -167,13 +167,13 @@ def main(arguments: list[str] | None = None) -> int:
             traceback.print_exc()
         if not is_memory(error) or not kept():
             return 1
-        if given.kept:
+        if options.kept:
             return EXIT_MEMORY
         _again(run)
         return 1
     finally:
-        if given.kept and not kept():
-            _succeed(given.slot)
+        if options.kept and not kept():
+            _succeed(options.slot)
     return 0
 
 
@@ -220,11 +220,11 @@ def _humble() -> None:
 
 def _again(run: Run) -> None:
     """Without a keeper: go on in a fresh image of this process at half the batch, or write the last word."""
-    told = run.stored()
-    if told is None:
+    status = run.stored()
+    if status is None:
         return
-    mine = Attempt(run, told.attempt)
-    following = next_try(mine, told.reason)
+    mine = Attempt(run, status.attempt)
+    following = next_try(mine, status.reason)
     if following is None:
         mine.write(state="failed", ended=time.time())
         return

@@ -18,10 +18,14 @@ def questions(scene: Scene, *, edge_length: bool = False) -> tuple[Question, ...
     count = len(scene.points)
     if count < 2:
         return ()
-    found = [_alive(scene, 2 if edge_length else 1), _last(scene, 2 if edge_length else 1), _gudhi(scene, edge_length)]
+    results = [
+        _alive(scene, 2 if edge_length else 1),
+        _last(scene, 2 if edge_length else 1),
+        _gudhi(scene, edge_length),
+    ]
     if len(scene.bars.h1):
-        found.append(_loop(scene, 2 if edge_length else 1))
-    return tuple(found)
+        results.append(_loop(scene, 2 if edge_length else 1))
+    return tuple(results)
 
 
 def _alive(scene: Scene, scale: int) -> Question:

@@ -21,8 +21,8 @@ def questions(drawing: Drawing) -> tuple[Question, ...]:
 
 
 def _listed(simplices: tuple[Simplex, ...]) -> str:
-    shown = [named(simplex) for simplex in simplices[:6]]
-    return ", ".join(shown) + (" …" if len(simplices) > 6 else "")
+    visible = [named(simplex) for simplex in simplices[:6]]
+    return ", ".join(visible) + (" …" if len(simplices) > 6 else "")
 
 
 def _cause(drawing: Drawing, face: Simplex) -> str:

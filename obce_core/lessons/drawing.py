@@ -43,11 +43,11 @@ class Drawing:
 def make_drawing(points: Sequence[Point], simplices: Iterable[Sequence[int]]) -> Drawing:
     """Make a drawing; simplices that do not fit its points are left out."""
     kept = tuple(points[:MAX_VERTICES])
-    found = {tuple(sorted(simplex)) for simplex in simplices}
+    results = {tuple(sorted(simplex)) for simplex in simplices}
     there = set(range(len(kept)))
     fit = (
         simplex
-        for simplex in found
+        for simplex in results
         if len(simplex) in (2, 3) and len(set(simplex)) == len(simplex) and set(simplex) <= there
     )
     return Drawing(points=kept, simplices=tuple(sorted(fit, key=lambda simplex: (len(simplex), simplex))))

@@ -85,8 +85,8 @@ def questions(line: Line, *, edge_length: bool = False, noun: str = "text") -> t
     widest = line.widest
     if widest is None:
         return ()
-    found = [_r_f(line, widest, edge_length, noun), _apart(line, widest, noun)]
-    return (_which(line, widest, noun), *found) if len(line.gaps) > 1 else tuple(found)
+    results = [_r_f(line, widest, edge_length, noun), _apart(line, widest, noun)]
+    return (_which(line, widest, noun), *results) if len(line.gaps) > 1 else tuple(results)
 
 
 def _which(line: Line, widest: Gap, noun: str) -> Question:

@@ -92,12 +92,12 @@ def counted(answer: int, slips: Iterable[tuple[int, str]]) -> tuple[tuple[str, .
             wrong.setdefault(value, why)
     near_ones = [value for value in wrong if abs(value - answer) <= max(_NEAR, answer)]
     far = [value for value in wrong if value not in near_ones and value <= _FAR][:1]  # more would give the answer away
-    chosen = {answer, *[*near_ones, *far][: _CHOICES - 1]}
+    selected = {answer, *[*near_ones, *far][: _CHOICES - 1]}
     for near in (answer + 1, answer - 1, answer + 2, answer - 2, answer + 3):
-        if len(chosen) < _CHOICES and near >= 0:
-            chosen.add(near)
-    found = tuple(Slip(answer=f"{value:,}", why=why) for value, why in wrong.items() if value in chosen)
-    return tuple(f"{value:,}" for value in sorted(chosen)), found
+        if len(selected) < _CHOICES and near >= 0:
+            selected.add(near)
+    found = tuple(Slip(answer=f"{value:,}", why=why) for value, why in wrong.items() if value in selected)
+    return tuple(f"{value:,}" for value in sorted(selected)), found
 
 
 def apart(first: float, second: float) -> tuple[str, str]:
@@ -116,5 +116,5 @@ def plural(count: int, one: str, more: str = "") -> str:
     return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
-def _close(value: float, wanted: str | float, tolerance: float) -> bool:
-    return abs(value - float(wanted)) <= tolerance
+def _close(value: float, expected: str | float, tolerance: float) -> bool:
+    return abs(value - float(expected)) <= tolerance

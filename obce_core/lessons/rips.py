@@ -10,10 +10,10 @@ def questions(scene: Scene) -> tuple[Question, ...]:
     """Ask for the loops, the parts and the rank of the edges' boundary matrix at this radius."""
     if not scene.points:
         return ()
-    found = scene.complex
-    v, e, f = len(found.vertices), len(found.edges), len(found.triangles)
+    complex_ = scene.complex
+    v, e, f = len(complex_.vertices), len(complex_.edges), len(complex_.triangles)
     b0, b1 = scene.betti
-    rank, filled = v - b0, found.rank(2)
+    rank, filled = v - b0, complex_.rank(2)
     loops, loop_slips = counted(
         b1,
         [

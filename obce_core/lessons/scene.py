@@ -50,8 +50,8 @@ class Scene:
     @cached_property
     def bars(self) -> Bars:
         """The bars of the points, as radii in the field's own unit."""
-        found = bars(self._cloud)
-        return Bars(points=found.points, h0=found.h0 / UNIT, h1=found.h1 / UNIT)
+        barcode = bars(self._cloud)
+        return Bars(points=barcode.points, h0=barcode.h0 / UNIT, h1=barcode.h1 / UNIT)
 
     @property
     def _cloud(self) -> np.ndarray:
@@ -71,13 +71,13 @@ def named(simplex: Sequence[int]) -> str:
 def to_points(pairs: Iterable[Sequence[object]]) -> tuple[Point, ...]:
     """Take points of the browser (thousandths) or leave out what is none; those outside are moved to the field's
     edge."""
-    found: list[Point] = []
+    results: list[Point] = []
     for pair in pairs:
         numbers = [v for v in pair if isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e9]
         if len(numbers) == len(pair) == 2:
             x, y = (min(max(round(v), 0), edge) for v, edge in zip(numbers, FIELD, strict=True))
-            found.append((x, y))
-    return tuple(found[:MAX_POINTS])
+            results.append((x, y))
+    return tuple(results[:MAX_POINTS])
 
 
 def to_units(point: Point) -> tuple[float, float]:
@@ -111,15 +111,15 @@ def read_points(text: str) -> tuple[Point, ...] | None:
 
 
 def _coordinates(text: str) -> tuple[Point, ...] | None:
-    found = []
+    results = []
     for part in text.split("~"):
         if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?_[0-9](\.[0-9]{1,3})?", part, re.ASCII):
             return None
         x, y = (round(float(value) * UNIT) for value in part.split("_"))
         if x > FIELD[0] or y > FIELD[1]:
             return None
-        found.append((x, y))
-    return tuple(found) if len(found) <= MAX_POINTS else None
+        results.append((x, y))
+    return tuple(results) if len(results) <= MAX_POINTS else None
 
 
 def write_radius(radius: int) -> str:

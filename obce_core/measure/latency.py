@@ -163,7 +163,7 @@ def measure_latency(
         spread = max((high / low for low, _, high in quartiles), default=1.0)
         rows.append(BatchTime(batch=batch, **middle, rounds=len(times["model"]), spread=spread))
     steps.finish()
-    found = Latency(
+    identity = Latency(
         length=length,
         device=str(where),
         threads=torch.get_num_threads(),
@@ -172,8 +172,8 @@ def measure_latency(
         original=identity_of(original.report).plain(),
         algorithm=ALGORITHMS["latency"],
     )
-    write_json(_path(model), found.plain())
-    return found
+    write_json(_path(model), identity.plain())
+    return identity
 
 
 def read_latency(model: str | Path) -> Latency | None:

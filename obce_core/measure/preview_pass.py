@@ -47,24 +47,24 @@ class Preview:
         step = max(1, -(-shape.layers * size // room))
         self.starts = tuple(range(1, shape.layers + 1, step))
         self._states: list[dict[int, torch.Tensor]] = []
-        found = []
+        results = []
         with torch.inference_mode():
             for batch in self._batches:
                 with _listening(self._base, self._family, self.starts) as states:
-                    found.append(self._run(batch))
+                    results.append(self._run(batch))
                 self._states.append(states)
-        self._own = torch.cat(found, dim=1)  # (2, texts, hidden)
+        self._own = torch.cat(results, dim=1)  # (2, texts, hidden)
 
     def measure(self, removed: Removed) -> Fidelity:
         """Compare the original with itself when these neurons are replaced by what they become."""
         first = min((layer for layer, _ in removed), default=1)
         start = max(layer for layer in self.starts if layer <= first)
-        found = []
+        measurements = []
         with torch.inference_mode(), masked(self._base, self._family, removed):
             for batch, states in zip(self._batches, self._states, strict=True):
                 with _beginning(self._base, self._family, start, states[start]):
-                    found.append(self._run(batch))
-        return compare(self._own, torch.cat(found, dim=1))
+                    measurements.append(self._run(batch))
+        return compare(self._own, torch.cat(measurements, dim=1))
 
     def _run(self, batch: Batch) -> torch.Tensor:
         return summaries(self._base(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state, batch.mask)
@@ -102,14 +102,14 @@ def answer(arguments: Mapping[str, Any], memory: MutableMapping[str, Any]) -> di
 
     The analysis asked for last stays in `memory`, with its model and its outputs. Returns a `Fidelity` as plain data.
     """
-    held = memory.get("preview")
-    if held is None or held.analysis.id != arguments["analysis"]:
+    analysis = memory.get("preview")
+    if analysis is None or analysis.analysis.id != arguments["analysis"]:
         memory.pop("preview", None)  # two models at once might be too many
-        held = memory["preview"] = _Held(analysis=read_analysis(arguments["analysis"]))
-    plan = resolve(held.analysis, parse_prune_spec(arguments["intent"]))
+        analysis = memory["preview"] = _Held(analysis=read_analysis(arguments["analysis"]))
+    plan = resolve(analysis.analysis, parse_prune_spec(arguments["intent"]))
     if "cells" in arguments:
         plan = only(plan, [(layer, component) for layer, component in arguments["cells"]])
-    return asdict(measured(held.analysis, plan, held.preview))
+    return asdict(measured(analysis.analysis, plan, analysis.preview))
 
 
 @dataclass(kw_only=True)
@@ -128,19 +128,19 @@ class _Held:
 @contextmanager
 def _listening(base: torch.nn.Module, family: Family, layers: tuple[int, ...]) -> Iterator[dict[int, torch.Tensor]]:
     """Within the block, a pass puts the hidden states before these layers into the dict."""
-    found: dict[int, torch.Tensor] = {}
+    results: dict[int, torch.Tensor] = {}
     stack = base.get_submodule(family.layers)
     assert isinstance(stack, torch.nn.ModuleList)
 
     def hook(layer: int) -> torch.utils.hooks.RemovableHandle:
         def take(_: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
-            found[layer] = given[0]
+            results[layer] = given[0]
 
         return stack[layer - 1].register_forward_pre_hook(take)
 
     handles = [hook(layer) for layer in layers]
     try:
-        yield found
+        yield results
     finally:
         for handle in handles:
             handle.remove()

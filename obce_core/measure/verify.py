@@ -164,14 +164,14 @@ def _cut(source: ModelSource) -> tuple[ModelReport, Origin]:
 
 def _original(source: ModelSource, origin: Origin) -> tuple[ModelReport, list[Removed]]:
     """Check the model that the folder is held against; return it and the cuts that lie between the two."""
-    told = [fact.weights_sha256 for fact, _ in origin.cuts]
-    if source.weights_sha256 not in told:
+    digests = [fact.weights_sha256 for fact, _ in origin.cuts]
+    if source.weights_sha256 not in digests:
         raise ModelError(
             f"{source.name} has other weights ({source.weights_sha256[:12]}…) than the model was cut from "
-            f"({told[-1][:12]}…).",
+            f"({digests[-1][:12]}…).",
             hint="Name the original with --against.",
         )
-    report, at = check_model(source), told.index(source.weights_sha256)
+    report, at = check_model(source), digests.index(source.weights_sha256)
     _check_identity(report, origin, origin.cuts[at][0])
     cuts = [removed for _, removed in origin.cuts[at:]]
     for number, past in enumerate(cuts):
@@ -225,8 +225,8 @@ def _fold_again(
 
 def _check_plan(plan: str | Path, origin: Origin, report: ModelReport) -> None:
     name = Path(plan).name
-    told = read_fact(load_document(plan), report.shape, name)
-    parts = told.differs(origin.fact, report.shape)
+    fact = read_fact(load_document(plan), report.shape, name)
+    parts = fact.differs(origin.fact, report.shape)
     if parts:
         raise PlanError(
             f"{name} is not the plan that {report.source.name} was cut by: {parts}.",

@@ -40,14 +40,14 @@ def check_model(spec: str | Path | ModelSource, *, revision: str | None = None) 
     tensors = read_header(source.weights)
     extra, unused = check_tensors(source, tensors, family, config)
     check_vocabulary(source, config)
-    known = {field.name for field in family.fields} | {"id2label", "label2id", "architectures", "model_type"}
+    known_values = {field.name for field in family.fields} | {"id2label", "label2id", "architectures", "model_type"}
     return ModelReport(
         source=source,
         family=family,
         architecture=_architecture(raw, family),
         shape=family.shape(config),
         config=config,
-        ignored=tuple(sorted(shorten(name) for name in raw if name not in known)),
+        ignored=tuple(sorted(shorten(name) for name in raw if name not in known_values)),
         tensors={name: info for name, info in tensors.items() if name not in unused},
         extra=tuple(extra),
         unused={name: tensors[name] for name in unused},
@@ -55,9 +55,9 @@ def check_model(spec: str | Path | ModelSource, *, revision: str | None = None) 
 
 
 def _architecture(raw: Mapping[str, Any], family: Family) -> str:
-    named = raw.get("architectures")
-    if not named:
+    names = raw.get("architectures")
+    if not names:
         return family.architecture("")
-    if not isinstance(named, list) or not isinstance(named[0], str):
-        raise ConfigError(f"config.json: architectures is {shorten(named)}; expected a list of names.")
-    return family.architecture(named[0])
+    if not isinstance(names, list) or not isinstance(names[0], str):
+        raise ConfigError(f"config.json: architectures is {shorten(names)}; expected a list of names.")
+    return family.architecture(names[0])

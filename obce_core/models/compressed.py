@@ -39,15 +39,15 @@ def check_compressed(source: ModelSource) -> ModelReport:
     config = {**read_fields(raw, family.fields), **read_labels(raw)}
     shape = family.shape(config)
     layers = read_entries(raw.get("widths"), shape)
-    named = raw.get("architectures")
-    if not isinstance(named, list) or len(named) != 1 or not isinstance(named[0], str):
-        raise ConfigError(f"config.json: architectures is {shorten(named)}; expected a list of one name.")
+    names = raw.get("architectures")
+    if not isinstance(names, list) or len(names) != 1 or not isinstance(names[0], str):
+        raise ConfigError(f"config.json: architectures is {shorten(names)}; expected a list of one name.")
     tensors = read_header(source.weights)
-    wanted = compact_tensors(family, config, widths_of(layers))
+    widths = compact_tensors(family, config, widths_of(layers))
     have = by_base_name(tensors, family)
-    for name, size in wanted.items():
+    for name, size in widths.items():
         if name not in have:
-            prefixes = find_prefixes(tensors, wanted, family)
+            prefixes = find_prefixes(tensors, widths, family)
             if prefixes:
                 raise wrong_prefix(source, prefixes)
             raise ModelError(f"{WEIGHTS}: tensor {name} is missing; the model is not loaded.")
@@ -55,8 +55,8 @@ def check_compressed(source: ModelSource) -> ModelReport:
             raise ModelError(
                 f"{WEIGHTS}: {name} is {have[name].dtype} {list(have[name].shape)}, config.json asks for {list(size)}."
             )
-    extra = [name for name in have if name not in wanted]
-    parts = {name.split(".")[0] for name in wanted}  # of the encoder; a pooler or head is another part
+    extra = [name for name in have if name not in widths]
+    parts = {name.split(".")[0] for name in widths}  # of the encoder; a pooler or head is another part
     strange = [name for name in extra if name.split(".")[0] in parts and have[name].dtype in FLOATS]
     if strange:
         raise ModelError(f"{WEIGHTS}: tensor {shorten(strange[0])} belongs to no part of this model.")
@@ -64,7 +64,7 @@ def check_compressed(source: ModelSource) -> ModelReport:
     return ModelReport(
         source=source,
         family=family,
-        architecture=family.architecture(named[0].removeprefix("Obce")),
+        architecture=family.architecture(names[0].removeprefix("Obce")),
         shape=shape,
         config=config,
         ignored=(),

@@ -24,7 +24,7 @@ def dense_state(
         state: compact tensors, named relative to the base model.
         layers: what each layer stores; None for an uncut one.
     """
-    found = dict(state)
+    results = dict(state)
     for number, layer in enumerate(layers, start=1):
         if layer is None:
             continue
@@ -47,13 +47,13 @@ def dense_state(
                 offset[slots] = 1.0
             if component == "key" and len(slots):
                 full[slots] = state[f"{path}.extra"]
-                del found[f"{path}.extra"]
-            found[f"{path}.weight"], found[f"{path}.bias"] = full, offset
+                del results[f"{path}.extra"]
+            results[f"{path}.weight"], results[f"{path}.bias"] = full, offset
         for component, stored in (("attention_output", rows.values), ("output", rows.intermediate)):
             path = family.linear(number, component)
             weight = state[f"{path}.weight"]
             inputs = shape.hidden if component == "attention_output" else shape.intermediate
             full = weight.new_zeros(weight.shape[0], inputs)
             full[:, torch.from_numpy(stored)] = weight
-            found[f"{path}.weight"] = full
-    return found
+            results[f"{path}.weight"] = full
+    return results

@@ -47,11 +47,11 @@ class Head:
 def head_of(family: Family, architecture: str, config: Mapping[str, Any], names: Iterable[str]) -> Head:
     """Return the head that an architecture needs, held against the names of a file's tensors."""
     have = {family.strip_root(name) for name in names}
-    wanted = family.head_tensors(architecture, config)
+    required = family.head_tensors(architecture, config)
     return Head(
         architecture=architecture,
-        present=tuple(name for name in wanted if name in have),
-        absent=tuple(name for name in wanted if name not in have),
+        present=tuple(name for name in required if name in have),
+        absent=tuple(name for name in required if name not in have),
     )
 
 

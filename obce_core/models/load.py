@@ -153,8 +153,8 @@ def build(
     root = report.family.root
     own = model.state_dict()
     prefix = f"{root}." if hasattr(model, root) else ""
-    named = {name: _own_name(name, prefix, own) for name in state}
-    fill = {named[name]: tensor for name, tensor in state.items() if named[name] in own}
+    named_items = {name: _own_name(name, prefix, own) for name in state}
+    fill = {named_items[name]: tensor for name, tensor in state.items() if named_items[name] in own}
     wrong = [name for name, tensor in fill.items() if own[name].shape != tensor.shape]
     if wrong:
         raise ModelError(

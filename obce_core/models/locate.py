@@ -181,10 +181,10 @@ def hub_name(spec: str) -> str:
 
 
 def _demo_folder() -> Path | None:
-    found = importlib.util.find_spec(_DEMO_PACKAGE)
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(_DEMO_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
         return None
-    return Path(next(iter(found.submodule_search_locations))) / "model"
+    return Path(next(iter(spec.submodule_search_locations))) / "model"
 
 
 def _demo(revision: str | None) -> ModelSource:

@@ -74,7 +74,7 @@ def _ask(spec: str, name: str, revision: str | None) -> Preview:
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
-        told = HfApi().model_info(name, revision=revision, timeout=_SECONDS, files_metadata=True)
+        info = HfApi().model_info(name, revision=revision, timeout=_SECONDS, files_metadata=True)
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         at = f" at revision {shorten(revision)!r}" if revision else ""
         raise ModelError(
@@ -82,7 +82,7 @@ def _ask(spec: str, name: str, revision: str | None) -> Preview:
         ) from None
     except Exception as error:  # the HTTP library's own classes, which differ from version to version
         raise _unreachable(name, error) from None
-    sizes = {entry.rfilename: int(entry.size or 0) for entry in told.siblings or ()}
+    sizes = {entry.rfilename: int(entry.size or 0) for entry in info.siblings or ()}
     with tempfile.TemporaryDirectory(prefix="obce-") as made:
         folder = Path(made)
         for file in sizes.keys() & {*TOKENIZER_FILES, *PICKLES, WEIGHTS + ".index.json"}:
@@ -92,12 +92,12 @@ def _ask(spec: str, name: str, revision: str | None) -> Preview:
         if CONFIG not in sizes:
             _lay_out_subfolders(folder, sizes)
         if CONFIG in sizes:
-            (folder / CONFIG).write_bytes(_fetch(name, CONFIG, told.sha, settings.MAX_CONFIG_BYTES))
+            (folder / CONFIG).write_bytes(_fetch(name, CONFIG, info.sha, settings.MAX_CONFIG_BYTES))
         if WEIGHTS in sizes:
-            _shell(folder / WEIGHTS, name, told.sha, sizes[WEIGHTS])
+            _shell(folder / WEIGHTS, name, info.sha, sizes[WEIGHTS])
         try:
             report = check_model(
-                ModelSource(spec=spec, kind="hub", name=name, revision=str(told.sha or ""), folder=folder)
+                ModelSource(spec=spec, kind="hub", name=name, revision=str(info.sha or ""), folder=folder)
             )
         except ModelError as error:
             if str(folder) not in error.message:

@@ -82,8 +82,8 @@ def load_tokenizer(report: ModelReport) -> PreTrainedTokenizerBase:
             )
             vocabulary = tokenizer.get_vocab()
         except Exception as error:  # tokenizers raises bare Exception on damaged files
-            said = str(error).replace(str(stage), str(source.folder))
-            raise ModelError(f"The tokenizer in {source.folder} cannot be read: {shorten(said, 160)}.") from None
+            message = str(error).replace(str(stage), str(source.folder))
+            raise ModelError(f"The tokenizer in {source.folder} cannot be read: {shorten(message, 160)}.") from None
     tokenizer.name_or_path = source.name  # the staged folder is gone
     tokenizer.init_kwargs["name_or_path"] = source.name
     check_ids(max(vocabulary.values(), default=-1), report.config)

@@ -68,14 +68,14 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
         if not isinstance(entries, dict):
             raise TypeError
         entries.pop("__metadata__", None)
-        found = {name: _tensor(path, name, entry["dtype"], entry["shape"]) for name, entry in entries.items()}
+        results = {name: _tensor(path, name, entry["dtype"], entry["shape"]) for name, entry in entries.items()}
         ends = sorted((*_offsets(entry["data_offsets"]), name) for name, entry in entries.items())
     except Excess as fault:
         raise ModelError(f"{path.name}: its header {fault}.") from None
     except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
         raise _not_weights(path, size, start) from None
-    _check_layout(path, found, ends, size - 8 - length)
-    return found
+    _check_layout(path, results, ends, size - 8 - length)
+    return results
 
 
 def check_tensors(
@@ -93,8 +93,8 @@ def check_tensors(
             float.
     """
     path = source.weights
-    wanted = family.tensors(config)
-    promised = sum(math.prod(shape) for shape in wanted.values()) * 2
+    expected = family.tensors(config)
+    promised = sum(math.prod(shape) for shape in expected.values()) * 2
     size = path.stat().st_size
     if promised > 4 * size:
         raise ModelError(
@@ -103,16 +103,17 @@ def check_tensors(
             hint="The folder does not belong together.",
         )
     have = by_base_name(found, family)
-    missing = [name for name in wanted if name not in have]
+    missing = [name for name in expected if name not in have]
     if missing:
-        prefixes = find_prefixes(found, wanted, family)
+        prefixes = find_prefixes(found, expected, family)
         if prefixes:
             raise wrong_prefix(source, prefixes)
         raise ModelError(
-            f"{len(missing)} of {len(wanted)} tensors of the encoder are missing in {path.name} (first: {missing[0]}).",
+            f"{len(missing)} of {len(expected)} tensors of the encoder are missing in {path.name} (first: "
+            f"{missing[0]}).",
             hint="Results would be random numbers, so the model is not loaded.",
         )
-    for name, shape in wanted.items():
+    for name, shape in expected.items():
         info = have[name]
         if info.shape != shape:
             raise ModelError(
@@ -121,8 +122,8 @@ def check_tensors(
             )
         if info.dtype not in FLOATS:
             raise ModelError(f"{path.name}: {name} has dtype {info.dtype}; expected one of {', '.join(FLOATS)}.")
-    parts = {name.split(".")[0] for name in wanted}
-    strange = [name for name in found if family.strip_root(name) not in wanted]
+    parts = {name.split(".")[0] for name in expected}
+    strange = [name for name in found if family.strip_root(name) not in expected]
     unused = [name for name in strange if family.strip_root(name).split(".")[0] in parts]
     return [family.strip_root(name) for name in strange if name not in unused], unused
 
@@ -140,10 +141,10 @@ def by_base_name(found: Mapping[str, TensorInfo], family: Family) -> dict[str, T
     return {base: found[name] for base, name in names.items()}
 
 
-def _check_layout(path: Path, found: Mapping[str, TensorInfo], ends: list[tuple[int, int, str]], data: int) -> None:
+def _check_layout(path: Path, infos: Mapping[str, TensorInfo], ends: list[tuple[int, int, str]], data: int) -> None:
     at = 0
     for start, end, name in ends:
-        info = found[name]
+        info = infos[name]
         if start != at or end - start != info.bytes:
             raise _misplaced(path, name)
         at = end

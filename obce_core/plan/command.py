@@ -16,7 +16,7 @@ def plan_commands(analysis: str, prune_spec: PruneSpec, *, out: str = "my-model"
     the default is named in a comment, so that a reader sees it without opening the file.
     """
     plain, how = PruneSpec(), prune_spec.compensation
-    told = [
+    remarks = [
         f"criterion {prune_spec.criterion}" + (f", seed {prune_spec.seed}" if prune_spec.seed else "")
         if prune_spec.criterion != plain.criterion
         else "",
@@ -27,10 +27,10 @@ def plan_commands(analysis: str, prune_spec: PruneSpec, *, out: str = "my-model"
         f"{_neurons(prune_spec.keep)} kept by hand" if prune_spec.keep else "",
         f"{_neurons(prune_spec.drop)} dropped by hand" if prune_spec.drop else "",
     ]
-    named = "; ".join(part for part in told if part)
+    names = "; ".join(part for part in remarks if part)
     return "\n".join(
         [
-            *([f"# {named}"] if named else []),
+            *([f"# {names}"] if names else []),
             f"obce plan --analysis {analysis} --from intent.json --out plan.json",
             f"obce compress --analysis {analysis} --plan plan.json --out {shlex.quote(out)}",
         ]

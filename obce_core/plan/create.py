@@ -62,7 +62,7 @@ def make_plan(
     >>> plan = make_plan(analysis, percentile=50)                                      # doctest: +SKIP
     """
     source = analysis if isinstance(analysis, Analysis) else read_analysis(analysis)
-    given = [
+    options = [
         name
         for name, value in (
             ("--percentile", percentile),
@@ -73,9 +73,9 @@ def make_plan(
         )
         if value is not None
     ]
-    if len(given) != 1:
+    if len(options) != 1:
         ways = "--percentile, --preset, --from, --target-encoder, --target-params"
-        raise PlanError(f"Give exactly one of {ways}; got {' and '.join(given) or 'none'}.")
+        raise PlanError(f"Give exactly one of {ways}; got {' and '.join(options) or 'none'}.")
     hardware = Hardware(round_to=round_to, per_head=per_head)
     if prune_spec is not None:
         told = prune_spec if isinstance(prune_spec, PruneSpec) else _read_prune_spec(prune_spec)
@@ -92,14 +92,14 @@ def make_plan(
     )
     notes: tuple[str, ...] = ()
     if preset is not None:
-        chosen, notes = apply_preset(preset, source, base)
+        selection, notes = apply_preset(preset, source, base)
     elif percentile is not None:
-        chosen = uniform(percentile, source.shape.layers, base)
+        selection = uniform(percentile, source.shape.layers, base)
     elif target_encoder is not None:
-        chosen = reach(source, base, target_encoder, "encoder")
+        selection = reach(source, base, target_encoder, "encoder")
     else:
-        chosen = reach(source, base, cast(float, target_params), "model")
-    plan = resolve(source, replace(chosen, hardware=hardware))
+        selection = reach(source, base, cast(float, target_params), "model")
+    plan = resolve(source, replace(selection, hardware=hardware))
     missed = _missed(source, plan, target_encoder, target_params) if hardware.asked else ()
     return replace(plan, notes=(*notes, *plan.notes, *missed))
 

@@ -30,14 +30,14 @@ class CellDifference:
 
 def compare_plans(analysis: Analysis, first: Plan, second: Plan) -> list[CellDifference]:
     """List the cells in which two plans keep different neurons, by layer and component."""
-    found = []
+    differences = []
     for layer in range(1, analysis.shape.layers + 1):
         for component in CUTTABLE:
             a, b = (plan.mask(layer, component, analysis.shape) for plan in (first, second))
             if np.array_equal(a, b):
                 continue
             width = analysis.width(layer, component)
-            found.append(
+            differences.append(
                 CellDifference(
                     layer=layer,
                     component=component,
@@ -51,4 +51,4 @@ def compare_plans(analysis: Analysis, first: Plan, second: Plan) -> list[CellDif
                     only_second_cuts=np.flatnonzero(a & ~b),
                 )
             )
-    return found
+    return differences

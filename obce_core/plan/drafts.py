@@ -97,21 +97,21 @@ def write_draft(analysis_id: str, prune_spec: PruneSpec, *, seen: str, history: 
     with _alone(home / "draft.lock"):
         if read_draft(analysis_id).stamp != seen:
             return None
-        made = Draft(
+        now = Draft(
             prune_spec=prune_spec,
             stamp=uuid.uuid4().hex[:16],
             written=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
         entry = {
             "format": FORMAT,
-            "stamp": made.stamp,
-            "written": made.written,
+            "stamp": now.stamp,
+            "written": now.written,
             "intent": prune_spec_document(prune_spec),
         }
         write_json(home / "draft.json", entry)
         if history is not None and history != History():
-            write_json(home / "history.json", _history_document(made.stamp, history))
-    return made
+            write_json(home / "history.json", _history_document(now.stamp, history))
+    return now
 
 
 def _history_document(stamp: str, history: History) -> dict[str, Any]:

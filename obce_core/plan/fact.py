@@ -98,14 +98,14 @@ def read_kept_of_model(report: ModelReport) -> Kept | None:
     path = report.source.file(PLAN)
     if path is None:
         return None
-    kept: dict[int, dict[str, np.ndarray]] = {}
+    kept_items: dict[int, dict[str, np.ndarray]] = {}
     for fact in read_facts(load_document(path), report.shape, PLAN):
         for layer, row in fact.kept.items():
             for component, mask in row.items():
-                kept.setdefault(layer, {})[component] = kept.get(layer, {}).get(component, True) & mask
+                kept_items.setdefault(layer, {})[component] = kept_items.get(layer, {}).get(component, True) & mask
     for layer in range(1, report.shape.layers + 1):
         for component in ("value", "intermediate"):
-            mask = kept.get(layer, {}).get(component, np.ones(report.shape.width(component), dtype=bool))
+            mask = kept_items.get(layer, {}).get(component, np.ones(report.shape.width(component), dtype=bool))
             if not np.array_equal(np.flatnonzero(mask), report.neurons(layer, component)):
                 raise ModelError(f"{PLAN} keeps other neurons of layer {layer} {component} than config.json stores.")
-    return kept
+    return kept_items

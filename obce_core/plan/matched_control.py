@@ -51,9 +51,9 @@ def same_shape(analysis: Analysis, plan: Plan, criterion: str, *, seed: int = 0)
         scores = {
             name: _scores(analysis, layer, name, criterion, seed, needed=not masks[name].all()) for name in CUTTABLE
         }
-        chosen = choose(masks, scores, analysis.shape.heads)
+        selection = choose(masks, scores, analysis.shape.heads)
         for name in CUTTABLE:
-            gone = np.flatnonzero(~chosen[name])
+            gone = np.flatnonzero(~selection[name])
             if len(gone):
                 reason = f"control of plan {plan.digest[:12]}: the same stored shape, chosen by {criterion}"
                 if criterion == "random":
@@ -103,11 +103,11 @@ def _pairs(
     rest = order[both : size - neither]
     rest = np.sort(rest)
     rest = rest[np.argsort(-(ranks[0] - ranks[1])[rest], kind="stable")]
-    kept = np.zeros((2, size), dtype=bool)
-    kept[:, order[:both]] = True
-    kept[0, rest[:alone]] = True
-    kept[1, rest[alone:]] = True
-    return kept[0], kept[1]
+    mask = np.zeros((2, size), dtype=bool)
+    mask[:, order[:both]] = True
+    mask[0, rest[:alone]] = True
+    mask[1, rest[alone:]] = True
+    return mask[0], mask[1]
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:
@@ -118,9 +118,9 @@ def _ranks(scores: np.ndarray) -> np.ndarray:
 
 
 def _highest(scores: np.ndarray, count: int) -> np.ndarray:
-    kept = np.zeros(len(scores), dtype=bool)
-    kept[np.argsort(-scores, kind="stable")[:count]] = True
-    return kept
+    mask = np.zeros(len(scores), dtype=bool)
+    mask[np.argsort(-scores, kind="stable")[:count]] = True
+    return mask
 
 
 def _scores(analysis: Analysis, layer: int, component: str, criterion: str, seed: int, *, needed: bool) -> np.ndarray:

@@ -53,7 +53,7 @@ def next_cuts(
 
     Cells whose neurons are all equal have none, nor has a step that would keep nothing.
     """
-    found = []
+    cuts = []
     for layer in range(1, analysis.shape.layers + 1) if layers is None else layers:
         base = of_layer(prune_spec, layer)
         try:
@@ -78,7 +78,7 @@ def next_cuts(
                 continue
             saved = left - _left(analysis, prune_spec, layer, then)
             if saved > 0:
-                found.append(
+                cuts.append(
                     NextCut(
                         layer=layer,
                         components=names,
@@ -90,7 +90,7 @@ def next_cuts(
                         then=then,
                     )
                 )
-    return found
+    return cuts
 
 
 def cheapest(cuts: Sequence[NextCut], lost: Sequence[float | None]) -> list[int]:

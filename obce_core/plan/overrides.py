@@ -62,17 +62,17 @@ def choices(prune_spec: PruneSpec) -> Iterator[Choice]:
     """Yield every neuron chosen by hand, by layer, component and index; the kept before the dropped."""
     sides: tuple[tuple[Side, tuple[ManualOverride, ...]], ...] = (("keep", prune_spec.keep), ("drop", prune_spec.drop))
     for side, hands in sides:
-        found = [
+        choices_ = [
             Choice(side=side, layer=hand.layer, component=hand.component, neuron=neuron, reason=hand.reason)
             for hand in hands
             for neuron in hand.neurons
         ]
-        yield from sorted(found, key=lambda choice: (choice.layer, choice.component, choice.neuron))
+        yield from sorted(choices_, key=lambda choice: (choice.layer, choice.component, choice.neuron))
 
 
 def choice_of(prune_spec: PruneSpec, layer: int, component: str, neuron: int) -> Choice | None:
     """Return what was chosen for a neuron by hand, or None."""
-    wanted = (layer, component, neuron)
+    position = (layer, component, neuron)
     return next(
-        (choice for choice in choices(prune_spec) if (choice.layer, choice.component, choice.neuron) == wanted), None
+        (choice for choice in choices(prune_spec) if (choice.layer, choice.component, choice.neuron) == position), None
     )

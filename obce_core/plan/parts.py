@@ -15,11 +15,12 @@ Cell = tuple[int, str]
 
 def only(plan: Plan, cells: Iterable[Cell]) -> Plan:
     """Return the plan with nothing cut but in these cells."""
-    wanted = set(cells)
-    kept = {
-        layer: {name: mask for name, mask in row.items() if (layer, name) in wanted} for layer, row in plan.kept.items()
+    expected = set(cells)
+    kept_items = {
+        layer: {name: mask for name, mask in row.items() if (layer, name) in expected}
+        for layer, row in plan.kept.items()
     }
-    return replace(plan, kept={layer: row for layer, row in kept.items() if row})
+    return replace(plan, kept={layer: row for layer, row in kept_items.items() if row})
 
 
 def alone(prune_spec: PruneSpec, cells: Iterable[Cell]) -> PruneSpec:
@@ -27,19 +28,19 @@ def alone(prune_spec: PruneSpec, cells: Iterable[Cell]) -> PruneSpec:
 
     Where neurons are added back for the hardware, a cell depends on the others of its layer, which then stay.
     """
-    wanted = set(cells)
+    expected = set(cells)
     if prune_spec.hardware.asked:
-        layers = {layer for layer, _ in wanted}
-        wanted |= {(layer, name) for layer, row in prune_spec.cells.items() if layer in layers for name in row}
-        wanted |= {
+        layers = {layer for layer, _ in expected}
+        expected |= {(layer, name) for layer, row in prune_spec.cells.items() if layer in layers for name in row}
+        expected |= {
             (hand.layer, hand.component) for hand in (*prune_spec.keep, *prune_spec.drop) if hand.layer in layers
         }
     left = {
-        layer: {name: share for name, share in row.items() if (layer, name) in wanted}
+        layer: {name: share for name, share in row.items() if (layer, name) in expected}
         for layer, row in prune_spec.cells.items()
     }
     keep, drop = (
-        tuple(hand for hand in hands if (hand.layer, hand.component) in wanted)
+        tuple(hand for hand in hands if (hand.layer, hand.component) in expected)
         for hands in (prune_spec.keep, prune_spec.drop)
     )
     return replace(prune_spec, cells={layer: row for layer, row in left.items() if row}, keep=keep, drop=drop)

@@ -75,7 +75,7 @@ def resolve(analysis: Analysis, prune_spec: PruneSpec) -> Plan:
     """
     shape = analysis.shape
     row = criterion(prune_spec.criterion)
-    kept: dict[int, dict[str, np.ndarray]] = {}
+    kept_items: dict[int, dict[str, np.ndarray]] = {}
     for layer, cells in prune_spec.cells.items():
         _check_layer(layer, shape)
         for component in (name for name in CUTTABLE if name in cells):
@@ -99,23 +99,26 @@ def resolve(analysis: Analysis, prune_spec: PruneSpec) -> Plan:
                 )
             mask = np.ones(shape.width(component), dtype=bool)
             mask[analysis.neurons(layer, component)] = above
-            kept.setdefault(layer, {})[component] = mask
+            kept_items.setdefault(layer, {})[component] = mask
     notes = []
     for hands, value in ((prune_spec.keep, True), (prune_spec.drop, False)):
         for hand in hands:
-            mask = _by_hand(hand, analysis, kept)
+            mask = _by_hand(hand, analysis, kept_items)
             mask[list(hand.neurons)] = value
             if not mask[analysis.neurons(hand.layer, hand.component)].any():
                 notes.append(f"Layer {hand.layer} {hand.component}: every neuron is dropped by hand.")
     if prune_spec.hardware.asked:
-        for layer in sorted(kept):
-            widened, told = widen(_to_widen(analysis, prune_spec, layer, kept[layer]), prune_spec.hardware)
-            kept[layer] = {name: widened[name] for name in kept[layer]}
+        for layer in sorted(kept_items):
+            widened, told = widen(_to_widen(analysis, prune_spec, layer, kept_items[layer]), prune_spec.hardware)
+            kept_items[layer] = {name: widened[name] for name in kept_items[layer]}
             notes += told
     model = {name: str(analysis.meta["model"][name]) for name in ("name", "revision", "weights_sha256")}
     if analysis.identity is not None:
         model["identity"] = analysis.identity.digest
-    ordered = {layer: {name: kept[layer][name] for name in CUTTABLE if name in kept[layer]} for layer in sorted(kept)}
+    ordered = {
+        layer: {name: kept_items[layer][name] for name in CUTTABLE if name in kept_items[layer]}
+        for layer in sorted(kept_items)
+    }
     cut = {layer: {c: m for c, m in cells.items() if not m.all()} for layer, cells in ordered.items()}
     return Plan(
         model=model,

@@ -29,13 +29,13 @@ _MODEL_KEYS = ("name", "revision", "weights_sha256", "identity")
 
 def to_document(plan: Plan) -> dict[str, Any]:
     """Write a plan as plain data, in exactly the file's form."""
-    kept = {str(layer): {name: to_ranges(mask) for name, mask in row.items()} for layer, row in plan.kept.items()}
+    kept_items = {str(layer): {name: to_ranges(mask) for name, mask in row.items()} for layer, row in plan.kept.items()}
     return {
         "format": FORMAT,
         "model": dict(plan.model),
         "analysis": plan.analysis,
         "intent": prune_spec_document(plan.prune_spec),
-        "fact": {"kept": kept},
+        "fact": {"kept": kept_items},
         "earlier": [dict(entry) for entry in plan.earlier],
     }
 
@@ -191,28 +191,28 @@ def read_kept(document: Mapping[str, Any], shape: EncoderShape, name: str) -> di
     """Read the kept neurons that a plan states as its fact, as `Plan.kept` has them; nothing is resolved again."""
     fact = mapping(document.get("fact"), f"{name}: fact")
     only(fact, ("kept",), f"{name}: fact")
-    told: dict[tuple[int, str], np.ndarray] = {}
+    masks: dict[tuple[int, str], np.ndarray] = {}
     for layer, row in mapping(fact.get("kept"), f"{name}: fact.kept").items():
         number = layer_number(layer, f"{name}: fact.kept")
         if number > shape.layers:
             raise PlanError(f"{name}: there is no layer {number}; this model has layers 1–{shape.layers}.")
         for component, ranges in mapping(row, f"{name}: fact.kept.{number}").items():
             check_cuttable(number, component)
-            told[number, component] = _mask(ranges, shape.width(component), f"{name}: layer {number} {component}")
-    found: dict[int, dict[str, np.ndarray]] = {}
+            masks[number, component] = _mask(ranges, shape.width(component), f"{name}: layer {number} {component}")
+    results: dict[int, dict[str, np.ndarray]] = {}
     for number in range(1, shape.layers + 1):
         for component in CUTTABLE:
-            mask = told.get((number, component))
+            mask = masks.get((number, component))
             if mask is not None and not mask.all():
-                found.setdefault(number, {})[component] = mask
-    return found
+                results.setdefault(number, {})[component] = mask
+    return results
 
 
-def _compare(plan: Plan, told: Kept, shape: EncoderShape, name: str) -> None:
+def _compare(plan: Plan, stated: Kept, shape: EncoderShape, name: str) -> None:
     for layer in range(1, shape.layers + 1):
         for component in CUTTABLE:
             full = np.ones(shape.width(component), dtype=bool)
-            if not np.array_equal(told.get(layer, {}).get(component, full), plan.mask(layer, component, shape)):
+            if not np.array_equal(stated.get(layer, {}).get(component, full), plan.mask(layer, component, shape)):
                 raise PlanError(
                     f"{name}: the kept neurons of layer {layer} {component} do not follow from the intent.",
                     hint=f"Resolve it again: obce plan --analysis {plan.analysis} --from {shlex.quote(name)} --out "

@@ -95,13 +95,13 @@ def _fill(layer: LayerToWiden, masks: Masks, names: tuple[str, ...], goals: np.n
         # No dimension adds more than one row, so that as many as rows are missing never go too far.
         need = (reachable - width(masks))[:, None]
         open_ = np.take_along_axis(free, order, axis=1)
-        chosen = np.zeros_like(free)
-        np.put_along_axis(chosen, order, open_ & (open_.cumsum(axis=1) <= need), axis=1)
-        if not chosen.any():
+        mask = np.zeros_like(free)
+        np.put_along_axis(mask, order, open_ & (open_.cumsum(axis=1) <= need), axis=1)
+        if not mask.any():
             break
-        free &= ~chosen
+        free &= ~mask
         for name in names:
-            masks[name] |= chosen.ravel()
+            masks[name] |= mask.ravel()
     return [
         _note(layer.layer, names, block, now.tolist()[block], goals.tolist()[block])
         for block in np.flatnonzero(most < goals).tolist()

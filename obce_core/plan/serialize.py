@@ -42,8 +42,8 @@ def parse_prune_spec(value: object, where: str = "intent") -> PruneSpec:
     cells: dict[int, dict[str, float]] = {}
     for layer, row in mapping(data.get("cells", {}), f"{where}.cells").items():
         cells[layer_number(layer, f"{where}.cells")] = dict(mapping(row, f"{where}.cells.{shorten(layer)}"))
-    chosen = mapping(data.get("compensation", {}), f"{where}.compensation")
-    only(chosen, ("method", "tokens"), f"{where}.compensation")
+    selection = mapping(data.get("compensation", {}), f"{where}.compensation")
+    only(selection, ("method", "tokens"), f"{where}.compensation")
     hardware = mapping(data.get("hardware", {}), f"{where}.hardware")
     only(hardware, ("round_to", "per_head"), f"{where}.hardware")
     defaults = PruneSpec()
@@ -55,8 +55,10 @@ def parse_prune_spec(value: object, where: str = "intent") -> PruneSpec:
         keep=_hands(data.get("keep", []), f"{where}.keep"),
         drop=_hands(data.get("drop", []), f"{where}.drop"),
         compensation=Compensation(
-            method=chosen.get("method", defaults.compensation.method),
-            tokens=cast(Any, text(chosen["tokens"], f"{where}.compensation.tokens")) if "tokens" in chosen else None,
+            method=selection.get("method", defaults.compensation.method),
+            tokens=cast(Any, text(selection["tokens"], f"{where}.compensation.tokens"))
+            if "tokens" in selection
+            else None,
         ),
         hardware=Hardware(**hardware),
     )
@@ -65,14 +67,14 @@ def parse_prune_spec(value: object, where: str = "intent") -> PruneSpec:
 def _hands(value: object, where: str) -> tuple[ManualOverride, ...]:
     if not isinstance(value, list):
         raise PlanError(f"{where} must be a list.")
-    found = []
+    results = []
     for entry in value:
         data = mapping(entry, where)
         only(data, _HAND_KEYS, where)
         neurons = data.get("neurons")
         if not isinstance(neurons, list):
             raise PlanError(f"{where}: neurons must be a list of numbers.")
-        found.append(
+        results.append(
             ManualOverride(
                 layer=data.get("layer", 0),
                 component=data.get("component", ""),
@@ -80,7 +82,7 @@ def _hands(value: object, where: str) -> tuple[ManualOverride, ...]:
                 reason=data.get("reason", ""),
             )
         )
-    return tuple(found)
+    return tuple(results)
 
 
 def _hand_document(hand: ManualOverride) -> dict[str, Any]:

@@ -97,14 +97,14 @@ def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_L
 def plan_widths(analysis: Analysis, plan: Plan) -> list[LayerWidths]:
     """Return the stored widths of every layer under a plan, layer 1 first."""
     shape = analysis.shape
-    found = []
+    results = []
     for layer in range(1, shape.layers + 1):
         if layer not in plan.kept:
-            found.append(stored_widths(analysis, layer))
+            results.append(stored_widths(analysis, layer))
             continue
         masks = {component: plan.mask(layer, component, shape) for component in CUTTABLE}
-        found.append(cut_widths(analysis, plan.prune_spec.compensation, layer, masks))
-    return found
+        results.append(cut_widths(analysis, plan.prune_spec.compensation, layer, masks))
+    return results
 
 
 def layer_flops(widths: LayerWidths, shape: EncoderShape, length: int) -> int:

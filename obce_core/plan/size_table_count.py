@@ -122,11 +122,13 @@ def _entry(
 
     def measure(tensors: Tensors) -> tuple[int, int, int, int]:
         """Return rows, extra rows, parameters and FLOPs."""
-        found = {part: tensors[f"{path}.{part}"] for part in ("weight", "bias", "extra") if f"{path}.{part}" in tensors}
-        rows, extra = found["weight"][0], found.get("extra", (0,))[0]
-        maps = math.prod(found["weight"]) + math.prod(found.get("extra", (0,)))
+        results = {
+            part: tensors[f"{path}.{part}"] for part in ("weight", "bias", "extra") if f"{path}.{part}" in tensors
+        }
+        rows, extra = results["weight"][0], results.get("extra", (0,))[0]
+        maps = math.prod(results["weight"]) + math.prod(results.get("extra", (0,)))
         met = rows + extra if component in ("key", "value") else 0
-        return rows, extra, sum(map(math.prod, found.values())), 2 * length * (maps + length * met)
+        return rows, extra, sum(map(math.prod, results.values())), 2 * length * (maps + length * met)
 
     (_, _, parameters, flops), (rows, extra, parameters_left, flops_left) = measure(before), measure(after)
     return Entry(
@@ -148,9 +150,9 @@ def _scope(
 ) -> Scope:
     counts, sizes = [], []
     for tensors in (before, after):
-        found = {names[key]: size for key, size in tensors.items() if family.part(key) not in without}
-        counts.append(sum(map(math.prod, found.values())))
-        sizes.append(4 * counts[-1] if without else file_bytes(found))
+        results = {names[key]: size for key, size in tensors.items() if family.part(key) not in without}
+        counts.append(sum(map(math.prod, results.values())))
+        sizes.append(4 * counts[-1] if without else file_bytes(results))
     return Scope(name=name, parameters=counts[0], parameters_left=counts[1], bytes=sizes[0], bytes_left=sizes[1])
 
 

@@ -157,12 +157,12 @@ def check_cuttable(layer: object, component: object) -> None:
 
 
 def _check_hands(keep: tuple[ManualOverride, ...], drop: tuple[ManualOverride, ...]) -> None:
-    kept = {(hand.layer, hand.component, neuron) for hand in keep for neuron in hand.neurons}
+    kept_items = {(hand.layer, hand.component, neuron) for hand in keep for neuron in hand.neurons}
     both = [
         (hand.layer, hand.component, neuron)
         for hand in drop
         for neuron in hand.neurons
-        if (hand.layer, hand.component, neuron) in kept
+        if (hand.layer, hand.component, neuron) in kept_items
     ]
     if both:
         layer, component, neuron = both[0]

@@ -38,22 +38,22 @@ def save_version(analysis_id: str, name: str, prune_spec: PruneSpec, *, note: st
     Raises:
         PlanError: the name is empty, too long or taken, or the note too long.
     """
-    made = Version(
+    version = Version(
         id=uuid.uuid4().hex[:12], name=_free(analysis_id, name), note=_note(note), written=_now(), prune_spec=prune_spec
     )
-    _write(analysis_id, made)
-    return made
+    _write(analysis_id, version)
+    return version
 
 
 def list_versions(analysis_id: str) -> list[Version]:
     """Read every version of an analysis, the newest first; unreadable files are left out."""
     home = plans_home(analysis_id) / "versions"
-    found = []
+    versions = []
     for path in sorted(home.glob("*.json")) if home.is_dir() else []:
         try:
             with open_regular(path) as stream:
                 data = parse_document(stream.read(), path.name)
-            found.append(
+            versions.append(
                 Version(
                     id=path.stem,
                     name=str(data["name"]),
@@ -64,16 +64,16 @@ def list_versions(analysis_id: str) -> list[Version]:
             )
         except (OSError, KeyError, TypeError, ObceError):
             continue
-    return sorted(found, key=lambda version: (version.written, version.id), reverse=True)
+    return sorted(versions, key=lambda version: (version.written, version.id), reverse=True)
 
 
 def rename_version(analysis_id: str, version_id: str, name: str, *, note: str | None = None) -> Version:
     """Give a version another name, and another note unless that is None; raises PlanError like `save_version`."""
     old = _find(analysis_id, version_id)
     free = old.name if name.strip() == old.name else _free(analysis_id, name)
-    made = replace(old, name=free, note=old.note if note is None else _note(note))
-    _write(analysis_id, made)
-    return made
+    updated = replace(old, name=free, note=old.note if note is None else _note(note))
+    _write(analysis_id, updated)
+    return updated
 
 
 def delete_version(analysis_id: str, version_id: str) -> None:

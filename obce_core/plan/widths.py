@@ -23,18 +23,18 @@ def before(
     """
     if layer is None:
         return dict(masks), query_constants
-    found = {}
+    results = {}
     for name, mask in masks.items():
         there = np.zeros(len(mask), dtype=bool)
         there[layer.stored(name, shape)] = True
-        found[name] = mask & there
+        results[name] = mask & there
     slots = layer.extra_slots(shape)
-    found["key"][slots] = True
+    results["key"][slots] = True
     if query_constants is None:
-        return found, None
-    constants = np.where(found["query"] | ~masks["query"], query_constants, 0.0)
+        return results, None
+    constants = np.where(results["query"] | ~masks["query"], query_constants, 0.0)
     constants[slots] = 1.0
-    return found, constants
+    return results, constants
 
 
 def stored_layer(

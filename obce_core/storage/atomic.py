@@ -255,8 +255,8 @@ def foreign_content(folder: Path) -> str:
     if not is_complete(folder):
         return f"was not written by obce (it has no {MANIFEST})"
     try:
-        told = read_json(folder / MANIFEST, limit=_MANIFEST_BYTES)
-        listed = set(told["files"]) if told["format"] == FORMAT else None
+        document = read_json(folder / MANIFEST, limit=_MANIFEST_BYTES)
+        listed = set(document["files"]) if document["format"] == FORMAT else None
     except (OSError, ValueError, KeyError, TypeError):
         listed = None
     if listed is None:
@@ -281,11 +281,11 @@ def manifest_faults(folder: Path) -> list[str]:
     """Compare a folder with its manifest; return one sentence for each difference (empty: intact)."""
     try:
         files: Mapping[str, Mapping[str, Any]] = read_json(folder / MANIFEST)["files"]
-        told = {name: (entry["size"], entry["sha256"]) for name, entry in files.items()}
+        fields = {name: (entry["size"], entry["sha256"]) for name, entry in files.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return [f"{folder / MANIFEST} is missing or unreadable"]
     faults = []
-    for name, (size, sha256) in told.items():
+    for name, (size, sha256) in fields.items():
         try:
             fault = _file_fault(folder, name, size, sha256)
         except (

@@ -190,8 +190,8 @@ def _rotate(home: Path, keep: int) -> None:
 
 
 def _read(folder: Path) -> Checkpoint:
-    told = read_json(folder / MANIFEST)
-    return Checkpoint(folder=folder, step=int(told["step"]), attempt=int(told["attempt"]))
+    document = read_json(folder / MANIFEST)
+    return Checkpoint(folder=folder, step=int(document["step"]), attempt=int(document["attempt"]))
 
 
 def _aside(target: Path) -> Path:

@@ -115,9 +115,9 @@ def _no_constant(name: str) -> Any:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entries = dict(pairs)
     if len(entries) < len(pairs):
-        seen: set[str] = set()
+        visited: set[str] = set()
         for key, _ in pairs:
-            if key in seen:
+            if key in visited:
                 raise ValueError(f"duplicate key {shorten(key)!r}")
-            seen.add(key)
+            visited.add(key)
     return entries

@@ -93,8 +93,8 @@ class RowWriter:
             view = block[start:stop].reshape(-1).view(np.uint8).data
             offset = self._data + self._start[name] + 4 * width * int(rows[start]) if len(view) else 0
             while len(view):
-                done = os.pwrite(self._handle, view, offset)
-                view, offset = view[done:], offset + done
+                written = os.pwrite(self._handle, view, offset)
+                view, offset = view[written:], offset + written
 
     def close(self) -> None:
         """Close the file; what was not written is zero."""

@@ -76,9 +76,9 @@ def put_back(discarded: Path, path: Path) -> None:
 
 def replaced(path: str | Path) -> str | None:
     """Return the newest step that holds what stood at a path, or None."""
-    wanted = os.path.abspath(path)
+    absolute = os.path.abspath(path)
     home = trash_home()
-    steps = [step for step in (home.iterdir() if home.is_dir() else ()) if step_path(step) == wanted]
+    steps = [step for step in (home.iterdir() if home.is_dir() else ()) if step_path(step) == absolute]
     newest = max(steps, key=lambda step: (step / MOVED).stat().st_mtime_ns, default=None)  # names tell seconds only
     return newest.name if newest is not None else None
 

@@ -55,10 +55,10 @@ def draw(raw: RawTexts, *, n: int | None, seed: int, minimum: int = 2, share: fl
     """
     check_seed(seed)
     check_n(n, minimum)
-    found = distinct(raw)
-    available = len(found.rows)
+    distinct_texts = distinct(raw)
+    available = len(distinct_texts.rows)
     if available < minimum:
-        total = available + found.repeated
+        total = available + distinct_texts.repeated
         raise TextsError(
             f"needs at least {minimum} different texts; got {available} distinct of {total}.",
             hint=f"Add texts to {raw.name}, or give another source.",
@@ -69,7 +69,7 @@ def draw(raw: RawTexts, *, n: int | None, seed: int, minimum: int = 2, share: fl
             hint=f"Give --n-texts {available}.",
             available=available,
         )
-    notes = [*raw.notes, *found.notes]
+    notes = [*raw.notes, *distinct_texts.notes]
     size = available if n is None else n
     held = int(share * available + 1e-9)  # 29 % of 100 is 29
     if available - size < held:
@@ -81,15 +81,15 @@ def draw(raw: RawTexts, *, n: int | None, seed: int, minimum: int = 2, share: fl
         )
     elif share and size == available:
         notes.append(f"{100 * share:g} % of {available:,} texts is less than one: no text is held out.")
-    chosen = list(range(available))
+    selected = list(range(available))
     if size < available:
-        chosen = sorted(np.random.default_rng(seed).choice(available, size, replace=False).tolist())
-    texts, rows = list(found.rows), list(found.rows.values())
-    drawn = set(chosen)
-    rest = (text for index, text in enumerate(texts) if index not in drawn)
+        selected = sorted(np.random.default_rng(seed).choice(available, size, replace=False).tolist())
+    texts, rows = list(distinct_texts.rows), list(distinct_texts.rows.values())
+    visible = set(selected)
+    rest = (text for index, text in enumerate(texts) if index not in visible)
     return Texts(
-        texts=tuple(texts[index] for index in chosen),
-        columns={name: tuple(values[rows[i]] for i in chosen) for name, values in raw.columns.items()},
+        texts=tuple(texts[index] for index in selected),
+        columns={name: tuple(values[rows[i]] for i in selected) for name, values in raw.columns.items()},
         source=raw.source,
         seed=seed,
         available=available,

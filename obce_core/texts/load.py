@@ -103,8 +103,8 @@ def _share(heldout: str | os.PathLike[str] | None) -> tuple[float | None, str | 
     """Return the share to hold out (None: the default of the source) and the file; one of them is empty."""
     if heldout == "auto":
         return None, None
-    given = re.fullmatch(r"([0-9]{1,2}(?:\.[0-9]{1,3})?) ?%", os.fspath(heldout)) if heldout is not None else None
-    return (0.0, heldout) if given is None else (float(given[1]) / 100, None)
+    match = re.fullmatch(r"([0-9]{1,2}(?:\.[0-9]{1,3})?) ?%", os.fspath(heldout)) if heldout is not None else None
+    return (0.0, heldout) if match is None else (float(match[1]) / 100, None)
 
 
 def _fits_file(option: str, path: str | None) -> bool:
@@ -115,12 +115,14 @@ def _fits_file(option: str, path: str | None) -> bool:
 def _with_heldout(sample: Texts, request: Request, source: TextSource) -> Texts:
     """Replace the held-out texts by a file's texts, less those of the sample."""
     raw = source.load(request)
-    found = distinct(raw)
-    drawn = set(sample.texts)
-    kept = [text for text in found.rows if text not in drawn]
-    if not kept:
+    distinct_texts = distinct(raw)
+    visible = set(sample.texts)
+    kept_items = [text for text in distinct_texts.rows if text not in visible]
+    if not kept_items:
         raise TextsError(f"{raw.name} has no text that is not in the sample.", hint="Give another --heldout.")
     notes = [f"Held-out texts are from {raw.source}."]
-    if len(kept) < len(found.rows):
-        notes.append(f"{counted(len(found.rows) - len(kept), 'held-out text')} in the sample and left out.")
-    return replace(sample, heldout=tuple(kept[:HELDOUT_LIMIT]), notes=(*sample.notes, *notes))
+    if len(kept_items) < len(distinct_texts.rows):
+        notes.append(
+            f"{counted(len(distinct_texts.rows) - len(kept_items), 'held-out text')} in the sample and left out."
+        )
+    return replace(sample, heldout=tuple(kept_items[:HELDOUT_LIMIT]), notes=(*sample.notes, *notes))

@@ -156,10 +156,10 @@ def _read(path: Path) -> Texts:
             raise TextsError(f"{name} has format {shorten(facts['format'])!r}, expected {FORMAT!r}.")
         columns = {column: table.column(column).to_pylist() for column in table.column_names}
         texts = Texts(texts=columns.pop("text"), columns=columns, **{field: facts[field] for field in _FIELDS})
-        told = facts["digest"]
+        stored_digest = facts["digest"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise TextsError(f"{name} is damaged: its metadata is incomplete.") from None
-    if texts.digest != told:
+    if texts.digest != stored_digest:
         raise TextsError(f"{name} was changed: the digest of its texts is not the one it was written with.")
     return texts
 

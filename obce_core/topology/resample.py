@@ -57,7 +57,7 @@ def bootstrap_r_f(
         raise NotFinite(f"{int((~np.isfinite(points)).sum())} outputs are NaN or inf.")
     ordered, count = np.sort(points), len(points)
     random = np.random.default_rng(seed)
-    found = np.zeros(draws)
+    mask = np.zeros(draws)
     step = max(1, _BLOCK // count)
     for start in range(0, draws, step) if count > 1 else ():
         size = min(step, draws - start)
@@ -67,8 +67,8 @@ def bootstrap_r_f(
         # 0.
         held = np.where(drawn, ordered, ordered[drawn.argmax(axis=1)][:, None])
         np.maximum.accumulate(held, axis=1, out=held)
-        found[start : start + size] = np.diff(held, axis=1).max(axis=1) / 2
-    low, high = np.quantile(found, [(1 - share) / 2, (1 + share) / 2])
+        mask[start : start + size] = np.diff(held, axis=1).max(axis=1) / 2
+    low, high = np.quantile(mask, [(1 - share) / 2, (1 + share) / 2])
     return Interval(low=float(low), high=float(high), share=share, draws=draws)
 
 

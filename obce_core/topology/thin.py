@@ -59,21 +59,23 @@ def thin_line(values: Float[np.ndarray, " texts"], most: int) -> ThinLine:
     order = np.argsort(values, kind="stable")
     ordered = values[order].astype(np.float64)
     gaps = np.diff(ordered)
-    start, chosen = 0.0, np.arange(count)
+    start, selection = 0.0, np.arange(count)
     if count > most:
         wide = most // 3
         widest = np.argpartition(-gaps, wide)
         start = float(gaps[widest[wide:]].max()) / 2
         exact = widest[:wide]
         even = np.searchsorted(ordered, np.linspace(ordered[0], ordered[-1], most - 2 * wide)).clip(0, count - 1)
-        chosen = np.unique(np.concatenate([exact, exact + 1, even[:-1], [count - 1]]))
+        selection = np.unique(np.concatenate([exact, exact + 1, even[:-1], [count - 1]]))
     # Two chosen points are one part when the widest gap between them is closed; it parts the points left out there.
-    split = [a + int(np.argmax(gaps[a:b])) for a, b in zip(chosen[:-1].tolist(), chosen[1:].tolist(), strict=True)]
+    split = [
+        a + int(np.argmax(gaps[a:b])) for a, b in zip(selection[:-1].tolist(), selection[1:].tolist(), strict=True)
+    ]
     radii = gaps[split] / 2 if split else np.empty(0)
     return ThinLine(
-        points=order[chosen],
-        values=ordered[chosen],
-        merges=join(radii, order[chosen]),
+        points=order[selection],
+        values=ordered[selection],
+        merges=join(radii, order[selection]),
         upto=np.array([0, *(place + 1 for place in split), count]),
         start=start,
     )

@@ -84,10 +84,10 @@ def merges(points: Float[np.ndarray, "texts dim"]) -> tuple[Merge, ...]:
             point = leader[point]
         return point
 
-    found = []
+    results = []
     for (left, right), length in zip(tree.edges.tolist(), tree.lengths.tolist(), strict=True):
         a, b = find(left), find(right)
-        found.append(Merge(radius=length / 2, left=left, right=right, left_size=size[a], right_size=size[b]))
+        results.append(Merge(radius=length / 2, left=left, right=right, left_size=size[a], right_size=size[b]))
         leader[b] = a
         size[a] += size[b]
-    return tuple(found)
+    return tuple(results)

@@ -89,10 +89,10 @@ def _starts(_ids: tuple[str, ...]) -> dict[str, float]:
 def stamp(path: str) -> tuple[int, int]:
     """Tell one state of a file or folder from another; (0, 0) for what is not there."""
     try:
-        told = Path(path).expanduser().stat()
+        stat = Path(path).expanduser().stat()
     except (OSError, RuntimeError, ValueError):
         return 0, 0
-    return told.st_mtime_ns, told.st_size
+    return stat.st_mtime_ns, stat.st_size
 
 
 def model(spec: str, revision: str | None, changed: tuple[int, ...]) -> Preview:
@@ -199,11 +199,11 @@ def next_steps(analysis_id: str, prune_spec: PruneSpec, *, linked: bool) -> list
     from obce_core.plan import prune_spec_document
     from obce_core.storage.atomic import digest
 
-    found = []
+    results = []
     for layer in range(1, analysis(analysis_id).shape.layers + 1):
         part = of_layer(prune_spec, layer)
-        found += _next_cuts(analysis_id, layer, digest(prune_spec_document(part)), linked, part)
-    return found
+        results += _next_cuts(analysis_id, layer, digest(prune_spec_document(part)), linked, part)
+    return results
 
 
 @st.cache_resource(show_spinner=False)

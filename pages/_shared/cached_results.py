@@ -29,19 +29,19 @@ Stamped = tuple[tuple[str, int], ...]
 def evaluations() -> list[Evaluation]:
     """List the complete evaluations, the newest first; a folder is read once, and again when it was replaced."""
     home = evaluations_home()
-    found = []
+    results = []
     try:
         with os.scandir(home) as entries:
-            named = [
+            named_items = [
                 (_stamp(Path(entry.path)), entry.name) for entry in entries if entry.name[0] != "." and entry.is_dir()
             ]
     except OSError:
         return []
-    for changed, name in sorted(named, reverse=True):
+    for changed, name in sorted(named_items, reverse=True):
         one = _evaluation(str(home), name, changed)
         if one is not None:
-            found.append(one)
-    return found
+            results.append(one)
+    return results
 
 
 @st.cache_resource(max_entries=20_000, show_spinner=False)
@@ -76,8 +76,8 @@ def leaderboard(made: Stamped, home: str) -> list[Row]:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _board(made: Stamped, home: str) -> list[Row]:
-    return board([read_evaluation(Path(home) / name) for name, _ in made])
+def _board(stamped_: Stamped, home: str) -> list[Row]:
+    return board([read_evaluation(Path(home) / name) for name, _ in stamped_])
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -16,8 +16,8 @@ def show(
     figure: Any, *, key: str, name: str = "", csv_text: Data | None = None, units: tuple[str, str] = ("", "")
 ) -> None:
     """Draw a figure, larger in presentation; with a `name`, offer it for download (`units` as in `downloads.row`)."""
-    shown = enlarge(figure) if state.get().presentation else figure
-    st.plotly_chart(shown, theme=None, config={"displayModeBar": False}, key=key)
+    visible = enlarge(figure) if state.get().presentation else figure
+    st.plotly_chart(visible, theme=None, config={"displayModeBar": False}, key=key)
     if name:
         downloads.row(name, figure=figure, csv_text=csv_text, units=units)
 
@@ -30,6 +30,6 @@ def choose(figure: Any, *, key: str, on_pick: Callable[[list[Any]], None]) -> No
         if points:
             on_pick(list(points[0]["customdata"]))
 
-    shown = enlarge(figure) if state.get().presentation else figure
+    visible = enlarge(figure) if state.get().presentation else figure
     config = {"displayModeBar": False}
-    st.plotly_chart(shown, theme=None, config=config, key=key, on_select=changed, selection_mode="points")
+    st.plotly_chart(visible, theme=None, config=config, key=key, on_select=changed, selection_mode="points")

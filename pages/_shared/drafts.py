@@ -18,46 +18,46 @@ _LIMIT = 200
 
 def current(analysis_id: str) -> PruneSpec:
     """Return the intent under edit for an analysis."""
-    chosen = state.get()
-    if analysis_id not in chosen.intents:
-        found = read_draft(analysis_id)
-        history = read_history(analysis_id, found.stamp)
-        chosen.intents[analysis_id] = [*history.earlier, found.prune_spec, *history.later]
-        chosen.places[analysis_id] = len(history.earlier)
-        chosen.stamps[analysis_id] = found.stamp
+    selection = state.get()
+    if analysis_id not in selection.intents:
+        draft = read_draft(analysis_id)
+        history = read_history(analysis_id, draft.stamp)
+        selection.intents[analysis_id] = [*history.earlier, draft.prune_spec, *history.later]
+        selection.places[analysis_id] = len(history.earlier)
+        selection.stamps[analysis_id] = draft.stamp
         if history.version:
-            chosen.versions.setdefault(analysis_id, history.version)
-    return chosen.intents[analysis_id][chosen.places[analysis_id]]
+            selection.versions.setdefault(analysis_id, history.version)
+    return selection.intents[analysis_id][selection.places[analysis_id]]
 
 
 def edit(analysis_id: str, prune_spec: PruneSpec, *, from_grid: bool = False) -> None:
     """Put a new intent in place; what was undone is forgotten. The grid takes over unless the edit came from it."""
-    chosen = state.get()
+    selection = state.get()
     if prune_spec == current(analysis_id):
         return
-    at = chosen.places[analysis_id]
-    history = [*chosen.intents[analysis_id][: at + 1], prune_spec][-_LIMIT:]
-    chosen.intents[analysis_id], chosen.places[analysis_id] = history, len(history) - 1
-    chosen.told = []
+    at = selection.places[analysis_id]
+    history = [*selection.intents[analysis_id][: at + 1], prune_spec][-_LIMIT:]
+    selection.intents[analysis_id], selection.places[analysis_id] = history, len(history) - 1
+    selection.told = []
     if not from_grid:
-        chosen.revision += 1
+        selection.revision += 1
     _save(analysis_id)
 
 
 def can(analysis_id: str, step: int) -> bool:
     """Say whether there is something to undo (-1) or redo (+1)."""
     current(analysis_id)
-    chosen = state.get()
-    return 0 <= chosen.places[analysis_id] + step < len(chosen.intents[analysis_id])
+    selection = state.get()
+    return 0 <= selection.places[analysis_id] + step < len(selection.intents[analysis_id])
 
 
 def move(analysis_id: str, step: int) -> None:
     """Undo (-1) or redo (+1)."""
     if can(analysis_id, step):
-        chosen = state.get()
-        chosen.places[analysis_id] += step
-        chosen.told = []
-        chosen.revision += 1
+        selection = state.get()
+        selection.places[analysis_id] += step
+        selection.told = []
+        selection.revision += 1
         _save(analysis_id)
 
 
@@ -88,29 +88,29 @@ def theirs(analysis_id: str) -> Draft | None:
     mine = current(analysis_id)
     if settings.read_only():
         return None
-    found = read_draft(analysis_id)
-    chosen = state.get()
-    if found.stamp == chosen.stamps[analysis_id]:
+    draft = read_draft(analysis_id)
+    selection = state.get()
+    if draft.stamp == selection.stamps[analysis_id]:
         return None
-    if found.prune_spec == mine:
-        chosen.stamps[analysis_id] = found.stamp
+    if draft.prune_spec == mine:
+        selection.stamps[analysis_id] = draft.stamp
         return None
-    return found
+    return draft
 
 
 def take_theirs(analysis_id: str) -> None:
     """Go on with the draft on disk; one's own can be had back by undo."""
-    found = theirs(analysis_id)
-    if found is not None:
-        state.get().stamps[analysis_id] = found.stamp
-        edit(analysis_id, found.prune_spec)
+    other = theirs(analysis_id)
+    if other is not None:
+        state.get().stamps[analysis_id] = other.stamp
+        edit(analysis_id, other.prune_spec)
 
 
 def keep_mine(analysis_id: str) -> None:
     """Go on with one's own draft and write it over the one on disk, whose author is asked in turn."""
-    found = theirs(analysis_id)
-    if found is not None:
-        state.get().stamps[analysis_id] = found.stamp
+    other = theirs(analysis_id)
+    if other is not None:
+        state.get().stamps[analysis_id] = other.stamp
         _save(analysis_id)
 
 
@@ -122,11 +122,11 @@ def _save(analysis_id: str) -> None:
 def _write(analysis_id: str) -> None:
     if settings.read_only():
         return  # a visitor's plan lives in the session alone
-    chosen = state.get()
-    intents, at = chosen.intents[analysis_id], chosen.places[analysis_id]
+    selection = state.get()
+    intents, at = selection.intents[analysis_id], selection.places[analysis_id]
     history = History(
-        earlier=tuple(intents[:at]), later=tuple(intents[at + 1 :]), version=chosen.versions.get(analysis_id, "")
+        earlier=tuple(intents[:at]), later=tuple(intents[at + 1 :]), version=selection.versions.get(analysis_id, "")
     )
-    written = write_draft(analysis_id, intents[at], seen=chosen.stamps[analysis_id], history=history)
+    written = write_draft(analysis_id, intents[at], seen=selection.stamps[analysis_id], history=history)
     if written is not None:
-        chosen.stamps[analysis_id] = written.stamp
+        selection.stamps[analysis_id] = written.stamp

@@ -99,13 +99,13 @@ _CHECKS = {"analysis": ANALYSIS, "launch": LAUNCH}
 
 def write(page: str, values: Mapping[str, Any]) -> dict[str, str]:
     """Write a form's values as parameters of the page's address; one that may not stand there is left out."""
-    told = {
+    fields = {
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for name, value in values.items()
     }
     return {
         f"{PREFIXES[page]}{name}": text
-        for name, text in told.items()
+        for name, text in fields.items()
         if _fits(page, name, values[name]) and len(text) <= _LONGEST
     }
 

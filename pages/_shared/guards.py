@@ -26,27 +26,27 @@ _log = logging.getLogger("obce.app")
 
 def need_analysis() -> Analysis:
     """Return the selected analysis (the newest when none is), or say how to make one and stop the page."""
-    chosen = state.get()
-    if not chosen.analysis:
-        chosen.analysis = _newest()  # a cell named in the address stays
-        if not chosen.analysis:
+    selection = state.get()
+    if not selection.analysis:
+        selection.analysis = _newest()  # a cell named in the address stays
+        if not selection.analysis:
             st.info("No analysis yet. Home runs the demo; Analysis measures your own model.")
             nav.link("home", "Go to Home", icon=":material/home:")
             nav.link("analysis", "Measure a model", icon=":material/play_circle:")
             raise Ended
     try:
-        found = open_analysis(chosen.analysis)
+        analysis = open_analysis(selection.analysis)
     except ObceError as error:
         show_error(error)
         naming.offer_analyses()  # the selection stays: another analysis is shown only when somebody chooses it
         raise Ended from None
-    chosen.analysis = found.id  # an address may hold the beginning of an id
-    chosen.analysis_names[found.id] = naming.label(found)
-    if not 1 <= chosen.layer <= found.shape.layers:
-        chosen.layer = min(3, found.shape.layers)
-    if chosen.neuron is not None and chosen.neuron not in found.neurons(chosen.layer, chosen.component):
-        chosen.neuron = None
-    return found
+    selection.analysis = analysis.id  # an address may hold the beginning of an id
+    selection.analysis_names[analysis.id] = naming.label(analysis)
+    if not 1 <= selection.layer <= analysis.shape.layers:
+        selection.layer = min(3, analysis.shape.layers)
+    if selection.neuron is not None and selection.neuron not in analysis.neurons(selection.layer, selection.component):
+        selection.neuron = None
+    return analysis
 
 
 def open_analysis(analysis_id: str) -> Analysis:

@@ -18,9 +18,9 @@ _GLYPHS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "c
 
 def start(form: str, kind: str, options: Mapping[str, Any]) -> None:
     """Start a job for a form; the same form twice is the same job."""
-    chosen = state.get()
-    run = LocalLauncher().submit(kind, options, chosen.nonce(form), form=form)
-    chosen.runs[form] = chosen.run = run.id
+    selection = state.get()
+    run = LocalLauncher().submit(kind, options, selection.nonce(form), form=form)
+    selection.runs[form] = selection.run = run.id
 
 
 def panel(form: str, on_done: Callable[[dict[str, Any]], None], *, shared: bool = False) -> bool:
@@ -29,16 +29,16 @@ def panel(form: str, on_done: Callable[[dict[str, Any]], None], *, shared: bool 
     `on_done` is called once with the result, and the page runs again. A job is shown to who started it, found again by
     the address after a reload; with `shared`, where the form's name says all that is computed, to everybody.
     """
-    chosen = state.get()
-    if form not in chosen.runs:
+    selection = state.get()
+    if form not in selection.runs:
         live = find_live(form) if shared else _own(form)  # after a reload the session is new, the job is not
         if live is None:
             return False
-        chosen.runs[form] = live.id
+        selection.runs[form] = live.id
     try:
-        run = find_run(chosen.runs[form])
+        run = find_run(selection.runs[form])
     except ObceError:
-        chosen.runs.pop(form)
+        selection.runs.pop(form)
         return False
     status = run.status()
     if status.state == "done":
@@ -96,12 +96,12 @@ def _words(run: Run, state: str, reason: str, progress: Progress) -> str:
         return f"{_GLYPHS[state]} Starting: reading the model and the texts"
     if progress.done >= progress.total:
         return f"{_GLYPHS[state]} All {progress.total:,} {progress.what} done; writing the result"
-    told = [f"{_GLYPHS[state]} {progress.done:,} of {progress.total:,} {progress.what}"]
+    words = [f"{_GLYPHS[state]} {progress.done:,} of {progress.total:,} {progress.what}"]
     if progress.rate is not None and progress.what == "texts":
-        told.append(f"{amount(progress.rate, 2)} texts a second")
+        words.append(f"{amount(progress.rate, 2)} texts a second")
     if progress.seconds_left is not None:
-        told.append(f"about {duration(progress.seconds_left)} left")
-    return " · ".join(told)
+        words.append(f"about {duration(progress.seconds_left)} left")
+    return " · ".join(words)
 
 
 def _ended(form: str, run: Run) -> None:
@@ -117,7 +117,7 @@ def _ended(form: str, run: Run) -> None:
 
 
 def _forget(form: str) -> None:
-    chosen = state.get()
-    if chosen.runs.pop(form, None) == chosen.run:
-        chosen.run = ""
-    chosen.renew(form)
+    selection = state.get()
+    if selection.runs.pop(form, None) == selection.run:
+        selection.run = ""
+    selection.renew(form)

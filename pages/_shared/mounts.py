@@ -119,8 +119,8 @@ def plan_grid(
     def changed() -> None:
         value = (st.session_state.get(key) or {}).get("edit")
         if value and value["rev"] == revision:
-            named = ((name.partition("."), percentile) for name, percentile in value["cells"].items())
-            on_edit({(int(layer), component): float(percentile) for (layer, _, component), percentile in named})
+            names = ((name.partition("."), percentile) for name, percentile in value["cells"].items())
+            on_edit({(int(layer), component): float(percentile) for (layer, _, component), percentile in names})
 
     shape = f"{key}:{len(data['layers'])}:{sum(cell['equal'] for cell in data['cells'])}"
     _grid(key=key, data={**data, "rev": revision, "shape": shape}, on_edit_change=changed)

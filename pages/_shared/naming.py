@@ -13,9 +13,9 @@ def name_of(entry: Saved | Analysis) -> str:
     """Name an analysis in a word or two: its own name, else model, texts and seed."""
     if isinstance(entry, Saved) and entry.name:
         return entry.name
-    told = entry.meta
+    meta = entry.meta
     return (
-        f"{layout.short_name(told['model']['name'])[:26]} · {told['texts']['n']:,} · seed {told['texts']['seed']} "
+        f"{layout.short_name(meta['model']['name'])[:26]} · {meta['texts']['n']:,} · seed {meta['texts']['seed']} "
         f"· {entry.id[:6]}"
     )
 

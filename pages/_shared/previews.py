@@ -54,39 +54,39 @@ class Previews:
     def cells(self, plan: Plan) -> dict[Cell, Closeness]:
         """Return what is known of every cell of the plan, cut alone; an earlier number stays until the new one is
         there."""
-        found: dict[Cell, Closeness] = {}
-        seen = state.get().cosines
+        results: dict[Cell, Closeness] = {}
+        selection = state.get().cosines
         for layer, row in plan.kept.items():
             for component in row:
                 place = (self.source.id, layer, component)
                 known = self.alone(plan, [(layer, component)], priority=2)
                 if known is not None:
-                    seen[place] = known
-                    found[layer, component] = Closeness(cosine=known)
+                    selection[place] = known
+                    results[layer, component] = Closeness(cosine=known)
                 else:
-                    found[layer, component] = Closeness(
-                        cosine=None if self.reason else seen.get(place), old=True, reason=self.reason
+                    results[layer, component] = Closeness(
+                        cosine=None if self.reason else selection.get(place), old=True, reason=self.reason
                     )
-        return found
+        return results
 
     def alone(self, plan: Plan, cells: Sequence[Cell], *, priority: int) -> float | None:
         """Return the mean-pooled cosine when these cells alone are cut, or None."""
-        kept: dict[int, dict[str, np.ndarray]] = {}
+        kept_items: dict[int, dict[str, np.ndarray]] = {}
         for layer, component in cells:
             if component in plan.kept.get(layer, {}):
-                kept.setdefault(layer, {})[component] = plan.kept[layer][component]
-        if not kept:
+                kept_items.setdefault(layer, {})[component] = plan.kept[layer][component]
+        if not kept_items:
             return 1.0  # the model as it is
-        found = self._known("preview_cell", kept, plan.prune_spec, cells, priority)
-        return None if found is None else found.pooled
+        cosines = self._known("preview_cell", kept_items, plan.prune_spec, cells, priority)
+        return None if cosines is None else cosines.pooled
 
     def losses(self, cuts: Sequence[NextCut]) -> list[float | None]:
         """Return what each next cut loses, measured on its cells alone: the cosine now less the one then."""
-        found: list[float | None] = []
+        results: list[float | None] = []
         for cut in cuts:
             now, then = (self.alone(plan, cut.cells, priority=3) for plan in (cut.now, cut.then))
-            found.append(None if now is None or then is None else now - then)
-        return found
+            results.append(None if now is None or then is None else now - then)
+        return results
 
     def _known(
         self, task: str, kept: Kept, prune_spec: PruneSpec, cells: Sequence[Cell] | None, priority: int
@@ -124,8 +124,8 @@ def watch(asked: Sequence[Question]) -> None:
 
 
 @st.fragment(run_every=0.8)
-def _watch(asked: list[Question]) -> None:
+def _watch(questions: list[Question]) -> None:
     with guards.caught():
-        answers = [background.ask(task, arguments, priority=priority) for task, arguments, priority in asked]
+        answers = [background.ask(task, arguments, priority=priority) for task, arguments, priority in questions]
         if any(answer.state != "waiting" for answer in answers) and not state.get().dialog:  # a rerun would close it
             st.rerun()

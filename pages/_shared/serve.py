@@ -87,14 +87,16 @@ def main() -> None:
     parser.add_argument("--no-token", action="store_true")
     parser.add_argument("--open", action="store_true")
     parser.add_argument("--read-only", action="store_true")
-    given = parser.parse_args()
-    policy = Policy(host=given.host, port=given.port, names=tuple(given.allow_host), needs_token=not given.no_token)
-    script = given.app.resolve()
+    arguments = parser.parse_args()
+    policy = Policy(
+        host=arguments.host, port=arguments.port, names=tuple(arguments.allow_host), needs_token=not arguments.no_token
+    )
+    script = arguments.app.resolve()
     sys.argv = [str(script)]  # streamlit looks for .streamlit beside it, as `streamlit run` does
     # uvicorn raises the signal again once it has shut down; sys.exit lets the exit handlers end the warm worker.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
-    app_of(script, policy, open_browser=given.open, read_only=given.read_only).run(config=options(policy))
+    app_of(script, policy, open_browser=arguments.open, read_only=arguments.read_only).run(config=options(policy))
 
 
 if __name__ == "__main__":

@@ -36,15 +36,15 @@ _STYLE = """
 
 def show() -> None:
     """Show the selection, the switches and what runs; comes after every page."""
-    chosen = state.get()
+    selection = state.get()
     state.write_address()
     with st.sidebar:
         with st.container(key="pick"):
-            _selection(chosen)
-        for label, field, told in (("Edge length", "edge_length", _EDGE), ("Presentation", "presentation", None)):
+            _selection(selection)
+        for label, field, meta in (("Edge length", "edge_length", _EDGE), ("Presentation", "presentation", None)):
             key = field.replace("_", "-")
-            st.session_state[key] = getattr(chosen, field)  # a page may have switched it too
-            st.toggle(label, key=key, on_change=_switch, args=(field, key), help=told)
+            st.session_state[key] = getattr(selection, field)  # a page may have switched it too
+            st.toggle(label, key=key, on_change=_switch, args=(field, key), help=meta)
         mounts.link_and_mode(layout.mode(), address=state.take_first_address())
         if settings.read_only():
             layout.note("Read-only: nothing is saved here. A plan lasts as long as this page; take it away as a file.")
@@ -72,31 +72,31 @@ def _switch(field: str, key: str) -> None:
     setattr(state.get(), field, bool(st.session_state[key]))
 
 
-def _selection(chosen: state.State) -> None:
+def _selection(selection: state.State) -> None:
     """Show what is selected. Labels of links are Markdown, so they are ours; names that others gave stand below,
     escaped."""
-    hue = chosen.component
+    hue = selection.component
     st.html(_STYLE.replace("CHIP", f"light-dark({LIGHT.components[hue]}, {DARK.components[hue]})"))
     nav.link("analysis", "Analysis")
-    if not chosen.analysis:
+    if not selection.analysis:
         _newest()
         return
     try:
-        source = guards.open_analysis(chosen.analysis)
+        source = guards.open_analysis(selection.analysis)
     except Exception:  # a deleted analysis must not break the frame; the page says what is wrong
-        _below(f"{escape(chosen.analysis[:16])} was deleted or cannot be read")
+        _below(f"{escape(selection.analysis[:16])} was deleted or cannot be read")
         return
-    told = source.meta
+    meta = source.meta
     _below(
-        f"<b>{escape(layout.short_name(told['model']['name']))}</b> · {told['texts']['n']:,} texts<br>"
-        f'<span class="note">{_TOKENS.get(told["tokens"], escape(told["tokens"]))} · seed {told["texts"]["seed"]} · '
-        f'<span class="plain">{escape(told["texts"]["source"][:28])}</span></span>'
+        f"<b>{escape(layout.short_name(meta['model']['name']))}</b> · {meta['texts']['n']:,} texts<br>"
+        f'<span class="note">{_TOKENS.get(meta["tokens"], escape(meta["tokens"]))} · seed {meta["texts"]["seed"]} · '
+        f'<span class="plain">{escape(meta["texts"]["source"][:28])}</span></span>'
     )
-    if chosen.layer:
+    if selection.layer:
         with st.container(key="pick-cell"):
-            nav.link("importance", f"Layer {chosen.layer} · {TITLES[chosen.component]}")
-    if chosen.neuron is not None:
-        nav.link("neuron", f"Neuron {chosen.neuron}")
+            nav.link("importance", f"Layer {selection.layer} · {TITLES[selection.component]}")
+    if selection.neuron is not None:
+        nav.link("neuron", f"Neuron {selection.neuron}")
     _plan(source)
 
 
@@ -107,10 +107,10 @@ def _newest() -> None:
         _below("none yet")
         return
     newest = saved[0]
-    told = newest.meta
+    meta = newest.meta
     _below(
-        f"none selected. The newest: {escape(newest.name or layout.short_name(told['model']['name']))}, "
-        f"{told['texts']['n']:,} texts"
+        f"none selected. The newest: {escape(newest.name or layout.short_name(meta['model']['name']))}, "
+        f"{meta['texts']['n']:,} texts"
     )
     st.button(
         "Select the newest", key="pick-newest", on_click=state.select_analysis, args=(newest.id,), width="stretch"

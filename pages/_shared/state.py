@@ -188,14 +188,14 @@ def key(name: str) -> str:
 def write_address() -> None:
     """Write the selection into the address, so that a link opens the same view."""
     state = get()
-    wanted = _address(state)
-    if dict(st.query_params) == wanted:
+    address = _address(state)
+    if dict(st.query_params) == address:
         return
     if state.linked:
-        st.query_params.from_dict(wanted)
+        st.query_params.from_dict(address)
     else:
-        history.complete(wanted)
-        state.first_address = urlencode(wanted)
+        history.complete(address)
+        state.first_address = urlencode(address)
 
 
 def take_first_address() -> str:
@@ -208,22 +208,22 @@ def take_first_address() -> str:
 
 def _address(state: State) -> dict[str, str]:
     """Return the parameters that bring a selection back; what everybody starts with is left out."""
-    wanted = {name: _text(getattr(state, name)) for name in _ADDRESS}
-    wanted |= dict.fromkeys((name for name in _QUIET if wanted[name] == _text(getattr(State, name))), "")
-    wanted["link_qk"] = "" if state.link_qk else "0"
+    expected = {name: _text(getattr(state, name)) for name in _ADDRESS}
+    expected |= dict.fromkeys((name for name in _QUIET if expected[name] == _text(getattr(State, name))), "")
+    expected["link_qk"] = "" if state.link_qk else "0"
     if state.aggregate != "share under":
-        wanted["below"] = ""
+        expected["below"] = ""
     if not state.layer:
-        wanted["layer"] = wanted["component"] = ""
-    wanted = {name: value for name, value in wanted.items() if value}
+        expected["layer"] = expected["component"] = ""
+    expected = {name: value for name, value in expected.items() if value}
     if state.page == "analysis":
-        wanted |= form_address.write("analysis", _changed(state.form, state.form_defaults))
+        expected |= form_address.write("analysis", _changed(state.form, state.form_defaults))
     if state.page == "launch":
         plain = {name: value for name, value in state.launch.items() if isinstance(name, str)}
-        wanted |= form_address.write(
+        expected |= form_address.write(
             "launch", _changed(plain, {name: state.launch.get((name, "proposed")) for name in plain})
         )
-    return wanted
+    return expected
 
 
 def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,19 +250,19 @@ def _from_address(query: Mapping[str, Any]) -> State:
     """Read what an address may say; anything odd is ignored."""
     state = State()
     for name, pattern in _ADDRESS.items():
-        given = str(query.get(name, ""))
-        if re.fullmatch(pattern, given):
+        options = str(query.get(name, ""))
+        if re.fullmatch(pattern, options):
             kind = type(getattr(state, name))
             setattr(
                 state,
                 name,
-                given == "1"
+                options == "1"
                 if kind is bool
-                else given
+                else options
                 if kind is str
-                else float(given)
+                else float(options)
                 if kind is float
-                else int(given),
+                else int(options),
             )
     state.form, state.launch = form_address.read("analysis", query), form_address.read("launch", query)
     return state

@@ -41,10 +41,10 @@ def select(label: str, name: str, options: Sequence[str] | dict[str, str], *, de
     first."""
     names = list(options)
     kept = given(name, default or names[0])
-    told = options if isinstance(options, dict) else {}
+    options_ = options if isinstance(options, dict) else {}
     if st.session_state[kept["key"]] not in names:
         st.session_state[kept["key"]] = names[0]
-    return str(st.selectbox(label, names, format_func=lambda option: told.get(option, option), **kept))
+    return str(st.selectbox(label, names, format_func=lambda option: options_.get(option, option), **kept))
 
 
 def values() -> dict[str, Any]:

@@ -33,33 +33,33 @@ def _done(result: dict[str, Any]) -> None:
 
 def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
     """Ask for the model and say what fits and what does not; of a hub model little is fetched."""
-    kept = given("model", "demo")
+    options = given("model", "demo")
     columns = st.columns([2.4, 1], vertical_alignment="bottom")
-    named = (
+    names = (
         columns[0]
         .text_input(
-            "Model", help="demo, a folder on this machine, or a hub id such as google-bert/bert-base-cased", **kept
+            "Model", help="demo, a folder on this machine, or a hub id such as google-bert/bert-base-cased", **options
         )
         .strip()
     )
-    kept = given("revision", "")
+    options = given("revision", "")
     revision = columns[1].text_input(
-        "Revision", placeholder="newest", help="Commit, branch or tag of a hub model", **kept
+        "Revision", placeholder="newest", help="Commit, branch or tag of a hub model", **options
     )
-    found: Preview | ObceError
+    preview: Preview | ObceError
     try:
-        typed_model(named)
-        changed = tuple(part for name in DOWNLOADS for part in cached.stamp(f"{named}/{name}"))
+        typed_model(names)
+        changed = tuple(part for name in DOWNLOADS for part in cached.stamp(f"{names}/{name}"))
         with st.spinner("Looking at the model", show_time=True):
-            found = cached.model(named, revision.strip() or None, changed)
+            preview = cached.model(names, revision.strip() or None, changed)
     except ObceError as error:
-        found = error
+        preview = error
         guards.show_error(error)
         st.button("Try again", key="model-again", on_click=cached.try_again, icon=":material/refresh:")
     else:
-        lines = "".join(f'<li class="{"fits" if fits else "not"}">{escape(line)}</li>' for fits, line in found.lines)
+        lines = "".join(f'<li class="{"fits" if fits else "not"}">{escape(line)}</li>' for fits, line in preview.lines)
         st.html(f'{_LIST}<ul class="fit">{lines}</ul>')
-    return found, {"model": named, "revision": revision.strip() or None}
+    return preview, {"model": names, "revision": revision.strip() or None}
 
 
 _LIST = """
@@ -75,7 +75,7 @@ _LIST = """
 
 def _numbers() -> dict[str, Any]:
     """Ask for how many texts, which seed, and how neurons are read."""
-    kept = given("n_texts", 150)
+    options = given("n_texts", 150)
     sized = given("size", 150)
     row = st.columns([2.5, 0.9, 0.9], vertical_alignment="bottom")
     with row[0]:
@@ -87,16 +87,16 @@ def _numbers() -> dict[str, Any]:
         )
     n_texts = int(form["size"])
     if not n_texts:
-        n_texts = int(row[1].number_input("N", 2, 100_000, **kept))
-    kept = given("seed", 0)
-    seed = int(row[2].number_input("Seed of the draw", 0, 2**32 - 1, **kept))
+        n_texts = int(row[1].number_input("N", 2, 100_000, **options))
+    options = given("seed", 0)
+    seed = int(row[2].number_input("Seed of the draw", 0, 2**32 - 1, **options))
     row = st.columns(3, vertical_alignment="bottom")
     with row[0]:
         tokens = select("Tokens", "tokens", _TOKENS)
     with row[1]:
         tap = select("Tap", "tap", _TAPS)
-    kept = given("max_length", 128)
-    length = int(row[2].number_input("Longest text, in tokens", 3, 512, **kept))
+    options = given("max_length", 128)
+    length = int(row[2].number_input("Longest text, in tokens", 3, 512, **options))
     more: dict[str, Any] = {}
     with st.expander("More"):
         row = st.columns(4)
@@ -104,59 +104,59 @@ def _numbers() -> dict[str, Any]:
             more["device"] = select("Device", "device", ("auto", "cpu", "cuda", "mps"))
         with row[1]:
             more["dtype"] = select("Compute in", "dtype", ("float32", "bfloat16", "float16", "float64"))
-        kept = given("batch_size", 32)
-        more["batch_size"] = int(row[2].number_input("Texts in a batch", 1, 4096, **kept))
-        kept = given("threads", 0)
-        more["threads"] = int(row[3].number_input("Threads (0: all)", 0, 1024, **kept)) or None
-        kept = given("heldout", "")
+        options = given("batch_size", 32)
+        more["batch_size"] = int(row[2].number_input("Texts in a batch", 1, 4096, **options))
+        options = given("threads", 0)
+        more["threads"] = int(row[3].number_input("Threads (0: all)", 0, 1024, **options)) or None
+        options = given("heldout", "")
         more["heldout"] = (
             st.text_input(
                 "Held out to measure fidelity: a file, a share, or none",
                 placeholder="empty: those not drawn; 25% of a file taken whole",
-                **kept,
+                **options,
             ).strip()
             or None
         )
-        if (named := heldout_file(more["heldout"])) is not None:
-            typed_path(str(named), what="file of held-out texts")
+        if (names := heldout_file(more["heldout"])) is not None:
+            typed_path(str(names), what="file of held-out texts")
     return {"n_texts": n_texts, "seed": seed, "tokens": tokens, "tap": tap, "max_length": length} | more
 
 
-def _bill(told: AnalysisEstimate, found: Preview) -> None:
-    report = found.report
-    begun = "the start not measured" if told.start is None else f"{duration(told.start)} of it to start"
+def _bill(estimate: AnalysisEstimate, preview: Preview) -> None:
+    report = preview.report
+    first_step = "the start not measured" if estimate.start is None else f"{duration(estimate.start)} of it to start"
     time_ = (
         ("not measured", "", "no earlier analysis of this model")
-        if told.seconds is None or told.rate is None
+        if estimate.seconds is None or estimate.rate is None
         else (
-            duration(told.seconds),
+            duration(estimate.seconds),
             "",
-            f"{begun}; {amount(told.rate, 2)} texts a second, measured on {count(told.measured_on)}",
+            f"{first_step}; {amount(estimate.rate, 2)} texts a second, measured on {count(estimate.measured_on)}",
         )
     )
-    free = "" if told.memory_free is None else f"{megabytes(told.memory_free)} free"
+    free = "" if estimate.memory_free is None else f"{megabytes(estimate.memory_free)} free"
     layout.facts(
         [
             ("parameters", millions(report.parameters), "", f"{millions(report.encoder_parameters)} in the layers"),
             (
                 "download",
-                megabytes(found.download) if found.download else "none",
+                megabytes(preview.download) if preview.download else "none",
                 "",
-                "once, from the hub" if found.download else "it is here",
+                "once, from the hub" if preview.download else "it is here",
             ),
-            ("memory", megabytes(told.memory), "", f"about; {free}" if free else "about"),
+            ("memory", megabytes(estimate.memory), "", f"about; {free}" if free else "about"),
             (
                 "disk",
-                megabytes(told.disk),
+                megabytes(estimate.disk),
                 "",
-                f"{'at most' if told.at_most else 'about'}; {megabytes(told.disk_free)} free",
+                f"{'at most' if estimate.at_most else 'about'}; {megabytes(estimate.disk_free)} free",
             ),
             ("time", *time_),
         ]
     )
-    if told.memory_free is not None and told.memory > told.memory_free:
+    if estimate.memory_free is not None and estimate.memory > estimate.memory_free:
         layout.note("<b>More memory than is free now.</b> Close something, or choose a smaller model.")
-    if told.disk > told.disk_free:
+    if estimate.disk > estimate.disk_free:
         layout.note("<b>More disk than is free.</b> Choose fewer texts, or [CLS] in place of all tokens.")
 
 
@@ -170,23 +170,23 @@ def _command(job: dict[str, Any]) -> str:
     return f"obce analyze {' '.join(flags)}"
 
 
-def _start(found: Preview | ObceError | None, job: dict[str, Any], ready: bool) -> None:
+def _start(preview: Preview | ObceError | None, job: dict[str, Any], ready: bool) -> None:
     """Show the bill, the button, and what runs."""
     st.subheader("The bill", anchor=False)
-    fits = isinstance(found, Preview)
-    if not isinstance(found, Preview):
+    fits = isinstance(preview, Preview)
+    if not isinstance(preview, Preview):
         layout.note("Known once the model can be read.")
     elif "n_texts" in job:
         _bill(
             bill(
-                found.report,
+                preview.report,
                 n_texts=job["n_texts"],
                 max_length=job["max_length"],
                 tokens=job["tokens"],
                 saved=cached.saved(),
                 starts=cached.starts(),
             ),
-            found,
+            preview,
         )
     if job_panel.panel("analyze", _done):
         return
@@ -200,11 +200,11 @@ def _start(found: Preview | ObceError | None, job: dict[str, Any], ready: bool) 
             st.code(_command(job), language="bash", wrap_lines=True)
 
 
-def _lead(found: Preview | ObceError | None, job: dict[str, Any]) -> str:
+def _lead(preview: Preview | ObceError | None, job: dict[str, Any]) -> str:
     """Say in one sentence what would be measured."""
-    if not isinstance(found, Preview) or "texts" not in job:
+    if not isinstance(preview, Preview) or "texts" not in job:
         return "What is measured, on what: every neuron's output for every text, and from it r<sub>f</sub>."
-    report = found.report
+    report = preview.report
     layers = range(1, report.shape.layers + 1)
     neurons = sum(len(report.neurons(layer, name)) for layer in layers for name in COMPONENTS)
     return (

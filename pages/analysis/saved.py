@@ -25,7 +25,7 @@ def table() -> None:
         if not saved:
             layout.note("None yet. Start makes the first one; the demo takes about ten seconds.")
             return
-        shown = st.dataframe(
+        visible = st.dataframe(
             [_row(entry) for entry in saved],
             hide_index=True,
             width="stretch",
@@ -44,32 +44,32 @@ def table() -> None:
         older = [entry.name or entry.id for entry in saved if entry.is_older_kind]
         if older:
             layout.note(escape(f"{', '.join(older[:6])}{' …' if len(older) > 6 else ''}: {OLDER}"))
-        _actions([saved[row] for row in shown["selection"]["rows"] if row < len(saved)])
+        _actions([saved[row] for row in visible["selection"]["rows"] if row < len(saved)])
 
 
 def _row(entry: Saved) -> dict[str, Any]:
-    told = entry.meta
+    meta = entry.meta
     return {
         "": "●" if entry.id == state.get().analysis else "",
         "name": entry.name or "–",
-        "model": layout.short_name(told["model"]["name"]),
-        "texts": told["texts"]["n"],
-        "source": told["texts"]["source"][:40],
+        "model": layout.short_name(meta["model"]["name"]),
+        "texts": meta["texts"]["n"],
+        "source": meta["texts"]["source"][:40],
         "[UNK]": entry.unknown_share,
-        "tokens": _TOKENS.get(told["tokens"], told["tokens"]),
-        "tap": told["tap"],
-        "seed": told["texts"]["seed"],
-        "longest": told["max_length"],
-        "seconds": told.get("seconds"),
+        "tokens": _TOKENS.get(meta["tokens"], meta["tokens"]),
+        "tap": meta["tap"],
+        "seed": meta["texts"]["seed"],
+        "longest": meta["max_length"],
+        "seconds": meta.get("seconds"),
         "MB": entry.bytes / 1e6,
-        "made (UTC)": told["created"].replace("T", " ").rstrip("Z"),
+        "made (UTC)": meta["created"].replace("T", " ").rstrip("Z"),
         "id": entry.id,
     }
 
 
 def _actions(picked: list[Saved]) -> None:
     one = picked[0] if len(picked) == 1 else None
-    chosen = state.get()
+    selection = state.get()
     writable = guards.writable("Renaming and deleting")
     with st.container(horizontal=True, gap="small"):
         if st.button("Open", disabled=one is None, icon=":material/folder_open:") and one is not None:
@@ -84,14 +84,14 @@ def _actions(picked: list[Saved]) -> None:
         if st.button("Compare two", disabled=len(picked) != 2, icon=":material/compare:"):
             older, newer = picked[1], picked[0]
             state.select_analysis(older.id)
-            chosen.compare = newer.id
+            selection.compare = newer.id
             nav.go("importance")
         if st.button("Delete", disabled=not picked or not writable, icon=":material/delete:"):
             _delete(picked, along=False)
     layout.note("Tick one row to open, rename or delete it, two to compare them. Deleted analyses can be brought back.")
     for note in one.notes if one is not None else ():
         layout.note(escape(note))
-    blocked = [entry for entry in picked if entry.id in chosen.blocked]
+    blocked = [entry for entry in picked if entry.id in selection.blocked]
     if blocked:
         _explain(blocked, picked)
 
@@ -108,32 +108,32 @@ def _explain(blocked: list[Saved], picked: list[Saved]) -> None:
 
 
 def _delete(picked: list[Saved], *, along: bool) -> None:
-    chosen = state.get()
-    chosen.blocked = []
+    selection = state.get()
+    selection.blocked = []
     entries = [find_entry(f"analyses/{entry.id}") for entry in picked]
     needed = [entry.id for entry in entries if referrers(entry)]
     if needed and not along:
-        chosen.blocked = needed
+        selection.blocked = needed
         st.rerun()
-    chosen.deleted = remove(entries, along=along)
+    selection.deleted = remove(entries, along=along)
     for entry in picked:
-        if chosen.analysis == entry.id:
+        if selection.analysis == entry.id:
             state.select_analysis("")
-        if chosen.compare == entry.id:
-            chosen.compare = ""
+        if selection.compare == entry.id:
+            selection.compare = ""
     cached.analysis.clear()
     st.rerun()
 
 
 def _undo() -> None:
     """Offer to bring back what was deleted last."""
-    chosen = state.get()
-    if not chosen.deleted:
+    selection = state.get()
+    if not selection.deleted:
         return
     columns = st.columns([3.2, 1, 1], vertical_alignment="center")
     columns[0].text("Deleted. It lies in the trash of the cache until obce cache rm trash empties it.")
     if columns[1].button("Undo", icon=":material/undo:", width="stretch", key="undo-delete"):
-        step, chosen.deleted = chosen.deleted, ""
+        step, selection.deleted = selection.deleted, ""
         try:
             restore(step)
         except ObceError as error:
@@ -141,5 +141,5 @@ def _undo() -> None:
             return
         st.rerun()
     if columns[2].button("Dismiss", width="stretch", key="dismiss-delete"):
-        chosen.deleted = ""
+        selection.deleted = ""
         st.rerun()

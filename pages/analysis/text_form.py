@@ -32,8 +32,8 @@ _ENDINGS = ["txt", "csv", "tsv", "jsonl", "parquet"]
 def texts() -> dict[str, Any]:
     """Ask for the texts; return the options of the job, empty while something is missing."""
     form = values()
-    kept = given("source", "demo")
-    st.segmented_control("Texts", list(_SOURCES), format_func=_SOURCES.get, **kept)
+    options = given("source", "demo")
+    st.segmented_control("Texts", list(_SOURCES), format_func=_SOURCES.get, **options)
     source = form["source"]
     if source == "demo":
         layout.note(
@@ -51,17 +51,17 @@ def texts() -> dict[str, Any]:
         columns = st.columns([1, 2])
         with columns[0]:
             task = select("Task", "task", {name: row.folder for name, row in TASKS.items()})
-        kept = given("glue_dir", str(settings.glue_dir() or ""))
+        options = given("glue_dir", str(settings.glue_dir() or ""))
         folder = columns[1].text_input(
-            "Folder of GLUE tasks (official TSV layout)", placeholder="empty: from the hub", **kept
+            "Folder of GLUE tasks (official TSV layout)", placeholder="empty: from the hub", **options
         )
         if folder.strip():
             typed_path(folder.strip(), what="GLUE folder")
         return {"texts": f"glue:{task}", "glue_dir": folder.strip() or None}
     if source == "file":
         return _file()
-    kept = given("pasted", _pasted(form.get("pasted_at", "")))
-    pasted = st.text_area("Texts, one a line", height=140, **kept)
+    options = given("pasted", _pasted(form.get("pasted_at", "")))
+    pasted = st.text_area("Texts, one a line", height=140, **options)
     if not pasted.strip():
         layout.note("Paste at least two different texts to go on.")
         return {}
@@ -102,9 +102,9 @@ def preview(job: dict[str, Any]) -> bool:
         with st.spinner("Reading the texts", show_time=True):
             sample = cached.texts(spec, job["n_texts"], job["seed"], _stamps(job), **options)
     except TooFewTexts as error:
-        named = _named(spec)
+        names = _named(spec)
         asked, there = count(job["n_texts"]), count(error.available)
-        guards.show_error(ObceError(f"{asked} texts are asked for, and {named} has {there} different ones."))
+        guards.show_error(ObceError(f"{asked} texts are asked for, and {names} has {there} different ones."))
         st.button(f"Use all {there}", key="texts-all", type="primary", on_click=_take, args=(error.available,))
         return False
     except ObceError as error:
@@ -167,8 +167,8 @@ def _file() -> dict[str, Any]:
 
 def _split() -> str | None:
     """Offer to cut longer texts into sentences, as the paper does."""
-    kept = given("split", False)
-    return "periods" if st.checkbox("Cut longer texts at periods, as the paper does", **kept) else None
+    options = given("split", False)
+    return "periods" if st.checkbox("Cut longer texts at periods, as the paper does", **options) else None
 
 
 def _show(sample: Texts) -> None:

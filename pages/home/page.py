@@ -33,12 +33,12 @@ def _open(entry: Analysis | Compressed) -> None:
     else:
         if any(one.id == entry.analysis for one in analyses):
             state.select_analysis(entry.analysis)
-        chosen.model = entry.folder.name
+        selection.model = entry.folder.name
         nav.go("model")
 
 
-def _station(name: str, told: str, done: bool) -> str:
-    return f'<div class="{"done" if done else ""}"><b>{name}</b><span>{escape(told)}</span></div>'
+def _station(name: str, text: str, result: bool) -> str:
+    return f'<div class="{"done" if result else ""}"><b>{name}</b><span>{escape(text)}</span></div>'
 
 
 def _is_demo(entry: Analysis) -> bool:
@@ -55,24 +55,24 @@ def _is_demo(entry: Analysis) -> bool:
 
 def _shown(analyses: list[Analysis]) -> Analysis | None:
     """Return the selected analysis, the newest where none is selected, None where the selected one is gone."""
-    chosen = state.get()
-    if not chosen.analysis:
-        chosen.analysis = analyses[0].id
-    selected = next((entry for entry in analyses if entry.id.startswith(chosen.analysis)), None)
+    selection = state.get()
+    if not selection.analysis:
+        selection.analysis = analyses[0].id
+    selected = next((entry for entry in analyses if entry.id.startswith(selection.analysis)), None)
     if selected is not None:
-        chosen.analysis = selected.id
-        chosen.analysis_names[selected.id] = naming.label(selected)
+        selection.analysis = selected.id
+        selection.analysis_names[selected.id] = naming.label(selected)
     return selected
 
 
 analyses = list_analyses()
 models = list_models()
-chosen = state.get()
+selection = state.get()
 source = _shown(analyses) if analyses else None
-unknown, chosen.unknown = chosen.unknown, ""
+unknown, selection.unknown = selection.unknown, ""
 if unknown:
     guards.show_notice(f"There is no page /{unknown}. This is Home; all pages are in the menu at the left.")
-if chosen.analysis and source is None:
+if selection.analysis and source is None:
     with guards.caught():
         guards.need_analysis()  # says what is wrong, and offers the others
 left, right = st.columns([1, 1.05], gap="large", vertical_alignment="center")
@@ -105,16 +105,16 @@ with left:
                 st.rerun()
             if buttons[1].button("Use my own model", width="stretch"):
                 nav.go("analysis")
-    made = next((entry for entry in analyses if _is_demo(entry)), None)
-    begun = cached.starts().get(made.id) if made is not None else None
-    start = f"{duration(begun)} to start and " if begun is not None else ""
-    told = (
-        f"its last run took {start}{duration(made.meta['seconds'])} of computing"
-        if made is not None
+    demo = next((entry for entry in analyses if _is_demo(entry)), None)
+    first_step = cached.starts().get(demo.id) if demo is not None else None
+    start = f"{duration(first_step)} to start and " if first_step is not None else ""
+    times = (
+        f"its last run took {start}{duration(demo.meta['seconds'])} of computing"
+        if demo is not None
         else "its time was not measured here yet"
     )
     layout.note(
-        f"The demo: all-MiniLM-L6-v2, 22.7 M parameters, 150 sentences, no network once it is installed; {told}."
+        f"The demo: all-MiniLM-L6-v2, 22.7 M parameters, 150 sentences, no network once it is installed; {times}."
     )
 with right:
     if source is not None:

@@ -35,21 +35,21 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
     if rows:
         _numbers(rows)
     if source.degenerate(layer, component, name):
-        told = (
+        explanation = (
             "Every text gives the same value here"
             if source.width(layer, component)
             else "An earlier cut left no neuron here"
         )
-        layout.note(f"{told}: there is nothing to rank. Choose another cell.")
+        layout.note(f"{explanation}: there is nothing to rank. Choose another cell.")
         return
     prune_spec = drafts.current(source.id)
     scores, neurons = source.scores(layer, component, name), source.neurons(layer, component)
     planned = _kept(source, prune_spec, layer, component)
-    kept = planned if planned is not None else np.ones(len(scores), dtype=bool)
+    mask = planned if planned is not None else np.ones(len(scores), dtype=bool)
     percentile = prune_spec.percentile(layer, component) if prune_spec.criterion == name else 0
     view = cell_view(
         scores,
-        kept,
+        mask,
         neurons,
         layer,
         component,
@@ -72,8 +72,8 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
     close = near_zero(scores)
     trust = f" <b>{share(close, 0)} of these values lie near zero</b> ({NEAR_RULE})." if close >= MANY else ""
     stays = (
-        f"<b>Solid</b> is kept, <b>hollow</b> is cut by the plan under edit: {count(int(kept.sum()))} of "
-        f"{count(len(kept))} stay."
+        f"<b>Solid</b> is kept, <b>hollow</b> is cut by the plan under edit: {count(int(mask.sum()))} of "
+        f"{count(len(mask))} stay."
         if planned is not None
         else "The plan under edit cannot be carried out: nothing is drawn as cut."
     )
@@ -81,12 +81,12 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
 
     def picture() -> Any:
         by, told = factor(name, edge_length=chosen.edge_length), title(name, edge_length=chosen.edge_length)
-        above = distribution(by * scores, kept, component, title=told, mode=mode)
+        above = distribution(by * scores, mask, component, title=told, mode=mode)
         headed = component in HEADED and chosen.cell_view == "head"
         lower = (
-            strip(by * scores, kept, component, source.shape.head_size, neurons, title=told, mode=mode)
+            strip(by * scores, mask, component, source.shape.head_size, neurons, title=told, mode=mode)
             if headed
-            else rank_curve(by * scores, kept, component, neurons, title=told, mode=mode)
+            else rank_curve(by * scores, mask, component, neurons, title=told, mode=mode)
         )
         return both(above, lower)
 
@@ -101,8 +101,8 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
 
 def neurons(source: Analysis) -> None:
     """List the neurons of the selected cell; a click opens one."""
-    chosen = state.get()
-    layer, component, name = chosen.layer, chosen.component, chosen.criterion
+    selection = state.get()
+    layer, component, name = selection.layer, selection.component, selection.criterion
     if source.degenerate(layer, component, name):
         return
     st.subheader("Neurons of this cell", anchor=False)
@@ -112,7 +112,7 @@ def neurons(source: Analysis) -> None:
         component,
         _kept(source, drafts.current(source.id), layer, component),
         name=name,
-        edge_length=chosen.edge_length,
+        edge_length=selection.edge_length,
     )
     number = st.column_config.NumberColumn
     told = {
@@ -156,16 +156,16 @@ def neurons(source: Analysis) -> None:
 
 def _numbers(rows: Sequence[CellComparison]) -> None:
     """Say the selected cell's numbers of a comparison."""
-    chosen = state.get()
-    row = next(r for r in rows if (r.layer, r.component) == (chosen.layer, chosen.component))
+    selection = state.get()
+    row = next(r for r in rows if (r.layer, r.component) == (selection.layer, selection.component))
     if row.first is None or row.second is None or row.jaccard is None:
         layout.note(f"This cell cannot be compared: {escape(row.reason)}.")
         return
-    by = factor(chosen.criterion, edge_length=chosen.edge_length) if chosen.aggregate != "share under" else 1.0
+    by = factor(selection.criterion, edge_length=selection.edge_length) if selection.aggregate != "share under" else 1.0
     layout.facts(
         [
-            ("A", written(by * row.first, chosen.aggregate), "", chosen.aggregate),
-            ("B", written(by * row.second, chosen.aggregate), "", chosen.aggregate),
+            ("A", written(by * row.first, selection.aggregate), "", selection.aggregate),
+            ("B", written(by * row.second, selection.aggregate), "", selection.aggregate),
             ("Spearman", "–" if row.spearman is None else f"{row.spearman:.2f}", "", "of the neurons"),
             ("Jaccard at P50", f"{row.jaccard:.2f}", "", f"chance {row.chance:.2f}"),
         ]
@@ -175,28 +175,29 @@ def _numbers(rows: Sequence[CellComparison]) -> None:
 def _against(source: Analysis, other: Analysis | None, layer: int, component: str) -> str:
     """Say how far another set of texts ranks this cell's neurons alike."""
     name = state.get().criterion
-    found = find_sibling(source, [entry for entry in cached.saved() if other is None or entry.id == other.id])
-    if found is None:
+    sibling = find_sibling(source, [entry for entry in cached.saved() if other is None or entry.id == other.id])
+    if sibling is None:
         missing = (
             "How far another set of texts would rank them alike: not measured (analyse other texts or another seed)."
         )
         return missing if other is None else ""
     try:
-        row, spread = (cached.compared_cell(source.id, found.id, by, layer, component) for by in (name, "std"))
+        row, spread = (cached.compared_cell(source.id, sibling.id, by, layer, component) for by in (name, "std"))
     except ObceError:  # the other one is damaged: its own page says so
         return ""
     if row.spearman is None:
         return ""
-    here, there = source.meta["texts"], found.meta["texts"]
+    here, there = source.meta["texts"], sibling.meta["texts"]
     sets = (
         f"two sets of {here['n']:,} texts"
         if here["n"] == there["n"]
         else f"sets of {here['n']:,} and {there['n']:,} texts"
     )
     also = f", {spread.spearman:.2f} for std" if name != "std" and spread.spearman is not None else ""
-    told = criterion(name).title.replace("r_f", "r<sub>f</sub>")
+    label = criterion(name).title.replace("r_f", "r<sub>f</sub>")
     return (
-        f"Ranks by {told}: Spearman {row.spearman:.2f} between {sets} (seeds {here['seed']} and {there['seed']}){also}."
+        f"Ranks by {label}: Spearman {row.spearman:.2f} between {sets} (seeds {here['seed']} and "
+        f"{there['seed']}){also}."
     )
 
 

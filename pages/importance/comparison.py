@@ -18,8 +18,8 @@ from pages.importance import cell_panel, figure
 
 def compared(source: Analysis, other: Analysis) -> list[CellComparison]:
     """Compare the two as the page's choices want it; raises AnalysisError where they cannot be."""
-    chosen = state.get()
-    return cached.compared(source.id, other.id, chosen.criterion, chosen.aggregate, figure.below())
+    selection = state.get()
+    return cached.compared(source.id, other.id, selection.criterion, selection.aggregate, figure.below())
 
 
 def beside(source: Analysis, other: Analysis) -> None:
@@ -45,9 +45,9 @@ def beside(source: Analysis, other: Analysis) -> None:
             figure.choice("number", "Number", NUMBERS, segmented=True)
         by = figure.unit_factor() if chosen.aggregate != "share under" else 1.0
         below = figure.below() * figure.unit_factor()
-        shown = what(chosen.criterion, chosen.aggregate, below=below, edge_length=chosen.edge_length)
+        visible = what(chosen.criterion, chosen.aggregate, below=below, edge_length=chosen.edge_length)
         data = difference_map(
-            rows, number=chosen.number, aggregate=chosen.aggregate, scale=chosen.scale, by=by, what=shown
+            rows, number=chosen.number, aggregate=chosen.aggregate, scale=chosen.scale, by=by, what=visible
         )
         mounts.cell_map(
             {**data, "heading": "B against A"},

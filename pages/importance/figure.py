@@ -47,28 +47,28 @@ def choice(
 
 def map_of(analysis: Analysis, limits: tuple[float, float] | None = None) -> dict[str, Any]:
     """Make the data of an analysis's map, as the page's choices want it."""
-    chosen = state.get()
+    selection = state.get()
     return cached.importance_map(
         analysis.id,
-        chosen.criterion,
-        chosen.aggregate,
+        selection.criterion,
+        selection.aggregate,
         below=below() * unit_factor(),
-        scale=chosen.scale,
-        edge_length=chosen.edge_length,
+        scale=selection.scale,
+        edge_length=selection.edge_length,
         limits=limits,
     )
 
 
 def below() -> float:
     """Return the value of the aggregate `share under`, a radius; it must not make a new map where it plays no part."""
-    chosen = state.get()
-    return chosen.below if chosen.aggregate == "share under" else 0.0
+    selection = state.get()
+    return selection.below if selection.aggregate == "share under" else 0.0
 
 
 def unit_factor() -> float:
     """Return what the criterion's stored numbers are multiplied by where they are shown."""
-    chosen = state.get()
-    return factor(chosen.criterion, edge_length=chosen.edge_length)
+    selection = state.get()
+    return factor(selection.criterion, edge_length=selection.edge_length)
 
 
 def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float, float] | None = None) -> None:

@@ -19,30 +19,30 @@ from obce_core.formatting import amount, share
 from pages._shared import cached, guards, layout, naming, state
 from pages.importance import cell_panel, comparison, figure
 
-chosen = state.get()
+selection = state.get()
 source = guards.need_analysis()
 
 
 def _below(by: float, key: str) -> None:
     """Keep the value of `share under` as a radius."""
-    chosen.below = st.session_state[key] / by
+    selection.below = st.session_state[key] / by
 
 
 def _controls(others: list[Saved]) -> None:
     """Draw the row above the figure; it wraps where the page is narrow."""
-    named = {"": "nothing"} | {entry.id: naming.name_of(entry) for entry in others}
-    gone = chosen.compare not in named
+    name = {"": "nothing"} | {entry.id: naming.name_of(entry) for entry in others}
+    gone = selection.compare not in name
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         figure.choice("figure", "Figure", {"map": "Map", "lines": "Lines"}, segmented=True)
         figure.choice("aggregate", "Number in a cell", {name: name for name in AGGREGATES}, width=150)
-        if chosen.aggregate == "share under":
+        if selection.aggregate == "share under":
             by, key = figure.unit_factor(), state.key("importance-below")
-            st.session_state[key] = chosen.below * by  # a radius is kept, and shown in the unit of the page
+            st.session_state[key] = selection.below * by  # a radius is kept, and shown in the unit of the page
             st.number_input(
                 "Value",
                 0.0,
                 None,
-                step=chosen.below * by / 10 or 0.001,
+                step=selection.below * by / 10 or 0.001,
                 format="%.3g",
                 key=key,
                 width=150,
@@ -51,33 +51,37 @@ def _controls(others: list[Saved]) -> None:
             )
         figure.choice("criterion", "Criterion", {name: row.title for name, row in CRITERIA.items()}, width=190)
         figure.choice(
-            "scale", "Colours" if chosen.figure == "map" else "Scale", {name: name for name in SCALES}, segmented=True
+            "scale",
+            "Colours" if selection.figure == "map" else "Scale",
+            {name: name for name in SCALES},
+            segmented=True,
         )
-        figure.choice("compare", "Compare with", ({chosen.compare: "deleted"} if gone else {}) | named, width=230)
+        figure.choice("compare", "Compare with", ({selection.compare: "deleted"} if gone else {}) | name, width=230)
     if gone:
         guards.show_gone(
-            "compare", f"Analysis {chosen.compare} was deleted, or is in another cache: nothing is compared."
+            "compare", f"Analysis {selection.compare} was deleted, or is in another cache: nothing is compared."
         )
 
 
 def _lead(data: Mapping[str, Any]) -> str:
     """Say in one sentence where the chosen criterion is large and where it is small."""
-    found = extremes(data)
-    if found is None:
+    extremes_ = extremes(data)
+    if extremes_ is None:
         return "Every text gives the same value everywhere: this criterion has nothing to tell here."
-    low, high = found
-    told = (
-        title(chosen.criterion, edge_length=True) if chosen.edge_length else criterion(chosen.criterion).title
+    low, high = extremes_
+    label = (
+        title(selection.criterion, edge_length=True) if selection.edge_length else criterion(selection.criterion).title
     ).replace("r_f", "r<sub>f</sub>")
-    what = criterion(chosen.criterion).definition.split(":")[0].split(" (")[0]
-    if chosen.edge_length and chosen.criterion == "r_f":
+    what = criterion(selection.criterion).definition.split(":")[0].split(" (")[0]
+    if selection.edge_length and selection.criterion == "r_f":
         what = "the widest gap between the neuron's outputs"
-    named = [f"layer {cell['layer']} {TITLES[cell['component']].lower()}" for cell in (high, low)]
-    under = f"{chosen.aggregate} {amount(chosen.below * figure.unit_factor())}"
-    of = under if chosen.aggregate == "share under" else chosen.aggregate
+    named_items = [f"layer {cell['layer']} {TITLES[cell['component']].lower()}" for cell in (high, low)]
+    under = f"{selection.aggregate} {amount(selection.below * figure.unit_factor())}"
+    of = under if selection.aggregate == "share under" else selection.aggregate
     return (
-        f"{told} is {what}. Of the cells that can be cut, {named[0]} has the largest {of} (<b>{high['text']}</b>), "
-        f"{named[1]} the smallest (<b>{low['text']}</b>)."
+        f"{label} is {what}. Of the cells that can be cut, {named_items[0]} has the largest {of} "
+        f"(<b>{high['text']}</b>), "
+        f"{named_items[1]} the smallest (<b>{low['text']}</b>)."
     )
 
 
@@ -86,14 +90,15 @@ def _banner(data: Mapping[str, Any]) -> None:
     measurement."""
     near = [cell for cell in data["cells"] if cell.get("near") and not cell["locked"]]
     if near:
-        named = [
+        named_items = [
             f"layer {cell['layer']} {TITLES[cell['component']].lower()} ({share(cell['near_share'], 0)})"
             for cell in near
         ]
-        more = f" and {len(named) - 6} more" if len(named) > 6 else ""
-        told = criterion(chosen.criterion).title
+        more = f" and {len(named_items) - 6} more" if len(named_items) > 6 else ""
+        label = criterion(selection.criterion).title
         st.info(
-            f"Share of {told} near zero ({NEAR_RULE}): {', '.join(named[:6])}{more}. It compares sizes within one "
+            f"Share of {label} near zero ({NEAR_RULE}): {', '.join(named_items[:6])}{more}. It compares sizes within "
+            "one "
             "sample; whether ranks "
             "hold is Spearman between two sets of texts.",
             icon=":material/info:",
@@ -120,7 +125,7 @@ def _alone() -> None:
     left, right = st.columns([1.5, 1], gap="large")
     with left:
         figure.draw(data, "", "")
-        layout.note(_HOW_LINES if chosen.figure == "lines" else _HOW_MAP)
+        layout.note(_HOW_LINES if selection.figure == "lines" else _HOW_MAP)
     with right:
         cell_panel.panel(source)
 
@@ -131,9 +136,9 @@ def _body() -> None:
     layout.title("Importance", _lead(data))
     _controls(others)
     _banner(data)
-    if chosen.compare in {entry.id for entry in others}:
+    if selection.compare in {entry.id for entry in others}:
         try:
-            other = cached.analysis(chosen.compare)
+            other = cached.analysis(selection.compare)
             comparison.compared(source, other)
         except ObceError as error:
             guards.show_error(error)

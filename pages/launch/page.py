@@ -9,14 +9,14 @@ from pages.launch import estimate, form
 
 top = st.container()
 left, right = st.columns([1.4, 1], gap="large")
-asked = None
+request = None
 if guards.writable("Launching an evaluation"):
     with left, guards.caught():
-        asked = form.ask()
+        request = form.ask()
     with right, guards.caught():
-        estimate.show(asked)
+        estimate.show(request)
 with top:
-    layout.title("Launch", form.lead(asked))
+    layout.title("Launch", form.lead(request))
 with st.expander("How to read this"):
     st.markdown(
         "Each evaluation fine-tunes one model on one task with one seed and scores it on the whole validation split. "

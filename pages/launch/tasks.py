@@ -20,18 +20,18 @@ def tasks() -> tuple[str | None, tuple[str, ...], bool]:
     """Ask for tasks, and say which can be had here."""
     form = fields.values()
     home = settings.glue_dir()
-    named = fields.text(
+    names = fields.text(
         "GLUE folder",
         "folder",
         str(home) if home is not None else "",
         placeholder="empty: the hub, nyu-mll/glue",
         help="The official TSV files, a folder a task (CoLA, MRPC, SST-2, …)",
     )
-    own = home is not None and named == str(home)  # OBCE_GLUE_DIR was not typed by a visitor
-    folder = (Path(named).expanduser() if own else typed_path(named, what="GLUE folder")) if named else None
+    own = home is not None and names == str(home)  # OBCE_GLUE_DIR was not typed by a visitor
+    folder = (Path(names).expanduser() if own else typed_path(names, what="GLUE folder")) if names else None
     if folder is not None and not folder.is_dir():
         raise BadInput(
-            f"There is no folder {shorten(named, 200)}.",
+            f"There is no folder {shorten(names, 200)}.",
             hint="Name the folder that holds CoLA, MRPC, …, or leave it empty.",
         )
     found = {one.task.name: one for one in find_tasks(folder)}
@@ -39,16 +39,16 @@ def tasks() -> tuple[str | None, tuple[str, ...], bool]:
     if "tasks" not in form:
         small = [name for name in ("cola", "mrpc") if name in ready]
         form["tasks"] = small or [name for name in usual_tasks() if name in ready][:1]
-    kept = fields.kept("tasks", [])
+    selection = fields.kept("tasks", [])
     st.pills(
         "Tasks",
         ready,
         selection_mode="multi",
         default=[name for name in form["tasks"] if name in ready],
         format_func=lambda name: TASKS[name].title,
-        key=f"{kept['key']}-{named}",
+        key=f"{selection['key']}-{names}",
         on_change=_keep_tasks,
-        args=(f"{kept['key']}-{named}",),
+        args=(f"{selection['key']}-{names}",),
     )
     tasks = tuple(name for name in TASKS if name in form["tasks"] and name in ready)
     layout.note(_available(list(found.values()), tasks, folder is None))
@@ -65,14 +65,14 @@ def _keep_tasks(key: str) -> None:
     fields.values()["tasks"] = list(st.session_state[key] or [])
 
 
-def _available(found: list[Found], tasks: tuple[str, ...], hub: bool) -> str:
+def _available(search: list[Found], tasks: tuple[str, ...], hub: bool) -> str:
     """Say the official counts of what is chosen, and what is missing; nothing of it is foreign text."""
     told = []
     for name in tasks:
         task = TASKS[name]
         validation = " + ".join(count(task.counts[split]) for split in task.validation)
         told.append(f"{task.title} {count(task.counts['train'])} to train on, {validation} to validate")
-    missing = [f"{one.task.title} ({', '.join(one.missing)})" for one in found if one.missing and one.task.usual]
+    missing = [f"{one.task.title} ({', '.join(one.missing)})" for one in search if one.missing and one.task.usual]
     words = "; ".join(told) + " (official counts)." if told else "Choose a task."
     if missing:
         words += f" <b>Not in this folder:</b> {'; '.join(missing)}."

@@ -26,17 +26,17 @@ _CURRENT = "current plan"
 def variants(source: Analysis | None) -> dict[str, Any]:
     """Ask for the models; what can be chosen depends on the analysis."""
     form = fields.values()
-    found: dict[str, Any] = {"original": fields.toggle("The original", "original", True)}
+    options: dict[str, Any] = {"original": fields.toggle("The original", "original", True)}
     if source is None:
         layout.note("No analysis yet, so there is no plan to carry out: only the model as it is can be evaluated.")
     else:
-        found |= _cuts(source)
+        options |= _cuts(source)
     built = {entry.folder.name: entry for entry in list_models()}
     names = {
         key: f"{layout.short_name(one.name)}, {share(one.budget.encoder_share)} of the encoder, {key[:8]}"
         for key, one in built.items()
     }
-    kept = fields.kept("models", [])
+    selection = fields.kept("models", [])
     if built:
         picked = st.multiselect(
             "Built models, as they lie there",
@@ -44,10 +44,10 @@ def variants(source: Analysis | None) -> dict[str, Any]:
             [key for key in form["models"] if key in built],
             format_func=names.__getitem__,
             placeholder="none",
-            **kept,
+            **selection,
         )
-        found["models"] = {names[key]: str(built[key].folder) for key in picked}
-    return found
+        options["models"] = {names[key]: str(built[key].folder) for key in picked}
+    return options
 
 
 def choose_built(source: Analysis, folder: str, *, of_draft: bool) -> None:
@@ -89,16 +89,16 @@ def _cuts(source: Analysis) -> dict[str, Any]:
     whole = not _was_cut(source)
     versions, prune_spec = _plans(source)
     proposed = _proposed(source, versions, prune_spec)
-    kept = fields.kept("percentiles", [30, 50] if whole and not proposed else [])
+    selection = fields.kept("percentiles", [30, 50] if whole and not proposed else [])
     st.pills(
         "Uniform percentiles, by r_f from layer 3",
         [10, 20, 30, 40, 50, 60, 70, 80, 90],
         selection_mode="multi",
         default=form["percentiles"],
         format_func=lambda value: f"P{value}",
-        **kept,
+        **selection,
     )
-    kept = fields.kept("plans", proposed)
+    selection = fields.kept("plans", proposed)
     names = st.multiselect(
         "Plans",
         list(versions),
@@ -106,7 +106,7 @@ def _cuts(source: Analysis) -> dict[str, Any]:
         placeholder="none saved" if not versions else "none",
         disabled=not versions,
         help="The plan under edit and its saved versions",
-        **kept,
+        **selection,
     )
     plans = {}
     for name in names:
@@ -119,27 +119,27 @@ def _cuts(source: Analysis) -> dict[str, Any]:
             path
         )  # which plan is current changes, a result's name stays
     row = st.columns([1.6, 1], gap="medium", vertical_alignment="bottom")
-    kept = fields.kept("controls", ["random"] if whole else [])
+    selection = fields.kept("controls", ["random"] if whole else [])
     with row[0]:
         st.pills(
             "Controls of the same stored shape",
             list(CONTROLS),
             selection_mode="multi",
             default=form["controls"],
-            **kept,
+            **selection,
         )
-    kept = fields.kept("draws", 1)
+    selection = fields.kept("draws", 1)
     draws = row[1].number_input(
-        "Random draws", 1, 100, form["draws"], disabled="random" not in form["controls"], **kept
+        "Random draws", 1, 100, form["draws"], disabled="random" not in form["controls"], **selection
     )
-    kept = fields.kept("orders", ["cut-first"])
+    selection = fields.kept("orders", ["cut-first"])
     st.pills(
         "Order",
         list(ORDERS),
         selection_mode="multi",
         default=form["orders"],
         format_func=_ORDER_WORDS.__getitem__,
-        **kept,
+        **selection,
     )
     if not whole:
         layout.note(

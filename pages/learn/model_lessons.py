@@ -38,10 +38,10 @@ def _source() -> Analysis | None:
 
 def _cell(source: Analysis, components_: tuple[str, ...]) -> None:
     """Let the cell be chosen."""
-    chosen = state.get()
+    selection = state.get()
     layers = range(1, source.shape.layers + 1)
     row = st.columns([1, 1.4, 1.6], vertical_alignment="bottom")
-    st.session_state["lesson-layer"], st.session_state["lesson-component"] = chosen.layer, chosen.component
+    st.session_state["lesson-layer"], st.session_state["lesson-component"] = selection.layer, selection.component
 
     def changed() -> None:
         state.select_cell(st.session_state["lesson-layer"], st.session_state["lesson-component"])
@@ -55,11 +55,16 @@ def _cell(source: Analysis, components_: tuple[str, ...]) -> None:
 
 def _another(source: Analysis) -> None:
     """Go to the neuron with the next smaller r_f of the cell."""
-    chosen = state.get()
-    neurons, scores = source.neurons(chosen.layer, chosen.component), source.scores(chosen.layer, chosen.component)
+    selection = state.get()
+    neurons, scores = (
+        source.neurons(selection.layer, selection.component),
+        source.scores(selection.layer, selection.component),
+    )
     order = neurons[np.argsort(-scores, kind="stable")].tolist()
     if order:
-        chosen.neuron = order[(order.index(chosen.neuron) + 1) % len(order)] if chosen.neuron in order else order[0]
+        selection.neuron = (
+            order[(order.index(selection.neuron) + 1) % len(order)] if selection.neuron in order else order[0]
+        )
 
 
 def neuron() -> None:
@@ -67,11 +72,11 @@ def neuron() -> None:
     source = _source()
     if source is None:
         return
-    chosen = state.get()
+    selection = state.get()
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         _cell(source, COMPONENTS)
-    if not source.width(chosen.layer, chosen.component):
+    if not source.width(selection.layer, selection.component):
         layout.note("An earlier cut left no neuron here: choose another cell.")
         parts.steps()
         return
@@ -83,16 +88,16 @@ def neuron() -> None:
         )
         parts.steps()
         return
-    if chosen.neuron is None:
+    if selection.neuron is None:
         _another(source)
-    values = cached.neuron(source.id, chosen.layer, chosen.component, chosen.neuron or 0)
+    values = cached.neuron(source.id, selection.layer, selection.component, selection.neuron or 0)
     texts = source.texts.texts if noun == "text" else tuple(f"token {at + 1}" for at in range(outputs))
-    line = lesson_4.look([] if source.degenerate(chosen.layer, chosen.component) else values)
-    questions = lesson_4.questions(line, edge_length=chosen.edge_length, noun=noun)
+    line = lesson_4.look([] if source.degenerate(selection.layer, selection.component) else values)
+    questions = lesson_4.questions(line, edge_length=selection.edge_length, noun=noun)
     question = parts.asked(questions)
     if not questions:
-        if source.degenerate(chosen.layer, chosen.component):
-            first = source.meta["tokens"] == "cls" and chosen.layer == 1 and chosen.component in HEADED
+        if source.degenerate(selection.layer, selection.component):
+            first = source.meta["tokens"] == "cls" and selection.layer == 1 and selection.component in HEADED
             why = " (on [CLS], layer 1 sees the same token at the same place in every text)" if first else ""
             layout.note(f"Every {noun} gives the same value in this cell{why}: there is no gap. Choose another cell.")
         else:
@@ -100,11 +105,11 @@ def neuron() -> None:
         parts.steps()
         return
     known = not parts.covers(question, "widths")
-    where = f"{source.id}.{chosen.layer}.{chosen.component}.{chosen.neuron}.{chosen.returns}"
-    heard = mounts.said("lesson-gaps", "percent", where)
-    if heard:
-        chosen.lesson_percent = max(round(float(heard["percent"])), 0)
-    percent = min(chosen.lesson_percent if chosen.lesson_percent is not None else 40, 120)
+    where = f"{source.id}.{selection.layer}.{selection.component}.{selection.neuron}.{selection.returns}"
+    event = mounts.said("lesson-gaps", "percent", where)
+    if event:
+        selection.lesson_percent = max(round(float(event["percent"])), 0)
+    percent = min(selection.lesson_percent if selection.lesson_percent is not None else 40, 120)
     with left:
         data = gap_line(
             values,
@@ -112,8 +117,8 @@ def neuron() -> None:
             line.gaps,
             percent=percent,
             known=known,
-            edge_length=chosen.edge_length,
-            large=chosen.presentation,
+            edge_length=selection.edge_length,
+            large=selection.presentation,
             noun=noun,
         )
         mounts.gap_line(data, key="lesson-gaps", revision=where)
@@ -122,7 +127,9 @@ def neuron() -> None:
             f"the two {noun}s."
         )
     with right:
-        st.subheader(f"Layer {chosen.layer} · {TITLES[chosen.component]} · neuron {chosen.neuron}", anchor=False)
+        st.subheader(
+            f"Layer {selection.layer} · {TITLES[selection.component]} · neuron {selection.neuron}", anchor=False
+        )
         small = min(line.merges[-1].left_size, line.merges[-1].right_size)
         parts.numbers(
             question,
@@ -130,8 +137,8 @@ def neuron() -> None:
                 ("n", f"{noun}s", count(len(values))),
                 (
                     "r_f",
-                    "r_f, edge length" if chosen.edge_length else "r_f",
-                    amount(line.r_f * (2 if chosen.edge_length else 1)),
+                    "r_f, edge length" if selection.edge_length else "r_f",
+                    amount(line.r_f * (2 if selection.edge_length else 1)),
                 ),
                 ("apart", f"{noun}s set apart", count(small)),
                 ("range", "range", amount(float(line.values.max() - line.values.min()))),
@@ -148,7 +155,7 @@ def neuron() -> None:
         "lesson-gaps",
         figure=lambda: gap_figure(data, mode=mode),
         csv_text=lambda: downloads.to_csv(header, rows),
-        units=file_units(edge_length=chosen.edge_length),
+        units=file_units(edge_length=selection.edge_length),
     )
 
 
@@ -157,13 +164,13 @@ def cut() -> None:
     source = _source()
     if source is None:
         return
-    chosen = state.get()
-    if chosen.component not in CUTTABLE:
-        state.select_cell(chosen.layer, "value")
+    selection = state.get()
+    if selection.component not in CUTTABLE:
+        state.select_cell(selection.layer, "value")
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         _cell(source, CUTTABLE)
-    layer, component = chosen.layer, chosen.component
+    layer, component = selection.layer, selection.component
     if not source.width(layer, component):
         layout.note("An earlier cut left no neuron here: choose another cell.")
         parts.steps()
@@ -175,54 +182,54 @@ def cut() -> None:
         )
         parts.steps()
         return
-    where = f"{source.id}.{layer}.{component}.{chosen.returns}"
-    heard = mounts.said("lesson-threshold", "percentile", where)
-    if heard:
-        chosen.lesson_percentile = int(heard["percentile"])
-    percentile = min(max(chosen.lesson_percentile or 30, 1), 95)
-    seen, refused = None, ""
+    where = f"{source.id}.{layer}.{component}.{selection.returns}"
+    event = mounts.said("lesson-threshold", "percentile", where)
+    if event:
+        selection.lesson_percentile = int(event["percentile"])
+    percentile = min(max(selection.lesson_percentile or 30, 1), 95)
+    visited, refused = None, ""
     try:
         carried = cached.resolved(source.id, lesson_5.prune_spec(layer, component, percentile))
-        seen = lesson_5.look(source, layer, component, percentile, carried)
+        visited = lesson_5.look(source, layer, component, percentile, carried)
     except PlanError as error:  # its hint speaks of the Plan page
         refused = error.message
     with left:
         marked = None
-        if seen is not None:
-            at = lesson_5.place(seen, chosen.neuron)
-            marked = (int(seen.neurons[at]), float(seen.scores[at]))
+        if visited is not None:
+            at = lesson_5.place(visited, selection.neuron)
+            marked = (int(visited.neurons[at]), float(visited.scores[at]))
         data = threshold_data(
-            source.scores(layer, component), component, percentile, neuron=marked, large=chosen.presentation
+            source.scores(layer, component), component, percentile, neuron=marked, large=selection.presentation
         )
         mounts.threshold(data, key="lesson-threshold", revision=where)
         layout.note(
             "Neurons of this cell by r_f, log scale. Hollow is cut, solid is kept. Drag the line, or move the slider."
         )
     right.subheader(f"Layer {layer} · {TITLES[component]} · P{percentile}", anchor=False)
-    if seen is None:
+    if visited is None:
         with right:
             st.text(refused)
             parts.your_turn((), empty="Choose a smaller percentile, or another cell.")
         parts.steps()
         return
-    questions = lesson_5.questions(seen, chosen.neuron)
+    questions = lesson_5.questions(visited, selection.neuron)
     question = parts.asked(questions)
     with right:
         parts.numbers(
             question,
             [
-                ("threshold", f"r_f at P{percentile}", amount(seen.threshold)),
-                ("cut", f"of {count(len(seen.scores))} cut", count(seen.gone)),
-                ("saved", "parameters cut", millions(seen.saved)),
-                ("left", "encoder left", share(seen.left)),
+                ("threshold", f"r_f at P{percentile}", amount(visited.threshold)),
+                ("cut", f"of {count(len(visited.scores))} cut", count(visited.gone)),
+                ("saved", "parameters cut", millions(visited.saved)),
+                ("left", "encoder left", share(visited.left)),
             ],
         )
         panel, turn = parts.places()
-        panel.html(panels.fold_panel(seen.tensors, known=not parts.covers(question, "saved")))
+        panel.html(panels.fold_panel(visited.tensors, known=not parts.covers(question, "saved")))
         with turn:
             parts.your_turn(questions, empty="")
     parts.steps()
-    mode, own = layout.mode(), seen
+    mode, own = layout.mode(), visited
     rows = [
         [int(n), float(s), "kept" if k else "cut"] for n, s, k in zip(own.neurons, own.scores, own.kept, strict=True)
     ]

@@ -9,9 +9,11 @@ from obce_core.lessons import LESSONS
 from pages._shared import guards, layout, state
 from pages.learn import model_lessons, parts, point_lessons
 
-chosen = state.get()
+selection = state.get()
 BODIES = (point_lessons.complexes, point_lessons.disks, point_lessons.barcodes, model_lessons.neuron, model_lessons.cut)
-seen: list[tuple[str, int, str, int | None, bool]] = []  # what the sidebar shows, as the whole page was drawn with it
+visited: list[
+    tuple[str, int, str, int | None, bool]
+] = []  # what the sidebar shows, as the whole page was drawn with it
 
 NUMBERS = range(1, len(LESSONS) + 1)
 
@@ -23,7 +25,7 @@ def _picked() -> None:
 @st.fragment
 def _page() -> None:
     with guards.caught():
-        number = chosen.lesson = chosen.lesson or 1
+        number = selection.lesson = selection.lesson or 1
         lesson = LESSONS[number - 1]
         st.session_state["lesson-strip"] = number
         st.segmented_control(
@@ -38,10 +40,10 @@ def _page() -> None:
         BODIES[number - 1]()
         with st.expander("How to read this"):
             st.markdown(lesson.read)
-        now = (chosen.analysis, chosen.layer, chosen.component, chosen.neuron, chosen.edge_length)
-        if seen and seen != [now]:
+        now = (selection.analysis, selection.layer, selection.component, selection.neuron, selection.edge_length)
+        if visited and visited != [now]:
             st.rerun()  # this fragment cannot reach the sidebar
-        seen[:] = [now]
+        visited[:] = [now]
         state.write_address()  # the frame writes it too, but not when this fragment alone runs
 
 

@@ -29,9 +29,9 @@ _REMEMBERED = 100
 
 def go(number: int | None) -> None:
     """Open a lesson at its first question."""
-    chosen = state.get()
-    if number is not None and number != chosen.lesson:
-        chosen.lesson, chosen.lesson_question, chosen.lesson_panel = number, None, ""
+    selection = state.get()
+    if number is not None and number != selection.lesson:
+        selection.lesson, selection.lesson_question, selection.lesson_panel = number, None, ""
 
 
 def again() -> None:
@@ -66,24 +66,24 @@ def asked(questions: Sequence[Question]) -> Question | None:
     """Return the question that is put now, and remember its answer."""
     if not questions:
         return None
-    chosen = state.get()
-    question = questions[((chosen.lesson_question or 1) - 1) % len(questions)]
-    given = st.session_state.get(f"answer-{question.key}")
-    if given:
-        chosen.lesson_answers[question.key] = str(given)
-        for old in list(chosen.lesson_answers)[:-_REMEMBERED]:
-            del chosen.lesson_answers[old]
+    selection = state.get()
+    question = questions[((selection.lesson_question or 1) - 1) % len(questions)]
+    options = st.session_state.get(f"answer-{question.key}")
+    if options:
+        selection.lesson_answers[question.key] = str(options)
+        for old in list(selection.lesson_answers)[:-_REMEMBERED]:
+            del selection.lesson_answers[old]
     return question
 
 
 def covers(question: Question | None, fact: str) -> bool:
     """Say whether a number of the figure is covered, because the question asks for it and has no answer yet."""
-    chosen = state.get()
+    selection = state.get()
     return (
         question is not None
         and fact in question.asks
-        and not chosen.lesson_open
-        and question.key not in chosen.lesson_answers
+        and not selection.lesson_open
+        and question.key not in selection.lesson_answers
     )
 
 
@@ -98,8 +98,8 @@ def pick(label: str, key: str, names: Mapping[str, str], current: str) -> str | 
     What was picked is read as the page is drawn: the next event may cut a callback off half-way.
     """
     widget, shown = f"lesson-{key}", state.get().lesson_shown
-    given = st.session_state.get(widget)
-    picked = given if given in names and given not in (shown.get(widget, given), current) else None
+    options = st.session_state.get(widget)
+    picked = options if options in names and options not in (shown.get(widget, options), current) else None
     st.session_state[widget] = shown[widget] = picked or current
     st.segmented_control(
         label, list(names), format_func=lambda name: names[name], key=widget, label_visibility="collapsed"
@@ -115,12 +115,12 @@ def places() -> tuple[DeltaGenerator, DeltaGenerator]:
 
 def your_turn(questions: Sequence[Question], *, empty: str) -> None:
     """Ask the present question and judge the answer; `empty` is said where the figure has nothing to ask."""
-    chosen = state.get()
+    selection = state.get()
     question = asked(questions)
     with st.container(key="your-turn"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Your turn", anchor=False)
-            st.session_state["lesson-show"] = chosen.lesson_open
+            st.session_state["lesson-show"] = selection.lesson_open
             st.toggle("Uncover", key="lesson-show", on_change=_show, help="Show the numbers that the question asks for")
             if len(questions) > 1:
                 st.button(
@@ -135,8 +135,8 @@ def your_turn(questions: Sequence[Question], *, empty: str) -> None:
             st.html(f'<p class="asked">{escape(empty)}</p>')
             return
         st.html(f'<p class="asked">{escape(question.text)}</p>')
-        given = _given(question)
-        st.html(f'<p class="told" role="status">{_told(check(question, given)) if given is not None else ""}</p>')
+        options = _given(question)
+        st.html(f'<p class="told" role="status">{_told(check(question, options)) if options is not None else ""}</p>')
 
 
 def _given(question: Question) -> str | None:
@@ -166,5 +166,5 @@ def _show() -> None:
 
 
 def _next(count: int) -> None:
-    chosen = state.get()
-    chosen.lesson_question = (chosen.lesson_question or 1) % count + 1
+    selection = state.get()
+    selection.lesson_question = (selection.lesson_question or 1) % count + 1

@@ -52,31 +52,31 @@ def _height() -> int:
 
 def complexes() -> None:
     """Lesson 1: build a complex by hand."""
-    chosen = state.get()
-    heard = mounts.said("lesson-drawing", "edit", chosen.lesson_revision)
-    if heard:
-        chosen.lesson_complex = write_drawing(from_names(to_points(heard["points"]), heard["simplices"]))
-    drawing = read_drawing(chosen.lesson_complex) or SHAPES["house"]
+    selection = state.get()
+    event = mounts.said("lesson-drawing", "edit", selection.lesson_revision)
+    if event:
+        selection.lesson_complex = write_drawing(from_names(to_points(event["points"]), event["simplices"]))
+    drawing = read_drawing(selection.lesson_complex) or SHAPES["house"]
     name = write_drawing(drawing)
     picked = parts.pick("Shape", "shape", _SHAPES, name if name in SHAPES else "own")
     if picked:
         drawing = SHAPES.get(picked, Drawing(points=(), simplices=()))
-        chosen.lesson_complex = write_drawing(drawing)
-        chosen.lesson_revision += 1
+        selection.lesson_complex = write_drawing(drawing)
+        selection.lesson_revision += 1
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         data = field_data(
-            drawing.points, size=FIELD, most=MAX_VERTICES, simplices=drawing.simplices, large=chosen.presentation
+            drawing.points, size=FIELD, most=MAX_VERTICES, simplices=drawing.simplices, large=selection.presentation
         )
-        mounts.field(data, key="lesson-drawing", revision=chosen.lesson_revision)
+        mounts.field(data, key="lesson-drawing", revision=selection.lesson_revision)
         layout.note(
             "Dots and lines are there, shaded triangles are filled, a dashed edge is missing. Drag a point to move it."
         )
     questions = lesson_1.questions(drawing)
     with right:
         question = parts.asked(questions)
-        found = drawing.complex
-        if found is None:
+        complex_ = drawing.complex
+        if complex_ is None:
             rows = [
                 (f"n{size}", word, f"{len(drawing.of(size))}")
                 for size, word in ((1, "points"), (2, "edges"), (3, "triangles"))
@@ -90,18 +90,18 @@ def complexes() -> None:
             parts.numbers(
                 question,
                 [
-                    ("b0", "b₀ pieces", f"{found.betti[0]}"),
-                    ("b1", "b₁ loops", f"{found.betti[1]}"),
-                    ("v", "points", f"{len(found.vertices)}"),
-                    ("e", "edges", f"{len(found.edges)}"),
-                    ("f", "triangles", f"{len(found.triangles)}"),
-                    ("euler", "χ Euler", f"{found.euler}".replace("-", "−")),
+                    ("b0", "b₀ pieces", f"{complex_.betti[0]}"),
+                    ("b1", "b₁ loops", f"{complex_.betti[1]}"),
+                    ("v", "points", f"{len(complex_.vertices)}"),
+                    ("e", "edges", f"{len(complex_.edges)}"),
+                    ("f", "triangles", f"{len(complex_.triangles)}"),
+                    ("euler", "χ Euler", f"{complex_.euler}".replace("-", "−")),
                 ],
             )
             panel, turn = parts.places()
-            shown = _choose("first", ("first", "second"), panel)
+            visible = _choose("first", ("first", "second"), panel)
             with panel:
-                _matrices(question, found, shown)
+                _matrices(question, complex_, visible)
         with turn:
             parts.your_turn(questions, empty="Click in the field to add a first point.")
     parts.steps()
@@ -114,8 +114,8 @@ def complexes() -> None:
             ["simplex", "dimension"], [[named(simplex), len(simplex) - 1] for simplex in drawing.all]
         ),
     )
-    if found is not None:
-        _take_matrix(found, shown)
+    if complex_ is not None:
+        _take_matrix(complex_, visible)
 
 
 def disks() -> None:
@@ -127,15 +127,15 @@ def disks() -> None:
         data = _field(scene, edge_length=False)
     with right:
         question = parts.asked(questions)
-        found = scene.complex
+        complex_ = scene.complex
         parts.numbers(
             question,
             [
                 ("b0", "b₀ parts", f"{scene.betti[0]}"),
                 ("b1", "b₁ loops", f"{scene.betti[1]}"),
-                ("v", "points", f"{len(found.vertices)}"),
-                ("e", "edges", f"{len(found.edges)}"),
-                ("f", "triangles", f"{len(found.triangles):,}"),
+                ("v", "points", f"{len(complex_.vertices)}"),
+                ("e", "edges", f"{len(complex_.edges)}"),
+                ("f", "triangles", f"{len(complex_.triangles):,}"),
             ],
         )
         panel, turn = parts.places()
@@ -146,28 +146,28 @@ def disks() -> None:
             elif picked == "points":
                 _table(scene)
             else:
-                _matrices(question, found, picked)
+                _matrices(question, complex_, picked)
         with turn:
             parts.your_turn(questions, empty="Click in the field to add a first point.")
     _take(scene, data)
     if picked in ("first", "second"):
-        _take_matrix(found, picked)
+        _take_matrix(complex_, picked)
     else:
         _take_bars(scene, "bars", edge_length=False)
 
 
 def barcodes() -> None:
     """Lesson 3: births, deaths and bars."""
-    chosen = state.get()
+    selection = state.get()
     scene = _scene()
-    questions = lesson_3.questions(scene, edge_length=chosen.edge_length)
+    questions = lesson_3.questions(scene, edge_length=selection.edge_length)
     left, right = st.columns([1.25, 1], gap="large")
     with left:
-        data = _field(scene, edge_length=chosen.edge_length)
+        data = _field(scene, edge_length=selection.edge_length)
     with right:
         question = parts.asked(questions)
         b0, b1 = scene.bars.alive(scene.r)
-        last = float(scene.bars.h0[-1]) * (2 if chosen.edge_length else 1) if len(scene.bars.h0) else None
+        last = float(scene.bars.h0[-1]) * (2 if selection.edge_length else 1) if len(scene.bars.h0) else None
         parts.numbers(
             question,
             [
@@ -183,23 +183,23 @@ def barcodes() -> None:
                 _table(scene)
             else:
                 draw = panels.barcode_panel if picked == "bars" else panels.diagram_panel
-                st.html(draw(scene.bars, scene.r, edge_length=chosen.edge_length, height=_height()))
-            st.session_state["lesson-edge"] = chosen.edge_length  # the sidebar switches it too
+                st.html(draw(scene.bars, scene.r, edge_length=selection.edge_length, height=_height()))
+            st.session_state["lesson-edge"] = selection.edge_length  # the sidebar switches it too
             st.toggle("Edge length, as gudhi and ripser report", key="lesson-edge", on_change=_unit)
         with turn:
             parts.your_turn(questions, empty="Add two points: one alone never merges.")
     _take(scene, data)
-    _take_bars(scene, picked, edge_length=chosen.edge_length)
+    _take_bars(scene, picked, edge_length=selection.edge_length)
 
 
 def _scene() -> Scene:
     """Show the choice of point sets; return the points and the radius."""
-    chosen = state.get()
-    heard = mounts.said("lesson-field", "edit", chosen.lesson_revision)
-    if heard:
-        chosen.lesson_points = write_points(to_points(heard["points"]))
-        chosen.lesson_radius = write_radius(min(max(int(heard["radius"]), 0), MAX_RADIUS))
-    scene = read_scene(chosen.lesson_points, chosen.lesson_radius)
+    selection = state.get()
+    event = mounts.said("lesson-field", "edit", selection.lesson_revision)
+    if event:
+        selection.lesson_points = write_points(to_points(event["points"]))
+        selection.lesson_radius = write_radius(min(max(int(event["radius"]), 0), MAX_RADIUS))
+    scene = read_scene(selection.lesson_points, selection.lesson_radius)
     name = write_points(scene.points)
     picked = parts.pick("Points", "set", _SETS, name if name in SETS else "own")
     if picked:
@@ -210,14 +210,14 @@ def _scene() -> Scene:
 
 def _put(points: tuple[Point, ...]) -> None:
     """Replace the points from outside the field."""
-    chosen = state.get()
-    chosen.lesson_points = write_points(points)
-    chosen.lesson_revision += 1
+    selection = state.get()
+    selection.lesson_points = write_points(points)
+    selection.lesson_revision += 1
 
 
 def _field(scene: Scene, *, edge_length: bool) -> dict[str, Any]:
     """Show the field; return its data."""
-    chosen = state.get()
+    selection = state.get()
     data = field_data(
         scene.points,
         size=FIELD,
@@ -225,9 +225,9 @@ def _field(scene: Scene, *, edge_length: bool) -> dict[str, Any]:
         radius=scene.radius,
         max_radius=MAX_RADIUS,
         edge_length=edge_length,
-        large=chosen.presentation,
+        large=selection.presentation,
     )
-    mounts.field(data, key="lesson-field", revision=chosen.lesson_revision)
+    mounts.field(data, key="lesson-field", revision=selection.lesson_revision)
     layout.note(
         "Click adds a point, drag moves one. Arrow keys move the chosen point, [ and ] choose another, Delete removes "
         "it."
@@ -236,12 +236,12 @@ def _field(scene: Scene, *, edge_length: bool) -> dict[str, Any]:
 
 
 def _choose(default: str, names: tuple[str, ...], panel: DeltaGenerator) -> str:
-    chosen = state.get()
-    current = chosen.lesson_panel if chosen.lesson_panel in names else default
+    selection = state.get()
+    current = selection.lesson_panel if selection.lesson_panel in names else default
     with panel:
         picked = parts.pick("Panel", f"panel-{'-'.join(names)}", {name: _WORDS[name] for name in names}, current)
     if picked:
-        chosen.lesson_panel = current = picked
+        selection.lesson_panel = current = picked
     return current
 
 
@@ -264,15 +264,18 @@ def _table(scene: Scene) -> None:
     The table keeps the points that it started from and adds what was typed since; streamlit drops the latter once it is
     not shown.
     """
-    chosen = state.get()
-    if chosen.lesson_table_now != scene.points or f"lesson-table-{chosen.lesson_table_key}" not in st.session_state:
-        chosen.lesson_table, chosen.lesson_table_now = list(scene.points), scene.points
-        chosen.lesson_table_key += 1
+    selection = state.get()
+    if (
+        selection.lesson_table_now != scene.points
+        or f"lesson-table-{selection.lesson_table_key}" not in st.session_state
+    ):
+        selection.lesson_table, selection.lesson_table_now = list(scene.points), scene.points
+        selection.lesson_table_key += 1
     rows = st.data_editor(
-        [{"x": x, "y": y} for x, y in map(to_units, chosen.lesson_table)] or [{"x": None, "y": None}],
+        [{"x": x, "y": y} for x, y in map(to_units, selection.lesson_table)] or [{"x": None, "y": None}],
         num_rows="dynamic",
         height=_height(),
-        key=f"lesson-table-{chosen.lesson_table_key}",
+        key=f"lesson-table-{selection.lesson_table_key}",
         hide_index=True,
         column_config={
             name: st.column_config.NumberColumn(min_value=0.0, max_value=most / 1000, step=0.001, format="%.3g")
@@ -281,7 +284,7 @@ def _table(scene: Scene) -> None:
     )
     points = from_units([(row.get("x"), row.get("y")) for row in rows])
     if points != scene.points:
-        chosen.lesson_table_now = points
+        selection.lesson_table_now = points
         _put(points)
         parts.again()
 
@@ -310,9 +313,9 @@ def _take_bars(scene: Scene, panel: str, *, edge_length: bool) -> None:
     draw, label = (diagram_figure, "Births and deaths") if panel == "diagram" else (barcode_figure, "Barcode")
 
     def table() -> str:
-        found = scene.bars
-        rows = [[0, 0.0, float(death)] for death in found.h0] + ([[0, 0.0, math.inf]] if found.points else [])
-        rows += [[1, float(birth), float(death)] for birth, death in found.h1]
+        barcode = scene.bars
+        rows = [[0, 0.0, float(death)] for death in barcode.h0] + ([[0, 0.0, math.inf]] if barcode.points else [])
+        rows += [[1, float(birth), float(death)] for birth, death in barcode.h1]
         return downloads.to_csv(["dimension", "birth (radius)", "death (radius)"], rows)
 
     downloads.row(

@@ -33,18 +33,18 @@ def proof(built: Compressed, original: str) -> None:
     """Show the proof that the model is the masked original, or offer it."""
     st.subheader("Proof", anchor=False)
     form = f"verify-{built.folder.name}"
-    found = find_result(form)
-    if found is None:
+    result = find_result(form)
+    if result is None:
         layout.note(
             f"Built: largest difference {amount(built.difference, 2)} of the largest output on "
             f"{built.difference_texts} texts. The full "
             "proof folds the original again and compares every tensor and output, in float32 and float64."
         )
     else:
-        same = "the same function" if found["equal"] else "NOT the same function"
+        same = "the same function" if result["equal"] else "NOT the same function"
         layout.note(
             f"<b>{same}</b>: "
-            + escape(found["differs"] or f"all {found['tensors']} stored tensors equal the refolded ones")
+            + escape(result["differs"] or f"all {result['tensors']} stored tensors equal the refolded ones")
             + "."
         )
         st.dataframe(
@@ -56,12 +56,12 @@ def proof(built: Compressed, original: str) -> None:
                     "largest difference": _share(row["hidden"]),
                     "at most": f"{row['tolerance']:g}",
                 }
-                for row in found["measured"]
+                for row in result["measured"]
             ],
             hide_index=True,
             width="stretch",
         )
-    label = "Prove it in full" if found is None else "Prove it again"
+    label = "Prove it in full" if result is None else "Prove it again"
     job(label, form, "verify", {"model": str(built.folder), "against": original}, ":material/fact_check:")
 
 
@@ -72,19 +72,19 @@ def _share(value: float | str | None) -> str:
 def speed(built: Compressed, original: str) -> None:
     """Show how fast both models are on this machine, or offer to measure it."""
     st.subheader("Speed on this machine", anchor=False)
-    found = read_latency(built.folder)
-    if found is None:
+    latency = read_latency(built.folder)
+    if latency is None:
         layout.note("Not measured. Both models run the same batches in turns.")
     else:
-        st.dataframe(_times(found), hide_index=True, width="stretch")
+        st.dataframe(_times(latency), hide_index=True, width="stretch")
         unsteady = (
-            "" if all(row.steady for row in found.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
+            "" if all(row.steady for row in latency.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
         )
         layout.note(
-            f"Medians, {found.length} tokens a text, float32, {escape(found.device)}, {found.threads} CPU "
+            f"Medians, {latency.length} tokens a text, float32, {escape(latency.device)}, {latency.threads} CPU "
             f"threads.{unsteady}"
         )
-    label = "Measure batches of 1 and 32" if found is None else "Measure again"
+    label = "Measure batches of 1 and 32" if latency is None else "Measure again"
     job(
         label,
         f"latency-{built.folder.name}",
@@ -94,7 +94,7 @@ def speed(built: Compressed, original: str) -> None:
     )
 
 
-def _times(found: Latency) -> list[dict[str, Any]]:
+def _times(latency: Latency) -> list[dict[str, Any]]:
     return [
         {
             "batch": row.batch,
@@ -102,5 +102,5 @@ def _times(found: Latency) -> list[dict[str, Any]]:
             "original": f"{row.original:.1f} ms",
             "of its time": f"{row.model / row.original:.2f}",
         }
-        for row in found.rows
+        for row in latency.rows
     ]

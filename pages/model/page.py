@@ -18,13 +18,13 @@ from pages._shared import cached, charts, downloads, drafts, guards, job_panel, 
 from pages.launch import variants
 from pages.model import files, measurements
 
-chosen = state.get()
+selection = state.get()
 source = guards.need_analysis()
 mode = layout.mode()
 
 
 def _built(result: dict[str, Any]) -> None:
-    chosen.model = result["plan"][:16]
+    selection.model = result["plan"][:16]
     st.rerun()
 
 
@@ -129,14 +129,14 @@ def _show(built: Compressed) -> None:
 def _lead(plan: Plan | None, budget: Budget | None, built: Compressed | None) -> str:
     if built is not None:
         close = built.fidelity
-        told = (
+        closeness = (
             f" and stays at a cosine of <b>{close.pooled:.3f}</b> to the original, before any fine-tuning"
             if close
             else ""
         )
         return (
             f"It holds <b>{share(built.budget.encoder_share)}</b> of the encoder, equals the masked original to "
-            f"{amount(built.difference, 2)} of the largest output{told}."
+            f"{amount(built.difference, 2)} of the largest output{closeness}."
         )
     if plan is None or budget is None:
         return "The plan under edit cannot be carried out as it stands; nothing can be built from it until it can."
@@ -168,10 +168,10 @@ def _others(built: Compressed | None) -> None:
         width="stretch",
         on_select="rerun",
         selection_mode="single-row",
-        key=f"models-{chosen.model}",
+        key=f"models-{selection.model}",
     )
     if picked := table["selection"]["rows"]:
-        chosen.model = entries[picked[0]].folder.name
+        selection.model = entries[picked[0]].folder.name
         st.rerun()
     layout.note("Tick a row to see that model.")
 
@@ -184,12 +184,12 @@ def _body() -> None:
     except PlanError as error:
         wrong = error
     own = plan.digest[:16] if plan is not None and plan.kept else ""
-    name = chosen.model if chosen.model and is_complete(models_home() / chosen.model) else own
+    name = selection.model if selection.model and is_complete(models_home() / selection.model) else own
     built = read_compressed(models_home() / name) if name and is_complete(models_home() / name) else None
     layout.title("Model", _lead(plan, budget, built))
-    if chosen.model and name != chosen.model:
+    if selection.model and name != selection.model:
         guards.show_gone(
-            "model", f"Model {chosen.model} was deleted, or is in another cache; shown is the plan under edit."
+            "model", f"Model {selection.model} was deleted, or is in another cache; shown is the plan under edit."
         )
     if wrong is not None:
         guards.show_error(wrong)
@@ -197,10 +197,10 @@ def _body() -> None:
     if built is not None and name != own:
         layout.note("This model is not of the plan under edit.")
         if own and st.button("Go to the plan's own", icon=":material/arrow_back:"):
-            chosen.model = own
+            selection.model = own
             st.rerun()
     if built is not None:
-        chosen.model = name
+        selection.model = name
         if st.button(
             "Evaluate it", type="primary", icon=":material/rocket_launch:", help="Compare it with the original on GLUE"
         ):

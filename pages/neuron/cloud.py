@@ -24,7 +24,7 @@ _VIEWS = {"pca": "PCA", "umap": "UMAP"}
 
 def show(source: Analysis, layer: int, component: str, head: int | None, colour: Mapping[str, Any] | None) -> None:
     """Show a vector cloud's projection and the barcode of the whole."""
-    chosen = state.get()
+    selection = state.get()
     texts = source.texts.texts
     if source.meta["tokens"] == "all" or len(texts) > LARGEST:
         layout.note(
@@ -39,7 +39,7 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
         else f"layer {layer}, {TITLES[component]}"
     )
     pca, deaths, dims = cached.vector_cloud(source.id, layer, component, head)
-    unit = 2 if chosen.edge_length else 1
+    unit = 2 if selection.edge_length else 1
     st.subheader(f"{len(texts):,} texts in {dims:,} dimensions: {where}", anchor=False)
     widest = float(deaths[-1]) if len(deaths) else 0.0
     layout.note(
@@ -51,19 +51,19 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
     picked = st.segmented_control(
         "Projection",
         list(_VIEWS),
-        default=chosen.projection or "pca",
+        default=selection.projection or "pca",
         format_func=_VIEWS.__getitem__,
         label_visibility="collapsed",
-        key=f"projection-{chosen.projection or 'pca'}",
+        key=f"projection-{selection.projection or 'pca'}",
         required=True,
     )
-    if picked != (chosen.projection or "pca"):
-        chosen.projection = "umap" if picked == "umap" else ""
+    if picked != (selection.projection or "pca"):
+        selection.projection = "umap" if picked == "umap" else ""
         st.rerun()
     name = f"cloud-layer{layer}-{component}" + (f"-head{head}" if head is not None else "")
     left, right = st.columns([1.5, 1], gap="large")
     with left:
-        if chosen.projection == "umap":
+        if selection.projection == "umap":
             _umap(source, layer, component, head, colour, name)
         else:
             axes = tuple(f"PC {at + 1}, {share(part)} of the variance" for at, part in enumerate(pca.explained))
@@ -73,8 +73,8 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
                 "apart."
             )
     with right:
-        figure = bars(deaths, edge_length=chosen.edge_length, mode=layout.mode())
-        units = file_units(edge_length=chosen.edge_length)
+        figure = bars(deaths, edge_length=selection.edge_length, mode=layout.mode())
+        units = file_units(edge_length=selection.edge_length)
         charts.show(figure, key="cloud-bars", name=f"{name}-barcode", csv_text=lambda: diagram_csv(deaths), units=units)
         layout.note(
             f"One bar a text, in all {dims:,} dimensions; it ends when its part is absorbed. The top one never ends."

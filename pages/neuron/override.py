@@ -32,8 +32,8 @@ def actions(analysis_id: str, prune_spec: PruneSpec, layer: int, component: str,
                 reason = st.text_input(
                     "Reason, written into the plan", choice.reason if mine and choice else "", max_chars=500
                 )
-                given = st.form_submit_button("Change the reason" if mine else f"{verb} this neuron", type="primary")
-            if given:
+                options = st.form_submit_button("Change the reason" if mine else f"{verb} this neuron", type="primary")
+            if options:
                 with guards.caught():
                     (drafts.keep if side == "keep" else drafts.drop)(
                         analysis_id, layer, component, neuron, reason.strip()

@@ -25,17 +25,17 @@ def noun(source: Analysis) -> str:
 
 def separates(source: Analysis, values: np.ndarray, line: ThinLine) -> None:
     """Show the texts on either side of the widest gap."""
-    told = sides(values, line)
-    if told is None or noun(source) == "token":
+    text = sides(values, line)
+    if text is None or noun(source) == "token":
         return
     st.subheader("What this neuron separates", anchor=False)
     small, large = st.columns(2, gap="large")
-    left = "left" if told.small_is_left else "right"
+    left = "left" if text.small_is_left else "right"
     with small:
-        _side(source, told.small, f"The smaller side, on the {left}")
+        _side(source, text.small, f"The smaller side, on the {left}")
     with large:
-        _side(source, told.large, f"The larger side, on the {'right' if told.small_is_left else 'left'}")
-    part = values <= told.low if told.small_is_left else values >= told.high
+        _side(source, text.large, f"The larger side, on the {'right' if text.small_is_left else 'left'}")
+    part = values <= text.low if text.small_is_left else values >= text.high
     for name, column in list(source.texts.columns.items())[:4]:
         if dot_colours(name, column)["kind"] == "category" and len(set(column)) <= max(20, len(column) // 4):
             counts = shares(column, part)
@@ -45,8 +45,10 @@ def separates(source: Analysis, values: np.ndarray, line: ThinLine) -> None:
 
 def _side(source: Analysis, side: Side, name: str) -> None:
     whole = len(side.texts) == side.size
-    shown = f"all {side.size:,} texts" if whole else f"{len(side.texts)} of {side.size:,} texts, the nearest to the gap"
-    layout.note(f"<b>{name}</b>: {'1 text' if side.size == 1 else shown}")
+    visible = (
+        f"all {side.size:,} texts" if whole else f"{len(side.texts)} of {side.size:,} texts, the nearest to the gap"
+    )
+    layout.note(f"<b>{name}</b>: {'1 text' if side.size == 1 else visible}")
     with st.container(gap="xxsmall", key=f"side-{name.split()[1]}"):
         for at in side.texts:
             st.text(shorten(source.texts.texts[at], 300))
@@ -99,9 +101,9 @@ def offer(
 
 def captions(source: Analysis, line: ThinLine, colour: dict[str, Any] | None, pair: bool) -> None:
     """Say what is drawn, what is left out, and how two films compare."""
-    told = []
+    lines = []
     if pair:
-        told.append(
+        lines.append(
             "Both films show the same radius at every moment, so their disks, parts and bars can be compared; the "
             "diagrams share "
             "their axes, and each film stops at its own r<sub>f</sub>. The bottleneck distance is the farthest that a "
@@ -109,17 +111,17 @@ def captions(source: Analysis, line: ThinLine, colour: dict[str, Any] | None, pa
             "move to turn one diagram into the other, to a point of it or to the diagonal."
         )
     if line.total > len(line.points):
-        told.append(
+        lines.append(
             f"Of {line.total:,} {noun(source)}s {len(line.points):,} are drawn: both ends of the widest gaps, and "
             "others evenly along the "
             f"line. The merges that the film shows, their sizes and r<sub>f</sub> are those of all {line.total:,}."
         )
     if colour is not None and colour["kind"] == "category" and colour["others"]:
-        told.append(f"Six shapes can be told apart: the {colour['others']} rarer values share the last one.")
+        lines.append(f"Six shapes can be told apart: the {colour['others']} rarer values share the last one.")
     if colour is not None:
-        told.append("The colours and shapes paint the dots only; the disks keep the colours of their parts.")
-    if told:
-        layout.note(" ".join(told))
+        lines.append("The colours and shapes paint the dots only; the disks keep the colours of their parts.")
+    if lines:
+        layout.note(" ".join(lines))
 
 
 def reading() -> None:

@@ -21,30 +21,32 @@ def difference(source: Analysis, prune_spec: PruneSpec) -> list[previews.Questio
 
     Returns what of them is being measured.
     """
-    chosen = state.get()
-    if chosen.compared is None:
+    selection = state.get()
+    if selection.compared is None:
         return []
-    found = {version.id: version for version in cached.versions(source.id)}
-    if any(key and key not in found for key in chosen.compared):
-        chosen.compared = None
+    results = {version.id: version for version in cached.versions(source.id)}
+    if any(key and key not in results for key in selection.compared):
+        selection.compared = None
         return []
-    names = [found[key].name if key else "the draft" for key in chosen.compared]
+    names = [results[key].name if key else "the draft" for key in selection.compared]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Difference", anchor=False)
-        st.button("Close", key="close-difference", on_click=setattr, args=(chosen, "compared", None), width="content")
+        st.button(
+            "Close", key="close-difference", on_click=setattr, args=(selection, "compared", None), width="content"
+        )
     try:
         (one, size), (two, other) = (
-            cached.resolved(source.id, found[key].prune_spec if key else prune_spec) for key in chosen.compared
+            cached.resolved(source.id, results[key].prune_spec if key else prune_spec) for key in selection.compared
         )
     except PlanError as error:
         st.text(str(error))
         return []
-    asked: list[previews.Question] = []
+    requests: list[previews.Question] = []
     cosines = []
     for plan in (one, two):
         measured = previews.Previews(source, plan.prune_spec)
         cosines.append(measured.words(measured.whole(plan, priority=1)) if plan.kept else "–")
-        asked += measured.asked
+        requests += measured.asked
     st.dataframe(
         [
             {
@@ -100,9 +102,9 @@ def difference(source: Analysis, prune_spec: PruneSpec) -> list[previews.Questio
         )
     else:
         layout.note("Both cut the same neurons.")
-    return asked
+    return requests
 
 
 def _some(neurons: list[int]) -> str:
-    shown = ", ".join(str(neuron) for neuron in neurons[:8])
-    return f"{count(len(neurons))}: {shown}{', …' if len(neurons) > 8 else ''}" if neurons else "–"
+    visible = ", ".join(str(neuron) for neuron in neurons[:8])
+    return f"{count(len(neurons))}: {visible}{', …' if len(neurons) > 8 else ''}" if neurons else "–"

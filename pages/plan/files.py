@@ -57,8 +57,8 @@ def take_away(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
 
 def sizes_csv(budget: Budget | None, paper: Budget | None) -> str:
     """Write the numbers behind the bars."""
-    named = [("this plan", budget), ("the paper's plan", paper)]
-    rows = [[name, *asdict(size).values()] for name, size in named if size is not None]
+    named_items = [("this plan", budget), ("the paper's plan", paper)]
+    rows = [[name, *asdict(size).values()] for name, size in named_items if size is not None]
     return downloads.to_csv(["plan", *(field.name for field in fields(Budget))], rows)
 
 

@@ -80,11 +80,11 @@ def _presets(source: Analysis) -> None:
         horizontal=True,
         key="target-of",
     )
-    wanted = st.number_input("Share in percent", 1.0, 99.0, 60.0 if of == "encoder" else 80.0, key=f"share-{of}")
+    share_ = st.number_input("Share in percent", 1.0, 99.0, 60.0 if of == "encoder" else 80.0, key=f"share-{of}")
     st.button(
         "Find the smallest percentile",
         on_click=_target,
-        args=(source, of, wanted / 100, first),
+        args=(source, of, share_ / 100, first),
         width="stretch",
         key="target",
     )

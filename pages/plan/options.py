@@ -22,14 +22,14 @@ from pages._shared import drafts, state
 def options(source: Analysis, prune_spec: PruneSpec) -> None:
     """Criterion, compensation and hardware, behind one button that names what is not the default."""
     plain = PruneSpec()
-    told = [
+    parts = [
         CRITERIA[prune_spec.criterion].title if prune_spec.criterion != plain.criterion else "",
         prune_spec.compensation.method if prune_spec.compensation.method != plain.compensation.method else "",
         "all tokens" if prune_spec.compensation.tokens == "all" and not prune_spec.compensation.predicts else "",
         f"×{prune_spec.hardware.round_to}" if prune_spec.hardware.round_to else "",
         "even heads" if prune_spec.hardware.per_head else "",
     ]
-    with st.popover("Options" + "".join(f" · {part}" for part in told if part), key="plan-options"):
+    with st.popover("Options" + "".join(f" · {part}" for part in parts if part), key="plan-options"):
         values = {
             "plan-criterion": prune_spec.criterion,
             "plan-seed": prune_spec.seed,

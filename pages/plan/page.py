@@ -26,7 +26,7 @@ _STYLE = (
     "<style>.st-key-plan-facts .facts{grid-template-columns:repeat(auto-fit,minmax(COLUMNpx,1fr));gap:10px 14px}"
     ".st-key-plan-head .lead{min-height:2.9em} .st-key-plan-head b{white-space:nowrap}</style>"
 )
-chosen = state.get()
+selection = state.get()
 source = guards.need_analysis()
 mode = layout.mode()
 
@@ -40,7 +40,7 @@ def _apply(cut: dict[tuple[int, str], float]) -> None:
 
 
 def _link() -> None:
-    chosen.link_qk = bool(st.session_state["link"])
+    selection.link_qk = bool(st.session_state["link"])
 
 
 def _carried(prune_spec: PruneSpec) -> tuple[Plan | None, Budget | None]:
@@ -89,7 +89,7 @@ def _numbers(budget: Budget | None, paper: Budget | None, close: str, paper_clos
 
     known = budget or paper
     with st.container(key="plan-facts"):
-        st.html(_STYLE.replace("COLUMN", "190" if chosen.presentation else "98"))
+        st.html(_STYLE.replace("COLUMN", "190" if selection.presentation else "98"))
         layout.facts(
             [
                 row(
@@ -112,12 +112,12 @@ def _numbers(budget: Budget | None, paper: Budget | None, close: str, paper_clos
 
 def _theirs() -> None:
     """Ask which draft to go on with when another tab or person has written one since."""
-    found = drafts.theirs(source.id)
-    if found is None:
+    other = drafts.theirs(source.id)
+    if other is None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="theirs"):
         st.text(
-            f"Another tab changed this plan at {found.written[11:19]} UTC. Yours is not saved until you choose; undo "
+            f"Another tab changed this plan at {other.written[11:19]} UTC. Yours is not saved until you choose; undo "
             "brings it back."
         )
         st.button("Take theirs", on_click=drafts.take_theirs, args=(source.id,), width="content")
@@ -125,12 +125,12 @@ def _theirs() -> None:
 
 
 def _hands(prune_spec: PruneSpec) -> None:
-    found = list(choices(prune_spec))
+    results = list(choices(prune_spec))
     st.subheader("Chosen by hand", anchor=False)
-    if not found:
+    if not results:
         layout.note("No neuron is kept or dropped by hand. The page of a neuron has the two buttons.")
         return
-    for number, choice in enumerate(found[:50]):
+    for number, choice in enumerate(results[:50]):
         row = st.columns([0.8, 3, 4, 1.4], vertical_alignment="center", gap="small")
         row[0].text("keep" if choice.side == "keep" else "drop")
         row[1].text(f"Layer {choice.layer} · {TITLES[choice.component]} · {choice.neuron}")
@@ -142,8 +142,8 @@ def _hands(prune_spec: PruneSpec) -> None:
             on_click=drafts.release,
             args=(source.id, choice.layer, choice.component, choice.neuron),
         )
-    if len(found) > 50:
-        layout.note(f"{count(len(found) - 50)} more are in the exported plan.")
+    if len(results) > 50:
+        layout.note(f"{count(len(results) - 50)} more are in the exported plan.")
 
 
 def _body() -> None:
@@ -169,14 +169,16 @@ def _body() -> None:
     )
     with head:  # filled after the numbers, which somebody waits for
         menu.menu(source)
-    named = {12: "Table 2", 24: "Table 3"}.get(source.shape.layers, f"Table 2, carried to {source.shape.layers} layers")
+    named_items = {12: "Table 2", 24: "Table 3"}.get(
+        source.shape.layers, f"Table 2, carried to {source.shape.layers} layers"
+    )
     texts = whole or paper_whole
-    told = (
+    closeness = (
         f" Cosine to the original: {texts.texts} held-out texts"
         if texts
         else " Cosine to the original: on held-out texts"
     )
-    told += (
+    closeness += (
         f", [CLS] {cosine(whole.cls)}."
         if whole
         else f"; this plan's is not measured: {escape(measured.reason)}."
@@ -184,29 +186,29 @@ def _body() -> None:
         else "."
     )
     layout.note(
-        f"◇ the paper's plan ({named}), counted by the same rule on this model: query and key fold to shared "
-        f"pairs.{told}"
+        f"◇ the paper's plan ({named_items}), counted by the same rule on this model: query and key fold to shared "
+        f"pairs.{closeness}"
     )
-    if measured.reason and source.id in chosen.unmeasured:
-        st.button("Try again to measure", on_click=chosen.unmeasured.pop, args=(source.id, None), type="tertiary")
+    if measured.reason and source.id in selection.unmeasured:
+        st.button("Try again to measure", on_click=selection.unmeasured.pop, args=(source.id, None), type="tertiary")
     _theirs()
-    for line in chosen.told:
+    for line in selection.told:
         st.text(line)
     compared = difference.difference(source, prune_spec)
     # on a projector everything is larger, and the two stand below one another
-    left, right = (st.container(), st.container()) if chosen.presentation else st.columns([1.34, 1], gap="medium")
+    left, right = (st.container(), st.container()) if selection.presentation else st.columns([1.34, 1], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.session_state["link"] = chosen.link_qk
+            st.session_state["link"] = selection.link_qk
             st.toggle("Link query and key, as the paper does", key="link", on_change=_link)
             table.table(source, prune_spec)
             options.options(source, prune_spec)
         close = measured.cells(plan) if plan is not None else {}
-        grid = plan_grid(source, prune_spec, plan, linked=chosen.link_qk, close=close)
+        grid = plan_grid(source, prune_spec, plan, linked=selection.link_qk, close=close)
         mounts.plan_grid(
-            {**grid, "large": chosen.presentation},
+            {**grid, "large": selection.presentation},
             key=f"grid-{source.id}-{prune_spec.criterion}",
-            revision=chosen.revision,
+            revision=selection.revision,
             on_edit=_edited,
         )
         layout.note(
@@ -241,19 +243,19 @@ def _body() -> None:
 
 def _next(prune_spec: PruneSpec, budget: Budget | None, measured: previews.Previews) -> None:
     st.subheader("Cheapest next cuts", anchor=False)
-    cuts = cached.next_steps(source.id, prune_spec, linked=chosen.link_qk)
-    asked = budget is None or previews.automatic(budget.encoder) or source.id in chosen.next_asked
-    lost = measured.losses(cuts) if asked else previews.Previews(source, prune_spec, reason="later").losses(cuts)
+    cuts = cached.next_steps(source.id, prune_spec, linked=selection.link_qk)
+    automatic = budget is None or previews.automatic(budget.encoder) or source.id in selection.next_asked
+    lost = measured.losses(cuts) if automatic else previews.Previews(source, prune_spec, reason="later").losses(cuts)
     mounts.next_cut_list(
-        {**next_cut_list(cuts, lost, waiting=asked and not measured.reason), "large": chosen.presentation},
+        {**next_cut_list(cuts, lost, waiting=automatic and not measured.reason), "large": selection.presentation},
         key=f"next-{source.id}",
         revision=f"{prune_spec!r}",
         on_apply=lambda place: _apply(dict(cuts[place].changes)),
     )
-    if not asked and not measured.reason:
+    if not automatic and not measured.reason:
         st.button(
             f"Measure these {len(cuts)} steps",
-            on_click=chosen.next_asked.add,
+            on_click=selection.next_asked.add,
             args=(source.id,),
             icon=":material/speed:",
         )

@@ -25,8 +25,8 @@ _DRAFT = ""
 @st.dialog("Versions of this plan", width="large", on_dismiss=lambda: state.get().told.clear())
 def dialog(source: Analysis) -> None:
     """Show the versions, and what can be done with them."""
-    chosen = state.get()
-    for line in chosen.told:
+    selection = state.get()
+    for line in selection.told:
         st.text(line)
     row = st.columns([2, 3, 1], vertical_alignment="bottom")
     row[0].text_input("Save the draft as", key="version-name", max_chars=80, placeholder="a name")
@@ -41,15 +41,15 @@ def dialog(source: Analysis) -> None:
         width="stretch",
         disabled=not writable,
     )
-    found = cached.versions(source.id)
-    if found:
-        _table(source, found)
-        _actions(source, {version.id: version for version in found}, writable=writable)
+    versions_ = cached.versions(source.id)
+    if versions_:
+        _table(source, versions_)
+        _actions(source, {version.id: version for version in versions_}, writable=writable)
     else:
         st.caption(
             "No version yet. The draft itself is kept without a name, with its undo, until you save it under one."
         )
-    if chosen.version_deleted is not None and chosen.version_deleted[0] == source.id:
+    if selection.version_deleted is not None and selection.version_deleted[0] == source.id:
         st.button("Undo the deletion", key="version-undo", icon=":material/undo:", on_click=_restore, args=(source,))
     st.file_uploader(
         "Open a plan or an intent from a file, JSON or YAML",
@@ -80,34 +80,39 @@ def _table(source: Analysis, found: list[Version]) -> None:
     st.dataframe(rows, hide_index=True, width="stretch")
 
 
-def _actions(source: Analysis, found: Mapping[str, Version], *, writable: bool) -> None:
+def _actions(source: Analysis, versions_: Mapping[str, Version], *, writable: bool) -> None:
     one = st.columns([3, 1, 1], vertical_alignment="bottom")
-    picked = one[0].selectbox("Version", list(found), format_func=lambda key: found[key].name, key="version-picked")
-    if one[1].button("Open", key="version-open", on_click=_open, args=(source, found[picked]), width="stretch"):
+    picked = one[0].selectbox(
+        "Version", list(versions_), format_func=lambda key: versions_[key].name, key="version-picked"
+    )
+    if one[1].button("Open", key="version-open", on_click=_open, args=(source, versions_[picked]), width="stretch"):
         st.rerun()
     one[2].button(
         "Delete", key="version-delete", on_click=_delete, args=(source, picked), width="stretch", disabled=not writable
     )
     two = st.columns([3, 1, 1], vertical_alignment="bottom")
-    others = [_DRAFT, *(key for key in found if key != picked)]
+    others = [_DRAFT, *(key for key in versions_ if key != picked)]
     other = two[0].selectbox(
-        "Compare it with", others, format_func=lambda key: found[key].name if key else "the draft", key="version-other"
+        "Compare it with",
+        others,
+        format_func=lambda key: versions_[key].name if key else "the draft",
+        key="version-other",
     )
     if two[1].button("Compare", key="version-compare", on_click=_compare, args=(other, picked), width="stretch"):
         st.rerun()
     three = st.columns([3, 1, 1], vertical_alignment="bottom")
-    three[0].text_input("New name", key="version-new-name", max_chars=80, placeholder=found[picked].name)
+    three[0].text_input("New name", key="version-new-name", max_chars=80, placeholder=versions_[picked].name)
     three[1].button(
         "Rename", key="version-rename", on_click=_rename, args=(source, picked), width="stretch", disabled=not writable
     )
 
 
 def _save(source: Analysis) -> None:
-    said = st.session_state
+    form = st.session_state
     try:
-        made = save_version(source.id, said["version-name"], drafts.current(source.id), note=said["version-note"])
-        drafts.came_from(source.id, made.id)
-        said["version-name"] = said["version-note"] = ""
+        version = save_version(source.id, form["version-name"], drafts.current(source.id), note=form["version-note"])
+        drafts.came_from(source.id, version.id)
+        form["version-name"] = form["version-note"] = ""
         state.get().told = []
     except ObceError as error:
         state.get().told = [str(error)]
@@ -139,13 +144,13 @@ def _delete(source: Analysis, key: str) -> None:
 
 
 def _restore(source: Analysis) -> None:
-    chosen = state.get()
-    deleted, chosen.version_deleted = chosen.version_deleted, None
+    selection = state.get()
+    deleted, selection.version_deleted = selection.version_deleted, None
     try:
         if deleted is not None:
             restore_version(source.id, deleted[1])
     except ObceError as error:
-        chosen.told = [str(error)]
+        selection.told = [str(error)]
 
 
 def _import(source: Analysis) -> None:

@@ -19,7 +19,7 @@ from obce_core.glue.tasks import TASKS, usual_tasks
 from pages._shared import cached_results, guards, layout, mounts, nav, state
 from pages.results import parts
 
-chosen = state.get()
+selection = state.get()
 
 _HELP = f"""
 **Split.** Our scores are of the validation split, whose labels are public. Published scores are of the test server or
@@ -45,48 +45,48 @@ scores are not comparable with the paper's.
 
 
 def _task(name: str) -> None:
-    chosen.task = name
+    selection.task = name
 
 
 def _row(key: str) -> None:
-    chosen.board_row = key
+    selection.board_row = key
 
 
 def _group(groups: Sequence[Group]) -> Group:
     """Ask which recipe; rows of two recipes never share a table."""
     keys = [group.key for group in groups]
-    gone = bool(chosen.recipe) and chosen.recipe not in keys
-    if not chosen.recipe:
-        chosen.recipe = keys[0]
-    shown = keys[0] if gone else chosen.recipe
+    gone = bool(selection.recipe) and selection.recipe not in keys
+    if not selection.recipe:
+        selection.recipe = keys[0]
+    visible = keys[0] if gone else selection.recipe
     names = {group.key: f"{group.title} ({len(group.evaluations)})" for group in groups}
 
     key = state.key("results-recipe")
 
     def keep() -> None:
         if st.session_state[key]:
-            chosen.recipe, chosen.board_row = st.session_state[key], ""
+            selection.recipe, selection.board_row = st.session_state[key], ""
 
-    asked = {"options": keys, "format_func": names.__getitem__, "key": key, "on_change": keep}
+    widget = {"options": keys, "format_func": names.__getitem__, "key": key, "on_change": keep}
     if len(keys) <= 4 and all(len(name) < 34 for name in names.values()):
-        st.segmented_control("Tier or recipe; one table never mixes two", default=shown, **asked)
+        st.segmented_control("Tier or recipe; one table never mixes two", default=visible, **widget)
     else:
-        st.selectbox("Tier or recipe; one table never mixes two", index=keys.index(shown), **asked)
+        st.selectbox("Tier or recipe; one table never mixes two", index=keys.index(visible), **widget)
     if gone:
         guards.show_gone(
             "recipe",
-            f"The results of recipe {chosen.recipe} were deleted, or are in another cache; another recipe is shown.",
+            f"The results of recipe {selection.recipe} were deleted, or are in another cache; another recipe is shown.",
         )
-    return groups[keys.index(shown)]
+    return groups[keys.index(visible)]
 
 
 def _lead(rows: Sequence[Row], task: str) -> str:
     """Say what the selected task shows: the cut that does best against its original, which it may be above or below."""
     cuts = [row for row in rows if task in row.cells and not row.original and not is_control(row)]
     compared = [(row, row.cells[task].differences.get(row.cells[task].main)) for row in cuts]
-    known = [(row, gap) for row, gap in compared if gap is not None]
+    known_values = [(row, gap) for row, gap in compared if gap is not None]
     title = TASKS[task].title
-    if not known:
+    if not known_values:
         return (
             f"<b>{sum(len(row.cells) for row in rows)}</b> scores on validation splits; no cut stands beside its "
             f"original on {title}."
@@ -98,8 +98,8 @@ def _lead(rows: Sequence[Row], task: str) -> str:
             "the majority "
             "class, so differences to it say nothing about the cuts. A longer tier may learn it."
         )
-    row, gap = max(known, key=lambda pair: pair[1].mean)
-    if not any(other.mean or other.low or other.high for _, other in known):
+    row, gap = max(known_values, key=lambda pair: pair[1].mean)
+    if not any(other.mean or other.low or other.high for _, other in known_values):
         return (
             f"On {title} no cut differs from its original in any answer that counts: too little was learned to "
             "tell them apart."
@@ -116,8 +116,8 @@ def _empty() -> None:
     layout.title(
         "Results", "Our evaluations on GLUE beside the published ones; each number names its split, metric and seeds."
     )
-    if chosen.recipe:
-        guards.show_gone("recipe", f"The results of recipe {chosen.recipe} were deleted, or are in another cache.")
+    if selection.recipe:
+        guards.show_gone("recipe", f"The results of recipe {selection.recipe} were deleted, or are in another cache.")
     st.info(
         "No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the tier smoke is a first try of 20 "
         "steps."
@@ -140,19 +140,19 @@ def _body() -> None:
         return
     head = st.container()
     group = _group(groups)
-    made = cached_results.stamped(group.evaluations)
+    board = cached_results.stamped(group.evaluations)
     with st.spinner("Resampling examples for the intervals", show_time=True):
-        rows = cached_results.leaderboard(made, parts.home())
+        rows = cached_results.leaderboard(board, parts.home())
     scored = {name for row in rows for name in row.cells}
     tasks = [name for name in TASKS if name in scored or TASKS[name].usual]
-    if chosen.task not in scored:
-        chosen.task = next(name for name in tasks if name in scored)
-    gone = bool(chosen.board_row) and chosen.board_row not in {row.key for row in rows}
-    if not chosen.board_row:
-        chosen.board_row = parts.first_choice(rows, chosen.task)
+    if selection.task not in scored:
+        selection.task = next(name for name in tasks if name in scored)
+    gone = bool(selection.board_row) and selection.board_row not in {row.key for row in rows}
+    if not selection.board_row:
+        selection.board_row = parts.first_choice(rows, selection.task)
     with head:
-        layout.title("Results", _lead(rows, chosen.task))
-    if gone and chosen.recipe == group.key:
+        layout.title("Results", _lead(rows, selection.task))
+    if gone and selection.recipe == group.key:
         guards.show_gone(
             "board_row", "The selected row is not in this table any more: its results were deleted, or made anew."
         )
@@ -166,7 +166,7 @@ def _body() -> None:
     # With an element beside it the style stands where it is written; alone it would come after the table.
     st.html(f"<style>.st-key-board-room {{ min-height: {room(data)}px; }}</style><span></span>")
     with st.container(key="board-room"):
-        mounts.leaderboard(data, key="board", task=chosen.task, row=chosen.board_row, on_task=_task, on_row=_row)
+        mounts.leaderboard(data, key="board", task=selection.task, row=selection.board_row, on_task=_task, on_row=_row)
     layout.note(
         "Scores in %: mean ± standard deviation over seeds; below it the difference to the original of the same "
         "weights, recipe and seeds, "
@@ -177,8 +177,8 @@ def _body() -> None:
     )
     parts.table_downloads(group, rows, tasks)
     parts.submissions(rows)
-    parts.task_view(rows, made, chosen.task)
-    parts.changed_examples(rows, chosen.task)
+    parts.task_view(rows, board, selection.task)
+    parts.changed_examples(rows, selection.task)
     with st.expander("How to read this"):
         st.markdown(_HELP)
 

@@ -45,27 +45,27 @@ def first_choice(rows: Sequence[Row], task: str) -> str:
 
 def latencies(rows: Sequence[Row]) -> dict[str, str]:
     """Say how fast the rows' models are, where the model of the same plan was built and measured."""
-    found = {}
+    results = {}
     for row in rows:
-        told = read_latency(models_home() / row.plan[:16]) if row.plan and row.order == "cut-first" else None
-        if told is not None and told.rows:
-            first = told.rows[0]
-            found[row.key] = (
+        latency = read_latency(models_home() / row.plan[:16]) if row.plan and row.order == "cut-first" else None
+        if latency is not None and latency.rows:
+            first = latency.rows[0]
+            results[row.key] = (
                 f"{first.model:.1f} ms, {first.model / first.original:.2f} × original\nbatch {first.batch}, "
-                f"{told.device}"
+                f"{latency.device}"
             )
-    return found
+    return results
 
 
 def table_downloads(group: Group, rows: Sequence[Row], tasks: Sequence[str]) -> None:
     """Offer the table as CSV, LaTeX and Markdown, and all of the page as one file."""
-    made = [name for name in tasks if any(name in row.cells for row in rows)]
+    results = [name for name in tasks if any(name in row.cells for row in rows)]
     name = f"obce-glue-{group.key}"
     offers: Sequence[tuple[str, Any, str, str]] = (
         ("CSV", lambda: table_csv(rows), "csv", "text/csv"),
         ("LaTeX", lambda: latex(rows, tasks, published=True), "tex", "text/plain"),
         ("Markdown", lambda: markdown(rows, tasks, published=True), "md", "text/markdown"),
-        ("Report, one HTML file", lambda: report(rows, made, recipe=group.words), "html", "text/html"),
+        ("Report, one HTML file", lambda: report(rows, results, recipe=group.words), "html", "text/html"),
     )
     with st.container(horizontal=True, gap="small"):
         for label, data, suffix, media in offers:
@@ -137,8 +137,8 @@ def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> N
         if not gaps:
             layout.note("No two rows share this task and a seed, so there is no difference to show.")
             return
-        shown = intervals(gaps, floors=below_original(rows, task), mode=mode)
-        charts.show(shown, key=f"gaps-{task}")
+        visible = intervals(gaps, floors=below_original(rows, task), mode=mode)
+        charts.show(visible, key=f"gaps-{task}")
         layout.note(
             "Filled where the 95 % interval leaves zero out, hollow where it does not; dashed: the majority class "
             "minus the original. "
@@ -147,7 +147,7 @@ def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> N
         parts = [(name, cell.differences[cell.main]) for name, cell in gaps]
         downloads.row(
             f"differences-{task}",
-            figure=shown,
+            figure=visible,
             csv_text=lambda: downloads.to_csv(
                 ("what", "mean", "low", "high", "seeds"),
                 [[name, gap.mean, gap.low, gap.high, gap.seeds] for name, gap in parts],
@@ -157,7 +157,7 @@ def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> N
 
 def _gaps(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> list[tuple[str, Cell]]:
     """List what differs from what on a task: every cut from its original, the selected row from its controls."""
-    found = [
+    pairs = [
         (f"{row.label} − original", row.cells[task])
         for row in rows
         if task in row.cells and row.cells[task].main in row.cells[task].differences
@@ -168,16 +168,16 @@ def _gaps(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> list[
             continue
         cells = cached_results.row_against(made, home(), picked.key, row.key)
         if task in cells:
-            found.append((f"{picked.label} − {short_label(row, rows)}", cells[task]))
-    return found
+            pairs.append((f"{picked.label} − {short_label(row, rows)}", cells[task]))
+    return pairs
 
 
 def changed_examples(rows: Sequence[Row], task: str) -> None:
     """Show the examples of a task whose answer differs between the selected row and another one."""
-    chosen = state.get()
+    selection = state.get()
     st.subheader(f"{TASKS[task].title}, examples whose answer changed", anchor=False)
     own = {row.key: row for row in rows if task in row.cells}
-    mine = own.get(chosen.board_row)
+    mine = own.get(selection.board_row)
     if mine is None:
         layout.note("The selected row was not evaluated on this task. Choose another row in the table.")
         return
@@ -200,8 +200,8 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
     split = TASKS[task].validation[0]
     if several:
         split = columns[2].selectbox("Split", TASKS[task].validation, key=f"changed-split-{task}")
-    found = changes(mine.cells[task], own[key].cells[task].evaluations, split)
-    sizes = {kind: int((found[kind] > 0).sum()) for kind in KINDS}
+    changes_ = changes(mine.cells[task], own[key].cells[task].evaluations, split)
+    sizes = {kind: int((changes_[kind] > 0).sum()) for kind in KINDS}
     with columns[-1]:
         kind = (
             st.segmented_control(
@@ -215,7 +215,7 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
         )
     examples = _examples(mine.cells[task], task, split)
     layout.note(
-        f"<b>{sizes[kind]:,}</b> of {len(found['label']):,} examples of the {split.replace('_', ' ')} split: "
+        f"<b>{sizes[kind]:,}</b> of {len(changes_['label']):,} examples of the {split.replace('_', ' ')} split: "
         f"{KINDS[kind]}, in one seed "
         f"at least. {right_words(TASKS[task])}"
         + (
@@ -224,7 +224,7 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
             else " Their sentences are not at hand (same file in OBCE_GLUE_DIR, or Launch's folder)."
         )
     )
-    listed = changed_rows(found, kind, TASKS[task], examples)
+    listed = changed_rows(changes_, kind, TASKS[task], examples)
     if listed:
         wide = {name: st.column_config.TextColumn(width="large") for name in listed[0] if name.startswith("sentence")}
         st.dataframe(listed, hide_index=True, width="stretch", height=300, column_config=wide)
@@ -236,17 +236,17 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
 
 def _examples(cell: Cell, task: str, split: str) -> Examples | None:
     """Read the sentences, when the folder of GLUE tasks holds exactly the split that was scored."""
-    named = str(state.get().launch.get("folder") or "")  # of the Launch form
+    names = str(state.get().launch.get("folder") or "")  # of the Launch form
     try:
-        folder = settings.glue_dir() or (typed_path(named, what="GLUE folder") if named else None)
+        folder = settings.glue_dir() or (typed_path(names, what="GLUE folder") if names else None)
     except ObceError:
         return None
     if folder is None:
         return None
     path = split_file(task, Path(folder), split)
-    wanted: Mapping[str, str] = next(iter(cell.evaluations.values())).unit["splits"]
+    columns: Mapping[str, str] = next(iter(cell.evaluations.values())).unit["splits"]
     try:
-        found = cached_results.examples(task, split, str(folder), cached.stamp(str(path)))
+        sentences = cached_results.examples(task, split, str(folder), cached.stamp(str(path)))
     except ObceError:
         return None
-    return found if found.digest == wanted.get(split) else None
+    return sentences if sentences.digest == columns.get(split) else None

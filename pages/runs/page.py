@@ -13,7 +13,7 @@ from pages._shared import guards, layout, nav, state
 from pages.runs import parts
 
 _PAGE = 25
-chosen = state.get()
+selection = state.get()
 
 _HELP = """
 **● done** The result is there. **◐ running** A process holds the run's lock. **○ queued** The run waits for a free
@@ -36,20 +36,20 @@ def _lead(rows: list[Listed]) -> str:
             "Every job is a folder and a command: analyses, compressions, proofs and evaluations, started here or "
             "by the shell."
         )
-    told = [f"<b>{count(number)}</b> {name}" for name, number in tally(rows).items()]
-    return ", ".join(told) + ". Jobs go on when this page is left, reloaded or closed."
+    counts = [f"<b>{count(number)}</b> {name}" for name, number in tally(rows).items()]
+    return ", ".join(counts) + ". Jobs go on when this page is left, reloaded or closed."
 
 
 def _filter(rows: list[Listed]) -> list[Listed]:
     counts = tally(rows)
-    options = [name for name in STATES if name in counts or name == chosen.run_state]
+    options = [name for name in STATES if name in counts or name == selection.run_state]
 
     key = state.key("runs-state")
 
     def keep() -> None:
-        chosen.run_state, chosen.runs_page = st.session_state[key] or "", 1
+        selection.run_state, selection.runs_page = st.session_state[key] or "", 1
 
-    default = chosen.run_state or None
+    default = selection.run_state or None
     st.pills(
         "Only those that are",
         options,
@@ -58,19 +58,19 @@ def _filter(rows: list[Listed]) -> list[Listed]:
         on_change=keep,
         format_func=lambda name: f"{state_words(name)} {counts.get(name, 0):,}",
     )
-    return [row for row in rows if not chosen.run_state or row.status.state == chosen.run_state]
+    return [row for row in rows if not selection.run_state or row.status.state == selection.run_state]
 
 
 def _pages(rows: list[Listed]) -> list[Listed]:
     """Cut the list into pages; the one that is shown stays within it."""
     pages = max(1, -(-len(rows) // _PAGE))
-    chosen.runs_page = min(chosen.runs_page, pages)
-    first = (chosen.runs_page - 1) * _PAGE
+    selection.runs_page = min(selection.runs_page, pages)
+    first = (selection.runs_page - 1) * _PAGE
     return rows[first : first + _PAGE]
 
 
 def _turn(step: int) -> None:
-    chosen.runs_page += step
+    selection.runs_page += step
 
 
 def _turner(total: int) -> None:
@@ -82,21 +82,21 @@ def _turner(total: int) -> None:
         icon=":material/chevron_left:",
         on_click=_turn,
         args=(-1,),
-        disabled=chosen.runs_page == 1,
+        disabled=selection.runs_page == 1,
         width="stretch",
     )
-    last = chosen.runs_page * _PAGE >= total
+    last = selection.runs_page * _PAGE >= total
     row[1].button("Older", icon=":material/chevron_right:", on_click=_turn, args=(1,), disabled=last, width="stretch")
-    first = (chosen.runs_page - 1) * _PAGE
+    first = (selection.runs_page - 1) * _PAGE
     row[2].caption(f"{first + 1:,} to {min(first + _PAGE, total):,} of {total:,}")
 
 
 def _opened() -> Run | None:
     """Return the run that the address or the table names; say so where it is not there."""
-    if not chosen.run:
+    if not selection.run:
         return None
     try:
-        return find_run(chosen.run)
+        return find_run(selection.run)
     except ObceError as error:
         guards.show_gone("run", str(error))
         return None
@@ -111,12 +111,12 @@ def _body() -> None:
         nav.link("launch", "Launch an evaluation", icon=":material/rocket_launch:")
         nav.link("analysis", "Measure a model", icon=":material/play_circle:")
         return
-    shown = _filter(rows)
+    visible = _filter(rows)
     opened = _opened()
-    page = _pages(shown)
-    _turner(len(shown))
+    page = _pages(visible)
+    _turner(len(visible))
     parts.show(page, opened)
-    if not chosen.run:
+    if not selection.run:
         layout.note("Tick a row to open it: curves, log, cancel, resume.")
     with st.expander("How to read this"):
         st.markdown(_HELP)

@@ -56,12 +56,12 @@ def show(rows: Sequence[Listed], opened: Run | None) -> None:
 
 
 @st.fragment(run_every=2.0)
-def _live(runs: list[Run], opened: Run | None, drawn: dict[str, str], known: int) -> None:
+def _live(runs: list[Run], opened: Run | None, visible_charts: dict[str, str], known: int) -> None:
     """Show runs that change; where a state is another one than the page's head counts, or a run is new, all of the page
     is."""
     with guards.caught():
         now = _once(runs, opened)
-        if {one.run.id: one.status.state for one in now} != drawn or len(list_runs()) != known:
+        if {one.run.id: one.status.state for one in now} != visible_charts or len(list_runs()) != known:
             st.rerun()
 
 
@@ -81,13 +81,13 @@ def _once(runs: list[Run], opened: Run | None) -> list[Reading]:
 
 
 def _table(rows: Sequence[Reading]) -> None:
-    chosen = state.get()
+    selection = state.get()
     signature = hashlib.sha256("".join(row.run.id for row in rows).encode()).hexdigest()[:12]
-    shown = st.dataframe(
+    visible = st.dataframe(
         [_line(row) for row in rows],
         hide_index=True,
         width="stretch",
-        key=f"runs-{chosen.runs_closed}-{signature}",
+        key=f"runs-{selection.runs_closed}-{signature}",
         on_select="rerun",
         selection_mode="single-row",
         column_config={
@@ -105,9 +105,9 @@ def _table(rows: Sequence[Reading]) -> None:
             ),
         },
     )
-    picked = shown["selection"]["rows"]
-    if picked and picked[0] < len(rows) and rows[picked[0]].run.id != chosen.run:
-        chosen.run = rows[picked[0]].run.id
+    picked = visible["selection"]["rows"]
+    if picked and picked[0] < len(rows) and rows[picked[0]].run.id != selection.run:
+        selection.run = rows[picked[0]].run.id
         st.rerun()
 
 
@@ -116,18 +116,18 @@ def _percent(one: Reading) -> int:
 
 
 def _line(one: Reading) -> dict[str, Any]:
-    told, left = one.status, one.progress.seconds_left
+    status, left = one.status, one.progress.seconds_left
     kind, what, made = cached_results.run_about(one.run.id, str(runs_home()))
     return {
         "": "●" if one.run.id == state.get().run else "",
-        "state": state_words(told.state),
+        "state": state_words(status.state),
         "kind": kind,
         "what": what,
         "done": _percent(one),
-        "left": duration(left) if poll.works(told) and left is not None else "",
-        "took": _took(told),
-        "started (UTC)": _day(told.started or made),
-        "by": told.launcher or "shell",
+        "left": duration(left) if poll.works(status) and left is not None else "",
+        "took": _took(status),
+        "started (UTC)": _day(status.started or made),
+        "by": status.launcher or "shell",
         "run": one.run.id[:8],
     }
 
@@ -145,51 +145,58 @@ def _open(one: Reading) -> None:
 
 
 def _close() -> None:
-    chosen = state.get()
-    chosen.run = ""
-    chosen.runs_closed += 1  # its row is not ticked any more
+    selection = state.get()
+    selection.run = ""
+    selection.runs_closed += 1  # its row is not ticked any more
     st.rerun()
 
 
 def _show(one: Reading) -> None:
-    run, told, progress = one.run, one.status, one.progress
-    asked = run.cancel_asked() and told.state not in FINAL
+    run, status, progress = one.run, one.status, one.progress
+    cancelling = run.cancel_asked() and status.state not in FINAL
     count = f"{progress.done:,} of {progress.total:,} {progress.what}" if progress.total else ""
     rate = (
-        f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and poll.works(told) else ""
+        f"{amount(progress.rate, 2)} {progress.what} a second"
+        if progress.rate is not None and poll.works(status)
+        else ""
     )
     layout.facts(
         [
             (
                 "state",
-                "‖ stopping" if asked else state_words(told.state),
+                "‖ stopping" if cancelling else state_words(status.state),
                 "",
-                told.reason if told.state != "failed" and len(told.reason) <= _SHORT else "",
+                status.reason if status.state != "failed" and len(status.reason) <= _SHORT else "",
             ),
-            ("progress", f"{_percent(one)} %" if progress.total or told.state == "done" else "–", "", count),
-            ("time left", _left(told, progress), "", rate),
-            ("took", _took(told) or "–", "", f"begun {_clock(told.started)} UTC" if told.started else "not begun"),
-            ("attempt", str(told.attempt), "", f"batch halved {told.halvings} times" if told.halvings else ""),
-            ("started by", told.launcher or "a shell", "", public_address(told.launch.get("address"))),
+            ("progress", f"{_percent(one)} %" if progress.total or status.state == "done" else "–", "", count),
+            ("time left", _left(status, progress), "", rate),
+            (
+                "took",
+                _took(status) or "–",
+                "",
+                f"begun {_clock(status.started)} UTC" if status.started else "not begun",
+            ),
+            ("attempt", str(status.attempt), "", f"batch halved {status.halvings} times" if status.halvings else ""),
+            ("started by", status.launcher or "a shell", "", public_address(status.launch.get("address"))),
         ]
     )
-    if told.state not in FINAL:
+    if status.state not in FINAL:
         st.progress(_percent(one) / 100)
-    if told.state == "failed":
-        guards.show_error(ObceError(told.reason or "The log has the details."))
-    elif len(told.reason) > _SHORT:
-        layout.note(f'<span class="plain">{escape(told.reason)}</span>')
-    _actions(run, told)
+    if status.state == "failed":
+        guards.show_error(ObceError(status.reason or "The log has the details."))
+    elif len(status.reason) > _SHORT:
+        layout.note(f'<span class="plain">{escape(status.reason)}</span>')
+    _actions(run, status)
     _curves(run)
     log = run.log(6_000)
-    with st.expander("Log, its end", expanded=told.state in ("failed", "lost")):
+    with st.expander("Log, its end", expanded=status.state in ("failed", "lost")):
         st.code(log or "The log is empty.", language=None, wrap_lines=True, height=220)
 
 
-def _actions(run: Run, told: Status) -> None:
-    writable = told.state == "done" or guards.writable("Cancelling and resuming")
+def _actions(run: Run, status: Status) -> None:
+    writable = status.state == "done" or guards.writable("Cancelling and resuming")
     with st.container(horizontal=True, gap="small"):
-        if told.state not in FINAL:
+        if status.state not in FINAL:
             st.button(
                 "Cancel",
                 key=f"runs-cancel-{run.id}",
@@ -199,7 +206,7 @@ def _actions(run: Run, told: Status) -> None:
                 disabled=run.cancel_asked() or not writable,
                 help="Asks it to stop after this step; what is finished stays",
             )
-        if told.state in RESUMABLE:
+        if status.state in RESUMABLE:
             st.button(
                 "Resume",
                 key=f"runs-resume-{run.id}",
@@ -261,18 +268,18 @@ def _evaluations(run: Run) -> None:
     """List the evaluations that a run has left, with a way to the board."""
     if run.kind != "evaluate":
         return
-    made = []
+    results = []
     for name in written(run.folder):
         try:
-            made.append(read_evaluation(name))
+            results.append(read_evaluation(name))
         except BadInput:
             continue
     result = run.result() or {}
     for line in result.get("failed") or []:
         guards.show_error(ObceError(f"Not made: {line}"))
-    if not made:
+    if not results:
         return
-    st.subheader(f"Evaluations of this run: {len(made):,}", anchor=False)
+    st.subheader(f"Evaluations of this run: {len(results):,}", anchor=False)
     st.dataframe(
         [
             {
@@ -286,29 +293,33 @@ def _evaluations(run: Run) -> None:
                 "seconds": round(float(one.result["seconds"])),
                 "id": one.id,
             }
-            for one in made[:_SHOWN]
+            for one in results[:_SHOWN]
         ],
         hide_index=True,
         width="stretch",
     )
     if st.button("See them in Results", key=f"results-{run.id}", icon=":material/leaderboard:"):
-        chosen = state.get()
-        chosen.recipe, chosen.task, chosen.board_row = recipe_key(made[-1].recipe), made[-1].task.name, ""
+        selection = state.get()
+        selection.recipe, selection.task, selection.board_row = (
+            recipe_key(results[-1].recipe),
+            results[-1].task.name,
+            "",
+        )
         nav.go("results")
 
 
-def _left(told: Status, progress: Progress) -> str:
-    if told.state in FINAL:
+def _left(status: Status, progress: Progress) -> str:
+    if status.state in FINAL:
         return "–"
-    if told.state == "running" and not poll.works(told):
+    if status.state == "running" and not poll.works(status):
         return "not known"
     return duration(progress.seconds_left) if progress.seconds_left is not None else "not known yet"
 
 
-def _took(told: Status) -> str:
-    if told.started is None:
+def _took(status: Status) -> str:
+    if status.started is None:
         return ""
-    return duration((told.ended or time.time()) - told.started)
+    return duration((status.ended or time.time()) - status.started)
 
 
 def _day(moment: float) -> str:

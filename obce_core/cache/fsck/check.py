@@ -64,7 +64,7 @@ def repair() -> list[str]:
 
     Nothing that verifies is touched, and nothing that a live process owns.
     """
-    done = []
+    finished = []
     for path in debris():
         back = path.with_name(path.name.split(".tmp-")[0])
         if (
@@ -74,42 +74,44 @@ def repair() -> list[str]:
             and not manifest_faults(path)
         ):
             os.rename(path, back)  # killed between taking it away and bringing its successor in
-            done.append(f"put {back} back: its successor never came")
+            finished.append(f"put {back} back: its successor never came")
             continue
         with suppress(OSError):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink(
                 missing_ok=True
             )
-            done.append(f"removed {path}: half-written, without an owner")
+            finished.append(f"removed {path}: half-written, without an owner")
     with queue_lock():
         for run in list_runs():
             if run.is_held():
                 continue
-            told, stored = run.status(), run.stored()
-            if told.state == "lost" and stored is not None and stored.state != "lost":
-                run.write_status(replace(told, ended=time.time()))
-                done.append(f"run {run.id} is lost: {told.reason}")
+            repairs, stored = run.status(), run.stored()
+            if repairs.state == "lost" and stored is not None and stored.state != "lost":
+                run.write_status(replace(repairs, ended=time.time()))
+                finished.append(f"run {run.id} is lost: {repairs.reason}")
             if stored is None and not foreign_owner(run.folder):
                 with suppress(OSError):  # a folder in the place of the file; the check goes on to name it
-                    run.write_status(replace(told, state="lost", reason="its status was unreadable", ended=time.time()))
-                    done.append(f"run {run.id} is lost: its status was unreadable")
-            done += _strike_out(run.folder / "checkpoints")
+                    run.write_status(
+                        replace(repairs, state="lost", reason="its status was unreadable", ended=time.time())
+                    )
+                    finished.append(f"run {run.id} is lost: its status was unreadable")
+            finished += _strike_out(run.folder / "checkpoints")
     for unit in begun():
         with suppress(Taken), only_one(unit, lambda: True, wait=False):
-            done += _strike_out(checkpoints_of(unit))
-    return done
+            finished += _strike_out(checkpoints_of(unit))
+    return finished
 
 
 def _strike_out(home: Path) -> list[str]:
     """Remove the checkpoints that do not verify, and say which."""
-    done = []
+    finished = []
     for folder in committed(home):
         faults = checkpoint_faults(folder)
         if faults:
             try:
                 shutil.rmtree(folder) if folder.is_dir() and not folder.is_symlink() else folder.unlink()
             except OSError as error:
-                done.append(f"could not remove {folder}: {error.strerror or error}")
+                finished.append(f"could not remove {folder}: {error.strerror or error}")
             else:
-                done.append(f"removed {folder}: {faults[0]}")
-    return done
+                finished.append(f"removed {folder}: {faults[0]}")
+    return finished

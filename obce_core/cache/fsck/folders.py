@@ -92,16 +92,16 @@ def debris() -> list[Path]:
     """List what was left half-written and has no live owner."""
     from obce_core.jobs.registry import list_runs
 
-    held = {run.folder for run in list_runs() if run.is_held()}
-    held |= {checkpoints_of(unit) for unit in begun() if is_worked_on(unit)}
-    found = []
+    held_items = {run.folder for run in list_runs() if run.is_held()}
+    held_items |= {checkpoints_of(unit) for unit in begun() if is_worked_on(unit)}
+    results = []
     for path in sorted(settings.cache_dir().rglob(f"*{_MARK}*")):
-        if any(_MARK in part.name for part in path.parents) or held & set(path.parents):
+        if any(_MARK in part.name for part in path.parents) or held_items & set(path.parents):
             continue
         in_run = path.parent.parent.name == "runs" or path.parent.name == "checkpoints"
         if in_run or time.time() - touched(path) > OLD:
-            found.append(path)
-    return found
+            results.append(path)
+    return results
 
 
 def _below(home: Path) -> Iterator[Path]:
@@ -117,5 +117,5 @@ def _trashed(folder: Path) -> bool:
 
 def read_units(path: Path) -> dict[str, str]:
     """Read what an earlier `obce fsck --json` said was committed."""
-    told = json.loads(path.read_text("utf-8"))
-    return {str(name): str(value) for name, value in told["committed"].items()}
+    document = json.loads(path.read_text("utf-8"))
+    return {str(name): str(value) for name, value in document["committed"].items()}

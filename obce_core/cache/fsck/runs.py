@@ -37,7 +37,7 @@ def check_runs() -> Iterator[Fault]:
 
 def workers(run: Run) -> list[tuple[int, str]]:
     """List the processes of this machine that work on a run: pid and attempt (Linux; elsewhere none are seen)."""
-    found = []
+    results = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().decode("utf-8", "replace").split("\0")
@@ -45,8 +45,8 @@ def workers(run: Run) -> list[tuple[int, str]]:
             continue
         if "obce_core.jobs.worker" in words and str(run.folder) in words:
             attempt = words[words.index("--attempt") + 1] if "--attempt" in words else ""
-            found.append((int(path.parent.name), attempt))
-    return found
+            results.append((int(path.parent.name), attempt))
+    return results
 
 
 def _acknowledged() -> Iterator[Fault]:
@@ -63,8 +63,8 @@ def _acknowledged() -> Iterator[Fault]:
 
 
 def _state(run: Run, removed: set[str]) -> Iterator[Fault]:
-    told, path = run.status(), run.folder / "status.json"
-    if told.state == "done":
+    status, path = run.status(), run.folder / "status.json"
+    if status.state == "done":
         result = run.result()
         if result is None:
             yield Fault(condition="N4", path=path, what="is done, and there is no result")
@@ -74,32 +74,34 @@ def _state(run: Run, removed: set[str]) -> Iterator[Fault]:
                 for what in manifest_faults(Path(folder))
             )
         else:
-            named = {str(name) for name in result.get("evaluations", ())}
-            gone = sorted(name for name in named - removed if not is_complete(evaluations_home() / name))
+            named_items = {str(name) for name in result.get("evaluations", ())}
+            gone = sorted(name for name in named_items - removed if not is_complete(evaluations_home() / name))
             if gone:
                 yield Fault(
                     condition="N4",
                     path=path,
                     what=f"is done, and {len(gone)} of its evaluations are not there: {gone[0]}",
                 )
-    elif told.state in FINAL and not told.reason:
-        yield Fault(condition="N4", path=path, what=f"is {told.state} without a reason")
-    elif told.state == "running" and told.launcher != "ray" and not run.is_held():
+    elif status.state in FINAL and not status.reason:
+        yield Fault(condition="N4", path=path, what=f"is {status.state} without a reason")
+    elif status.state == "running" and status.launcher != "ray" and not run.is_held():
         yield Fault(condition="N4", path=path, what="is said to run, and nobody holds its lock")
 
 
 def _attempts(run: Run) -> Iterator[Fault]:
-    told = run.stored()
-    if told is None:
+    status = run.stored()
+    if status is None:
         return
     for folder in committed(run.folder / "checkpoints"):
         try:
             attempt = int(read_json(folder / MANIFEST)["attempt"])
         except (OSError, ValueError, KeyError, TypeError, OverflowError):
             continue  # damaged: said already
-        if attempt > told.attempt:
-            yield Fault(condition="N5", path=folder, what=f"is of attempt {attempt}, and the run is at {told.attempt}")
-    owners = [pid for pid, attempt in workers(run) if attempt in {"", str(told.attempt)}]
+        if attempt > status.attempt:
+            yield Fault(
+                condition="N5", path=folder, what=f"is of attempt {attempt}, and the run is at {status.attempt}"
+            )
+    owners = [pid for pid, attempt in workers(run) if attempt in {"", str(status.attempt)}]
     if len(owners) > 1:
         yield Fault(
             condition="N5", path=run.folder, what=f"processes {', '.join(map(str, owners))} work on the same attempt"

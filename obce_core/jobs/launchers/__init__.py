@@ -34,5 +34,5 @@ def launcher_named(
 
 def launcher_of(run: Run) -> Launcher:
     """Return the launcher that has charge of a run; the local one for what a shell did in its foreground."""
-    told = run.stored()
-    return launcher_named(told.launcher if told is not None and told.launcher in LAUNCHERS else "local")
+    status = run.stored()
+    return launcher_named(status.launcher if status is not None and status.launcher in LAUNCHERS else "local")

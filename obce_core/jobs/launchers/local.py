@@ -48,14 +48,14 @@ class LocalLauncher:
 
     def probe(self, run: Run) -> Status:
         """Return a job's state; one that waits is started if it can be."""
-        told = run.status()
-        if told.state == "queued" and told.launcher == self.name and not run.is_held():
+        status = run.status()
+        if status.state == "queued" and status.launcher == self.name and not run.is_held():
             with suppress(ObceError):  # who holds the queue moves it; what cannot be started says so in its status
                 self._start(run)
-            told = run.status()
-        if told.state not in FINAL and run.cancel_asked():
-            _end_forsaken(run, told)
-        return told
+            status = run.status()
+        if status.state not in FINAL and run.cancel_asked():
+            _end_forsaken(run, status)
+        return status
 
     def cancel(self, run: Run) -> None:
         """Ask a job to end; its keeper makes it, within five seconds, when it does not answer."""
@@ -71,9 +71,9 @@ class LocalLauncher:
     def _start(self, run: Run) -> None:
         """Move the queue that this run stands in."""
         move_queue()
-        told = run.stored()
-        if told is not None and told.reason.startswith("could not be started"):
-            raise ObceError(f"The worker {told.reason}.")
+        status = run.stored()
+        if status is not None and status.reason.startswith("could not be started"):
+            raise ObceError(f"The worker {status.reason}.")
 
 
 def move_queue(seconds: float = 5.0) -> list[Run]:
@@ -85,10 +85,10 @@ def move_queue(seconds: float = 5.0) -> list[Run]:
 
 def _start_keeper(run: Run, attempt: int, lock: int, slot: Slot) -> None:
     _STARTED[:] = [keeper for keeper in _STARTED if keeper.poll() is None]
-    told = ("--attempt", str(attempt), "--lock", str(lock), "--slot", str(slot.handle), "--gpu", slot.gpu)
+    arguments = ("--attempt", str(attempt), "--lock", str(lock), "--slot", str(slot.handle), "--gpu", slot.gpu)
     with open_append(run.folder / "log.txt") as log:
         keeper = subprocess.Popen(
-            command("obce_core.jobs.supervisor", run.folder, *told, nice=_NICE),
+            command("obce_core.jobs.supervisor", run.folder, *arguments, nice=_NICE),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -101,15 +101,15 @@ def _start_keeper(run: Run, attempt: int, lock: int, slot: Slot) -> None:
     _STARTED.append(keeper)
 
 
-def _end_forsaken(run: Run, told: Status) -> None:
+def _end_forsaken(run: Run, status: Status) -> None:
     """End a worker that does not answer a cancel and whose keeper is gone, if it is still the process that was
     noted."""
-    keeper, worker = told.process.get("keeper", {}), told.process.get("worker", {})
+    keeper, worker = status.process.get("keeper", {}), status.process.get("worker", {})
     if not worker or is_same(keeper) or not is_same(worker):
         return
     try:
-        asked = time.time() - (run.folder / "CANCEL").stat().st_mtime
+        now = time.time() - (run.folder / "CANCEL").stat().st_mtime
     except OSError:
         return
-    if asked > _PATIENCE:
+    if now > _PATIENCE:
         end_group(int(worker["pid"]), 9)

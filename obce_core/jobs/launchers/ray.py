@@ -112,11 +112,11 @@ class RayLauncher:
         if info is None:
             return self._unknown(run, stored, client)
         if info.status.value in {"PENDING", "RUNNING"}:
-            told = run.status()
+            status = run.status()
             return (
                 replace(stored, reason="no sign of life from its worker; Ray says that it runs")
-                if told.state == "lost"
-                else told
+                if status.state == "lost"
+                else status
             )
         return self._ended(run, stored, info, client)
 
@@ -128,8 +128,8 @@ class RayLauncher:
     def resume(self, run: Run) -> Run:
         """Send a job that ended without a result once more."""
         refuse_if_read_only("Resuming a job")
-        told = run.stored()
-        launch = dict(told.launch) if told is not None and told.launcher == self.name else {}
+        status = run.stored()
+        launch = dict(status.launch) if status is not None and status.launcher == self.name else {}
         known = launch.get("address")
         address = self.address or known
         confirmed = self.confirmed or (address == known and launch.get("confirmed") is True)
@@ -165,9 +165,9 @@ class RayLauncher:
         attempt = Attempt(run, stored.attempt)
         if stopped or run.cancel_asked():
             return attempt.write(state="cancelled", reason=f"{ASKED}; ended by Ray", ended=time.time())
-        told = shorten(str(info.message).splitlines()[0] if info.message else info.status.value, 200)
+        message = shorten(str(info.message).splitlines()[0] if info.message else info.status.value, 200)
         if "ENTRYPOINT" not in str(info.error_type) and info.status.value == "FAILED":
-            return self._again(run, stored, f"its node was lost ({told})", client)
+            return self._again(run, stored, f"its node was lost ({message})", client)
         code = int(info.driver_exit_code or 0)
         state, reason, _ = name_death(Death(128 - code if code > 128 else code), latest, cancelled=False)
         return attempt.write(state=state, reason=reason, ended=time.time())
@@ -190,30 +190,30 @@ def submission_id(run: Run, attempt: int) -> str:
 
 
 def _send(run: Run, client: Any) -> None:
-    told = run.stored()
-    if told is None:
+    status = run.stored()
+    if status is None:
         raise BadInput(f"The status of run {run.id} cannot be read.")
-    launch = told.launch
+    launch = status.launch
     gpus = launch["gpus"] if launch["gpus"] is not None else float(wants_gpu(run))
-    words = [str(launch["python"]), "-m", "obce_core.jobs.worker", str(run.folder), "--attempt", str(told.attempt)]
+    words = [str(launch["python"]), "-m", "obce_core.jobs.worker", str(run.folder), "--attempt", str(status.attempt)]
     known = environment()
-    given = {name: known[name] for name in _CARRIED if name in known} | dict(run.spec.get("environment", {}))
+    options = {name: known[name] for name in _CARRIED if name in known} | dict(run.spec.get("environment", {}))
     try:
         client.submit_job(
             entrypoint=f"exec {shlex.join(words)} >> {shlex.quote(str(run.folder / 'log.txt'))} 2>&1",
-            submission_id=submission_id(run, told.attempt),
-            runtime_env={"env_vars": given},
+            submission_id=submission_id(run, status.attempt),
+            runtime_env={"env_vars": options},
             entrypoint_num_cpus=launch["cpus"],
             entrypoint_num_gpus=gpus or None,
         )
     except Exception as error:  # Ray raises RuntimeError for every answer that is no success, and requests' own besides
         if "already exists" not in str(error):  # it stays queued, and the next look tries again
-            Attempt(run, told.attempt).write(reason=f"Ray did not take it yet: {shorten(error, 200)}")
+            Attempt(run, status.attempt).write(reason=f"Ray did not take it yet: {shorten(error, 200)}")
 
 
-def _info(client: Any, run: Run, told: Status) -> Any:
+def _info(client: Any, run: Run, status: Status) -> Any:
     try:
-        return client.get_job_info(submission_id(run, told.attempt))
+        return client.get_job_info(submission_id(run, status.attempt))
     except RuntimeError as error:
         if "does not exist" in str(error) or "404" in str(error):
             return None
@@ -222,9 +222,9 @@ def _info(client: Any, run: Run, told: Status) -> Any:
         raise Offline(f"The Ray cluster did not answer: {shorten(error, 200)}") from None
 
 
-def _must_stop(run: Run, told: Status) -> bool:
+def _must_stop(run: Run, status: Status) -> bool:
     """Say whether our own way to cancel has had its time."""
-    if told.state == "queued" and not run.is_alive(told):
+    if status.state == "queued" and not run.is_alive(status):
         return True
     path: Path = run.folder / "CANCEL"
     try:
@@ -233,9 +233,9 @@ def _must_stop(run: Run, told: Status) -> bool:
         return False
 
 
-def _stop(client: Any, run: Run, told: Status) -> None:
+def _stop(client: Any, run: Run, status: Status) -> None:
     try:
-        client.stop_job(submission_id(run, told.attempt))
+        client.stop_job(submission_id(run, status.attempt))
     except Exception as error:
         run.add_log(f"Ray did not stop it: {shorten(error, 300)}")
 

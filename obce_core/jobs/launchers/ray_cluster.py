@@ -30,8 +30,8 @@ def public_address(address: object) -> str:
         return ""
     if not host:
         return ""
-    shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
+    visible = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{visible}" + (f":{port}" if port else "")
 
 
 def is_configured(address: str) -> bool:
@@ -93,11 +93,11 @@ def needs_confirmation(address: str) -> bool:
 def client(address: str) -> Any:
     """Return Ray's job client for a checked address; raise Offline if no cluster answers there."""
     try:
-        made = _client_class()
+        client_ = _client_class()
     except ImportError:
         raise BadInput("Ray is not installed.", hint="pip install 'obce[ray]'") from None
     try:
-        return made(address)
+        return client_(address)
     except Exception as error:  # requests' errors, and RuntimeError for a refused token
         raise Offline(
             f"No Ray cluster answers at {address}: {shorten(error, 200)}", hint="Is it started, and the token the same?"

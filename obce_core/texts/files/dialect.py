@@ -56,18 +56,18 @@ def find_dialect(path: Path, usual: str, limit: int) -> Dialect:
         size += len(line)
         if size > _CHARS:
             break
-    named = _SEP_LINE.fullmatch(lines[0]) if lines else None
-    first = 2 if named else 1
+    match = _SEP_LINE.fullmatch(lines[0]) if lines else None
+    first = 2 if match else 1
     rows = {
         one: _split(lines[first - 1 :], one, usual)
-        for one in dict.fromkeys((*SEPARATORS, *(named[1] if named else ())))
+        for one in dict.fromkeys((*SEPARATORS, *(match[1] if match else ())))
     }
     fitting = [
         one
         for one, split in rows.items()
         if len(split) > 1 and len(split[0]) > 1 and len({len(row) for row in split}) == 1
     ]
-    delimiter = named[1] if named else _choose(name, rows, fitting, usual)
+    delimiter = match[1] if match else _choose(name, rows, fitting, usual)
     split = rows[delimiter]
     other = next((one for one in fitting if one != delimiter), None)
     if split and len(split[0]) == 1 and other is not None:

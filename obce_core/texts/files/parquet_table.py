@@ -94,23 +94,23 @@ def _opened(path: Path) -> Iterator[Any]:
             thrift_string_size_limit=MAX_FOOTER_BYTES,
             thrift_container_size_limit=100_000,
         ) as file:
-            told = file.metadata
-            if told.num_columns > MAX_KEYS:
+            metadata = file.metadata
+            if metadata.num_columns > MAX_KEYS:
                 raise TextsError(
-                    f"{name} has {told.num_columns:,} columns; limit {MAX_KEYS:,}.",
+                    f"{name} has {metadata.num_columns:,} columns; limit {MAX_KEYS:,}.",
                     hint="Keep the texts and a few labels.",
                 )
             names = [field.name for field in file.schema_arrow if _is_plain(pa, field.type)]
             check_unique(name, names)
             most = settings.text_memory() // ROW_BYTES
-            if told.num_rows > most:
+            if metadata.num_rows > most:
                 raise TextsError(
-                    f"{name} has {told.num_rows:,} rows; limit {most:,}.",
+                    f"{name} has {metadata.num_rows:,} rows; limit {most:,}.",
                     hint="Write a part of it, or set a larger OBCE_TEXT_MEMORY.",
                 )
-            if told.num_rows * max(1, len(names)) > MAX_CELLS:
+            if metadata.num_rows * max(1, len(names)) > MAX_CELLS:
                 raise TextsError(
-                    f"{name} has {told.num_rows:,} rows of {len(names):,} columns that can be texts or labels; "
+                    f"{name} has {metadata.num_rows:,} rows of {len(names):,} columns that can be texts or labels; "
                     f"limit {MAX_CELLS:,} values together.",
                     hint="Write a part of it.",
                 )

@@ -28,12 +28,12 @@ def hub_rows(task: str, split: str = "train") -> Iterator[Row]:
     Raises:
         Offline: the hub cannot be reached.
     """
-    known = TASKS[task]
+    task_row = TASKS[task]
     datasets = open_datasets(DATASET, HINT)
     with network_errors(DATASET, HINT):
         data: Any = datasets.load_dataset(DATASET, task, split=split)
     for row in data:
-        yield tuple(row[name] for name in known.hub), label_text(row["label"], known)
+        yield tuple(row[name] for name in task_row.hub), label_text(row["label"], task_row)
 
 
 def label_text(label: float, task: Task) -> str:
@@ -47,8 +47,8 @@ def label_text(label: float, task: Task) -> str:
 
 def split_file(task: str, folder: Path, split: str) -> Path:
     """Return where a split lies in a folder of GLUE tasks, there or not."""
-    known = TASKS[task]
-    return folder / known.folder / known.files[split]
+    task_row = TASKS[task]
+    return folder / task_row.folder / task_row.files[split]
 
 
 def task_files(task: str, folder: Path) -> tuple[Path, ...]:
@@ -58,12 +58,12 @@ def task_files(task: str, folder: Path) -> tuple[Path, ...]:
 
 def find_split(task: str, folder: Path, split: str) -> Path:
     """Return the file of a split; raise `TextsError` when the folder or the file is not there."""
-    known = TASKS[task]
+    task_row = TASKS[task]
     _check_folder(folder)
     path = split_file(task, folder, split)
     if not path.exists():
         raise TextsError(
-            f"The GLUE folder {shorten(folder.name)} has no {known.folder}/{path.name} ({task}, {split}).",
+            f"The GLUE folder {shorten(folder.name)} has no {task_row.folder}/{path.name} ({task}, {split}).",
             hint="Put the official file there, give another --glue-dir, or leave it out to use the hub.",
         )
     return path
@@ -71,14 +71,14 @@ def find_split(task: str, folder: Path, split: str) -> Path:
 
 def folder_file(task: str, folder: Path) -> Path:
     """Return the task's train file, else its dev file; raise `TextsError` when there is neither."""
-    known = TASKS[task]
+    task_row = TASKS[task]
     _check_folder(folder)
     paths = task_files(task, folder)
     for path in paths:
         if path.exists():
             return path
     raise TextsError(
-        f"The GLUE folder {shorten(folder.name)} has no {known.folder}/{' or '.join(path.name for path in paths)}.",
+        f"The GLUE folder {shorten(folder.name)} has no {task_row.folder}/{' or '.join(path.name for path in paths)}.",
         hint=f"Put the official files of {task} there, or give another --glue-dir.",
     )
 
@@ -89,20 +89,20 @@ def folder_rows(path: Path, task: Task, *, test: bool = False) -> Iterator[Row |
     A test file has no labels and always a header.
     """
     sentences = task.test or task.sentences if test else task.sentences
-    wanted = sentences if test else (*sentences, task.label)
-    places: list[int] = [place for place in wanted if isinstance(place, int)]
+    columns = sentences if test else (*sentences, task.label)
+    places: list[int] = [place for place in columns if isinstance(place, int)]
     for number, line in numbered_lines(path, limit=LINE_LIMIT):
         cells = line.split("\t")
         if not places:
-            names = [name for name in wanted if isinstance(name, str)]
+            names = [name for name in columns if isinstance(name, str)]
             missing = [name for name in names if name not in cells]
             if missing:
                 known = ", ".join(shorten(cell, 40) for cell in cells[:20])
                 raise TextsError(f"{task.folder}/{path.name} has no column {missing[0]!r}; columns: {known}.")
             places = [cells.index(name) for name in names]
         elif len(cells) > max(places):
-            found = [cells[place] for place in places]
-            given, label = (found, "") if test else (found[:-1], found[-1])
+            results = [cells[place] for place in places]
+            given, label = (results, "") if test else (results[:-1], results[-1])
             for sentence in given:
                 check_length(sentence, f"{task.folder}/{path.name} line {number}")
             yield tuple(given), label

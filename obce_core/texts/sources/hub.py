@@ -66,12 +66,12 @@ def network_errors(what: str, hint: str = ALTERNATIVES) -> Iterator[None]:
 
 def in_time(call: Callable[[], Any], seconds: float) -> Any:
     """Run a call in a thread of its own and raise `TimeoutError` when it takes longer (name lookup has no timeout)."""
-    done: list[Any] = []
+    finished: list[Any] = []
     failed: list[Exception] = []
 
     def work() -> None:
         try:
-            done.append(call())
+            finished.append(call())
         except Exception as error:  # raised again by the thread that waits
             failed.append(error)
 
@@ -80,6 +80,6 @@ def in_time(call: Callable[[], Any], seconds: float) -> Any:
     thread.join(seconds)
     if failed:
         raise failed[0]
-    if not done:
+    if not finished:
         raise TimeoutError(f"no answer within {seconds:g} s")
-    return done[0]
+    return finished[0]

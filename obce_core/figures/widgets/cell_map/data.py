@@ -66,7 +66,7 @@ def cell_map(
     numbers = {cell: summarize(values, aggregate, below=below) for cell, values in scores.items()}
     low, high = limits or spread(numbers.values(), scale)
     edges = _hill_edges([values[values > 0] for values in scores.values()])
-    told = what(name, aggregate, below=below, edge_length=edge_length)
+    caption = what(name, aggregate, below=below, edge_length=edge_length)
     cells = []
     for layer in layers:
         for component in COMPONENTS:
@@ -90,7 +90,7 @@ def cell_map(
                     "near": close,
                 }
                 entry |= {"value": numbers[cell], "near_share": near}
-                entry["label"] = f"{_place(*cell)}: {told} {entry['text']}" + (
+                entry["label"] = f"{_place(*cell)}: {caption} {entry['text']}" + (
                     f", {share(near, 0)} of its values near zero" if close else ""
                 )
                 if analysis.shape.layers <= _HILLS:
@@ -105,8 +105,8 @@ def cell_map(
         "legend": {
             "low": written(low, aggregate),
             "high": written(high, aggregate),
-            "what": told,
-            "text": f"{told}, {scale} colours{hills}",
+            "what": caption,
+            "text": f"{caption}, {scale} colours{hills}",
             "near": f"at least {share(MANY, 0)} of its values near zero: {NEAR_RULE}"
             if any(c.get("near") for c in cells)
             else "",
@@ -139,10 +139,10 @@ def extremes(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, A
 def spread(numbers: Any, scale: str) -> tuple[float, float]:
     """Return the numbers at the two ends of the colours: on a log scale those above 0, on a linear one 0 and the
     largest."""
-    known = [float(value) for value in numbers if scale == "linear" or value > 0]
-    if not known:
+    known_values = [float(value) for value in numbers if scale == "linear" or value > 0]
+    if not known_values:
         return (0.0, 1.0) if scale == "linear" else (1.0, 1.0)
-    return (min(0.0, *known) if scale == "linear" else min(known)), max(known)
+    return (min(0.0, *known_values) if scale == "linear" else min(known_values)), max(known_values)
 
 
 def written(value: float, aggregate: str) -> str:

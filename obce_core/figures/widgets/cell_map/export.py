@@ -68,7 +68,7 @@ def map_figure(data: Mapping[str, Any], *, heading: str = "", mode: str = "light
         title_text="layer",
         nticks=0,
     )
-    told = data["legend"]
+    legend = data["legend"]
     notes.append(
         {
             "x": 0,
@@ -79,7 +79,8 @@ def map_figure(data: Mapping[str, Any], *, heading: str = "", mode: str = "light
             "xanchor": "left",
             "yshift": -8,
             "showarrow": False,
-            "text": f"{heading + ': ' if heading else ''}{told['low']} to {told['high']}, {told['text'].split(';')[0]}",
+            "text": f"{heading + ': ' if heading else ''}{legend['low']} to {legend['high']}, "
+            f"{legend['text'].split(';')[0]}",
             "font": {"size": 12, "color": colours.muted},
         }
     )

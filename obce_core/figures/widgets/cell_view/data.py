@@ -35,10 +35,10 @@ def cell_view(
     `scores`, `kept` and `neurons` (original indices) have shape (neurons,); `percentile` is the plan's, 0 for none.
     Scores of 0 have no place on the log axes and are counted in `zeros`.
     """
-    shown = factor(name, edge_length=edge_length) * scores
-    positive = shown > 0
-    low, high = (float(shown[positive].min()), float(shown[positive].max())) if positive.any() else (0.0, 0.0)
-    edges, bars = histogram(shown, kept)
+    visible = factor(name, edge_length=edge_length) * scores
+    positive = visible > 0
+    low, high = (float(visible[positive].min()), float(visible[positive].max())) if positive.any() else (0.0, 0.0)
+    edges, bars = histogram(visible, kept)
     ticks = log_ticks(low, high)
     return {
         "title": f"Layer {layer}, {TITLES[component]}",
@@ -46,7 +46,7 @@ def cell_view(
         "light": LIGHT.components[component],
         "dark": DARK.components[component],
         "neurons": neurons.tolist(),
-        "scores": [float(f"{value:.4g}") for value in shown],
+        "scores": [float(f"{value:.4g}") for value in visible],
         "kept": "".join("1" if keep else "0" for keep in kept),
         "head_size": head_size if component in HEADED else 0,
         "zeros": int((~positive).sum()),
@@ -57,7 +57,7 @@ def cell_view(
         "marks": [
             {"text": f"P{mark}", "value": value, "cut": mark == percentile}
             for mark in sorted({*MARKS, *([percentile] if percentile else [])})
-            if (value := float(np.percentile(shown, mark))) > 0
+            if (value := float(np.percentile(visible, mark))) > 0
         ],
         "ticks": [[tick, amount(tick, 1)] for tick in ticks],
         "selected": selected,

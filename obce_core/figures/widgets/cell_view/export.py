@@ -45,14 +45,14 @@ def distribution(
     for solid, mask in ((False, ~kept & positive), (True, kept & positive)):
         heights, _ = np.histogram(np.log10(scores[mask]), bins=edges)
         base = None if not solid else np.histogram(np.log10(scores[~kept & positive]), bins=edges)[0]
-        shown = heights > 0
+        visible = heights > 0
         figure.add_bar(
-            x=middles[shown],
-            y=heights[shown],
-            base=None if base is None else base[shown],
+            x=middles[visible],
+            y=heights[visible],
+            base=None if base is None else base[visible],
             width=width * 0.86,
             marker={"color": hue if solid else "rgba(0,0,0,0)", "line": {"color": hue, "width": 0 if solid else 1.2}},
-            customdata=[[amount(10 ** edges[i]), amount(10 ** edges[i + 1])] for i in np.flatnonzero(shown)],
+            customdata=[[amount(10 ** edges[i]), amount(10 ** edges[i + 1])] for i in np.flatnonzero(visible)],
             hovertemplate="%{y} neurons "
             + ("kept" if solid else "cut")
             + "<br>%{customdata[0]} to %{customdata[1]}<extra></extra>",

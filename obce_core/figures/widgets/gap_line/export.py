@@ -51,8 +51,8 @@ def gap_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
                 before = value
     notes = []
     for place, gap in enumerate(data["gaps"]):
-        told = data["known"] and gap["widest"]
-        colour = colours.accent if told else colours.faint
+        label = data["known"] and gap["widest"]
+        colour = colours.accent if label else colours.faint
         level = -0.34 - 0.18 * (place % 2)  # neighbours on two levels, so that letters never meet
         dash = "dot" if gap["right"] - gap["left"] <= 2 * radius * (1 + 1e-9) else "solid"
         line = {"color": colour, "width": 2, "dash": dash}
@@ -69,7 +69,7 @@ def gap_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
                 "yanchor": "top",
                 "showarrow": False,
                 "text": f"{gap['letter']}{width}",
-                "font": {"size": 12, "color": colours.accent if told else colours.ink},
+                "font": {"size": 12, "color": colours.accent if label else colours.ink},
             }
         )
     figure.add_scatter(

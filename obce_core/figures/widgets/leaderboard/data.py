@@ -186,10 +186,10 @@ def _cell(cell: Cell | None, *, counted: bool) -> dict[str, Any]:
     return {"scores": scores, "style": tint(shade)}
 
 
-def _gap(told: Difference) -> str:
+def _gap(difference: Difference) -> str:
     """Write a difference with its interval, in units that a line may break between."""
-    low, high = (percent(value, signed=True) for value in (told.low, told.high))
-    return f"{percent(told.mean, signed=True)} [{low},\u00a0{high}]"
+    low, high = (percent(value, signed=True) for value in (difference.low, difference.high))
+    return f"{percent(difference.mean, signed=True)} [{low},\u00a0{high}]"
 
 
 def _printed(score: str, small: str = "") -> dict[str, Any]:

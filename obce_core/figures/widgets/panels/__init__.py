@@ -56,13 +56,13 @@ def barcode_panel(found: Bars, radius: float, *, edge_length: bool = False, heig
     bottom = height - 24
     names = '<div class="names" style="top:-4px">H₀</div>' if found.points else ""
     names += f'<div class="names" style="top:{below - 5:.1f}px">H₁</div>' if loops else ""
-    told = (
+    caption = (
         f"{found.points} bars of parts, one of them infinite, and {len(loops)} of loops"
         if found.points
         else "no points yet"
     )
     return (
-        f'<div class="lbars" role="img" aria-label="Barcode: {told}" style="height:{height}px">{names}<div '
+        f'<div class="lbars" role="img" aria-label="Barcode: {caption}" style="height:{height}px">{names}<div '
         f'class="plot">{"".join(parts)}'
         f'<i class="axis" style="top:{bottom}px"></i>{_ticks(end, factor, bottom + 3)}'
         f'<i class="now" style="left:{_share(radius, end)};top:0;height:{bottom}px"></i></div></div>'
@@ -107,8 +107,8 @@ def matrix_panel(found: Complex, dim: int, name: Callable[[Simplex], str], *, he
     """Write a boundary matrix as a table, a 1 in ink and a 0 as a dot; at most 40 columns are shown."""
     matrix, faces, simplices = found.boundary(dim), found.of(dim - 1), found.of(dim)
     if not simplices:
-        told = f"No {('edges', 'triangles')[dim - 1]}: the matrix has no column."
-        return f'<div class="lmatrix" style="height:{height}px">{told}</div>'
+        caption = f"No {('edges', 'triangles')[dim - 1]}: the matrix has no column."
+        return f'<div class="lmatrix" style="height:{height}px">{caption}</div>'
     head = "".join(f"<th>{escape(name(simplex))}</th>" for simplex in simplices[:_COLUMNS])
     rows = []
     for face, row in zip(faces, matrix[:, :_COLUMNS], strict=True):
@@ -132,8 +132,8 @@ def fold_panel(rows: Sequence[tuple[str, tuple[int, ...], tuple[int, ...]]], *, 
     return f'<table class="lfold">{head}{"".join(lines)}</table>'
 
 
-def _end(found: Bars, radius: float) -> float:
-    return _INFINITE * max([radius, *map(float, found.h0), *map(float, found.h1[:, 1])], default=1.0) or 1.0
+def _end(bars: Bars, radius: float) -> float:
+    return _INFINITE * max([radius, *map(float, bars.h0), *map(float, bars.h1[:, 1])], default=1.0) or 1.0
 
 
 def _share(value: float, end: float) -> str:
@@ -154,8 +154,8 @@ def _span(kind: str, start: float, stop: float, end: float, top: float, thick: f
 
 def _ticks(end: float, factor: int, top: float, most: int = 6) -> str:
     step = next(s for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0) if factor * end / s <= most)
-    found = np.arange(0, factor * end, step)
+    ticks = np.arange(0, factor * end, step)
     return "".join(
         f'<span class="tick" style="left:{_share(value / factor, end)};top:{top:.0f}px">{value:g}</span>'
-        for value in found.round(6).tolist()
+        for value in ticks.round(6).tolist()
     )

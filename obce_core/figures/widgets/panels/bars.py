@@ -49,8 +49,8 @@ def barcode_figure(found: Bars, radius: float, *, edge_length: bool = False, mod
     unit = "edge length 2r" if edge_length else "radius r"
     figure.update_xaxes(title_text=unit, range=[0, factor * end], showgrid=True, gridcolor=colours.grid, showline=True)
     ticks = [(-(len(parts) - 1) / 2, "H₀"), (-(len(parts) + 1 + (len(loops) - 1) / 2), "H₁")]
-    shown = [tick for tick, bars in zip(ticks, (parts, loops), strict=True) if bars]
-    figure.update_yaxes(tickvals=[at for at, _ in shown], ticktext=[name for _, name in shown], showgrid=False)
+    visible = [tick for tick, bars in zip(ticks, (parts, loops), strict=True) if bars]
+    figure.update_yaxes(tickvals=[at for at, _ in visible], ticktext=[name for _, name in visible], showgrid=False)
     return figure
 
 
@@ -93,8 +93,8 @@ def diagram_figure(found: Bars, radius: float, *, edge_length: bool = False, mod
     return figure
 
 
-def _end(found: Bars, radius: float) -> float:
-    return _BEYOND * max([radius, *map(float, found.h0), *map(float, found.h1[:, 1])], default=1.0) or 1.0
+def _end(bars: Bars, radius: float) -> float:
+    return _BEYOND * max([radius, *map(float, bars.h0), *map(float, bars.h1[:, 1])], default=1.0) or 1.0
 
 
 def _told(value: float, factor: int) -> str:

@@ -61,13 +61,13 @@ def plan_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
             for y in range(len(layers))
         ]
     for kind, rows in bars.items():
-        shown = [row for row in rows if row[1] > 0]
-        own = [hue for *_, hue in shown]
+        visible = [row for row in rows if row[1] > 0]
+        own = [hue for *_, hue in visible]
         figure.add_bar(
             orientation="h",
-            base=[row[0] for row in shown],
-            x=[row[1] for row in shown],
-            y=[row[2] for row in shown],
+            base=[row[0] for row in visible],
+            x=[row[1] for row in visible],
+            y=[row[2] for row in visible],
             width=0.16,
             name=kind,
             hoverinfo="skip",
