@@ -1,4 +1,4 @@
-"""OBCE: measure how important each neuron of a BERT is by persistent homology, cut, and ship the smaller model.
+"""OBCE: find the neurons that matter in a BERT by persistent homology, and cut the rest.
 
 The facade::
 

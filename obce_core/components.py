@@ -1,4 +1,4 @@
-"""The six linear maps of an encoder layer, in the paper's order, and what may be done with each."""
+"""The six components (linear maps) of an encoder layer, in the paper's order, and which of them may be cut."""
 
 from __future__ import annotations
 

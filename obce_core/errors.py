@@ -1,4 +1,4 @@
-"""Every failure that a user can tell apart.
+"""The tree of errors, one class for each failure that a user can distinguish.
 
 ::
 
@@ -11,13 +11,13 @@
     │   ├── PlanError        a plan, an intent, a percentile
     │   ├── AnalysisError    an analysis folder or id
     │   ├── PathError        a path that is refused, exists, or cannot be written
-    │   │   └── DiskFull     there is no space for what is to be written
+    │   │   └── DiskFull     no space left for a file
     │   ├── UnknownName      a name outside its table
     │   └── Offline          the network is needed and not there
     ├── NotFinite            NaN or inf where numbers were expected
     ├── Mismatch             two things that must agree do not (planned and built shapes)
     ├── Superseded           a newer attempt of the same run has begun; the older one may write nothing
-    └── Cancelled            somebody asked for the end
+    └── Cancelled            the operation was cancelled
 
 A message says what happened and where, what was expected and what was found; ``hint`` says what to do.
 Messages are plain text for people: one line, no traceback, no markup.
@@ -80,7 +80,7 @@ class PathError(BadInput):
 
 
 class DiskFull(PathError):
-    """There is no space for what is to be written; says how much is needed, where, and what is free."""
+    """There is no space left for a file; the message states how much is needed, where, and how much is free."""
 
 
 class UnknownName(BadInput):
@@ -114,7 +114,7 @@ class Superseded(ObceError):
 
 
 class Cancelled(ObceError):
-    """Somebody asked for the end of the work."""
+    """The operation was cancelled."""
 
     exit_code = 130
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them: one form in pages, figures, reports, model cards and on the command line.
+"""Number formats for pages, figures, reports, model cards and the command line.
 
 A share has a space before its sign ("22 %", "71.1 %"), an exponent two digits and a plain minus ("1.1e-06", as Python
 and C write it, so that it can be copied), thousands a comma ("4,455"), a negative number a true minus.

@@ -1,4 +1,4 @@
-"""Make transformers know cut models: after `import obce_core.hf` the Auto classes and `pipeline` open their folders.
+"""Register compressed models with transformers: after `import obce_core.hf` the Auto classes and `pipeline` load them.
 
 Without this package the same folders open with `trust_remote_code=True`, from the modelling file that lies in them.
 

@@ -1,4 +1,4 @@
-"""Count the steps of a long piece of work for a progress bar, and obey a cancellation between them."""
+"""Progress and cancellation of long work: step counters, and the context that a job receives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a job may use while it works.
+    """The context of a job.
 
     `progress(done, total, what)`; `cancelled()`, to ask between two steps: when true, save a checkpoint and raise
     Cancelled; `folder`, the run's; `attempt`, which one this is; `halvings`, how often the batch size in the options
@@ -36,7 +36,7 @@ class Context:
 
 
 class Steps:
-    """So many steps of one piece of work, named in the message of a cancellation ("The export").
+    """A counter of the steps of one piece of work, which is named in the message of a cancellation ("The export").
 
     Work of long steps calls `begin` before each and `finish` at the end, so that the bar is there from the start; work
     of many short ones calls `next`.

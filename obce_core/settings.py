@@ -1,4 +1,4 @@
-"""Where things live and how large they may be: the only reader of environment variables.
+"""Settings: locations, limits, and the only module that reads environment variables.
 
 | variable | meaning | default |
 |---|---|---|
@@ -57,7 +57,7 @@ def cache_dir() -> Path:
 
 
 def offline() -> bool:
-    """Say whether the network must not be asked."""
+    """Return True if network access is disabled."""
     return any(os.environ.get(name, "").lower() in _TRUE for name in ("OBCE_OFFLINE", "HF_HUB_OFFLINE"))
 
 
@@ -135,11 +135,11 @@ def ray_address() -> str | None:
 
 
 CARRIED = ("OBCE_OFFLINE", "HF_HUB_OFFLINE", "OBCE_GLUE_DIR", "OBCE_TEXT_MEMORY")
-"""The environment variables that a run takes from whoever asked for it to its worker; no other comes out of a spec."""
+"""The environment variables that a run passes from its submitter to its worker; a spec can set no others."""
 
 
 def carried() -> dict[str, str]:
-    """Return the settings that a job keeps from whoever asked for it, whoever starts it in the end."""
+    """Return the settings of the submitter that a job keeps, whichever process starts it."""
     return {name: os.environ[name] for name in CARRIED if name in os.environ}
 
 

@@ -1,4 +1,4 @@
-"""The door: ASGI middleware in front of every route of the dashboard, its websocket included.
+"""ASGI middleware that controls access to every route of the dashboard, including its websocket.
 
 A request passes if its Host is allowed and, unless the launch has no token, if it carries the session cookie. The
 cookie is given in exchange for the token in the address; the answer leads to the same address without it. Everything

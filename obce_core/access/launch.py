@@ -1,4 +1,4 @@
-"""The start of a dashboard as its owner sees it: what is printed, and the browser that is opened."""
+"""The start of the dashboard: the lines that are printed, and the browser that is opened."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _OPEN_SECONDS = 60.0
 
 def announcement(policy: Policy, *, read_only: bool = False) -> str:
     """Return what is printed once the port is bound: the address to open, and a warning for each lowered protection."""
-    lines = [f"Dashboard on {policy.address()} (Ctrl-C ends it; running jobs go on)"]
+    lines = [f"Dashboard on {policy.address()} (Ctrl-C ends it; running jobs continue)"]
     who = _user()
     if policy.needs_token:
         lines.append(
-            "The token in the address is new at each start and signs a browser in; whoever has it acts as you."
+            "The token in the address is new at each start and signs a browser in; anyone who has it acts as you."
         )
     reach = (
         "every account on this machine"

@@ -1,4 +1,4 @@
-"""The two pages that a visitor sees before the dashboard: where the token is, and the step that takes it out of the
+"""The two pages before the dashboard: where to find the token, and the redirect that removes it from the
 address."""
 
 from __future__ import annotations
@@ -60,13 +60,14 @@ def entry_page(path: str, query: Iterable[tuple[str, str]], *, wrong: bool = Fal
         'spellcheck="false" required autofocus></label><button>Open</button></form>'
         '<p class="soft">Links of an earlier start still work once you are signed in: they hold what was selected, '
         "not the token. "
-        "The token is needed because whoever opens the dashboard can start jobs and read files as the account that "
+        "The token is required because anyone with access to the dashboard can start jobs and read files as the "
+        "account that "
         "runs it.</p></main>",
     )
 
 
 def hop_page(target: str) -> str:
-    """Return a page that goes on to another address of this server and leaves no entry in the browser's history.
+    """Return a page that redirects to another address of this server without an entry in the browser's history.
 
     A page, not an HTTP redirect: after a redirect from another site's link, a browser does not send the strict cookie
         that

@@ -1,4 +1,4 @@
-"""Who may reach the dashboard: address, port, token, cookie and Host names of one launch."""
+"""The access policy of one launch: address, port, token, cookie and allowed host names."""
 
 from __future__ import annotations
 

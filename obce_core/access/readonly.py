@@ -1,4 +1,4 @@
-"""The read-only mode: one check, called by every engine function that starts, uploads, deletes or writes for a
+"""The read-only mode: one check, called by every function that starts jobs, uploads, deletes or writes for a
 visitor."""
 
 from __future__ import annotations

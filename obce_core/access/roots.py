@@ -1,4 +1,4 @@
-"""The folders below which the dashboard reads and writes paths that somebody types; the command line is free.
+"""The folders below which the dashboard accepts typed paths; the command line is not restricted.
 
 `OBCE_ROOTS` names them (default: the home and the working folder); the cache and the hub's cache always count. Symlinks
 are resolved before the comparison, on both sides.
@@ -21,7 +21,7 @@ def roots() -> list[Path]:
 
 
 def typed_path(text: str | os.PathLike[str], *, what: str = "path") -> Path:
-    """Return a path that somebody typed into a page, absolute and with symlinks resolved, if it lies below a root.
+    """Return a path typed into a page, absolute and with symlinks resolved, if it lies below a root.
 
     Args:
         text: the path; `~` stands for the home.
@@ -48,7 +48,7 @@ def typed_path(text: str | os.PathLike[str], *, what: str = "path") -> Path:
 
 
 def typed_model(spec: str) -> str:
-    """Return a model that somebody typed into a page: `demo`, a hub id, or a folder below a root.
+    """Return a model typed into a page: `demo`, a hub id, or a folder below a root.
 
     Raises:
         ReadOnly: the dashboard is read-only, and it is not the demo.

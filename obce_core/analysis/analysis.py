@@ -1,4 +1,4 @@
-"""An analysis: what every neuron of one model handed on for one set of texts, and how important each is.
+"""An analysis: the outputs of every neuron of one model for one set of texts, and the importance of each neuron.
 
 Open files in one folder: `analysis.json`, `texts.parquet`, `importance.parquet`, `activations.safetensors`, and a
 manifest. Layers count from 1, neurons from 0; radii, not edge lengths.
@@ -86,7 +86,7 @@ class Analysis:
     def neurons(self, layer: int, component: str) -> np.ndarray:
         """Return the neurons of a cell by their original index, rising, shape (neurons,).
 
-        In a model that was never cut these are 0, 1, 2, …; an extra key row is no neuron.
+        In a model that was never cut these are 0, 1, 2, …; an extra key row is not a neuron.
         """
         self._place(layer, component)
         stored = self.layers[layer - 1] if self.layers else None
@@ -121,7 +121,7 @@ class Analysis:
         return self.columns[name][place]
 
     def degenerate(self, layer: int, component: str, name: str = "r_f") -> bool:
-        """Say whether a criterion has nothing to tell in this cell (every text gives the same value)."""
+        """Return True if a criterion cannot rank this cell (every text gives the same value)."""
         return criterion(name).degenerate(self.cell(layer, component))
 
     def outputs(self, layer: int, component: str) -> np.ndarray:
@@ -162,7 +162,7 @@ class Analysis:
         stored = self.neurons(layer, component)
         width = self.shape.width(component)
         if not 0 <= neuron < width:
-            raise AnalysisError(f"Layer {layer} {component} has neurons 0–{width - 1}; there is no neuron {neuron}.")
+            raise AnalysisError(f"Layer {layer} {component} has neurons 0–{width - 1}; {neuron} is out of range.")
         place = int(np.searchsorted(stored, neuron))
         if place == len(stored) or stored[place] != neuron:
             raise AnalysisError(f"Layer {layer} {component}: neuron {neuron} was cut before this analysis.")
@@ -191,7 +191,7 @@ class Analysis:
     def _place(self, layer: int, component: str) -> slice:
         check_component(component)
         if (layer, component) not in self._places:
-            raise AnalysisError(f"There is no layer {layer}; this model has layers 1–{self.shape.layers}.")
+            raise AnalysisError(f"Layer {layer} is out of range; this model has layers 1–{self.shape.layers}.")
         return self._places[layer, component]
 
 
@@ -234,7 +234,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
         if written == FORMAT:
             _check_meta(meta)
     except (OSError, ValueError, KeyError, TypeError):
-        raise AnalysisError(f"{folder} is no analysis ({META} is missing or unreadable).") from None
+        raise AnalysisError(f"{folder} is not an analysis ({META} is missing or unreadable).") from None
     if written != FORMAT:
         raise AnalysisError(
             f"{folder} has format {shorten(written)!r}; this version reads {FORMAT}.",

@@ -1,4 +1,4 @@
-"""From a model and texts to an analysis: check, encode, collect, score, store."""
+"""Analyse a model on texts: check, encode, collect, score, store."""
 
 from __future__ import annotations
 

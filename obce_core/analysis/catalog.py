@@ -1,4 +1,4 @@
-"""The analyses of the cache as a list: what each says of itself, its numbers unread, under a name of one's own."""
+"""The list of saved analyses with their metadata and user-given names; their numbers are not read."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from obce_core.models.identity import read_identity
 from obce_core.storage.atomic import is_complete, read_json, write_json
 
 NAME = "name.json"
-"""A name of one's own, beside what the manifest vouches for: renaming changes neither digest nor id."""
+"""The user-given name, stored outside of the manifest: renaming changes neither digest nor id."""
 
 _NAME_CHARS = 80
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Saved:
-    """An analysis on disk, its numbers unread: what a list shows. `name` is "" unless somebody gave one."""
+    """A saved analysis without its numbers, for lists. `name` is "" unless the user gave one."""
 
     meta: Mapping[str, Any]
     folder: Path
@@ -80,7 +80,7 @@ def list_analyses() -> list[Analysis]:
 
 
 def read_name(folder: Path) -> str:
-    """Return the name that somebody gave an analysis, or ""."""
+    """Return the user-given name of an analysis, or ""."""
     try:
         return _clean_name(read_json(folder / NAME)["name"])
     except (OSError, ValueError, KeyError, TypeError):

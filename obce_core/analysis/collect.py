@@ -1,4 +1,4 @@
-"""Collect what every neuron hands on, for every text, in one forward pass.
+"""Collect the output of every neuron for every text in one forward pass.
 
 Hooks keep only what is asked: the [CLS] row (or the mean over a text's tokens, or every token), written to disk as it
 comes, and running moments over all tokens. Padding never counts.

@@ -1,4 +1,4 @@
-"""Two analyses beside each other: may they be compared, and how far do they agree, cell by cell."""
+"""Compare two analyses cell by cell, after checking that they are comparable."""
 
 from __future__ import annotations
 

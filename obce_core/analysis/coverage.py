@@ -1,4 +1,4 @@
-"""Measure how well a tokenizer reads texts: word pieces, the unknown ones among them, texts without any."""
+"""Measure how well a tokenizer covers texts: word pieces, unknown ones, and texts without any."""
 
 from __future__ import annotations
 

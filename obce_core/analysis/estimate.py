@@ -1,4 +1,4 @@
-"""What an analysis will take: disk and memory by counting, time from earlier analyses of this machine or not at all."""
+"""The estimate of an analysis: disk and memory by counting, time from earlier analyses of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model of an analysis: the places where it lies, and the check that what lies there now is what was analysed."""
+"""The original model of an analysis: find it, and check that it is unchanged since the analysis."""
 
 from __future__ import annotations
 

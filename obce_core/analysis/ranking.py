@@ -1,4 +1,4 @@
-"""Scores of a cell as ranks: how alike two rankings are, and where a ranking means nothing. Numpy only."""
+"""Ranks of the scores of a cell: the agreement of two rankings, and rankings without meaning. Numpy only."""
 
 from __future__ import annotations
 

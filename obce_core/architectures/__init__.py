@@ -1,4 +1,4 @@
-"""The families of encoders that can be read and cut: one row each."""
+"""The registry of encoder families that can be analysed and cut, one row each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine must know of a family of encoders: names, shapes and where its neurons can be read.
+"""The interface of an encoder family: module names, shapes, and the hook points of its neurons.
 
 A family is one file with one class and one row in `FAMILIES`. Everything below is answered without torch except
 `model_class` and `compact_class`, which import what they return.
@@ -40,7 +40,7 @@ class EncoderShape:
         return self.intermediate if component == "intermediate" else self.hidden
 
     def head_of(self, component: str, neuron: int) -> int | None:
-        """Return the head of a neuron (from 0), or None where there are no heads."""
+        """Return the head of a neuron (from 0), or None for a component without heads."""
         return neuron // self.head_size if component in HEADED else None
 
 

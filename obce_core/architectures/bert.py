@@ -1,4 +1,4 @@
-"""BERT: the one place that knows its module names."""
+"""The BERT family: the only module that knows its module names."""
 
 from __future__ import annotations
 

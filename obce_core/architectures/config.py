@@ -78,7 +78,7 @@ def read_labels(config: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(labels, dict) or not 1 <= len(labels) <= 10_000:
         raise ConfigError(f"config.json: id2label is {shorten(labels)}; expected an object of 1–10,000 names.")
     if not all(re.fullmatch(r"0|[1-9][0-9]{0,4}", key[:6]) for key in labels):
-        raise ConfigError("config.json: id2label has a key that is no whole number.")
+        raise ConfigError("config.json: id2label has a key that is not an integer.")
     names = {int(key): value if isinstance(value, str) else shorten(value, 1000) for key, value in labels.items()}
     if sorted(names) != list(range(len(names))) or any(len(name) > 1000 for name in names.values()):
         raise ConfigError("config.json: id2label must number its names 0, 1, 2, … with at most 1,000 characters each.")

@@ -1,4 +1,4 @@
-"""What a cut layer stores: how many rows, which of the original's they are, and how config.json says so."""
+"""The stored rows of a cut layer: their number, their original indices, and their form in config.json."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LayerRows:
     intermediate: np.ndarray
 
     def widths(self, extra: Sequence[int], shape: EncoderShape) -> LayerWidths:
-        """Count the rows by head; `extra` is given, since an extra key row is no row of the original."""
+        """Count the rows by head; `extra` is given, since an extra key row is not a row of the original."""
         by_head = [
             np.bincount(rows // shape.head_size, minlength=shape.heads).tolist() for rows in (self.pairs, self.values)
         ]
@@ -62,7 +62,7 @@ class StoredLayer:
     rows: LayerRows
 
     def stored(self, component: str, shape: EncoderShape) -> np.ndarray:
-        """Return the original indices of a component's neurons, shape (neurons,); extra key rows are no neurons."""
+        """Return the original indices of a component's neurons, shape (neurons,); extra key rows are not neurons."""
         if component in ("query", "key"):
             return self.rows.pairs
         if component in ("value", "intermediate"):
@@ -156,7 +156,7 @@ def to_entry(layer: StoredLayer, shape: EncoderShape) -> dict[str, Any]:
 
 
 def read_entries(value: object, shape: EncoderShape) -> list[StoredLayer | None]:
-    """Check the `widths` of a config.json that nobody vouches for; None is an uncut layer.
+    """Check the `widths` of an untrusted config.json; None is an uncut layer.
 
     Raises:
         ConfigError: an impossible width, or rows that do not add up to the widths; names layer and field.

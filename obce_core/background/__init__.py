@@ -1,6 +1,6 @@
-"""One warm process for short calls that need a model or slow imports: previews, projections, pictures.
+"""The background worker: one process for short calls that need a model or slow imports (previews, projections, images).
 
-The dashboard's own process stays light; what takes longer than a few seconds is a job (`obce_core.jobs`).
+The dashboard's own process stays light. Work of more than a few seconds is a job (`obce_core.jobs`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The server's side of the warm worker: ask without waiting, ask again to hear the answer.
+"""The client of the background worker: submit a request without waiting, and poll for the answer.
 
-A question is named by its content, so that two viewers who ask the same wait for one answer. Whoever still wants an
-answer asks again every second or so; a question that nobody repeats is dropped before it is begun, so that a quick
-series of edits leaves only the last one to compute.
+A request is identified by its content, so two viewers with the same request wait for one answer. A viewer that still
+wants an answer polls about once a second; a request that is no longer polled is dropped before it starts, so that a
+quick series of edits leaves only the last one to compute.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from obce_core.storage.private import FILE, private_folder
 
 _NICE = 15
 _PATIENCE = 6.0
-"""Seconds after which a waiting question that nobody repeated is dropped."""
+"""Seconds without a poll after which a waiting request is dropped."""
 
 _RETRY = 20.0
 """Seconds that a failure is remembered; asked again later, it is tried again."""
@@ -75,10 +75,10 @@ class BackgroundWorker:
     def ask(self, task: str, arguments: Mapping[str, Any], *, priority: int = 1) -> Answer:
         """Return the answer if it is known, else put the question in the queue (a lower `priority` number comes first).
 
-        A full queue gives `waiting` without a place in it: the next time somebody asks there may be one.
+        A full queue gives `waiting` without a place in it: a later poll may get one.
 
         Raises:
-            UnknownName: there is no such task.
+            UnknownName: the function does not exist.
         """
         task_of(task)
         key, now = digest([task, arguments]), time.monotonic()
@@ -110,7 +110,7 @@ class BackgroundWorker:
         return answer
 
     def close(self) -> None:
-        """End the process; questions are no longer answered."""
+        """End the process; later requests are not answered."""
         with self._lock:
             self._closed = True
             self._lock.notify_all()
@@ -137,7 +137,7 @@ class BackgroundWorker:
                 self._lock.notify_all()
 
     def _choose(self) -> bool:
-        """Drop what nobody waits for and choose the first of the rest."""
+        """Drop requests without viewers and choose the first of the rest."""
         oldest = time.monotonic() - _PATIENCE
         for key in [key for key, question in self._waiting.items() if question.asked < oldest]:
             del self._waiting[key]
@@ -148,7 +148,7 @@ class BackgroundWorker:
         limit = task_of(question.task).limit
         try:
             process = self._started()
-            if self._closed:  # while it was being started; nobody else would end it
+            if self._closed:  # closed while it was being started; nothing else would end it
                 self._end()
                 return Answer(state="failed", reason="The helper process was closed."), 0
             assert process.stdin is not None and process.stdout is not None
@@ -199,7 +199,7 @@ class BackgroundWorker:
             process.kill()
             for stream in (process.stdin, process.stdout):
                 if stream is not None:
-                    with contextlib.suppress(OSError):  # what was still to be written finds nobody
+                    with contextlib.suppress(OSError):  # the pipe of unwritten requests is closed
                         stream.close()
             process.wait()
 

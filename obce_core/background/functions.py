@@ -1,4 +1,4 @@
-"""What the warm worker can be asked: one row each. Arguments and values are plain JSON data.
+"""The functions of the background worker, one row each. Arguments and values are plain JSON data.
 
 A task's function gets a dict, `memory`, that lives as long as the process: what is slow to make is kept there.
 """
@@ -27,7 +27,7 @@ class Task:
 
 
 def _preheat(_: Mapping[str, Any], memory: Memory) -> None:
-    """Import what previews need, before somebody waits for it."""
+    """Import what previews need, before the first request."""
     import torch
     import transformers
 
@@ -51,7 +51,7 @@ def _image(arguments: Mapping[str, Any], memory: Memory) -> str:
             opts={name: arguments[name] for name in ("format", "width", "height", "scale")},
         )
     except Exception as error:
-        memory.pop("images", None)  # a browser that failed is started anew the next time
+        memory.pop("images", None)  # a browser that failed is restarted at the next request
         kaleido.stop_sync_server(silence_warnings=True)
         if isinstance(error, ChromeNotFoundError):
             raise ObceError(_NO_BROWSER, hint="Install one, or set BROWSER_PATH to its program.") from None

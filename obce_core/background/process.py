@@ -1,5 +1,5 @@
-"""The warm process: `python -m obce_core.background.process` reads a question a line and writes an answer a line, until
-its input ends.
+"""The background worker: `python -m obce_core.background.process` reads one request per line and writes one answer per
+line, until its input ends.
 
 What libraries print goes to the log and never between the answers.
 """
@@ -34,7 +34,7 @@ def answer(line: str, memory: Memory) -> dict[str, Any]:
 
 
 def serve(questions: TextIO, answers: TextIO) -> None:
-    """Answer one question after the other until there are no more."""
+    """Answer requests in order until the input ends."""
     memory: Memory = {}
     for line in questions:
         answers.write(json.dumps(answer(line, memory)) + "\n")

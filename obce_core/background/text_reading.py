@@ -24,7 +24,7 @@ SECONDS = 60.0
 """Time for a file on this machine."""
 
 HUB_SECONDS = 900.0
-"""Time for texts of the hub, whose memory is not limited: they are no upload."""
+"""Time limit for texts of the hub, whose memory is not limited because they are not uploads."""
 
 _AT_ONCE = threading.BoundedSemaphore(2)
 _NICE = 10

@@ -1,4 +1,4 @@
-"""What lies in the cache: its entries, who refers to whom, and taking them away so that it can be undone.
+"""The entries of the cache, the references between them, and their removal with undo.
 
 An entry is a file or folder in `cache/<kind>/`. Removing moves it into a new folder of `cache/trash/`; an entry of the
 trash is removed for good. An entry that another one refers to stays, unless those go with it.

@@ -1,4 +1,4 @@
-"""The command line: the same functions as Python and the dashboard, one module a command."""
+"""The command line, one module per command."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def app(
         bool,
         typer.Option(
             "--token/--no-token",
-            help="Ask for the token of the printed address; --no-token serves whoever reaches the port.",
+            help="Ask for the token of the printed address; --no-token serves everyone who can reach the port.",
         ),
     ] = True,
     visitors: Annotated[

@@ -12,7 +12,7 @@ from obce_core.errors import Cancelled
 def confirm_cluster(address: str | None) -> bool:
     """Ask, in a terminal, whether the token may go to an address that is not the configured one; return the answer.
 
-    Without a terminal nobody is asked and nothing is confirmed.
+    Without a terminal nothing is confirmed.
     """
     from obce_core.jobs.launchers.ray_cluster import check_address, needs_confirmation, public_address
 

@@ -1,4 +1,4 @@
-"""What the shell shows: one line for an error, a bar for long work, a table or JSON for an answer."""
+"""Output of the command line: one line for an error, a progress bar for long work, a table or JSON for a result."""
 
 from __future__ import annotations
 

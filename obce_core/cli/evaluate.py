@@ -86,9 +86,9 @@ def evaluate(
         int | None,
         typer.Option("--epochs", "--num_train_epochs", min=0, max=10_000, help="Epochs; 0: score the model as it is."),
     ] = None,
-    max_steps: Annotated[int | None, typer.Option(min=0, help="At most so many steps (0: no limit).")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=0, help="Maximum number of steps (0: no limit).")] = None,
     examples: Annotated[
-        int | None, typer.Option(min=0, help="At most so many seeded training examples (0: all).")
+        int | None, typer.Option(min=0, help="Maximum number of training examples, drawn with the seed (0: all).")
     ] = None,
     recipe_batch: Annotated[
         int | None,
@@ -101,7 +101,7 @@ def evaluate(
         ),
     ] = None,
     accumulation: Annotated[
-        int | None, typer.Option(min=1, help="Compute a step's examples in so many equal parts.")
+        int | None, typer.Option(min=1, help="Gradient accumulation: number of equal parts of a step's batch.")
     ] = None,
     warmup: Annotated[
         float | None,
@@ -113,7 +113,7 @@ def evaluate(
         int | None, typer.Option("--max-length", "--max_seq_length", min=3, help="Tokens of an example.")
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(min=0, help="End after so many epochs without a better score (0: never).")
+        int | None, typer.Option(min=0, help="Stop after this many epochs without a better score (0: never).")
     ] = None,
     keep: Annotated[str | None, typer.Option(help="last or best: the epoch whose score counts (default last).")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed; may be repeated.")] = None,

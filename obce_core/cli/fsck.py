@@ -14,7 +14,7 @@ from obce_core.errors import BadInput
 
 def fsck(
     mend: Annotated[
-        bool, typer.Option("--repair", help="Sweep what has no owner; strike out damaged checkpoints.")
+        bool, typer.Option("--repair", help="Remove orphaned files and damaged checkpoints; mark dead runs as lost.")
     ] = False,
     since: Annotated[
         Path | None, typer.Option(callback=opt.expand, help="What an earlier --json printed: is all of it still there?")

@@ -48,7 +48,7 @@ def report(
         )
     groups = by_recipe(list_evaluations())
     if not groups:
-        raise BadInput("There is no evaluation to report on.", hint="obce evaluate makes one.")
+        raise BadInput("There are no evaluations to report on.", hint="obce evaluate makes one.")
     names = {name: group for group in reversed(groups) for name in (group.key, group.title)}
     if recipe is not None and recipe not in names:
         raise UnknownName("recipe", recipe, names)

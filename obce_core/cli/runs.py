@@ -1,4 +1,4 @@
-"""`obce runs list|show|log|cancel|resume|rm|drill`: jobs, whoever started them."""
+"""`obce runs list|show|log|cancel|resume|rm|drill`: all jobs of the cache."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from obce_core.cli.cluster import confirm_cluster
 from obce_core.cli.console import say, show
 from obce_core.errors import BadInput, ObceError
 
-app = typer.Typer(no_args_is_help=True, help="List, follow, cancel and resume jobs, whoever started them.")
+app = typer.Typer(no_args_is_help=True, help="List, follow, cancel and resume jobs.")
 
 RunId = Annotated[str, typer.Argument(help="A run's id; the first 6 or more characters are enough.")]
 Launcher = Annotated[str, typer.Option(help="local, or ray (with --address).")]
@@ -32,7 +32,7 @@ def list_(
     from obce_core.jobs import STATES, list_runs, move_queue
 
     if state is not None and state not in STATES:
-        raise BadInput(f"There is no state {state!r}; there are {', '.join(STATES)}.")
+        raise BadInput(f"{state!r} is not a state; expected one of {', '.join(STATES)}.")
     move_queue()
     rows = [row for row in map(_row, list_runs()) if state in (None, row["state"])]
     if json:
@@ -102,7 +102,7 @@ def resume(
     address: Address = None,
     json: opt.Json = False,
 ) -> None:
-    """Begin a run that was cancelled, failed or got lost anew, from its newest checkpoint that verifies."""
+    """Restart a cancelled, failed or lost run from its newest valid checkpoint."""
     from obce_core.jobs import launcher_of
 
     run = _found(run_id)
@@ -171,10 +171,10 @@ def _row(run: Any) -> dict[str, Any]:
 
     try:
         launcher = launcher_of(run).probe(run)
-    except (ObceError, OSError):  # the folder is the truth, whoever does not answer; one run must not hide the others
+    except (ObceError, OSError):  # use what the folder says if a launcher fails; one run must not hide the others
         launcher = run.status()
     if launcher.state == "lost":
-        launcher = poll.told(run)  # on a cluster silence alone is no end
+        launcher = poll.told(run)  # on a cluster, silence does not mean that a run has ended
     spec, progress = run.spec, run.progress()
     return {
         "run": run.id,

@@ -1,1 +1,1 @@
-"""From a plan to a smaller model: exact folding, its masked twin, and the folder they end in."""
+"""From a plan to a smaller model: exact folding, the masked twin, and the compressed folder."""

@@ -1,4 +1,5 @@
-"""Cut a model: from an analysis and a plan to a folder with a smaller model, proven equal to its masked twin."""
+"""Compress a model: from an analysis and a plan to a folder with the smaller model, verified against its masked
+twin."""
 
 from __future__ import annotations
 

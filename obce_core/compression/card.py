@@ -1,4 +1,4 @@
-"""The model card of a compressed model: what was cut, what is left, and how close it stays."""
+"""The model card of a compressed model: what was cut, what is left, and its fidelity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A compressed model as a folder: written whole or not at all, read back strictly."""
+"""The folder of a compressed model: written atomically, read strictly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How close a smaller model stays to the original: cosines of its outputs, and the proof that cutting was exact."""
+"""Fidelity of a smaller model: cosines to the original's outputs, and the difference to its masked twin."""
 
 from __future__ import annotations
 
@@ -145,6 +145,6 @@ def _call(model: torch.nn.Module, batch: Batch, **options: bool) -> Any:
 
 
 def _present(values: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Keep the positions that are no padding where there is one value a token, float64."""
+    """Drop padding positions from values per token, float64."""
     values = values.double()
     return values[batch.mask.bool()] if values.shape[:2] == batch.mask.shape else values

@@ -1,4 +1,4 @@
-"""The masked twin: the stock model with hooks that put a constant, or a prediction, in the place of removed neurons.
+"""The masked twin: the stock model with hooks that replace removed neurons by a constant or a prediction.
 
 It shares nothing with folding, so that the two can be held against each other.
 """

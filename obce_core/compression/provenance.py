@@ -1,4 +1,4 @@
-"""Where a compressed folder comes from: its plan, constants and facts, held against its config and each other.
+"""The provenance of a compressed folder: its plan, constants and facts, checked against its config and each other.
 
 `obce.json` records the digest of the plan and the config that the model was cut with, so that a file edited by hand
 afterwards is named and not believed. A folder that another program saved again has none of the three files; a folder
@@ -73,7 +73,7 @@ def read_origin(report: ModelReport) -> Origin | None:
 
     Raises:
         ModelError: a file is missing, damaged, or was altered after the cut; names it and what differs.
-        PlanError: the plan is no plan of this model.
+        PlanError: the plan is not a plan of this model.
         NotFinite: a constant is NaN or inf.
     """
     source = report.source

@@ -1,4 +1,4 @@
-"""What stands in the place of removed neurons: from a plan, into a file, and back.
+"""Replacements of removed neurons: computed from a plan, written to a file, and read back.
 
 `compensation.safetensors` holds, float64, for every cell that the plan cuts the constant of each of its neurons,
 `layer.<l>.<component>`, or the map by which they follow from the kept ones, `….weight` (removed, kept) and `….bias`

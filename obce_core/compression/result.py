@@ -1,4 +1,4 @@
-"""What was measured of a compressed model: read from its folder, without torch."""
+"""The measurements of a compressed model, read from its folder without torch."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def read_compressed(folder: str | Path) -> Compressed:
             fidelity=Fidelity(**close) if close else None,
         )
     except (OSError, ValueError, KeyError, TypeError):
-        raise ModelError(f"{home} is no model folder that obce wrote ({RESULT} is missing or unreadable).") from None
+        raise ModelError(f"{home} is not a model folder written by obce ({RESULT} is missing or unreadable).") from None
 
 
 def models_home() -> Path:

@@ -1,4 +1,4 @@
-"""Predict removed neurons from kept ones: ridge regression with intercept, its strength chosen by cross-validation.
+"""Ridge regression of removed neurons on kept ones, with intercept; cross-validation chooses its strength.
 
 Everything is computed from moments (`cross_moments`); no token's outputs are needed. A component with heads is one
 regression a head, with a ridge of its own; the intermediate neurons of a layer are one regression.

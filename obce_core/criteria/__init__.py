@@ -1,4 +1,4 @@
-"""The criteria by which neurons are ranked: one row each, `r_f` the default."""
+"""The registry of criteria, which rank the neurons of a cell; the default is `r_f`."""
 
 from __future__ import annotations
 

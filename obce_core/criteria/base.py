@@ -1,4 +1,4 @@
-"""What a criterion is: a number for each neuron of a cell, the smallest cut first."""
+"""The interface of a criterion: one score per neuron of a cell; the smallest scores are cut first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEGENERATE = 1e-5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CellData:
-    """What a criterion may read of one layer's component.
+    """The data of one cell that a criterion may read.
 
     `outputs` is the cloud, shape (texts, neurons); `std_all` the spread over all tokens, shape (neurons,); `weight`
     the rows of the linear map, shape (neurons, inputs).
@@ -46,7 +46,7 @@ class Criterion:
     score: Callable[[CellData], Float[np.ndarray, " neurons"]]
 
     def degenerate(self, columns: Mapping[str, np.ndarray]) -> bool:
-        """Say whether this criterion has nothing to tell in a cell, from the cell's importance columns.
+        """Return True if this criterion cannot rank a cell, given the cell's importance columns.
 
         True when, over the outputs that it reads, no neuron's range exceeds 1e-5 of the cell's largest |output|. Over
         all tokens the range is not stored; twice the population std never exceeds it and stands in.

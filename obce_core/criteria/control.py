@@ -1,4 +1,4 @@
-"""Controls: criteria that never look at an output."""
+"""Control criteria, which do not read outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where one neuron stands among those of its cell."""
+"""The rank of one neuron in its cell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """The place of a score in its cell: rank 1 is the largest (equal scores share the best rank) `of` so many.
+    """The rank of a score among the `of` scores of its cell: 1 is the largest, and equal scores share the best rank.
 
     `percentile` is the smallest xx for which Pxx removes the neuron, 0 for the smallest score and 100 for the largest:
     the share of the other neurons that lie below. None when the cell has one neuron.

@@ -1,4 +1,4 @@
-"""Criteria from how far a neuron's outputs spread."""
+"""Criteria from the spread of a neuron's outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a model's folder to the forms that other runtimes take: one module a form."""
+"""Exports of a model folder to the formats of other runtimes, one module per format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold an ONNX file against the torch model that it was made of: several batch sizes, lengths and paddings."""
+"""Compare an ONNX file with its torch model: several batch sizes, lengths and paddings."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Write a cut model in the stock shapes: the same function for tools that know nothing of uneven heads, and nothing
-smaller."""
+"""Export a cut model in the stock shapes: the same function, and the original's size, for tools without uneven
+heads."""
 
 from __future__ import annotations
 

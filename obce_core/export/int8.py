@@ -1,4 +1,4 @@
-"""Dynamic int8 quantisation of an ONNX file, and what it loses on real texts."""
+"""Dynamic int8 quantisation of an ONNX file, and its loss on real texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write a model as ONNX: a folder with the graph, checked against torch, and what a tokenizer needs."""
+"""Export a model to ONNX: a folder with the graph, checked against torch, and the tokenizer's files."""
 
 from __future__ import annotations
 

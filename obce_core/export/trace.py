@@ -1,4 +1,4 @@
-"""A torch model as an ONNX graph, with the names that people know: inputs, outputs and weights."""
+"""Trace a torch model to an ONNX graph with the usual names of inputs, outputs and weights."""
 
 from __future__ import annotations
 

@@ -1,1 +1,2 @@
-"""Pictures: Plotly figures, which are returned and never shown, and the data and files of our own components."""
+"""Figures: Plotly figures, which are returned and never shown, and the data and files of the dashboard's own
+widgets."""

@@ -1,4 +1,4 @@
-"""What every Plotly figure starts from."""
+"""The base of every Plotly figure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FONT = "Source Sans, Source Sans Pro, sans-serif"
 
 
 def blank(colours: Palette, *, height: int) -> go.Figure:
-    """Return an empty figure in the house style: transparent, horizontal hairlines only, no mode bar, no drag."""
+    """Return an empty figure in the common style: transparent, horizontal hairlines only, no mode bar, no drag."""
     axis: dict[str, Any] = {
         "zeroline": False,
         "automargin": True,

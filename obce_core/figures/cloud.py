@@ -1,4 +1,4 @@
-"""A vector cloud to look at: its projection without disks, and the barcode of the whole, in all its dimensions."""
+"""A projected vector cloud, and the barcode of the cloud in all its dimensions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Curves of a training: loss and score over the steps, one line a unit; the one at work is ink, those before it
+"""Training curves: loss and score over the steps, one line per unit; the current unit is dark, earlier ones are
 grey."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two analyses as one map: signed differences on diverging tints, or how far the neurons' ranks agree."""
+"""A map of the differences between two analyses: signed differences in diverging colours, or the agreement of ranks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dot's colour and shape say: a topic, a label, a length, or any column of the texts."""
+"""Colours and shapes of the dots of a cloud: by topic, label, length, or any column of the texts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def dot_colours(name: str, values: Sequence[object]) -> dict[str, Any]:
     """Sort a column's values, one a text, into what dots can show, as plain data.
 
     Numbers with more than six different values become a ramp: `kind` "number", `of` the place of each between the
-    smallest and the largest, 0 to 1 (None where there is no number), `low` and `high` as written, `missing` a count.
+    smallest and the largest, 0 to 1 (None where a number is missing), `low` and `high` as written, `missing` a count.
     Anything else becomes categories: `kind` "category", `of` the category of each, `names` and `counts` by falling
     count, `others` how many rarer ones the last name stands for (0: none).
 

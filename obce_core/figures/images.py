@@ -1,4 +1,4 @@
-"""Pictures of Plotly figures: what the warm worker needs to draw one, and what is missing here."""
+"""Images of Plotly figures: the request to the background worker, and what is missing on this machine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def missing() -> str:
 
 
 def image_request(figure: go.Figure, form: str, *, mode: str) -> dict[str, Any]:
-    """Return the arguments of the warm worker's task `image`: the figure on its mode's background, PNG at twice the
+    """Return the arguments of the background function `image`: the figure on its mode's background, PNG at twice the
     size."""
     restyled = go.Figure(figure).update_layout(
         paper_bgcolor=palette(mode).background, margin={"l": 24, "r": 24, "t": 32, "b": 24}

@@ -1,4 +1,4 @@
-"""The neurons of a cell as a table, the most important first."""
+"""The neurons of a cell as a table, most important first."""
 
 from __future__ import annotations
 

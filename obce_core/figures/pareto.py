@@ -1,4 +1,4 @@
-"""Score against size, and differences with their intervals: our rows only, on one task."""
+"""Score against size, and differences with their intervals, for our rows on one task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All of a comparison as one HTML file that needs no network: tables, figures, conventions, versions, commands."""
+"""A comparison as one self-contained HTML file: tables, figures, conventions, versions, commands."""
 
 from __future__ import annotations
 

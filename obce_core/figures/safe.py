@@ -1,4 +1,4 @@
-"""Foreign text inside Plotly: shown as it is, never as markup, a template or a direction override."""
+"""Untrusted text in Plotly figures: shown literally, never as markup, a template or a direction override."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a model is left: bars of parameters, embeddings and the rest apart from the encoder."""
+"""Bars of the parameters that are left in a model: encoder, embeddings and the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours with one meaning each, and the looks that all figures share."""
+"""Colours, each with one meaning, and the style of all figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Radius or edge length: the one switch, applied to a criterion's numbers, their name, and the names of files.
+"""The switch between radius and edge length, applied to numbers, their names, and file names.
 
 Pages and pictures follow the switch and say which of the two they show. Data files do not: they hold radii whatever is
 displayed, and their headers and names say so.

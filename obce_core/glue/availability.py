@@ -1,4 +1,4 @@
-"""Which GLUE tasks can be had here: in a folder, file by file, or from the hub."""
+"""Availability of GLUE tasks: in a folder, file by file, or on the hub."""
 
 from __future__ import annotations
 

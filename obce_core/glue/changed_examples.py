@@ -1,4 +1,4 @@
-"""Examples whose answer changed, as a table for people: with their sentences when the data is at hand."""
+"""Examples whose answer changed, as a table, with their sentences if the data is available."""
 
 from __future__ import annotations
 

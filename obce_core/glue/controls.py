@@ -76,12 +76,12 @@ def find_control(row: Row, rows: Sequence[Row]) -> Control | None:
 
 
 def is_control(row: Row) -> bool:
-    """Say whether a row is a control of some plan's shape."""
+    """Return True if a row is a control of the shape of a plan."""
     return read_control(row) is not None or row.label.endswith(_SHAPE)
 
 
 def is_control_of(row: Row, other: Row) -> bool:
-    """Say whether a row is a control of another one's shape: same weights, same order."""
+    """Return True if a row is a control of the shape of another row: same weights, same order."""
     mine, theirs = _units(row)[0], _units(other)[0]
     if row.key == other.key or mine["model"] != theirs["model"] or row.order != other.order or is_control(other):
         return False

@@ -1,5 +1,4 @@
-"""What a launch will take: evaluations that are there already, steps that are left, and the time by what was measured
-before."""
+"""The estimate of a launch: existing evaluations, remaining steps, and the time from earlier measurements."""
 
 from __future__ import annotations
 
@@ -101,7 +100,7 @@ def lay_out(
 def lay_out_unread(
     units: Sequence[Unit], evaluations: Sequence[Evaluation], *, cache: dict[Any, Any] | None = None
 ) -> tuple[list[Line], list[str]]:
-    """Lay units out by the official counts, where the data is on the hub and is not to be fetched for a bill.
+    """Lay out units by the official counts if the data is on the hub, since an estimate does not download.
 
     An evaluation counts as there when the identity of the model, cut, order, task, seed, recipe and the names of the
     predicted splits are the same; whether the data is too is seen when the job has it.
@@ -244,7 +243,7 @@ def _question(unit: Mapping[str, Any]) -> str:
 
 
 def _examples(recipe: Recipe, steps: int, examples: int) -> int:
-    """Count the examples that so many steps read; the last batch of an epoch is a smaller one."""
+    """Count the examples that a number of steps reads; the last batch of an epoch is smaller."""
     epoch = math.ceil(examples / recipe.batch_size) or 1
     return steps // epoch * examples + steps % epoch * recipe.batch_size
 

@@ -1,4 +1,4 @@
-"""What came out of fine-tuning one model on one task with one seed: read from its folder, without torch.
+"""An evaluation: the result of fine-tuning one model on one task with one seed, read from its folder without torch.
 
 | file | holds |
 |---|---|
@@ -158,7 +158,7 @@ def read_evaluation(where: str | Path) -> Evaluation:
         _check_shape(found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadInput(
-            f"There is no evaluation at {shorten(where, 200)}.", hint="obce runs list shows what was started."
+            f"{shorten(where, 200)} does not hold an evaluation.", hint="obce runs list shows what was started."
         ) from None
     return found
 

@@ -1,4 +1,4 @@
-"""Carry a unit of evaluation out, once: what is there already is read, what was begun is gone on with."""
+"""Execute one unit of evaluation: read an existing result, resume an interrupted one, or start it."""
 
 from __future__ import annotations
 
@@ -64,15 +64,16 @@ def perform(
 ) -> Evaluation:
     """Fine-tune and score one unit, or read what is there already.
 
-    Checkpoints lie beside the evaluations until the result is there, under the unit's id: whoever asks for the same
-    unit goes on from them. While another process works on it, this one waits and takes its result, or does not wait.
+    Checkpoints are stored next to the evaluations under the unit's id until the result exists; the next request for the
+    same unit resumes from them. While another process works on it, this one waits and takes its result, or does not
+    wait.
 
     Args:
         save_model: keep the fine-tuned model in the evaluation's folder.
         attempt, guard, save_every: see `checkpoints.commit`; steps between two checkpoints within an epoch.
         batch_size: examples computed at once, to need less memory; the recipe, and its own batch, stay what they are.
         wait: for another process that works on the unit.
-        progress: hears (steps done, steps in all); heard: hears the rows of the curve.
+        progress: called with (steps done, total steps); heard: called with each row of the training curve.
 
     Raises:
         Cancelled: asked to stop; the work so far is kept.

@@ -1,4 +1,4 @@
-"""Carry many units out; several processes may share one list: each takes what nobody else is at, and each unit is made
+"""Execute many units. Several processes may share one list: each takes units that are free, and each unit is computed
 once."""
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def perform_all(
     let go, this process goes on with it.
 
     Args:
-        progress: hears (steps done, steps in all, "steps"), counting the units that are not there yet.
+        progress: called with (steps done, total steps, "steps"), over the units that do not exist yet.
         batch_size: see `perform`.
-        heard: hears rows of curves, each with the unit's `label`, `task`, `seed` and `unit` (its id).
+        heard: called with rows of curves, each with the unit's `label`, `task`, `seed` and `unit` (its id).
 
     Raises:
         Cancelled: asked to stop; what was finished stays, what was begun is gone on with next time.

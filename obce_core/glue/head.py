@@ -1,4 +1,4 @@
-"""A classifier that a model brings along, read as a task's: is it there, and which of its outputs is which class."""
+"""The classifier of a model, read for a task: whether it is complete, and which output is which class."""
 
 from __future__ import annotations
 

@@ -67,14 +67,14 @@ def evaluate_units(
         cancelled=cancelled,
     )
     if not made:
-        raise BadInput("; ".join(failed) or "There is no evaluation to make.")
+        raise BadInput("; ".join(failed) or "There are no evaluations to compute.")
     return {"evaluations": [one.id for one in made], "failed": failed, "seconds": time.time() - began}
 
 
 def read_curve(folder: Path) -> list[dict[str, Any]]:
     """Read the rows of a run's curves, the oldest first; a torn last line is skipped, a row told twice is told once.
 
-    A unit that was begun again after a kill tells the steps since its last checkpoint anew: the later row counts.
+    A unit that was restarted after a kill reports the steps since its last checkpoint again: the later row counts.
     """
     results: dict[tuple[str, int, bool], dict[str, Any]] = {}
     try:

@@ -1,5 +1,4 @@
-"""The leaderboard: evaluations that belong together, task by task, with spread, difference to the original, and
-size."""
+"""The leaderboard: evaluations grouped by model, with scores per task, spread, difference to the original, and size."""
 
 from __future__ import annotations
 

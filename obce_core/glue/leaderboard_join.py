@@ -1,4 +1,4 @@
-"""Boards of single tasks put together, so that a new score makes only its own task's board anew."""
+"""Join leaderboards of single tasks, so that a new score recomputes only the leaderboard of its task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published GLUE results, to stand beside ours and never as ours.
+"""Published GLUE results, shown next to ours and never as ours.
 
 Numbers are in per cent, as printed. Which split and metric a row uses is stated where the paper states it; elsewhere it
 is unknown, and a difference to such a row compares what may not be comparable.

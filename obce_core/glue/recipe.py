@@ -1,4 +1,4 @@
-"""How a model is fine-tuned: a recipe of plain numbers, and the three tiers, fixed here and never by time."""
+"""Fine-tuning recipes: plain numbers, and the three tiers, which are fixed and never depend on time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _whole(name: str, value: object, low: int, high: int) -> None:
 
 
 LIMITS = ("examples", "steps")
-"""The limits of a recipe, which may be absent: None is no limit."""
+"""The limits of a recipe; None means without a limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class Recipe:
     `epochs` over at most `examples` seeded training examples (None: all), at most `steps` optimizer steps (None: no
     limit). AdamW without weight decay at `learning_rate` (None: chosen by the model's width, see `rates`), linear decay
     after a warm-up of that share of all steps. `batch_size` examples a step, over all devices and `accumulation` parts
-    together; texts cut at `max_length` tokens. `patience` ends the training after so many epochs without a better score
-    (0: never). `keep` is which epoch's metric
+    together; texts cut at `max_length` tokens. `patience` ends the training after this many epochs without a better
+    score (0: never). `keep` is which epoch's metric
     counts: `last`, or `best` on the validation split, which makes the number an optimistic one.
     """
 
@@ -67,7 +67,7 @@ class Recipe:
             raise BadInput(f"A batch of {self.batch_size} cannot be accumulated in {self.accumulation} equal parts.")
 
     def steps_over(self, examples: int) -> int:
-        """Count the optimizer steps over so many training examples."""
+        """Count the optimizer steps over a number of training examples."""
         used = min(examples, self.examples or examples)
         steps = math.ceil(used / self.batch_size) * self.epochs
         return min(self.steps, steps) if self.steps else steps

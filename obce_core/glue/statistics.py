@@ -1,5 +1,5 @@
-"""What a difference between two models is worth: spread over seeds, paired bootstrap over examples, answers that
-changed."""
+"""Statistics of the difference between two models: spread over seeds, paired bootstrap over examples, changed
+answers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Say whether the interval leaves zero out."""
+        """Return True if the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
@@ -201,7 +201,7 @@ def _spearman(labels: Labels, row: Labels, draws: Int[np.ndarray, "draws example
 
 
 def _ranks(values: Labels, draws: Int[np.ndarray, "draws examples"]) -> Float[np.ndarray, "draws examples"]:
-    """Rank each resample, equal values at their mean rank: counted by value, without sorting anew."""
+    """Rank each resample, equal values at their mean rank: counted by value, without sorting again."""
     known, place = np.unique(values, return_inverse=True)
     ranks = place[draws]
     offset = np.arange(len(draws))[:, None] * len(known)

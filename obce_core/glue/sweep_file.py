@@ -1,4 +1,4 @@
-"""From the choices of a form to a sweep's file and the command that runs it."""
+"""The file of a sweep, made from the choices of a form, and the command that runs it."""
 
 from __future__ import annotations
 

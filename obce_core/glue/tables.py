@@ -1,4 +1,4 @@
-"""The leaderboard as a table for people and papers: plain rows, Markdown, LaTeX, CSV. Scores in per cent."""
+"""The leaderboard as a table: plain rows, Markdown, LaTeX, CSV. Scores in percent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The GLUE tasks: what each asks, how it lies in a folder and on the hub, how it is scored. One row a task.
+"""The GLUE tasks, one row each: labels, files in a folder and on the hub, metrics.
 
 Folders hold the official files: tab separated, without quoting, CoLA's train and dev without a header. Metrics are
     those

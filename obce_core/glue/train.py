@@ -84,7 +84,7 @@ def finetune(
     Args:
         train: training examples; None, or a recipe of 0 epochs: only predict.
         saving: where checkpoints go; the newest one there that verifies is gone on from.
-        progress: hears (steps done, steps in all); heard: hears each row of the curve.
+        progress: called with (steps done, total steps); heard: called with each row of the training curve.
 
     Raises:
         Cancelled: asked to stop; a checkpoint of this step was written.
@@ -146,7 +146,7 @@ def finetune(
                 trainer._save_checkpoint(trainer.model, None)
                 raise
         if watch.stopped:
-            raise Cancelled("The fine-tuning was cancelled; it goes on from this step when it is resumed.")
+            raise Cancelled("The fine-tuning was cancelled; a resume continues from this step.")
         rate = watch.steps * recipe.batch_size / watch.seconds if watch.steps else None
         outcome = judge.outcome(
             steps=trainer.state.global_step, rate=rate, resumed=checkpoint.step if checkpoint else 0
@@ -350,7 +350,7 @@ def _arguments(recipe: Recipe, seed: int, device: torch.device, home: Path, exam
 
 
 def _any_process(trainer: WholeTrainer, wish: bool) -> bool:
-    """Say whether any process of a distributed run wishes to stop, so that all of them stop at the same step."""
+    """Return True if any process of a distributed run was asked to stop, so that all of them stop at the same step."""
     if trainer.args.world_size <= 1:
         return wish
     flag = torch.tensor([float(wish)], device=trainer.args.device)

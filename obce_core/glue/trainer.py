@@ -1,4 +1,4 @@
-"""transformers' Trainer with checkpoints that are whole or not there, an order that a resume repeats, and an open ear
+"""transformers' Trainer with atomic checkpoints, an order of examples that a resume repeats, and a check
 for a cancellation."""
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class WholeTrainer(Trainer):
             def move(stage: Path) -> None:
                 saving.extra(folder)
                 for path in folder.iterdir():
-                    if path.name != "training_args.bin":  # a pickle that nobody reads
+                    if path.name != "training_args.bin":  # a pickle that is never read
                         shutil.move(path, stage / path.name)
 
             checkpoints.commit(home, self.state.global_step, move, attempt=saving.attempt, guard=saving.guard)
@@ -155,7 +155,7 @@ class Watch(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._saved_step, self._saved_at = state.global_step, time.monotonic()
-        self._began = time.perf_counter()  # saving is no step
+        self._began = time.perf_counter()  # saving does not count as a step
 
     def _many_steps(self, state: Any) -> bool:
         return bool(state.global_step - self._saved_step >= self.saving.every)
@@ -166,7 +166,7 @@ class Watch(TrainerCallback):
         if self.evaluate(state.epoch):
             control.should_training_stop = True
         elif self.agree(state.global_step < state.max_steps and (self._many_steps(state) or self._long_ago())):
-            control.should_save = True  # after the evaluation, so that a resume goes on behind it
+            control.should_save = True  # after the evaluation, so that a resume continues after it
         control.should_log = True
 
     def _long_ago(self, times: int = 1) -> bool:
@@ -175,7 +175,7 @@ class Watch(TrainerCallback):
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.agree(self.cancelled()):
             raise Cancelled(
-                "The fine-tuning was cancelled during an evaluation; it goes on with that when it is resumed."
+                "The fine-tuning was cancelled during an evaluation; a resume continues with that evaluation."
             )
 
 

@@ -1,5 +1,5 @@
-"""The unit of evaluation: one model, cut or not, on one task with one seed. Named by the digest of everything that
-decides its result, so the same question is never computed twice, by whoever it is asked."""
+"""The unit of evaluation: one model, cut or not, on one task with one seed. Its id is the digest of everything that
+determines its result, so equal units are computed once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OLDER_RATE = 2e-5
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """What is evaluated: a model as it lies there, or with a plan carried out.
+    """What is evaluated: a stored model, or a model cut by a plan.
 
     `plan` is a plan's document, with the analysis that it was made on. `order` says what comes first: the cut, then
     fine-tuning (the paper), or fine-tuning, then the same intent carried out on the fine-tuned model, without more
@@ -93,7 +93,7 @@ def read_unit(data: Mapping[str, Any]) -> Unit:
             tests=bool(data.get("tests")),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"This is no unit of evaluation: {error}.") from None
+        raise BadInput(f"This is not a unit of evaluation: {error}.") from None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,4 +1,4 @@
-"""The model that a unit fine-tunes or scores: as it lies there, cut before the training, or cut after it."""
+"""The model that a unit fine-tunes or scores: as stored, cut before the training, or cut after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an evaluation is made until it is there: its checkpoints, and the lock of the one process that works on it.
+"""The workspace of an unfinished evaluation: its checkpoints, and the lock of the process that works on it.
 
 ::
 
@@ -23,10 +23,10 @@ from obce_core.storage.checkpoints import sweep_stale
 from obce_core.storage.private import private_folder
 
 _WAIT_SECONDS = 2.0
-"""Between two looks whether somebody else is done with the same evaluation."""
+"""Seconds between two checks whether another process has finished the same evaluation."""
 
 _DEAD = 60.0
-"""What is half-written was left by the dead when nothing in it changed for so many seconds; locks do nothing on some
+"""An incomplete file that has been unchanged for this many seconds is stale; locks have no effect on some
 disks."""
 
 
@@ -72,7 +72,7 @@ def checkpoints_of(unit: str) -> Path:
 
 
 def is_worked_on(unit: str) -> bool:
-    """Say whether a live process of this machine holds an evaluation."""
+    """Return True if a live process of this machine holds an evaluation."""
     return is_locked(_lock(unit))
 
 
@@ -82,7 +82,7 @@ def begun() -> list[str]:
 
 
 def first_process() -> bool:
-    """Say whether this is the process of a `torchrun` that writes, or the only one."""
+    """Return True in the writing process of a `torchrun`, or in the only process."""
     return int(os.environ.get("RANK", "0")) == 0
 
 

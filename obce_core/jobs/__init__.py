@@ -1,4 +1,4 @@
-"""Long work as jobs: a folder and a command, whoever starts it."""
+"""Jobs: long work as a folder and a command, started by a launcher."""
 
 from __future__ import annotations
 

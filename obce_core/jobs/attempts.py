@@ -73,16 +73,16 @@ def sweep(run: Run) -> None:
 
 
 def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = None, **changes: Any) -> int:
-    """Begin a run that ended anew: raise the attempt, put it back into the queue, and return the number.
+    """Restart a run that ended: increase its attempt number, put it back into the queue, and return the number.
 
     Args:
-        lost_contact: its lock may still be held, by a worker that nobody can reach; it gets a new one.
+        lost_contact: its lock may still be held by an unreachable worker; the run gets a new lock.
         seen: the attempt that was seen to end.
         changes: further fields of the status (`launcher`, `halvings`, `reason`).
 
     Raises:
         BadInput: the run is done, waiting or at work.
-        Superseded: it is not at the attempt `seen` any more; somebody else looked too, and was first.
+        Superseded: the run is past the attempt `seen`; another process restarted it first.
     """
     refuse_if_read_only("Resuming a job")
     with queue_lock():
@@ -95,7 +95,7 @@ def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = Non
             status.state if status.state in FINAL else run.status().state
         )  # one that is still ending is waited for below
         if not lost_contact and state not in RESUMABLE:
-            raise BadInput(f"Run {run.id} is {state}; only one that ended without a result can go on.")
+            raise BadInput(f"Run {run.id} is {state}; only a run that ended without a result can be resumed.")
         if not _is_freed(run, 0.0 if lost_contact else _ENDING):
             if not lost_contact:
                 raise BadInput(f"Run {run.id} is still ending.", hint="Try again in a moment.")
@@ -124,8 +124,8 @@ def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = Non
 
 
 def next_try(attempt: Attempt, reason: str) -> Attempt | None:
-    """After want of memory, go on as the next attempt at half the batch, under the same lock; None when that was done
-    twice.
+    """After running out of memory, continue as the next attempt with half the batch, under the same lock; None if that
+    was done twice.
 
     Only where the options name a batch size larger than what is left to halve.
     """
@@ -143,8 +143,8 @@ def next_try(attempt: Attempt, reason: str) -> Attempt | None:
 
 
 def batch_size(options: Mapping[str, Any], halvings: int) -> int | None:
-    """Return the batch size of some options after so many halvings; None where there is none, or nothing left to
-    halve."""
+    """Return the batch size of some options after a number of halvings; None without a batch size, or with nothing left
+    to halve."""
     size = options.get("batch_size")
     return size >> halvings if isinstance(size, int) and size >> halvings >= 1 else None
 

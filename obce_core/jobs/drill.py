@@ -1,4 +1,4 @@
-"""The drill: a small training run that behaves like a long one, to try a launcher or a cluster before trusting it.
+"""The drill: a small training run that behaves like a long one, for testing a launcher or a cluster.
 
 It fits a logistic regression by momentum SGD on made-up data, deterministic in its seed, and saves weights, momentum
 and the state of its random numbers in checkpoints. However often it is killed and resumed, the weights at its end are

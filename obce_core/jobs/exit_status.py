@@ -1,4 +1,4 @@
-"""How a worker died, in words: by a signal, for want of memory or disk, by force after a cancel."""
+"""The exit status of a worker in words: a signal, lack of memory or disk, a kill after a cancel."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from obce_core.jobs.process import peak_memory, signal_name
 from obce_core.jobs.status import Status
 
 EXIT_MEMORY = 71
-"""A worker's exit code for want of memory, when somebody is there who may try again with less."""
+"""A worker's exit code for lack of memory, if a supervisor may retry with less."""
 
 PAUSED = "paused by signal"
 ASKED = "asked to stop"
-_RESUME = "resume goes on from the last checkpoint"
+_RESUME = "resume continues from the last checkpoint"
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ def name_death(death: Death, told: Status, *, cancelled: bool) -> tuple[str, str
         return "lost", f"its process was killed (SIGKILL); {_RESUME}", False
     if death.code < 0:
         return "failed", f"its process crashed ({signal_name(-death.code)}); the log has the details", False
-    return "failed", f"its process ended without a word (exit code {death.code}); the log has the details", False
+    return "failed", f"its process exited unexpectedly (exit code {death.code}); see the log", False
 
 
 def is_memory(error: BaseException) -> bool:
-    """Say whether an error means that memory ran out, whoever raised it."""
+    """Return True if an error means that memory ran out, in any library."""
     text = str(error).lower()
     return (
         isinstance(error, MemoryError)

@@ -1,4 +1,4 @@
-"""What a job can be: one row each. Options are plain data, checked by the function that they are for."""
+"""The kinds of jobs, one row each. Options are plain data, checked by the function that receives them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs as people look for them: all of them quickly by state, then in words what one of them does."""
+"""Lists of runs by state, and a description of one run in words."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Listed:
 
 
 def listing(most: int | None = None) -> list[Listed]:
-    """List every run (or the newest so many) with its state, the newest first; specs, progress and logs are not
+    """List every run (or the newest `limit`) with its state, newest first; specs, progress and logs are not
     read."""
     return [Listed(run, told(run)) for run in list_runs()[:most]]
 

@@ -1,7 +1,7 @@
-"""What memory a job on one model will take, by what such jobs took at their peak.
+"""Estimates of the memory of jobs on one model, from measured peaks.
 
 Measured with the demo model (0.09 GB of weights) and a BERT Base (0.44 GB), float32, 2 threads: above what the
-libraries take, so many times the weights of the model that is named. Between the two, and for others, it is a guide.
+libraries, plus a multiple of the model's weights. Between the two, and for others, it is a guide.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Estimate = Callable[[Mapping[str, Any]], int | None]
 
 
 def times_the_weights(times: float, model: Callable[[Mapping[str, Any]], str]) -> Estimate:
-    """Estimate a job's bytes as the libraries' and so many times the weights of a model; None where that one is not at
-    hand."""
+    """Estimate a job's bytes as the libraries' plus a multiple of the weights of a model; None where the model is not
+    at hand."""
 
     def estimate(options: Mapping[str, Any]) -> int | None:
         from obce_core.models.locate import WEIGHTS, locate

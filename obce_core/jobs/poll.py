@@ -1,4 +1,4 @@
-"""How runs are, for somebody who looks often and must not be kept waiting: a page.
+"""Non-blocking run status for polling pages.
 
 A cluster's word is fetched beside, every few seconds, and waited for no longer than a moment; one that does not answer
 at all holds up nobody. The local launcher has no service to ask: its runs say themselves how they are, and `move_queue`
@@ -63,7 +63,7 @@ def told(run: Run) -> Status:
 
 
 def works(status: Status) -> bool:
-    """Say whether a job is at work and heard of, so that its speed so far says when it ends."""
+    """Return True if a job runs and has reported lately, so that its speed predicts its end."""
     return status.state == "running" and not status.reason.startswith(_SILENT)
 
 
@@ -119,7 +119,8 @@ def _probe(known: _Cluster, runs: list[Run]) -> None:
             answer = launcher_of(run).probe(run)
         except ObceError as error:
             known.said[run] = shorten(error, 200)
-        except Exception as error:  # a client library's own; a thread has nobody to raise to, so the page says it
+        # raised by a client library; a thread has no caller to raise to, so the page shows it
+        except Exception as error:
             known.said[run] = f"{type(error).__name__}: {shorten(error, 200)}"
         else:
             known.said[run] = "its cluster does not answer" if answer.state == "lost" else answer.reason

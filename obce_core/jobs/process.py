@@ -1,6 +1,6 @@
-"""Which process it was, and what the machine can hold: read from the system, nothing is kept.
+"""Identity of processes, and memory of the machine, read from the system at each call.
 
-A pid alone is no name: it is used again. With the moment of its start and the boot it is one.
+PIDs are reused: identify a process by PID, start time and boot ID.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def identify(pid: int) -> dict[str, Any]:
-    """Name a live process: its pid, when it started, and the boot; {} when there is none."""
+    """Identify a live process by PID, start time and boot ID; {} if there is none."""
     started = _started(pid)
     return {"pid": pid, "started": started, "boot": _boot()} if started else {}
 
 
 def is_same(told: Mapping[str, Any]) -> bool:
-    """Say whether the process that was named is still there, and not another one under its number."""
+    """Return True if the identified process is still alive, and not another one with the same PID."""
     return bool(told) and identify(int(told["pid"])) == dict(told)
 
 
 def end_group(pid: int, number: int) -> None:
-    """Send a signal to a process group; one that is gone is no error."""
+    """Send a signal to a process group; ignore one that has ended."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
@@ -55,7 +55,7 @@ def total_memory() -> int:
 
 
 def free_memory() -> int:
-    """Return the bytes that can be had now; all, where the system does not tell."""
+    """Return the available memory in bytes; the total where the system does not report it."""
     free = [_meminfo("MemAvailable") or total_memory()]
     limit, used = _cgroup("memory.max"), _cgroup("memory.current")
     if limit is not None and used is not None:
@@ -64,7 +64,7 @@ def free_memory() -> int:
 
 
 def memory_kills() -> int:
-    """Count the processes that the kernel has ended for want of memory, here or in our container."""
+    """Count the processes that the kernel killed for lack of memory, here or in the container."""
     counts = [0]
     for path in (_PROC / "vmstat", _CGROUP / "memory.events"):
         match = re.search(r"^oom_kill (\d+)$", _read(path), re.MULTILINE)

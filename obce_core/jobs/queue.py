@@ -1,6 +1,6 @@
-"""The queue of this machine: runs in the order in which they were asked for, each started when a slot is free.
+"""The queue of this machine: runs in order of submission, each started when a slot is free.
 
-There is no service. Whoever looks may move the queue: a submit, the end of a job, a page, `obce runs list`.
+There is no service. Every observer moves the queue: a submit, the end of a job, a page, `obce runs list`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STARTS = 3
 
 
 def dispatch(launcher: str, start: Start, *, seconds: float = 20.0) -> list[Run]:
-    """Start a launcher's waiting runs while slots are free; strike out those that were cancelled before they began.
+    """Start a launcher's waiting runs while slots are free; finish those that were cancelled before they began.
 
     Handles are locked here and handed on, so that between two owners a run is never without one.
     """
@@ -75,13 +75,13 @@ def waiting(launcher: str) -> list[tuple[Run, Status]]:
 
 
 def wants_gpu(run: Run) -> bool:
-    """Say whether a job would use a GPU if there is one."""
+    """Return True if a job would use a GPU if there is one."""
     spec = run.spec
     return would_use_gpu(str(spec["kind"]), str(spec["options"].get("device", "auto")))
 
 
 def would_use_gpu(kind: str, device: str) -> bool:
-    """Say whether a job of this kind, told this device, would use a GPU if there is one."""
+    """Return True if a job of this kind on this device would use a GPU if there is one."""
     return kind in KINDS and KINDS[kind].gpu and (device == "auto" or device.startswith("cuda"))
 
 

@@ -1,4 +1,4 @@
-"""All runs: making one, finding it again, listing them; and the register of those that somebody was told of."""
+"""The registry of runs: create, find and list runs; the register holds every id that was returned to a caller."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def create_run(
 
     Args:
         form: names that form, so that a page finds its job again after a reload.
-        launcher: who starts it ("": whoever calls this does the work himself).
+        launcher: the launcher's name ("": the caller does the work itself).
         launch: what that launcher needs to know.
         memory: bytes that it is thought to need.
 
@@ -48,7 +48,7 @@ def create_run(
     refuse_if_read_only("Starting a job")
     name = nonce or uuid.uuid4().hex[:16]
     if not _NONCE.fullmatch(name):
-        raise BadInput(f"{shorten(name)!r} is no name of a run: 6 to 64 of a-z, 0-9 and '-'.")
+        raise BadInput(f"{shorten(name)!r} is not a valid run name: 6 to 64 of a-z, 0-9 and '-'.")
     home = private_folder(runs_home())
     target, stage = home / name, home / f".{name}.tmp-{uuid.uuid4().hex[:8]}"
     if target.exists():

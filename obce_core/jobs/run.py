@@ -1,9 +1,9 @@
-"""A job is a folder: what was asked, its state, its progress, its log, its result. The folder is the truth.
+"""A run: the folder of a job, with its spec, status, progress, log and result.
 
 | file | written | holds |
 |---|---|---|
 | `spec.json` | once, at creation | kind, options, nonce, when |
-| `status.json` | by whoever has charge of the run, atomically | state, reason, attempt, times |
+| `status.json` | by the process in charge of the run, atomically | state, reason, attempt, times |
 | `progress.jsonl` | by the worker, appended | attempt, done, total, what |
 | `log.txt` | by the worker and its keeper | its output, and the traceback of a failure |
 | `worker.lock` | locked by the worker while it lives, touched as a heartbeat | nothing |
@@ -40,13 +40,13 @@ from obce_core.storage.private import foreign_owner
 T = TypeVar("T")
 
 START_SECONDS = 60.0
-"""Where nobody keeps a queue, a worker that has not taken its lock after this long never will."""
+"""Without a queue, a worker that has not taken its lock after this many seconds never will."""
 
 HEARTBEAT = 5.0
 """Seconds between two touches of the lock's file by a live worker."""
 
 _JUMP = 5.0
-"""Progress so many times as quick as is usual in a run is none."""
+"""Progress that is this many times as fast as usual in a run is not counted."""
 
 RESERVE = "reserve"
 _RESERVE_BYTES = 16_384
@@ -167,7 +167,7 @@ class Run:
         return Status(**again.__dict__ | {"state": "lost", "reason": why})
 
     def is_alive(self, told: Status) -> bool:
-        """Say whether a worker is at it: its lock is held, or, where locks may not reach, its heart was heard."""
+        """Return True if a worker holds the lock or, where locks are not visible, has sent a recent heartbeat."""
         return self.is_held() or (told.launcher == "ray" and told.state == "running" and self.silence() < SILENCE)
 
     def silence(self) -> float:
@@ -236,7 +236,7 @@ class Run:
             return False
 
     def is_held(self) -> bool:
-        """Say whether a live worker holds the lock."""
+        """Return True if a live worker holds the lock."""
         return is_locked(self.folder / "worker.lock")
 
     def take(self) -> int:
@@ -256,7 +256,7 @@ class Run:
 
     @contextmanager
     def hold(self, handle: int | None = None) -> Iterator[int]:
-        """Hold the worker's lock (or go on holding one that was handed over); BadInput when another worker has it."""
+        """Hold the worker's lock (or an inherited one); BadInput if another worker has it."""
         mine = self.take() if handle is None else handle
         try:
             yield mine
@@ -305,7 +305,7 @@ class Run:
         return replace(stored, state="running", reason=FINISHING, ended=None) if self.is_held() else stored
 
     def _may_wait(self, told: Status) -> bool:
-        """Say whether nobody need be at work: it stands in a queue, or was made a moment ago."""
+        """Return True if no worker is expected yet: the run is queued, or was created a moment ago."""
         return bool(told.launcher) or time.time() - float(self.spec["created"]) < START_SECONDS
 
 

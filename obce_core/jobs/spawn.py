@@ -1,4 +1,4 @@
-"""How a process of ours is started from the dashboard or the shell: the same code, the same cache, a lower priority."""
+"""Start processes from the dashboard or the shell with the same code, the same cache and a lower priority."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def start_seconds(saved: Iterable[Saved]) -> dict[str, float]:
 
     Only runs that computed their analysis count: one that found it there has a start, but of less work. A wait for a
         free
-    place is part of the time; whoever uses several of these takes the lower median.
+    place is part of the time; callers that combine several of these take the lower median.
     """
     known_values = {entry.id: entry.meta for entry in saved}
     seconds: dict[str, float] = {}

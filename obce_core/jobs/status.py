@@ -1,4 +1,4 @@
-"""What a job's folder says about it: the state with its reason, and the progress."""
+"""The status of a run (its state and reason), and its progress."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""The keeper: the small parent of a local worker, which says how it died, frees its slot and starts the next run.
+"""The supervisor: the parent process of a local worker. It records the exit, frees the slot and starts the next run.
 
-`python -m obce_core.jobs.supervisor RUN_DIR --attempt N --lock FD --slot FD --gpu NAME` gets the locked handles from
-whoever started it. It waits for the memory that the job needs, starts the worker, makes a cancel happen when the worker
-does not answer, begins again at half the batch after want of memory (twice at most), and moves the queue. Should the
-keeper itself be killed, the worker goes on, and its own end, or the next look at the queue, starts the next run.
+`python -m obce_core.jobs.supervisor RUN_DIR --attempt N --lock FD --slot FD --gpu NAME` inherits the locked handles
+from the process that started it. It waits for the memory that the job needs, starts the worker, makes a cancel happen
+when the worker does not answer, begins again at half the batch after want of memory (twice at most), and moves the
+queue. Should the supervisor itself be killed, the worker continues, and its end, or the next look at the queue, starts
+the next run.
 """
 
 from __future__ import annotations
@@ -32,19 +33,19 @@ from obce_core.storage.atomic import open_regular
 from obce_core.storage.disk_space import fullest
 
 GRACE = 2.5
-"""Seconds that a worker has to answer a cancel."""
+"""Seconds in which a worker must acknowledge a cancel."""
 
 AFTER_TERM = 1.0
 """Seconds between SIGTERM and SIGKILL."""
 
 ANSWERED = 60.0
-"""Seconds that a worker has which did answer, to save a checkpoint."""
+"""Seconds in which a worker that acknowledged a cancel must save its checkpoint."""
 
 AFTER_END = 10.0
 """Seconds that a worker's process may take to exit after it wrote a final state."""
 
 _DEAF = 3
-"""A worker that tells so often of progress after SIGTERM is not ending: one long step would tell once."""
+"""Progress records after SIGTERM from which on a worker counts as unresponsive: one long step would write one."""
 
 _BY_A_FULL_DISK = (1, -signal.SIGBUS)
 """How a process ends that cannot write a page that it mapped, or its last state."""
@@ -54,7 +55,7 @@ _LOOK = 0.2
 
 @dataclass
 class Supervisor:
-    """Keeps one run from its start to its end."""
+    """Supervises one run from its start to its end."""
 
     run: Run
     lock: int
@@ -63,7 +64,7 @@ class Supervisor:
     signalled: list[float] = field(default_factory=list)
 
     def keep(self, number: int) -> None:
-        """See the run through to a final state."""
+        """Run attempts until the run has a final state."""
         attempt: Attempt | None = Attempt(self.run, number)
         while attempt is not None and self._wait_for_memory(attempt):
             kills = memory_kills()
@@ -130,7 +131,7 @@ class Supervisor:
                 end_group(worker.pid, signal.SIGKILL)
 
     def _settle(self, attempt: Attempt, death: Death) -> Attempt | None:
-        """Write the last word where the worker left none; return the next attempt when there is to be one."""
+        """Write the final state if the worker did not; return the next attempt if there is one."""
         status = self.run.stored()
         if status is None or status.attempt != attempt.number or status.state in FINAL:
             return None
@@ -147,7 +148,7 @@ class Supervisor:
         return None
 
     def _lines(self) -> int:
-        """Count the worker's words on its progress."""
+        """Count the worker's progress records."""
         try:
             with open_regular(self.run.folder / "progress.jsonl") as stream:
                 return stream.read().count(b"\n")
@@ -159,7 +160,7 @@ class Supervisor:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Keep one run; the exit code is 0 whatever became of it."""
+    """Supervise one run; the exit code is 0 whatever its final state."""
     parser = argparse.ArgumentParser(prog="python -m obce_core.jobs.supervisor")
     parser.add_argument("folder", type=Path)
     for name in ("--attempt", "--lock", "--slot"):

@@ -46,7 +46,7 @@ def check_spec(value: object) -> dict[str, Any]:
 
 
 def carried_only(environment: Mapping[str, Any]) -> dict[str, str]:
-    """Return the variables that a run carries from whoever asked for it to its worker; all others are left out."""
+    """Return the environment variables that a run carries from its submitter to its worker, without all others."""
     return {
         name: value
         for name, value in environment.items()

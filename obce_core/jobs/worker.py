@@ -1,6 +1,6 @@
-"""The worker: `python -m obce_core.jobs.worker RUN_DIR` reads the spec, does the work, leaves the result.
+"""The worker process: `python -m obce_core.jobs.worker RUN_DIR` reads the spec, does the work and writes the result.
 
-It holds `worker.lock` for its life, so that a held lock means alive; it obeys a `CANCEL` file and SIGTERM between two
+It holds `worker.lock` while it lives, so a held lock means alive. It obeys a `CANCEL` file and SIGTERM between two
 steps; whatever happens, the last state has a reason in words. Told which attempt it is (`--attempt`), it writes nothing
 once a newer one has begun.
 """
@@ -47,11 +47,11 @@ def execute(
     """Do a run's work in this process and return its result.
 
     Args:
-        listener: hears the progress too (the shell's bar).
+        listener: also receives the progress (the shell's progress bar).
         stopped: a second reason to end, beside the CANCEL file (a signal).
         attempt: which attempt this is (None: the one that the folder names).
-        lock: the handle of the lock, when somebody took it for us.
-        kept: says whether somebody may try again with less memory; the last word on that is his.
+        lock: the handle of the lock, if the parent process took it.
+        kept: returns True if a supervisor may retry with less memory; the supervisor then writes the final state.
 
     Raises:
         Superseded: a newer attempt has begun; nothing more was written.
@@ -83,7 +83,7 @@ def execute(
             requested = run.cancel_asked() or stopped()
             if requested:
                 with suppress(OSError):
-                    (run.folder / "STOPPING").touch()  # heard: whoever waits for us may wait a little longer
+                    (run.folder / "STOPPING").touch()  # acknowledged: the supervisor waits longer before it kills
             return requested
 
         def end(state: str, why: str = "") -> None:
@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def on_signal(*_: object) -> None:
         stop[0] = True
-        with suppress(OSError):  # heard, though the step at hand may take longer than whoever asked would wait
+        with suppress(OSError):  # acknowledge now: the current step may take longer than the supervisor's grace period
             (run.folder / "STOPPING").touch()
 
     signal.signal(signal.SIGTERM, on_signal)
@@ -185,7 +185,7 @@ def places(run: Run) -> list[Path]:
 
 @contextmanager
 def _heartbeat(handle: int) -> Iterator[None]:
-    """Touch the lock's file now and again, for those who cannot see that it is held."""
+    """Touch the lock file periodically, for machines that cannot see the lock."""
     ended = threading.Event()
 
     def beat() -> None:
@@ -210,7 +210,7 @@ def _fitted(options: Mapping[str, Any], halvings: int) -> dict[str, Any]:
 
 
 def _humble() -> None:
-    """Be the first that the system ends for want of memory, and keep to the limit that was set."""
+    """Raise the OOM score and apply OBCE_JOB_MEMORY."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
     limit = job_memory()
@@ -219,7 +219,7 @@ def _humble() -> None:
 
 
 def _again(run: Run) -> None:
-    """Without a keeper: go on in a fresh image of this process at half the batch, or write the last word."""
+    """Without a supervisor: continue in a fresh process image with half the batch, or write the final state."""
     status = run.stored()
     if status is None:
         return
@@ -236,7 +236,7 @@ def _again(run: Run) -> None:
 
 
 def _succeed(slot: int | None) -> None:
-    """The keeper is gone: free the slot and start the next run in its stead."""
+    """The supervisor has died: free the slot and start the next run in its place."""
     from obce_core.jobs.launchers.local import move_queue
 
     if slot is not None:

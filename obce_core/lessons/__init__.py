@@ -1,4 +1,4 @@
-"""Five lessons from points to a cut: figures as values, and check questions whose answers follow from them.
+"""Five lessons, from points to a cut: figures as values, and questions whose answers follow from them.
 
 Each module makes the questions of one lesson from the present state of its figure; other points give other answers.
 """

@@ -1,4 +1,4 @@
-"""Lesson 1: what is missing before a drawing is a complex, and what its numbers say."""
+"""Lesson 1: the faces that are missing in a drawing, and the numbers of a complex."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lesson 1 builds: points, and the edges and triangles that somebody chose; it need not be a complex."""
+"""What lesson 1 builds: points, and the edges and triangles that the user chose; it is not always a complex."""
 
 from __future__ import annotations
 

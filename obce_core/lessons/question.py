@@ -1,4 +1,4 @@
-"""A check question: what is asked, its answer, why, and which mistakes lead to which other answers."""
+"""A check question: its text, its answer, the reason, and the mistakes that lead to other answers."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def check(question: Question, given: str) -> Verdict:
         return Verdict(right=False, told=f"No. {slip} {question.why}".replace("  ", " "))
     value = read_number(given)
     if value is None:
-        return Verdict(right=False, told="That is no number. Type one, such as 0.25.")
+        return Verdict(right=False, told="That is not a number. Type one, such as 0.25.")
     if _close(value, question.answer, question.tolerance):
         return Verdict(right=True, told=f"Yes. {question.why}")
     slip = next((slip.why for slip in question.slips if _close(value, slip.answer, question.tolerance)), "")
@@ -71,7 +71,7 @@ def check(question: Question, given: str) -> Verdict:
 
 
 def read_number(text: str) -> float | None:
-    """Read a typed number; a comma may stand for the point. None when it is no finite number.
+    """Read a typed number; a comma may stand for the point. None when it is not a finite number.
 
     >>> read_number(" 0,25 "), read_number("−1e−3"), read_number("ten"), read_number("inf")
     (0.25, -0.001, None, None)
@@ -101,7 +101,7 @@ def counted(answer: int, slips: Iterable[tuple[int, str]]) -> tuple[tuple[str, .
 
 
 def apart(first: float, second: float) -> tuple[str, str]:
-    """Write two numbers with so many digits that their difference shows, to three digits.
+    """Write two numbers with enough digits to show their difference to three digits.
 
     >>> apart(1.2345, 1.2355), apart(0.5, 0.5)
     (('1.23450', '1.23550'), ('0.500', '0.500'))

@@ -1,4 +1,4 @@
-"""How long a model takes for a batch, beside another: calls take turns, so that a busy machine slows both."""
+"""The latency of a model relative to another: their calls alternate, so that a busy machine slows both."""
 
 from __future__ import annotations
 

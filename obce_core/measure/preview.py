@@ -1,4 +1,4 @@
-"""How close a plan keeps a model to itself, before anything is built: the masked forward pass on held-out texts.
+"""Previews: the fidelity of a plan before anything is built, by a masked forward pass on held-out texts.
 
 What was measured lies in `cache/previews` under a digest of all that it depends on. Reading it needs no torch;
 measuring (`obce_core.measure.preview_pass`) does.

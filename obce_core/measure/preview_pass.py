@@ -1,5 +1,5 @@
-"""Measure plans on one loaded model: its own outputs are computed once, and a pass begins at the first layer that is
-cut."""
+"""Measure plans on one loaded model: the original's outputs are computed once, and a pass starts at the first cut
+layer."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def measured(analysis: Analysis, plan: Plan, preview: Callable[[], Preview]) -> 
 
 
 def answer(arguments: Mapping[str, Any], memory: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Answer the warm worker: measure the `intent` (a document) on an `analysis` (an id), or some `cells` of it alone.
+    """Answer a request of the background worker: measure the `intent` (a document) on an `analysis` (an id), or single
+    `cells` of it.
 
     The analysis asked for last stays in `memory`, with its model and its outputs. Returns a `Fidelity` as plain data.
     """

@@ -1,4 +1,4 @@
-"""What two models are compared on: random token ids and real sentences, of many lengths, in batches with padding."""
+"""Inputs for comparing two models: random token ids and real sentences of many lengths, in batches with padding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a proof measured: every difference, and what it may be."""
+"""The result of a verification: every difference, and its tolerance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold a compressed folder against the masked original: what it stores, and what it computes."""
+"""Verify a compressed folder against the masked original: its stored tensors and its outputs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def verify(
         progress: called with (steps done, steps in all).
 
     Raises:
-        ModelError: the folder is no compressed model, is damaged or was altered, or the original has other weights.
+        ModelError: the folder is not a compressed model, is damaged or was altered, or the original has other weights.
         PlanError: `plan` is not the plan of this folder; says where they part.
 
     >>> import obce_core

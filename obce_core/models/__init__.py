@@ -1,4 +1,4 @@
-"""Find, check and load a model whose files nobody vouches for."""
+"""Locate, validate and load untrusted models."""
 
 from __future__ import annotations
 

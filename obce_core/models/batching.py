@@ -46,7 +46,7 @@ class Encoded:
 
     @property
     def empty(self) -> np.ndarray:
-        """Which texts have no word piece, shape (texts,), bool."""
+        """The texts without word pieces, shape (texts,), bool."""
         return self.lengths <= self.special
 
     @property

@@ -1,4 +1,4 @@
-"""Say what a model is and whether it can be cut, from its files alone: no torch, nothing built."""
+"""Check a model from its files alone, without torch: what it is, and whether it can be cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model that obce cut, told from a stock one and checked by its files alone: no torch, nothing built."""
+"""Recognise and check a compressed model from its files alone, without torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREFIX = "obce-"
 
 
 def is_compressed(source: ModelSource) -> bool:
-    """Say whether a folder holds a model that this tool cut."""
+    """Return True if a folder holds a model that was cut by OBCE."""
     model_type = read_config(source.required(CONFIG)).get("model_type")
     return isinstance(model_type, str) and model_type.startswith(PREFIX)
 

@@ -1,4 +1,4 @@
-"""A cut model in the shapes of the stock one: the same function, for what knows nothing of uneven heads.
+"""A cut model in the stock shapes: the same function, for tools that do not support uneven heads.
 
 Stored rows return to their original places. Cut rows and columns are zero; the constants are in the biases already. An
 extra key row stands in the place of a cut dimension of its head, whose query has weight 0 and bias 1. A second analysis

@@ -1,5 +1,4 @@
-"""The head of a model: which of the tensors that its architecture's outputs need are in the file. No torch, nothing
-built."""
+"""The head of a model: which tensors its architecture needs, and which of them the file has. Without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build a checked model: the only place that turns a folder into a torch module."""
+"""Build a checked model: the only module that turns a folder into a torch module."""
 
 from __future__ import annotations
 
@@ -54,10 +54,11 @@ def choose_device(name: str = "auto") -> torch.device:
         raise BadInput(f"Unknown device {name[:40]!r}; known: auto, cpu, cuda, cuda:N, mps.") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise BadInput(
-            f"There is no device {name!r}: {torch.cuda.device_count()} CUDA devices found.", hint="Use --device auto."
+            f"Device {name!r} does not exist: {torch.cuda.device_count()} CUDA devices found.",
+            hint="Use --device auto.",
         )
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise BadInput("There is no device 'mps' on this machine.", hint="Use --device auto.")
+        raise BadInput("Device 'mps' does not exist on this machine.", hint="Use --device auto.")
     if device.type not in {"cpu", "cuda", "mps"}:
         raise BadInput(f"Unknown device {name[:40]!r}; known: auto, cpu, cuda, cuda:N, mps.")
     return device

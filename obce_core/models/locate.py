@@ -1,4 +1,4 @@
-"""Find a model's files: the packaged demo, a local folder, or a hub repository. Nothing of them is trusted."""
+"""Locate the files of a model: the packaged demo, a local folder, or a hub repository. None of them are trusted."""
 
 from __future__ import annotations
 
@@ -137,9 +137,9 @@ def locate(spec: str | Path, *, revision: str | None = None) -> ModelSource:
     """Find the files of `demo`, a local folder or a hub id (`name` or `owner/name`).
 
     Raises:
-        ModelError: there is no such folder or model.
+        ModelError: the folder or model does not exist.
         Offline: a hub id that is not in the local hub cache, and no network.
-        PathError: the path is no folder.
+        PathError: the path is not a folder.
     """
     text = str(spec)
     name = hub_name(text)
@@ -219,7 +219,7 @@ def _hub(name: str, revision: str | None, *, spec: str, sha256: str | None = Non
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         at = f" at revision {shorten(revision)!r}" if revision else ""
         raise ModelError(
-            f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN."
+            f"{shorten(name)!r} is neither a folder nor a hub model{at}.", hint="For a private model set HF_TOKEN."
         ) from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, RuntimeError) as error:
         partial = downloaded(name, revision)

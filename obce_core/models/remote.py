@@ -1,4 +1,5 @@
-"""Look at a model before it is downloaded: of a hub model its config and the header of its weights, nothing else."""
+"""Preview a model before it is downloaded: read the config and the header of the weights of a hub model, nothing
+else."""
 
 from __future__ import annotations
 
@@ -78,7 +79,7 @@ def _ask(spec: str, name: str, revision: str | None) -> Preview:
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         at = f" at revision {shorten(revision)!r}" if revision else ""
         raise ModelError(
-            f"There is no folder and no hub model {shorten(name)!r}{at}.", hint="For a private model set HF_TOKEN."
+            f"{shorten(name)!r} is neither a folder nor a hub model{at}.", hint="For a private model set HF_TOKEN."
         ) from None
     except Exception as error:  # the HTTP library's own classes, which differ from version to version
         raise _unreachable(name, error) from None

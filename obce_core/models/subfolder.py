@@ -1,4 +1,4 @@
-"""Find the model in a folder that has none at its top, as old sentence-transformers saved them (`0_Transformer/`,
+"""Find the model in a subfolder, as old versions of sentence-transformers saved it (`0_Transformer/`,
 `0_BERT/`)."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Load a model's tokenizer from a private copy of its checked files, and hold it against the model."""
+"""Load a model's tokenizer from a private copy of its checked files, and check it against the model."""
 
 from __future__ import annotations
 

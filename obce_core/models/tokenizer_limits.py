@@ -1,4 +1,4 @@
-"""What a tokenizer.json may make of a text: its work is bounded by its file, before a text is given to it.
+"""Limits on untrusted tokenizer.json files: bound the work per text before any text is tokenized.
 
 A normalizer that replaces one character by ten, ten times over, would make ten billion characters of one. The bound of
 a chain is the product of the bounds of its steps; Unicode's own normal forms and lower case do not count.

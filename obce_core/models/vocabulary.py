@@ -1,4 +1,4 @@
-"""Read from a tokenizer's files, without transformers, how many ids it has and whether it puts [CLS] before a text."""
+"""Read from a tokenizer's files, without transformers, its number of ids and whether it prepends [CLS]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the header of an untrusted model.safetensors, and say in words what is wrong with it."""
+"""Read the header of an untrusted model.safetensors, and describe what is wrong with it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
     """Return every tensor of a safetensors file without reading its data.
 
     Raises:
-        ModelError: the file is no such file, is cut short, or its parts do not fit together.
+        ModelError: the file is not a safetensors file, is truncated, or is inconsistent.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:

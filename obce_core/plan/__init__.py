@@ -1,4 +1,4 @@
-"""What is cut and why: intents, plans, presets, and the count of what is left."""
+"""Plans: prune specs, presets, the neurons that a spec keeps, and the size that is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that do what the dashboard does."""
+"""Commands equivalent to the choices of the dashboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make a plan in one of the four ways people ask for one."""
+"""Create a plan from a percentile, a preset, a target size or a prune spec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two plans of one analysis cut differently, cell by cell."""
+"""Differences between two plans of one analysis, cell by cell."""
 
 from __future__ import annotations
 

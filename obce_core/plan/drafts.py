@@ -1,4 +1,4 @@
-"""The plan under edit of an analysis, on disk: nobody's edit overwrites one that its author has not seen.
+"""Drafts of plans on disk. An edit never overwrites a newer draft that its author has not seen.
 
 `plans/<analysis>/draft.json` of the cache holds the intent and a stamp that is new with every write. Who writes names
 the stamp that he saw last; when another one stands there, nothing is written. `history.json` beside it holds what can
@@ -29,7 +29,7 @@ from obce_core.storage.private import private_folder
 
 FORMAT, HISTORY = "obce-draft/1", "obce-draft-history/1"
 STEPS = 50
-"""So many steps back, and so many forth, outlive the session."""
+"""Number of undo steps, and of redo steps, that outlive the session."""
 _NEURONS = 200_000
 
 
@@ -120,7 +120,7 @@ def _history_document(stamp: str, history: History) -> dict[str, Any]:
 
 
 def _nearest(intents: Sequence[PruneSpec]) -> list[dict[str, Any]]:
-    """Write the first of some intents, at most so many steps and so many neurons chosen by hand."""
+    """Write the nearest of some prune specs, limited in steps and in neurons of manual overrides."""
     neurons = list(
         accumulate(
             sum(len(hand.neurons) for hand in (*prune_spec.keep, *prune_spec.drop)) for prune_spec in intents[:STEPS]

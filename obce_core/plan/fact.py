@@ -1,4 +1,4 @@
-"""What a plan file states, without the analysis that it was made on: enough to hold a compressed model against it."""
+"""The statements of a plan file, without the analysis behind it: enough to check a compressed model."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def read_kept_of_model(report: ModelReport) -> Kept | None:
         None when there is no plan in the folder: another program saved the model again.
 
     Raises:
-        PlanError: the file is no plan of this model.
+        PlanError: the file is not a plan of this model.
         ModelError: the plans keep other neurons than the model stores.
     """
     path = report.source.file(PLAN)

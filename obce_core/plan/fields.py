@@ -26,7 +26,7 @@ def mapping(value: object, where: str) -> Mapping[str, Any]:
 def layer_number(value: str, where: str) -> int:
     """Take the number of a layer from the key of an object."""
     if not (value.isascii() and value.isdigit() and len(value) < 6 and value[0] != "0"):
-        raise PlanError(f"{where}: {shorten(value)!r} is no layer; layers count from 1.")
+        raise PlanError(f"{where}: {shorten(value)!r} is not a layer; layers count from 1.")
     return int(value)
 
 

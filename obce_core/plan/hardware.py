@@ -28,7 +28,7 @@ class Hardware:
 
     @property
     def asked(self) -> bool:
-        """Say whether there is anything to do."""
+        """Return True if any width is to be changed."""
         return self != Hardware()
 
     def joined(self, other: Hardware) -> Hardware:

@@ -1,4 +1,4 @@
-"""Controls for a plan: other neurons by another criterion, in exactly the same stored shape.
+"""Matched controls: plans that keep other neurons in exactly the same stored shape.
 
 Cutting each side of query and key on its own, criteria store very different numbers of pairs at the same percentile,
 since a criterion that ranks query and key alike cuts them together. So a control keeps, head by head, as many

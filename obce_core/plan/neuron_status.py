@@ -1,4 +1,4 @@
-"""What a plan says of one neuron, and by which rule."""
+"""The status of one neuron in a plan (kept or cut), and the rule that decided it."""
 
 from __future__ import annotations
 

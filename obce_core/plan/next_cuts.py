@@ -1,4 +1,4 @@
-"""The next step that each cell could take, and the parameters that it would save."""
+"""The next possible cut of each cell, and the parameters that it would save."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Neurons that a person keeps or drops one by one: an intent in, an intent out."""
+"""Manual overrides: keep or drop single neurons of a prune spec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pruning plan: the intent, and the fact that follows from it on one analysis of one model."""
+"""A plan: a prune spec, and the neurons that it keeps on one analysis of one model."""
 
 from __future__ import annotations
 
@@ -185,4 +185,4 @@ def _by_hand(hand: ManualOverride, analysis: Analysis, kept: dict[int, dict[str,
 
 def _check_layer(layer: int, shape: EncoderShape) -> None:
     if layer > shape.layers:
-        raise PlanError(f"There is no layer {layer}; this model has layers 1–{shape.layers}.")
+        raise PlanError(f"Layer {layer} is out of range; this model has layers 1–{shape.layers}.")

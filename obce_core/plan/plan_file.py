@@ -68,7 +68,7 @@ def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None
     """Write a plan file; the suffix chooses JSON or YAML.
 
     Raises:
-        PathError: the file exists and is no plan of this tool (or `overwrite` is false), or cannot be written.
+        PathError: the file exists and is not a plan of this tool (or `overwrite` is false), or cannot be written.
     """
     target = Path(path)
     if target.exists():
@@ -195,7 +195,7 @@ def read_kept(document: Mapping[str, Any], shape: EncoderShape, name: str) -> di
     for layer, row in mapping(fact.get("kept"), f"{name}: fact.kept").items():
         number = layer_number(layer, f"{name}: fact.kept")
         if number > shape.layers:
-            raise PlanError(f"{name}: there is no layer {number}; this model has layers 1–{shape.layers}.")
+            raise PlanError(f"{name}: layer {number} is out of range; this model has layers 1–{shape.layers}.")
         for component, ranges in mapping(row, f"{name}: fact.kept.{number}").items():
             check_cuttable(number, component)
             masks[number, component] = _mask(ranges, shape.width(component), f"{name}: layer {number} {component}")
@@ -227,7 +227,7 @@ def _mask(ranges: object, width: int, where: str) -> np.ndarray:
     for entry in ranges:
         pair = entry if isinstance(entry, list) else [entry, entry]
         if len(pair) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) for n in pair) or pair[0] > pair[1]:
-            raise PlanError(f"{where}: {shorten(entry)} is no neuron and no [first, last] range.")
+            raise PlanError(f"{where}: {shorten(entry)} is neither a neuron index nor a [first, last] range.")
         if not 0 <= pair[0] <= pair[1] < width:
             raise PlanError(f"{where}: index {pair[1] if pair[0] >= 0 else pair[0]} is out of range 0–{width - 1}.")
         if mask[pair[0] : pair[1] + 1].any():

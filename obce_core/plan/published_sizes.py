@@ -1,4 +1,4 @@
-"""The sizes that the paper claims, to stand beside what is counted; never mixed with it."""
+"""The sizes that the paper states, shown next to the counted ones and never mixed with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One table of what a model stores, before and after a cut, and the ways to read it."""
+"""The size table of a model before and after a cut, and its readings."""
 
 from __future__ import annotations
 

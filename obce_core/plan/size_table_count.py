@@ -1,4 +1,4 @@
-"""Fill the table of what a model stores: counted from the tensors that exist, never from percentages."""
+"""Count the size table from the tensors that exist, never from percentages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody wants cut: a percentile for each layer and component, hand-made exceptions, and a compensation."""
+"""The prune spec: a percentile for each layer and component, manual overrides, a compensation, hardware widths."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Compensation:
 
     @property
     def predicts(self) -> bool:
-        """Say whether removed neurons are predicted from kept ones instead of being constants."""
+        """Return True if removed neurons are predicted from kept ones instead of replaced by constants."""
         return self.method == "least-squares"
 
     def constants(self, columns: Mapping[str, Any]) -> Any:
@@ -77,7 +77,8 @@ class ManualOverride:
         for neuron in self.neurons:
             if isinstance(neuron, bool) or not isinstance(neuron, int) or neuron < 0:
                 raise PlanError(
-                    f"Layer {self.layer} {self.component}: {shorten(neuron)!r} is no neuron (whole numbers from 0)."
+                    f"Layer {self.layer} {self.component}: {shorten(neuron)!r} is not a valid neuron index (expected "
+                    "an integer >= 0)."
                 )
         if len(set(self.neurons)) != len(self.neurons):
             raise PlanError(f"Layer {self.layer} {self.component}: a neuron is named twice by hand.")
@@ -90,7 +91,7 @@ class ManualOverride:
 
 @dataclass(frozen=True, kw_only=True)
 class PruneSpec:
-    """A pruning intent; an edited intent is a new one.
+    """A prune spec. It is immutable; an edit creates a new one.
 
     `cells` maps layer (from 1) to component to percentile, 0 < percentile < 100; an absent entry or 0 is untouched.
     `first_layer` records where a uniform percentile began. `keep` and `drop` act after the percentiles, `hardware`

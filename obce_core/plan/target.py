@@ -1,4 +1,4 @@
-"""Find the smallest uniform percentile whose plan fits a size."""
+"""Find the smallest uniform percentile whose plan fits a target size."""
 
 from __future__ import annotations
 

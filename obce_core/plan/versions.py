@@ -107,7 +107,7 @@ def _free(analysis_id: str, name: str) -> str:
     clean = name.strip()
     if not clean or len(clean) > MAX_NAME or not clean.isprintable():
         raise PlanError(
-            f"{shorten(name)!r} is no name of a version.", hint=f"Give one line of 1 to {MAX_NAME} characters."
+            f"{shorten(name)!r} is not a valid version name.", hint=f"Give one line of 1 to {MAX_NAME} characters."
         )
     if any(version.name == clean for version in list_versions(analysis_id)):
         raise PlanError(f"A version named {shorten(clean)!r} exists.", hint="Choose another name, or delete that one.")

@@ -1,4 +1,4 @@
-"""How wide every part of a layer is once a plan is folded in: the one rule that counting and cutting share."""
+"""The widths of a layer after folding a plan: the single rule used for counting and cutting."""
 
 from __future__ import annotations
 

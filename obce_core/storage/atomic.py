@@ -1,4 +1,4 @@
-"""Write so that nothing is ever half there: atomic files, staged folders, digests.
+"""Atomic writes: files and staged folders that appear complete or not at all, and digests.
 
 A file appears by rename, after its bytes are on disk. A folder is filled under a temporary name, gets a
 ``MANIFEST.json`` with the size and sha256 of every file, and appears by one rename. Entries are named by the
@@ -36,7 +36,7 @@ _SETTLED_SECONDS, _KNOWN_MOST = 2.0, 256
 _KNOWN_SHA256: dict[tuple[str, int, int, int, int, int], str] = {}
 _MANIFEST_BYTES = 50_000_000
 _BESIDE = {"name.json", ".DS_Store"}
-"""What may lie in a folder of ours beside what its manifest lists: the name that somebody gave an analysis, a file
+"""Files that a folder may hold in addition to its manifest: the name of an analysis, a file
 manager's notes."""
 
 
@@ -85,7 +85,7 @@ def atomic_write(path: Path, data: bytes | str, *, guard: Callable[[], None] | N
     `guard` is called last before the rename; when it raises, nothing has changed.
 
     Raises:
-        DiskFull: there is no space for it.
+        DiskFull: no space is left for it.
     """
     refuse_if_read_only("Writing a file")
     raw = data.encode("utf-8") if isinstance(data, str) else data
@@ -202,11 +202,11 @@ def staged_folder(target: Path, *, overwrite: bool = False, keep_existing: bool 
         target: the final folder.
         overwrite: replace a folder that this tool wrote (see `foreign_content`), which goes to the trash; anything else
             is refused.
-        keep_existing: for content-addressed entries: when somebody else was first, discard our copy silently.
+        keep_existing: for content-addressed entries: if another process was first, discard this copy silently.
 
     Raises:
         PathError: the target exists (and may not be replaced), or its parent cannot be written.
-        DiskFull: there is no space for it; nothing of it is left.
+        DiskFull: no space is left for it; nothing of it remains.
     """
     refuse_if_read_only("Writing a folder")
     target = Path(os.path.abspath(target))  # "." and ".." have no name to stand beside

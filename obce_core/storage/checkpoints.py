@@ -1,14 +1,14 @@
-"""Checkpoints that are whole or not there: written aside, described by a manifest, brought in by one rename.
+"""Atomic checkpoints: written to a temporary folder, described by a manifest, and committed by one rename.
 
 ::
 
     checkpoints/
       step-00000040/       MANIFEST.json: step, attempt, versions, and the size and sha256 of every file
       step-00000080/
-      step-00000120.tmp-…/ somebody writes here, or died doing so
+      step-00000120.tmp-…/ being written, or left by a dead process
 
-A run is begun anew by a higher attempt, which sweeps what earlier ones left half-written. An earlier attempt that wakes
-up afterwards finds its stage gone or its `guard` closed, in whichever order the two happened: it cannot commit.
+A restart uses a higher attempt number and removes the incomplete files of earlier attempts. An earlier attempt that
+wakes up afterwards finds its stage gone or its `guard` closed, in whichever order the two happened: it cannot commit.
 
 Example::
 
@@ -79,7 +79,7 @@ def commit(
         guard: called last before the rename; raises when this attempt is no longer the run's.
 
     Raises:
-        DiskFull: there is no space for it; the checkpoints before it stay.
+        DiskFull: no space is left for it; earlier checkpoints stay.
         PathError: the stage was swept away meanwhile: a newer attempt has begun.
         whatever `write` or `guard` raises; then nothing has changed.
     """
@@ -110,7 +110,8 @@ def commit(
             os.rename(target, _aside(target))
         try:
             os.rename(stage, target)
-        except OSError:  # somebody whom no lock kept away was first; what two processes make of one step is the same
+        # another process that the lock did not exclude was first; both write the same checkpoint for a step
+        except OSError:
             if checkpoint_faults(target):
                 raise
         sync_folder(home)
@@ -160,7 +161,7 @@ def sweep_stale(home: Path, *, older: float = 0.0) -> list[str]:
     """Remove what is half-written or half-removed, and return the names; for who owns the run, when an attempt begins.
 
     Args:
-        older: leave what changed within so many seconds, where owning it is no certainty.
+        older: keep what changed within this many seconds, where ownership is uncertain.
     """
     stale = sorted(path for path in home.glob("*.tmp-*")) if home.is_dir() else []
     stale = [path for path in stale if time.time() - touched(path) >= older]

@@ -1,4 +1,4 @@
-"""Disks that are full: what was to be written, where, and how many bytes are free there."""
+"""Full disks: what was to be written, where, and how many bytes are free."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEARLY = 256_000
 
 
 def is_full(error: BaseException) -> bool:
-    """Return True for a write that failed for want of space, whoever raised it: libraries pass on the words, not the
+    """Return True for a write that failed for lack of space, in any library: libraries pass on the words, not the
     number."""
     if isinstance(error, OSError) and error.errno in _FULL:
         return True
@@ -57,7 +57,7 @@ def disk_full(folder: Path, need: int | None = None, *, at_least: bool = False) 
 
 
 def require_space(folder: Path, need: int) -> None:
-    """Raise DiskFull unless so many bytes are free, before work is done whose result could not be written."""
+    """Raise DiskFull unless this many bytes are free, before work whose result could not be written."""
     free = free_bytes(folder)
     if free is not None and free < need:
         raise disk_full(folder, need)

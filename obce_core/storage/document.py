@@ -1,4 +1,4 @@
-"""What JSON and YAML documents share: their text, their numbers, and the object that they must be."""
+"""Checks shared by JSON and YAML documents: their text, their numbers, and the top-level object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parse untrusted JSON. Size, depth and number of values are checked by linear scans before the parser runs."""
+"""Parse untrusted JSON: linear scans check size, depth and number of values before the parser runs."""
 
 from __future__ import annotations
 

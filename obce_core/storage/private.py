@@ -1,4 +1,4 @@
-"""Folders and files of the cache that only their owner can read, and whose they are.
+"""Folders and files of the cache that only their owner can read, and checks of their owner.
 
 The cache holds what a user's processes execute and believe: specs of runs, texts, models. Its folders are created 0700
 and its files 0600; an existing cache folder that others can write is closed to them; what another user put there is

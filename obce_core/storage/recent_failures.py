@@ -1,4 +1,4 @@
-"""Errors remembered for a moment: what just failed is not asked again at once, and is not failed for ever."""
+"""A short-lived cache of errors: a failed request is not repeated at once, and not refused for ever."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Stream rows of many tensors into one safetensors file and read them back, so that memory does not grow with their
-number."""
+"""Stream rows of many tensors into one safetensors file and read them back, with memory independent of the number of
+rows."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The trash of the cache: what is replaced or removed is moved there, in steps that can be undone, and deleted by
-request alone.
+"""The trash of the cache: replaced and removed entries are moved there in undoable steps, and deleted on request only.
 
 A step is a folder `cache/trash/<time>-<random>/` with a `moved.json`. An entry of the cache that is removed lies under
 its kind and id (`refs`); a file or folder that an --overwrite replaced lies under `replaced/`, and `path` says where it

@@ -1,4 +1,4 @@
-"""Parse untrusted YAML of the plain kind, and write it so that it is read back."""
+"""Parse untrusted YAML (plain data only), and write YAML that reads back unchanged."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class _Builder:
             at = self._event.start_mark.line + 1
             key = self._node()
             if isinstance(key, bool) or not isinstance(key, (str, int)):
-                raise self._error(f"{self._name} line {at}: {shorten(key)!r} is no key.")
+                raise self._error(f"{self._name} line {at}: {shorten(key)!r} is not a valid key.")
             key = str(key)
             if key in entries:
                 raise self._error(f"{self._name}: duplicate key {shorten(key)!r} (lines {lines[key]} and {at}).")

@@ -1,4 +1,4 @@
-"""Texts in, a frozen seeded sample out."""
+"""Texts: sources, readers, and the seeded sample that everything else is measured on."""
 
 from __future__ import annotations
 

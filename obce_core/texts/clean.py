@@ -1,4 +1,4 @@
-"""Take out of a text what is not language: control characters always, markup where it came from a wiki."""
+"""Remove control characters from texts, and markup from wiki texts."""
 
 from __future__ import annotations
 

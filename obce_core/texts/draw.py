@@ -1,4 +1,4 @@
-"""From all texts of a source to the seeded sample."""
+"""Draw the seeded sample, and the held-out texts, from all texts of a source."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def draw(raw: RawTexts, *, n: int | None, seed: int, minimum: int = 2, share: fl
 
 
 def check_n(n: int | None, minimum: int) -> None:
-    """Refuse a number of texts that is no whole number or below the minimum."""
+    """Refuse a number of texts that is not an integer or is below the minimum."""
     if n is None:
         return
     if isinstance(n, bool) or not isinstance(n, int) or n < minimum:

@@ -1,4 +1,4 @@
-"""From a spec to the frozen sample."""
+"""Load the sample that a text spec describes."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _share(heldout: str | os.PathLike[str] | None) -> tuple[float | None, str | 
 
 
 def _fits_file(option: str, path: str | None) -> bool:
-    """Say whether an option means something for a held-out file: plain text has no columns."""
+    """Return True if an option applies to a held-out file: plain text has no columns."""
     return path is not None and (option == "split" or not path.lower().endswith(".txt"))
 
 

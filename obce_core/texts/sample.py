@@ -1,4 +1,4 @@
-"""The frozen sample of texts that everything else is measured on."""
+"""The sample of texts that everything else is measured on."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _strings(name: str, values: Any) -> tuple[str, ...]:
     try:
         "".join(values).encode("utf-8")
     except UnicodeEncodeError:
-        raise TextsError(f"{name} hold half of a surrogate pair, which is no character.") from None
+        raise TextsError(f"{name} hold half of a surrogate pair, which is not a character.") from None
     return tuple(values)
 
 

@@ -46,7 +46,7 @@ def split_periods(text: str) -> list[str]:
 
 
 def has_good_length(sentence: str) -> bool:
-    """Say whether a sentence has 5 to 80 words (separated by whitespace)."""
+    """Return True if a sentence has 5 to 80 words (separated by whitespace)."""
     return MIN_WORDS <= len(sentence.split()) <= MAX_WORDS
 
 

@@ -1,4 +1,4 @@
-"""Texts that came through the browser: kept in the cache by content and name, so that a job can read them as a file."""
+"""Uploaded texts, stored in the cache by content and name, so that a job can read them as a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clouds in, bars and merges out: persistent homology with numpy alone, radii throughout.
+"""Persistent homology with numpy only: barcodes and merges of clouds, in radii throughout.
 
 Dimension zero serves analyses of any size (`barcode`, `line`, `tree`); `complexes` and `reduction` serve lessons on few
 points.

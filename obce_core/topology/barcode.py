@@ -1,4 +1,4 @@
-"""The barcode of a cloud: when each of its pieces ends."""
+"""The barcode of a cloud: the death of each of its components."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def barcode(cloud: np.ndarray) -> Barcode:
     """Compute the barcode of a cloud: shape (N,) or (N, 1) on a line by sorting, (N, d) by single linkage.
 
     Raises:
-        BadInput: there is no point, or the array has more than two axes.
+        BadInput: there are no points, or the array has more than two axes.
         NotFinite: a coordinate is NaN or inf.
 
     >>> barcode(np.array([0.0, 1.0, 4.0])).deaths

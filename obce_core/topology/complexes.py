@@ -106,7 +106,7 @@ def complex_of(simplices: Iterable[Simplex]) -> Complex:
         raise BadInput(f"A simplex here has one to three different vertices; found {odd[0]}.")
     missing = missing_faces(there)
     if missing:
-        raise BadInput(f"This is no complex: {len(missing)} faces are missing, {missing[0]} first.")
+        raise BadInput(f"Not a complex: {len(missing)} faces are missing, {missing[0]} first.")
     vertices, edges, triangles = (
         tuple(sorted(simplex for simplex in there if len(simplex) == size)) for size in (1, 2, 3)
     )

@@ -1,4 +1,4 @@
-"""How far apart two barcodes are."""
+"""The bottleneck distance between barcodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zero-dimensional persistence of clouds on a line: sorting is all it takes.
+"""Zero-dimensional persistence of clouds on a line, by sorting.
 
 N points on a line are joined into one piece by N-1 gaps between neighbours. Growing disks of radius r around the points
 touch across a gap g when r = g/2, so the finite bars of the Vietoris-Rips filtration (radius convention) die at half

@@ -1,4 +1,4 @@
-"""Two coordinates to look at a cloud in R^d by; nothing is measured on them."""
+"""Principal components of a cloud in R^d, for display only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Persistence of a small cloud by reducing its boundary matrix: pieces (H0) and loops (H1), as the textbook does it.
+"""Persistence of a small cloud by reduction of its boundary matrix: components (H0) and loops (H1).
 
 The simplices of the full Vietoris-Rips complex are put in the order in which they appear: by radius, then by dimension.
 Columns of the boundary matrix are added to later ones until no two have the same lowest 1. A column that becomes zero

@@ -1,4 +1,4 @@
-"""How fragile an r_f is: without its most isolated text, and under resampling of the texts."""
+"""The stability of r_f: without its most isolated text, and under resampling of the texts."""
 
 from __future__ import annotations
 

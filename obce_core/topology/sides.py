@@ -1,4 +1,4 @@
-"""What a neuron separates: the texts on either side of its widest gap."""
+"""The texts on either side of a neuron's widest gap."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Sides:
 
 
 def sides(values: np.ndarray, line: ThinLine, most: int = WHOLE) -> Sides | None:
-    """Tell the two sides of the last merge of a neuron's outputs; None when there is no gap (all equal, or one text).
+    """Return the two sides of the last merge of a neuron's outputs; None without a gap (all equal, or one text).
 
     `values` are the outputs, shape (texts,), `line` what `thin_line` made of them.
     """

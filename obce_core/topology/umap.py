@@ -1,4 +1,4 @@
-"""UMAP: two coordinates to look at a cloud in R^d by; nothing is measured on them. Importing umap takes up to half a
+"""UMAP projection of a cloud in R^d, for display only. Importing umap takes up to half a
 minute."""
 
 from __future__ import annotations

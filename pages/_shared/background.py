@@ -1,4 +1,4 @@
-"""The server's one warm worker: short calls that need a model or slow imports."""
+"""The server's background worker, for short calls that need a model or slow imports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _worker() -> BackgroundWorker:
     worker = BackgroundWorker()
     atexit.register(
         worker.close
-    )  # Ctrl-C ends the server, which releases no cache; a busy worker would go on for seconds
+    )  # Ctrl-C ends the server without releasing caches; a busy worker would continue for seconds
     return worker
 
 

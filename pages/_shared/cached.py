@@ -1,4 +1,4 @@
-"""Artefacts read once: the only file with caches. Keys are ids and digests, never objects."""
+"""Caches of artefacts. Keys are ids and digests, never objects."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _failures() -> Failures:
 
 
 def try_again() -> None:
-    """Forget what failed and what was seen of models, so that the next run asks anew."""
+    """Forget failures and previews of models, so that the next run repeats the requests."""
     _failures().forget()
     _model.clear()
 

@@ -1,4 +1,4 @@
-"""What is kept of evaluations between reruns: the board, its parts, what Launch lays out, what Runs tells. Keys are ids
+"""Caches of evaluations between reruns: leaderboards, layouts of Launch, descriptions of runs. Keys are ids
 and stamps."""
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def laid_out(
     """Read and check what a sweep needs and name its evaluations; `changed` are also the stamps of the tasks' files and
     of the models.
 
-    What was read is kept between calls, and read anew when a file changed. Without a folder the hub is not asked:
+    Results are cached between calls, and read again when a file changed. Without a folder the hub is not asked:
     official counts stand.
     """
     kept = _inputs(changed)

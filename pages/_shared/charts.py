@@ -1,4 +1,4 @@
-"""A Plotly figure on a page: one way to show it, with its downloads below."""
+"""Plotly figures on a page, with their downloads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def show(
 
 
 def choose(figure: Any, *, key: str, on_pick: Callable[[list[Any]], None]) -> None:
-    """Draw a figure whose points can be clicked; `on_pick` hears of a click, with the point's custom data."""
+    """Draw a figure whose points can be clicked; `on_pick` is called with the custom data of a clicked point."""
 
     def changed() -> None:
         points = st.session_state[key]["selection"]["points"]

@@ -71,7 +71,7 @@ def row(
 
 
 def _picture(make: Callable[[], Any], form: str) -> Callable[[], bytes]:
-    """Draw when asked, in the warm worker; the page's thread knows the mode, the thread of the click does not."""
+    """Draw on request, in the background worker; the page's thread knows the mode, the thread of the click does not."""
     mode, wait = layout.mode(), background.waiter()
 
     def draw() -> bytes:

@@ -2,7 +2,7 @@
 little.
 
 Two tabs on one analysis edit two drafts. The copy on disk is the newest, and no tab writes over what it has not seen:
-the Plan page then asks which one to go on with.
+the Plan page then asks which one to continue with.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def edit(analysis_id: str, prune_spec: PruneSpec, *, from_grid: bool = False) ->
 
 
 def can(analysis_id: str, step: int) -> bool:
-    """Say whether there is something to undo (-1) or redo (+1)."""
+    """Return True if there is an edit to undo (-1) or redo (+1)."""
     current(analysis_id)
     selection = state.get()
     return 0 <= selection.places[analysis_id] + step < len(selection.intents[analysis_id])
@@ -84,7 +84,7 @@ def came_from(analysis_id: str, version_id: str) -> None:
 
 
 def theirs(analysis_id: str) -> Draft | None:
-    """Return the draft on disk when somebody else wrote it since this visitor last read or wrote, and it differs."""
+    """Return the draft on disk if another visitor wrote a different one since this visitor last read or wrote."""
     mine = current(analysis_id)
     if settings.read_only():
         return None
@@ -99,7 +99,7 @@ def theirs(analysis_id: str) -> Draft | None:
 
 
 def take_theirs(analysis_id: str) -> None:
-    """Go on with the draft on disk; one's own can be had back by undo."""
+    """Continue with the draft on disk; undo restores the visitor's own."""
     other = theirs(analysis_id)
     if other is not None:
         state.get().stamps[analysis_id] = other.stamp
@@ -107,7 +107,7 @@ def take_theirs(analysis_id: str) -> None:
 
 
 def keep_mine(analysis_id: str) -> None:
-    """Go on with one's own draft and write it over the one on disk, whose author is asked in turn."""
+    """Continue with the visitor's own draft and overwrite the one on disk, whose author is then asked."""
     other = theirs(analysis_id)
     if other is not None:
         state.get().stamps[analysis_id] = other.stamp

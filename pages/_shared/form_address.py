@@ -1,4 +1,4 @@
-"""What the forms of Analysis and Launch put into the address of their page, and what they take from it.
+"""The form fields of Analysis and Launch in the address of their page.
 
 Every value is checked here: widgets end the page at a value that is not among their options.
 """

@@ -1,4 +1,4 @@
-"""What outlives every run (modules, classes, tables of libraries) is taken out of the garbage collector's sight.
+"""Exclude long-lived objects (modules, classes, tables of libraries) from garbage collection.
 
 Streamlit collects all of the heap after each run of a page, while every other thread waits. Of some million objects of
 libraries that never end this took longer than the run itself (0.1 to 0.2 s). Frozen objects are still freed when nobody

@@ -1,4 +1,4 @@
-"""The start of a page: what is missing is said in a sentence, with the way out, and the page ends there."""
+"""Guards at the start of a page: if something is missing, show what to do and stop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def need_analysis() -> Analysis:
         analysis = open_analysis(selection.analysis)
     except ObceError as error:
         show_error(error)
-        naming.offer_analyses()  # the selection stays: another analysis is shown only when somebody chooses it
+        naming.offer_analyses()  # the selection stays: another analysis is shown only when the user chooses it
         raise Ended from None
     selection.analysis = analysis.id  # an address may hold the beginning of an id
     selection.analysis_names[analysis.id] = naming.label(analysis)
@@ -101,7 +101,7 @@ def show_notice(text: str) -> None:
 
 
 def show_gone(field: str, text: str) -> None:
-    """Say that what the state's field names is gone; it stays selected, and the notice stays, until somebody dismisses
+    """Show that the selected item of a state field was deleted; it stays selected until the user dismisses
     it."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"gone-{field}"):
         show_notice(text)
@@ -123,7 +123,7 @@ def caught() -> Iterator[None]:
         show_error(ObceError(f"{error.strerror or error}."))
     except Exception as error:
         if isinstance(error, FragmentHandledException):
-            raise  # a fragment within has shown it already; stopping and switching pages are no Exceptions
+            raise  # an inner fragment has shown it already; stopping and switching pages do not raise Exceptions
         number = uuid.uuid4().hex[:8]
         _log.exception("error %s", number)
         show_error(ObceError(f"Something went wrong (log entry {number}).", hint="The rest of the page still works."))

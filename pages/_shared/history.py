@@ -1,4 +1,5 @@
-"""The browser's history on the server's side: notice Back and Forward, complete a first address without a second entry.
+"""The server's part of the browser history: detect Back and Forward, and complete a first address without a second
+entry.
 
 The other half is `obce_core/figures/history.js`, which keeps one entry a choice in the browser.
 """

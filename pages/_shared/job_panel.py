@@ -1,4 +1,4 @@
-"""A job on a page: its progress, its end, and the way to stop it. The truth is its folder, read anew each second."""
+"""A job on a page: progress, end, and a cancel button. Its folder is read each second."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ def _progress(run: Run) -> None:
         args=(run,),
         disabled=run.cancel_asked() or settings.read_only(),
     )
-    st.caption(f"Run {run.id}. It goes on if you leave or close this page.")
+    st.caption(f"Run {run.id}. It continues if you leave or close this page.")
 
 
 def _words(run: Run, state: str, reason: str, progress: Progress) -> str:
-    """Say where a job is: count, speed, time left."""
+    """Describe the progress of a job: count, speed, time left."""
     if run.cancel_asked():
         return "‖ Stopping after this step"
     if state == "queued":

@@ -1,4 +1,4 @@
-"""What every page has: the house's styles, a headline, numbers between hairlines, captions."""
+"""The layout of every page: styles, title, key figures, captions."""
 
 from __future__ import annotations
 

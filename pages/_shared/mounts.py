@@ -53,7 +53,8 @@ def leaderboard(
     on_task: Callable[[str], None],
     on_row: Callable[[str], None],
 ) -> None:
-    """Show the leaderboard; `on_task` hears of a click on a column's head, `on_row` of one on a row's name."""
+    """Show the leaderboard; `on_task` is called with the task of a clicked column head, `on_row` with the key of a
+    clicked row."""
 
     def heard(name: str, tell: Callable[[str], None]) -> None:
         value = (st.session_state.get(key) or {}).get(name)
@@ -71,7 +72,7 @@ def leaderboard(
 def cell_map(
     data: Mapping[str, Any], *, key: str, selected: tuple[int, str], on_select: Callable[[int, str], None]
 ) -> None:
-    """Show the cell map; `on_select` hears of a click or an arrow."""
+    """Show the cell map; `on_select` is called after a click or an arrow key."""
 
     def changed() -> None:
         value = (st.session_state.get(key) or {}).get("selected")
@@ -94,7 +95,7 @@ def cell_map(
 def cell_view(
     data: Mapping[str, Any], *, key: str, signature: str, view: str, on_view: Callable[[str], None]
 ) -> int | None:
-    """Show one cell's neurons; return the neuron that was opened just now. `on_view` hears of `head` or `rank`."""
+    """Show one cell's neurons; return the neuron that was just opened. `on_view` is called with `head` or `rank`."""
 
     def changed() -> None:
         value = (st.session_state.get(key) or {}).get("view")
@@ -114,7 +115,7 @@ def cell_view(
 def plan_grid(
     data: Mapping[str, Any], *, key: str, revision: int, on_edit: Callable[[dict[tuple[int, str], float]], None]
 ) -> None:
-    """Show the plan grid; `on_edit` hears of every edit, with all percentiles."""
+    """Show the plan grid; `on_edit` is called after every edit, with all percentiles."""
 
     def changed() -> None:
         value = (st.session_state.get(key) or {}).get("edit")
@@ -127,7 +128,7 @@ def plan_grid(
 
 
 def next_cut_list(data: Mapping[str, Any], *, key: str, revision: str, on_apply: Callable[[int], None]) -> None:
-    """Show the cheapest next cuts; `on_apply` hears of a click, with the cut's place in its list."""
+    """Show the cheapest next cuts; `on_apply` is called with the place of a clicked cut in the list."""
 
     def changed() -> None:
         value = (st.session_state.get(key) or {}).get("apply")
@@ -144,8 +145,8 @@ def film(
     on_step: Callable[[int], None] | None = None,
     on_edge: Callable[[bool], None] | None = None,
 ) -> None:
-    """Show a neuron's film; `on_step` hears of [ and ] (-1 and 1), `on_edge` of the switch between radii and edge
-    lengths."""
+    """Show a neuron's film; `on_step` is called with -1 or 1 after [ or ], `on_edge` after the switch between radii and
+    edge lengths."""
 
     def stepped() -> None:
         value = (st.session_state.get(key) or {}).get("step")

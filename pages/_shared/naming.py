@@ -1,4 +1,4 @@
-"""What analyses are called where they are listed, and the way to another one where the selected one is gone."""
+"""Names of analyses in lists, and links to other analyses if the selected one was deleted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def label(analysis: Analysis) -> str:
 
 
 def offer_analyses() -> None:
-    """Offer the saved analyses where the selected one cannot be read; nothing is selected before somebody chooses."""
+    """Offer the saved analyses if the selected one cannot be read; select nothing before the user chooses."""
     names = {entry.id: name_of(entry) for entry in cached.saved()}
     names.pop(state.get().analysis, None)
     if names:

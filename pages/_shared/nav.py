@@ -1,4 +1,4 @@
-"""The page table: a new page is one file and one row."""
+"""The registry of pages: a new page is one folder and one row."""
 
 from __future__ import annotations
 

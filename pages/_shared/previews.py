@@ -1,4 +1,4 @@
-"""How close plans keep a model: from the disk when it was measured before, else asked of the warm worker."""
+"""Fidelity of plans: read from disk if measured before, else requested from the background worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from obce_core.plan.plan import Kept
 from pages._shared import background, cached, guards, state
 
 _AUTOMATIC = 30_000_000
-"""Encoders with more parameters take seconds a cell: next steps are measured when somebody asks for them."""
+"""Larger encoders take seconds per cell: next cuts are measured on request."""
 
 Question = tuple[str, Mapping[str, Any], int]
 
@@ -112,7 +112,7 @@ class Previews:
 
 
 def automatic(encoder: int) -> bool:
-    """Say whether the next steps of an encoder of so many parameters are measured without being asked for."""
+    """Return True if the next cuts of an encoder of this many parameters are measured automatically."""
     return encoder <= _AUTOMATIC
 
 

@@ -1,4 +1,5 @@
-"""Start the dashboard's server behind its door: `python pages/_shared/serve.py APP [options]`; `obce app` runs it.
+"""Start the dashboard's server behind the access middleware: `python pages/_shared/serve.py APP [options]`; `obce app`
+runs it.
 
 The token is made here, in the process that checks it: it stands in no argument and in no environment.
 """
@@ -93,7 +94,7 @@ def main() -> None:
     )
     script = arguments.app.resolve()
     sys.argv = [str(script)]  # streamlit looks for .streamlit beside it, as `streamlit run` does
-    # uvicorn raises the signal again once it has shut down; sys.exit lets the exit handlers end the warm worker.
+    # uvicorn raises the signal again after its shutdown; sys.exit lets the exit handlers end the background worker.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     app_of(script, policy, open_browser=arguments.open, read_only=arguments.read_only).run(config=options(policy))

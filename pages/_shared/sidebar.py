@@ -1,5 +1,4 @@
-"""The sidebar below the navigation: the selection and the running jobs, a link each, and the switches that all pages
-share."""
+"""The sidebar below the navigation: links to the selection and the running jobs, and the common switches."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ def _address(state: State) -> dict[str, str]:
 
 
 def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what somebody set to another value than the form began with."""
+    """Return the fields that the user changed."""
     return {name: value for name, value in values.items() if value != defaults.get(name)}
 
 

@@ -1,4 +1,4 @@
-"""What is measured, on what: choose model and texts, see the bill, run, and keep what was saved in order."""
+"""The Analysis page: choose a model and texts, see the estimate, run, and manage saved analyses."""
 
 from __future__ import annotations
 
@@ -171,8 +171,8 @@ def _command(job: dict[str, Any]) -> str:
 
 
 def _start(preview: Preview | ObceError | None, job: dict[str, Any], ready: bool) -> None:
-    """Show the bill, the button, and what runs."""
-    st.subheader("The bill", anchor=False)
+    """Show the estimate, the Start button, and the running job."""
+    st.subheader("Estimate", anchor=False)
     fits = isinstance(preview, Preview)
     if not isinstance(preview, Preview):
         layout.note("Known once the model can be read.")

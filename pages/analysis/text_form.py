@@ -63,7 +63,7 @@ def texts() -> dict[str, Any]:
     options = given("pasted", _pasted(form.get("pasted_at", "")))
     pasted = st.text_area("Texts, one a line", height=140, **options)
     if not pasted.strip():
-        layout.note("Paste at least two different texts to go on.")
+        layout.note("Paste at least two different texts.")
         return {}
     path = store_upload(pasted.encode("utf-8", "replace"), "pasted.txt")
     form["pasted_at"] = upload_ref(path)
@@ -152,7 +152,7 @@ def _file() -> dict[str, Any]:
     name = form.get("file", "")
     path = str(upload_path(name)) if name else ""
     if not name or not Path(path).is_file():
-        layout.note("Choose a file to go on. For larger ones: <code>obce analyze --texts FILE</code>.")
+        layout.note("Choose a file. For larger files: <code>obce analyze --texts FILE</code>.")
         return {}
     if upload is None:
         st.text(f"Using {form['file_name']}, given before.")

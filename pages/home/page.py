@@ -1,4 +1,4 @@
-"""What this is, and one click to a result."""
+"""The Home page: an overview, and the demo in one click."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _station(name: str, text: str, result: bool) -> str:
 
 
 def _is_demo(entry: Analysis) -> bool:
-    """Say whether an analysis is what the demo's button makes."""
+    """Return True if an analysis is the one that the demo button creates."""
     texts = entry.meta["texts"]
     made = {
         "model": entry.meta["model"]["spec"],
@@ -71,7 +71,7 @@ selection = state.get()
 source = _shown(analyses) if analyses else None
 unknown, selection.unknown = selection.unknown, ""
 if unknown:
-    guards.show_notice(f"There is no page /{unknown}. This is Home; all pages are in the menu at the left.")
+    guards.show_notice(f"The page /{unknown} does not exist. This is Home; all pages are in the menu at the left.")
 if selection.analysis and source is None:
     with guards.caught():
         guards.need_analysis()  # says what is wrong, and offers the others
@@ -138,7 +138,7 @@ with right:
                 "When the last gap closes, the radius is <b>r<sub>f</sub></b>."
             )
     else:
-        layout.note("A real neuron appears here once something was measured.")
+        layout.note("A neuron appears here after the first analysis.")
 
 first = source
 prune_spec = drafts.current(source.id) if source else None
@@ -194,7 +194,7 @@ with work:
             _open([*analyses[:6], *models[:4]][picked[0]])
         layout.note("Tick a row to open it: an analysis on Importance, a model on Model.")
     else:
-        layout.note("Nothing yet. <b>Run the demo</b> makes a first analysis.")
+        layout.note("Nothing yet. <b>Run the demo</b> creates a first analysis.")
 with questions:
     st.subheader("Start from a question", anchor=False)
     nav.link("neuron", "What does a single neuron separate?", icon=":material/blur_on:")

@@ -1,4 +1,4 @@
-"""The selected cell: its distribution, its neurons by head or rank, what may be trusted of it, and its table of
+"""The selected cell: its distribution, its neurons by head or rank, its reliability, and its table of
 neurons."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pages._shared import cached, downloads, drafts, layout, mounts, nav, state
 
 
 def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellComparison] = ()) -> None:
-    """Draw the selected cell: its distribution, its neurons by head or rank, and what may be trusted of it."""
+    """Draw the selected cell: its distribution, its neurons by head or rank, and its reliability."""
     chosen, mode = state.get(), layout.mode()
     layer, component, name = chosen.layer, chosen.component, chosen.criterion
     st.subheader(f"Layer {layer} · {TITLES[component]}", anchor=False)
@@ -155,7 +155,7 @@ def neurons(source: Analysis) -> None:
 
 
 def _numbers(rows: Sequence[CellComparison]) -> None:
-    """Say the selected cell's numbers of a comparison."""
+    """Show the numbers of a comparison for the selected cell."""
     selection = state.get()
     row = next(r for r in rows if (r.layer, r.component) == (selection.layer, selection.component))
     if row.first is None or row.second is None or row.jaccard is None:
@@ -173,7 +173,7 @@ def _numbers(rows: Sequence[CellComparison]) -> None:
 
 
 def _against(source: Analysis, other: Analysis | None, layer: int, component: str) -> str:
-    """Say how far another set of texts ranks this cell's neurons alike."""
+    """Show how similarly another set of texts ranks the neurons of this cell."""
     name = state.get().criterion
     sibling = find_sibling(source, [entry for entry in cached.saved() if other is None or entry.id == other.id])
     if sibling is None:

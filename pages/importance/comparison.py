@@ -1,4 +1,4 @@
-"""Two analyses beside each other: both figures on one scale, then what differs, and the selected cell."""
+"""Comparison of two analyses: both figures on one scale, their differences, and the selected cell."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pages.importance import cell_panel, figure
 
 
 def compared(source: Analysis, other: Analysis) -> list[CellComparison]:
-    """Compare the two as the page's choices want it; raises AnalysisError where they cannot be."""
+    """Compare the two by the page's choices; raise AnalysisError if they are not comparable."""
     selection = state.get()
     return cached.compared(source.id, other.id, selection.criterion, selection.aggregate, figure.below())
 

@@ -1,4 +1,4 @@
-"""One analysis as a map or as lines, and the choices that concern it; both figures of a comparison are drawn by it."""
+"""The figure of one analysis as a map or as lines, with its choices; also used for both figures of a comparison."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def choice(
 
 
 def map_of(analysis: Analysis, limits: tuple[float, float] | None = None) -> dict[str, Any]:
-    """Make the data of an analysis's map, as the page's choices want it."""
+    """Make the data of an analysis's map by the page's choices."""
     selection = state.get()
     return cached.importance_map(
         analysis.id,

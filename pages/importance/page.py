@@ -1,4 +1,4 @@
-"""Which cells and neurons matter: the map or its lines, one cell's distribution, its neurons, and another analysis
+"""The Importance page: the map or its lines, the distribution of one cell, its neurons, and another analysis
 beside it."""
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _controls(others: list[Saved]) -> None:
 
 
 def _lead(data: Mapping[str, Any]) -> str:
-    """Say in one sentence where the chosen criterion is large and where it is small."""
+    """Describe in one sentence where the chosen criterion is large and where it is small."""
     extremes_ = extremes(data)
     if extremes_ is None:
         return "Every text gives the same value everywhere: this criterion has nothing to tell here."

@@ -1,4 +1,4 @@
-"""The right side of Launch: what is there already, what is left, how long it takes, the command that does the same,
+"""The estimate of Launch: existing and remaining evaluations, the time, the equivalent command,
 Start."""
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _FORM = "launch"
 
 
 def show(asked: Asked | None) -> None:
-    """Show the bill and the way to start."""
-    st.subheader("The bill", anchor=False)
+    """Show the estimate and the Start button."""
+    st.subheader("Estimate", anchor=False)
     if asked is None or not asked.choices.tasks:
-        layout.note("Known once the choices at the left are complete.")
+        layout.note("Available when the form is complete.")
         st.button(
             "Start", type="primary", icon=":material/play_arrow:", disabled=True, width="stretch", key="launch-start"
         )
@@ -80,7 +80,9 @@ def _facts(estimate: LaunchEstimate, lines: list[Line], *, unread: bool) -> None
     if estimate.learning_rates:
         layout.note(f"Learning rate {estimate.learning_rates}.")
     if unread:
-        layout.note("The tasks are on the hub and not read for this: steps are by the official counts.")
+        layout.note(
+            "The tasks are on the hub and are not downloaded for the estimate: steps follow from the official counts."
+        )
     if estimate.measured:
         rates = ", ".join(f"{TASKS[name].title} {amount(rate, 2)}" for name, rate in estimate.measured.items())
         layout.note(f"Measured on {' and '.join(estimate.devices)}: training examples a second: {rates}.")
@@ -93,7 +95,7 @@ def _measure(request: Asked, estimate: LaunchEstimate) -> None:
     if not estimate.unmeasured:
         return
     names = ", ".join(TASKS[name].title for name in estimate.unmeasured)
-    layout.note(f"No step of this model on {names} was measured on this device yet, so the time is not guessed.")
+    layout.note(f"Time not measured: no step of this model on {names} has run on this device.")
     if st.button(f"Measure 20 steps on {names}", icon=":material/timer:", width="stretch", key="launch-measure"):
         whole = Variant(label="original", model=request.choices.model)
         units = [Unit(variant=whole, task=name, seed=0, recipe=recipe_of("smoke")) for name in estimate.unmeasured]
@@ -112,7 +114,7 @@ def _options(request: Asked, units: list[Unit]) -> dict[str, Any]:
 
 
 def _start(request: Asked, sweep: Sweep, estimate: LaunchEstimate, *, ready: bool) -> None:
-    """Start as many jobs as there are workers; the same form pressed twice is the same jobs."""
+    """Start one job per worker; submitting the same form twice gives the same jobs."""
     selection = state.get()
     rest = estimate.evaluations - estimate.done
     nothing = rest == 0 and not request.save_model
@@ -139,7 +141,7 @@ def _start(request: Asked, sweep: Sweep, estimate: LaunchEstimate, *, ready: boo
         selection.renew(_FORM)
         nav.go("runs")
     if nothing and ready:
-        layout.note("Everything is there already.")
+        layout.note("All results exist already.")
         nav.link("results", "See the results", icon=":material/leaderboard:")
 
 

@@ -1,4 +1,4 @@
-"""Fields of the Launch form: their values live in the state, so that they outlive a change of page."""
+"""Fields of the Launch form. Their values are stored in the state, so they are kept when the page changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The left side of Launch: what is compared, on what, how. Every choice outlives a change of page."""
+"""The form of Launch: models, tasks, recipe. Every choice is kept when the page changes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def ask() -> Asked:
 
 
 def lead(asked: Asked | None) -> str:
-    """Say in one sentence what would be done."""
+    """Describe in one sentence what would run."""
     if asked is None or not asked.choices.tasks:
         return (
             "Fine-tune the original, its cuts and controls of the same shape on GLUE, with the same seeds, and compare."
@@ -121,7 +121,7 @@ def _recipe() -> tuple[str, dict[str, Any], tuple[int, ...]]:
 def _changes(tier: str) -> dict[str, Any]:
     """Ask for other numbers; they are the tier's own until they are touched."""
     plain = TIERS[tier].plain()
-    layout.note("A changed recipe is its own: its results stand apart from those of the tier.")
+    layout.note("A changed recipe is a separate recipe: its results are listed apart from those of the tier.")
     results: dict[str, Any] = {}
     row = st.columns(3)
     fields_ = (
@@ -161,7 +161,7 @@ def _seeds(text: str) -> tuple[int, ...]:
             raise BadInput(f"Seeds are {shorten(text)!r}; expected numbers from 0, such as 0, 1, 2 or 0-4.")
         results += range(int(match[1]), int(match[2] or match[1]) + 1)
     if not results:
-        raise BadInput("There is no seed.", hint="Name one, such as 0.")
+        raise BadInput("At least one seed is required.", hint="Name one, such as 0.")
     return tuple(dict.fromkeys(results))
 
 
@@ -185,7 +185,7 @@ def _launcher() -> dict[str, Any]:
             1,
             256,
             form["workers"],
-            help="Jobs that share the list; each evaluation is made once",
+            help="Jobs that share the list; each evaluation is computed once",
             **selection,
         )
     )
@@ -239,7 +239,8 @@ def _cluster(address: str) -> tuple[str, bool]:
     if not needs_confirmation(public):
         return public, False
     layout.note(
-        f"<b>{escape(public)}</b> is not the configured cluster (OBCE_RAY_ADDRESS). Whoever answers there receives "
+        f"<b>{escape(public)}</b> is not the configured cluster (OBCE_RAY_ADDRESS). The server at that address "
+        "receives "
         "the Ray token of "
         "this machine and can start jobs on your cluster."
     )

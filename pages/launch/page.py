@@ -1,4 +1,4 @@
-"""What is to be compared, on which tasks, how; what it will take, and Start."""
+"""The Launch page: models, tasks and recipe of a comparison, its estimate, and Start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tasks Launch runs, and which can be had here."""
+"""The tasks that Launch runs, and their availability."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pages.launch import fields as fields
 
 
 def tasks() -> tuple[str | None, tuple[str, ...], bool]:
-    """Ask for tasks, and say which can be had here."""
+    """Ask for tasks, and show which are available."""
     form = fields.values()
     home = settings.glue_dir()
     names = fields.text(
@@ -31,7 +31,7 @@ def tasks() -> tuple[str | None, tuple[str, ...], bool]:
     folder = (Path(names).expanduser() if own else typed_path(names, what="GLUE folder")) if names else None
     if folder is not None and not folder.is_dir():
         raise BadInput(
-            f"There is no folder {shorten(names, 200)}.",
+            f"The folder {shorten(names, 200)} does not exist.",
             hint="Name the folder that holds CoLA, MRPC, …, or leave it empty.",
         )
     found = {one.task.name: one for one in find_tasks(folder)}

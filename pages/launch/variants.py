@@ -1,4 +1,4 @@
-"""What Launch compares: the original, percentiles, plans, built models, controls."""
+"""The models that Launch compares: the original, percentiles, plans, built models, controls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def variants(source: Analysis | None) -> dict[str, Any]:
     form = fields.values()
     options: dict[str, Any] = {"original": fields.toggle("The original", "original", True)}
     if source is None:
-        layout.note("No analysis yet, so there is no plan to carry out: only the model as it is can be evaluated.")
+        layout.note("Plans need an analysis, and there is none yet: only the original model can be evaluated.")
     else:
         options |= _cuts(source)
     built = {entry.folder.name: entry for entry in list_models()}
@@ -105,7 +105,7 @@ def _cuts(source: Analysis) -> dict[str, Any]:
         [name for name in form["plans"] if name in versions],
         placeholder="none saved" if not versions else "none",
         disabled=not versions,
-        help="The plan under edit and its saved versions",
+        help="The plan being edited and its saved versions",
         **selection,
     )
     plans = {}
@@ -156,6 +156,6 @@ def _cuts(source: Analysis) -> dict[str, Any]:
 
 
 def _was_cut(source: Analysis) -> bool:
-    """Say whether the analysed model lacks neurons that its uncut form has."""
+    """Return True if the analysed model was cut before."""
     layers = range(1, source.shape.layers + 1)
     return any(source.width(layer, name) != source.shape.width(name) for layer in layers for name in CUTTABLE)

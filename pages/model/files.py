@@ -1,4 +1,4 @@
-"""A built model to take away: the zip, the lines that load it, the commands, and the forms of other tools."""
+"""Downloads of a built model: the zip, the lines that load it, the commands, and the formats of other tools."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def _commands(built: Compressed, original: str) -> str:
 
 
 def take(built: Compressed, original: str) -> None:
-    """Offer the model as a zip, its folder, the lines that load it, and other tools' forms."""
-    st.subheader("Take it away", anchor=False)
+    """Offer the model as a zip, its folder, the lines that load it, and the formats of other tools."""
+    st.subheader("Download", anchor=False)
     if built.budget.bytes_left < _ZIP_LIMIT:
         st.download_button(
             "Download the model (zip)",
@@ -64,7 +64,7 @@ def take(built: Compressed, original: str) -> None:
             on_click="ignore",
         )
     else:
-        layout.note("Too large for a download from a page: take the folder.")
+        layout.note("Too large for a download from a page: use the folder.")
     st.code('import obce_core\n\nmodel, tokenizer = obce_core.load("obce-model")', language="python", wrap_lines=True)
     layout.note(
         f"<code>model.num_parameters()</code> gives the {count(built.budget.parameters_left)} parameters counted here. "

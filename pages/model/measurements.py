@@ -1,4 +1,4 @@
-"""What is measured of a built model on this machine: the proof that it is the masked original, and its speed."""
+"""Measurements of a built model on this machine: the verification against the masked original, and its speed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def speed(built: Compressed, original: str) -> None:
     st.subheader("Speed on this machine", anchor=False)
     latency = read_latency(built.folder)
     if latency is None:
-        layout.note("Not measured. Both models run the same batches in turns.")
+        layout.note("Not measured. Both models will run the same batches alternately.")
     else:
         st.dataframe(_times(latency), hide_index=True, width="stretch")
         unsteady = (

@@ -1,4 +1,4 @@
-"""The smaller model: build it, see that it is the masked one, what it weighs and how fast it is, take it away."""
+"""The Model page: build the smaller model, verify it, show its size and speed, and download it."""
 
 from __future__ import annotations
 
@@ -195,8 +195,8 @@ def _body() -> None:
         guards.show_error(wrong)
         nav.link("plan", "Edit the plan", icon=":material/tune:")
     if built is not None and name != own:
-        layout.note("This model is not of the plan under edit.")
-        if own and st.button("Go to the plan's own", icon=":material/arrow_back:"):
+        layout.note("This model was not built from the plan being edited.")
+        if own and st.button("Go to the model of the plan", icon=":material/arrow_back:"):
             selection.model = own
             st.rerun()
     if built is not None:

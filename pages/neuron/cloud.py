@@ -101,7 +101,7 @@ def _scatter(
 def _umap(
     source: Analysis, layer: int, component: str, head: int | None, colour: Mapping[str, Any] | None, name: str
 ) -> None:
-    """Show the UMAP layout when the warm worker has it; ask again each second until then."""
+    """Show the UMAP layout when the background worker has it; poll each second until then."""
     question = {"analysis": source.id, "layer": layer, "component": component, "head": head, "seed": 0}
     answer = background.ask("umap", question)
     if answer.state == "done":
@@ -109,7 +109,8 @@ def _umap(
         _scatter(points, source.texts.texts, ("UMAP 1", "UMAP 2"), colour, f"{name}-umap")
         near = answer.value["neighbours"]
         layout.note(
-            f"UMAP with {near} neighbours, seed 0: who is near whom is kept, distances and the sizes of gaps are not."
+            f"UMAP with {near} neighbours, seed 0: neighbourhoods are preserved, distances and the sizes of gaps are "
+            "not."
         )
     elif answer.state == "failed":
         with st.container(height=460, border=True):

@@ -1,4 +1,4 @@
-"""Where a neuron stands: its title, its sentence and its numbers."""
+"""The title, the summary and the numbers of a neuron."""
 
 from __future__ import annotations
 

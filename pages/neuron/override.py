@@ -1,4 +1,4 @@
-"""Keep or drop one neuron in the plan under edit, with a reason."""
+"""Keep or drop one neuron in the plan being edited, with a reason."""
 
 from __future__ import annotations
 

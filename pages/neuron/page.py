@@ -1,4 +1,4 @@
-"""One neuron: where it stands, what its widest gap separates, and whether that would survive other texts."""
+"""The Neuron page: rank and score, the texts that the widest gap separates, and the stability of r_f."""
 
 from __future__ import annotations
 

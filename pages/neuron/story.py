@@ -1,4 +1,4 @@
-"""What a neuron's film says in words and files: the texts on either side, captions, downloads."""
+"""The texts on either side of a neuron's widest gap, captions of the animation, downloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two versions of a plan, or a version and the draft, cut differently."""
+"""Differences between two versions of a plan, or a version and the draft."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pages._shared import cached, downloads, layout, previews, state
 
 
 def difference(source: Analysis, prune_spec: PruneSpec) -> list[previews.Question]:
-    """Show what two versions, or a version and the draft, cut differently; nothing when none were chosen.
+    """Show the differences between two versions, or a version and the draft; nothing if none are chosen.
 
     Returns what of them is being measured.
     """

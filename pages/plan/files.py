@@ -1,4 +1,4 @@
-"""The plan as files and commands: what is taken away from the Plan page."""
+"""Downloads of the Plan page: the plan as files and commands."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from pages._shared import downloads, layout
 
 
 def take_away(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Closeness], whole: Fidelity | None) -> None:
-    """The plan as files, the table behind the grid, and the commands that do the same."""
-    st.subheader("Take it away", anchor=False)
+    """Offer the plan as files, the table behind the grid, and the equivalent commands."""
+    st.subheader("Download", anchor=False)
     yaml = fits_yaml(plan)
     with st.container(horizontal=True, gap="small"):
         st.download_button("plan.json", lambda: render(plan), "plan.json", "application/json", on_click="ignore")

@@ -70,7 +70,7 @@ def _presets(source: Analysis) -> None:
         on_click=_whole,
         args=(source,),
         width="stretch",
-        help="No percentile, and no neuron chosen by hand",
+        help="No percentiles and no manual overrides",
     )
     st.divider()
     of = st.radio(
@@ -112,7 +112,7 @@ def _uniform(source: Analysis, value: float, first: int) -> None:
 
 
 def _whole(source: Analysis) -> None:
-    """Cut nothing, in one step that can be undone: neither by percentile nor by hand."""
+    """Cut nothing, neither by percentile nor by override, in one step that can be undone."""
     drafts.edit(source.id, replace(drafts.current(source.id), cells={}, keep=(), drop=()))
 
 

@@ -1,4 +1,4 @@
-"""By what a plan cuts, what stands in a removed neuron's place, and what the hardware wants."""
+"""Options of a plan: criterion, compensation, hardware widths."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def options(source: Analysis, prune_spec: PruneSpec) -> None:
             "Compensation",
             METHODS,
             key="plan-method",
-            help="What stands in a removed neuron's place: a constant, or (least-squares) a prediction from the kept "
+            help="The replacement of a removed neuron: a constant, or (least-squares) a prediction from the kept "
             "neurons",
             **changed,
         )
@@ -65,7 +65,7 @@ def options(source: Analysis, prune_spec: PruneSpec) -> None:
             format_func={"cls": "[CLS] (paper)", "all": "all tokens"}.get,
             key="plan-tokens",
             disabled=prune_spec.compensation.predicts,
-            help="least-squares takes all tokens: one row a text would overfit"
+            help="least-squares uses all tokens: one row per text would overfit"
             if prune_spec.compensation.predicts
             else None,
             **changed,

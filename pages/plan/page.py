@@ -1,4 +1,4 @@
-"""What each cell loses and what the whole saves: edit percentiles, see sizes at once and closeness soon, export."""
+"""The Plan page: edit percentiles, show sizes and fidelity, export the plan."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _link() -> None:
 
 
 def _carried(prune_spec: PruneSpec) -> tuple[Plan | None, Budget | None]:
-    """Carry out the draft; when it cannot be, say why."""
+    """Resolve the draft into a plan; show the reason if that is impossible."""
     try:
         return cached.resolved(source.id, prune_spec)
     except PlanError as error:
@@ -53,7 +53,7 @@ def _carried(prune_spec: PruneSpec) -> tuple[Plan | None, Budget | None]:
 
 
 def _lead(plan: Plan | None, budget: Budget | None, close: float | None) -> str:
-    """Say in one sentence what the draft does."""
+    """Describe the draft in one sentence."""
     if plan is None or budget is None:
         return "This plan cannot be carried out as it stands; nothing is counted until it can."
     ranked = CRITERIA[plan.prune_spec.criterion].title.replace("r_f", "r<sub>f</sub>")
@@ -111,7 +111,7 @@ def _numbers(budget: Budget | None, paper: Budget | None, close: str, paper_clos
 
 
 def _theirs() -> None:
-    """Ask which draft to go on with when another tab or person has written one since."""
+    """Ask which draft to continue with if another tab or person has written one since."""
     other = drafts.theirs(source.id)
     if other is None:
         return
@@ -126,9 +126,9 @@ def _theirs() -> None:
 
 def _hands(prune_spec: PruneSpec) -> None:
     results = list(choices(prune_spec))
-    st.subheader("Chosen by hand", anchor=False)
+    st.subheader("Manual overrides", anchor=False)
     if not results:
-        layout.note("No neuron is kept or dropped by hand. The page of a neuron has the two buttons.")
+        layout.note("None. The Neuron page has buttons to keep or drop a neuron.")
         return
     for number, choice in enumerate(results[:50]):
         row = st.columns([0.8, 3, 4, 1.4], vertical_alignment="center", gap="small")
@@ -167,7 +167,7 @@ def _body() -> None:
         "–" if nothing else measured.words(whole),
         "◇ " + ("–" if paper_plan is None else theirs.words(paper_whole)),
     )
-    with head:  # filled after the numbers, which somebody waits for
+    with head:  # filled after the numbers, which the user waits for
         menu.menu(source)
     named_items = {12: "Table 2", 24: "Table 3"}.get(
         source.shape.layers, f"Table 2, carried to {source.shape.layers} layers"
@@ -214,7 +214,7 @@ def _body() -> None:
         layout.note(
             "Bar: solid is kept, hatched is cut. Small number: cosine to the original, mean-pooled, when this cell "
             "alone is cut; faint "
-            "while it is measured anew. A layer's number or a component's name selects all of it, Shift extends. "
+            "while it is measured again. A layer's number or a component's name selects all of it, Shift extends. "
             "Arrows move, digits "
             "set, + and − change by 5, Delete clears. * has neurons chosen by hand."
         )

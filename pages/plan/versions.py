@@ -59,7 +59,7 @@ def dialog(source: Analysis) -> None:
         args=(source,),
         disabled=not writable,
     )
-    st.caption("What is opened or imported takes the draft's place; undo brings the draft back.")
+    st.caption("Opening or importing replaces the draft; undo restores it.")
 
 
 def _table(source: Analysis, found: list[Version]) -> None:

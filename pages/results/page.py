@@ -1,4 +1,4 @@
-"""What came out: our rows task by task beside the published ones; score against size, differences, changed examples,
+"""The Results page: our rows next to published ones, score against size, differences, changed examples,
 downloads."""
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _group(groups: Sequence[Group]) -> Group:
 
 
 def _lead(rows: Sequence[Row], task: str) -> str:
-    """Say what the selected task shows: the cut that does best against its original, which it may be above or below."""
+    """Describe the selected task: the best cut relative to its original."""
     cuts = [row for row in rows if task in row.cells and not row.original and not is_control(row)]
     compared = [(row, row.cells[task].differences.get(row.cells[task].main)) for row in cuts]
     known_values = [(row, gap) for row, gap in compared if gap is not None]
@@ -117,7 +117,7 @@ def _empty() -> None:
         "Results", "Our evaluations on GLUE beside the published ones; each number names its split, metric and seeds."
     )
     if selection.recipe:
-        guards.show_gone("recipe", f"The results of recipe {selection.recipe} were deleted, or are in another cache.")
+        guards.show_gone("recipe", f"The results of recipe {selection.recipe} were deleted or are in another cache.")
     st.info(
         "No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the tier smoke is a first try of 20 "
         "steps."
@@ -154,7 +154,7 @@ def _body() -> None:
         layout.title("Results", _lead(rows, selection.task))
     if gone and selection.recipe == group.key:
         guards.show_gone(
-            "board_row", "The selected row is not in this table any more: its results were deleted, or made anew."
+            "board_row", "The selected row is not in this table any more: its results were deleted or computed again."
         )
     smoke = f" <b>{escape(TIER_WORDS['smoke'])}.</b>" if group.title == "smoke" else ""
     layout.note(

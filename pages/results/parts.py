@@ -44,7 +44,7 @@ def first_choice(rows: Sequence[Row], task: str) -> str:
 
 
 def latencies(rows: Sequence[Row]) -> dict[str, str]:
-    """Say how fast the rows' models are, where the model of the same plan was built and measured."""
+    """Return the latencies of the rows whose model was built and measured."""
     results = {}
     for row in rows:
         latency = read_latency(models_home() / row.plan[:16]) if row.plan and row.order == "cut-first" else None
@@ -85,7 +85,7 @@ def submissions(rows: Sequence[Row]) -> None:
                 seeds.setdefault(seed, []).append(one)
     if picked is None or not seeds:
         return
-    layout.note("Test predictions of the selected row, for the GLUE server (scores are known to it alone):")
+    layout.note("Test predictions of the selected row, for the GLUE server (only the server knows the scores):")
     with st.container(horizontal=True, gap="small"):
         for seed, made in sorted(seeds.items()):
             st.download_button(
@@ -135,7 +135,7 @@ def task_view(rows: Sequence[Row], made: cached_results.Stamped, task: str) -> N
         st.subheader(f"{title}, differences", anchor=False)
         gaps = _gaps(rows, made, task)
         if not gaps:
-            layout.note("No two rows share this task and a seed, so there is no difference to show.")
+            layout.note("No two rows share this task and a seed, so there are no differences to show.")
             return
         visible = intervals(gaps, floors=below_original(rows, task), mode=mode)
         charts.show(visible, key=f"gaps-{task}")

@@ -1,4 +1,4 @@
-"""Every job, whoever started it: a table by state, and one of them open with its curves, log, and the ways to stop and
+"""The Runs page: all jobs in a table by state, and one job with its curves, log, and buttons to cancel and
 go on."""
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _lead(rows: list[Listed]) -> str:
             "by the shell."
         )
     counts = [f"<b>{count(number)}</b> {name}" for name, number in tally(rows).items()]
-    return ", ".join(counts) + ". Jobs go on when this page is left, reloaded or closed."
+    return ", ".join(counts) + ". Jobs continue when this page is closed."
 
 
 def _filter(rows: list[Listed]) -> list[Listed]:

@@ -150,10 +150,10 @@ def test_scores_and_cells_are_found_by_name(tiny_analysis: Analysis) -> None:
     with pytest.raises(UnknownName, match="Unknown component 'keys'"):
         tiny_analysis.cell(3, "keys")
     for layer in (0, 5):
-        with pytest.raises(AnalysisError, match=f"There is no layer {layer}; this model has layers 1–4."):
+        with pytest.raises(AnalysisError, match=f"Layer {layer} is out of range; this model has layers 1–4."):
             tiny_analysis.cell(layer, "key")
     for neuron in (-1, 24):
-        with pytest.raises(AnalysisError, match=f"Layer 3 key has neurons 0–23; there is no neuron {neuron}."):
+        with pytest.raises(AnalysisError, match=f"Layer 3 key has neurons 0–23; {neuron} is out of range."):
             tiny_analysis.neuron(3, "key", neuron)
 
 
@@ -317,7 +317,7 @@ def test_progress_reaches_the_total_and_a_cancelled_analysis_leaves_nothing(tiny
         ({"max_length": 131}, BadInput, "--max-length is 131; this model allows 3–130."),
         ({"max_length": 2}, BadInput, "--max-length is 2; this model allows 3–130."),
         ({"batch_size": 0}, BadInput, "--batch-size is 0; it must be at least 1."),
-        ({"device": "cuda:77"}, BadInput, "There is no device 'cuda:77'"),
+        ({"device": "cuda:77"}, BadInput, "Device 'cuda:77' does not exist"),
         ({"dtype": "int8"}, BadInput, "Unknown dtype 'int8'"),
         ({"n_texts": 1}, TextsError, "the number of texts must be a whole number of at least 2, got 1"),
         ({"seed": -1}, TextsError, "the seed must be a whole number"),
@@ -401,9 +401,9 @@ def cut_table(folder: Path) -> None:
 
 
 DAMAGE = [
-    (no_meta, r"is no analysis \(analysis.json is missing or unreadable\)"),
-    (lambda folder: (folder / "analysis.json").write_text("{"), "is no analysis"),
-    (lambda folder: (folder / "analysis.json").write_text("[]"), "is no analysis"),
+    (no_meta, r"is not an analysis \(analysis.json is missing or unreadable\)"),
+    (lambda folder: (folder / "analysis.json").write_text("{"), "is not an analysis"),
+    (lambda folder: (folder / "analysis.json").write_text("[]"), "is not an analysis"),
     (other_format, "has format 'obce-analysis/9'; this version reads obce-analysis/1. Update obce, or analyse again."),
     (cut_table, "importance.parquet cannot be read: .* Run obce analyze again."),
     (lambda folder: (folder / "importance.parquet").unlink(), "importance.parquet cannot be read"),

@@ -167,7 +167,7 @@ def test_labels_are_numbered_names() -> None:
     [
         ({}, "expected an object of 1–10,000 names"),
         (["a"], "expected an object of 1–10,000 names"),
-        ({"zero": "a"}, "id2label has a key that is no whole number"),
+        ({"zero": "a"}, "id2label has a key that is not an integer"),
         ({"0": "a", "2": "b"}, "id2label must number its names 0, 1, 2"),
         ({"0": "a" * 1001}, "at most 1,000 characters"),
         ({str(n): "x" for n in range(10_001)}, "expected an object of 1–10,000 names"),

@@ -65,7 +65,7 @@ def test_a_run_is_started_followed_cancelled_resumed_and_removed(
     ("words", "message"),
     [
         (("show", "nothing-here"), "There is no run 'nothing-here'."),
-        (("list", "--state", "asleep"), "There is no state 'asleep'; there are queued"),
+        (("list", "--state", "asleep"), "'asleep' is not a state; expected one of queued"),
         (("drill", "--launcher", "kubernetes"), "Unknown launcher 'kubernetes'; known: local, ray"),
         (("drill", "--address", "http://127.0.0.1:8265"), "--address is for --launcher ray, not local."),
     ],

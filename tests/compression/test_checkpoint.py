@@ -349,11 +349,11 @@ def test_without_out_the_cache_keeps_one_entry_by_the_plans_digest(
 def test_a_folder_without_the_measured_facts_is_no_compressed_model(tiny_folder: Path, damaged: Path) -> None:
     for folder in (tiny_folder, damaged.parent / "none"):
         with pytest.raises(
-            ModelError, match=r"is no model folder that obce wrote \(obce.json is missing or unreadable\)"
+            ModelError, match=r"is not a model folder written by obce \(obce.json is missing or unreadable\)"
         ):
             read_compressed(folder)
     (damaged / "obce.json").write_text('{"plan": 3}')
-    with pytest.raises(ModelError, match="is no model folder that obce wrote"):
+    with pytest.raises(ModelError, match="is not a model folder written by obce"):
         read_compressed(damaged)
 
 

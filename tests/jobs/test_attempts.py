@@ -70,7 +70,7 @@ def test_a_write_that_is_swept_between_its_guard_and_its_rename_is_refused(
 def test_what_waits_works_or_is_done_cannot_be_resumed(state: str, run: Run) -> None:
     with run.hold():
         run.write_status(Status(state=state, launcher="local"))
-        with pytest.raises(BadInput, match=f"is {state}; only one that ended without a result can go on"):
+        with pytest.raises(BadInput, match=f"is {state}; only a run that ended without a result can be resumed"):
             next_attempt(run)
 
 
@@ -172,7 +172,7 @@ DEATHS = [
     (Death(-15), False, "cancelled", "paused by signal", False),
     (Death(-11), False, "failed", "crashed (SIGSEGV)", False),
     (Death(EXIT_MEMORY), False, "failed", "out of memory", True),
-    (Death(1), False, "failed", "without a word (exit code 1)", False),
+    (Death(1), False, "failed", "exited unexpectedly (exit code 1)", False),
 ]
 
 

@@ -72,7 +72,7 @@ def test_a_job_makes_progress_and_leaves_its_result_and_the_same_nonce_is_the_sa
     assert result is not None and result["weights_sha256"] == undisturbed(tmp_path, **QUICK)
     assert run.progress().done == 40 and len(seen) > 1
     assert [path.name for path in committed(run.folder / "checkpoints")] == ["step-00000030", "step-00000040"]
-    with pytest.raises(BadInput, match="is done; only one that ended without a result can go on"):
+    with pytest.raises(BadInput, match="is done; only a run that ended without a result can be resumed"):
         launcher.resume(run)
 
 

@@ -106,7 +106,7 @@ def test_the_same_nonce_twice_is_one_run() -> None:
     ["short", "UPPER-case", "../../etc", "a/b/c/d", "x" * 65, "nonce-1\n", "nonce 1", "nonce.1", "\x00" * 8, "é" * 8],
 )
 def test_a_nonce_that_is_no_name_is_refused(nonce: str, cache: Path) -> None:
-    with pytest.raises(BadInput, match="is no name of a run: 6 to 64 of a-z, 0-9 and '-'") as caught:
+    with pytest.raises(BadInput, match="is not a valid run name: 6 to 64 of a-z, 0-9 and '-'") as caught:
         create_run("toy", {}, nonce)
     assert "\n" not in str(caught.value)
     with pytest.raises(BadInput, match="There is no run"):

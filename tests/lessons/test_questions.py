@@ -51,7 +51,7 @@ def assert_sound(questions: Iterable[Question]) -> None:
             answer = float(question.answer)
             assert check(question, repr(answer)).right
             assert not check(question, repr(answer + 2.1 * question.tolerance + 1e-6)).right
-            assert check(question, "ten").told.startswith("That is no number")
+            assert check(question, "ten").told.startswith("That is not a number")
         shown = " ".join([question.text, question.why, *question.choices, *(slip.why for slip in question.slips)])
         assert "!" not in shown and "nan" not in shown and "None" not in shown
         assert not re.search(r"\b1 (points|edges|triangles|parts|loops|bars|pieces)\b", shown), shown

@@ -31,8 +31,8 @@ NOT_THERE = [
     ("bert base", ModelError, "No model folder at 'bert base'."),
     ("bert-base\n", ModelError, "No model folder at 'bert-base?'."),
     ("x" * 5000, ModelError, "No model folder at 'xxx"),
-    ("a--b", ModelError, "There is no folder and no hub model 'a--b'."),
-    ("owner/model.git", ModelError, "There is no folder and no hub model 'owner/model.git'."),
+    ("a--b", ModelError, "'a--b' is neither a folder nor a hub model."),
+    ("owner/model.git", ModelError, "'owner/model.git' is neither a folder nor a hub model."),
     (
         "nobody/no-such-model",
         Offline,

@@ -90,8 +90,8 @@ def test_dropping_all_by_hand_is_allowed_and_said(analysis: Analysis) -> None:
 
 # intent, the whole message
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"cells": {5: {"query": 50}}}, "There is no layer 5; this model has layers 1–4."),
-    ({"drop": (hand(5, "query", 0),)}, "There is no layer 5; this model has layers 1–4."),
+    ({"cells": {5: {"query": 50}}}, "Layer 5 is out of range; this model has layers 1–4."),
+    ({"drop": (hand(5, "query", 0),)}, "Layer 5 is out of range; this model has layers 1–4."),
     ({"keep": (hand(3, "query", 8),)}, "Layer 3 query: neuron 8 is out of range 0–7."),
     ({"drop": (hand(3, "intermediate", 12),)}, "Layer 3 intermediate: neuron 12 is out of range 0–11."),
     ({"drop": (hand(3, "intermediate", 10**30),)}, f"Layer 3 intermediate: neuron {10**30} is out of range 0–11."),

@@ -53,11 +53,11 @@ def test_what_cannot_be_meant_is_refused_in_one_line(
 
 
 HANDS: list[tuple[dict[str, Any], str]] = [
-    ({"neurons": (-1,)}, "Layer 3 value: '-1' is no neuron (whole numbers from 0)."),
-    ({"neurons": (1.0,)}, "Layer 3 value: '1.0' is no neuron"),
-    ({"neurons": (True,)}, "Layer 3 value: 'True' is no neuron"),
-    ({"neurons": ("7",)}, "Layer 3 value: '7' is no neuron"),
-    ({"neurons": ([1, 2],)}, "Layer 3 value: '[1, 2]' is no neuron"),
+    ({"neurons": (-1,)}, "Layer 3 value: '-1' is not a valid neuron index (expected an integer >= 0)."),
+    ({"neurons": (1.0,)}, "Layer 3 value: '1.0' is not a valid neuron"),
+    ({"neurons": (True,)}, "Layer 3 value: 'True' is not a valid neuron"),
+    ({"neurons": ("7",)}, "Layer 3 value: '7' is not a valid neuron"),
+    ({"neurons": ([1, 2],)}, "Layer 3 value: '[1, 2]' is not a valid neuron"),
     ({"neurons": (7, 8, 7)}, "Layer 3 value: a neuron is named twice by hand."),
     ({"reason": "x" * 501}, "Layer 3 value: a reason is text of at most 500 characters."),
     ({"reason": 5}, "Layer 3 value: a reason is text of at most 500 characters."),

@@ -291,7 +291,7 @@ def test_an_upload_outlives_a_reload(page: Any, cache: Path) -> None:
         "Using films.csv, given before." in words(again) and "--column id" in words(again) and not start(again).disabled
     )
     Path(path).unlink()
-    assert "Choose a file to go on" in words(reloaded(page))
+    assert "Choose a file. For larger files" in words(reloaded(page))
 
 
 def test_an_untouched_form_is_not_in_the_address(cache: Path) -> None:

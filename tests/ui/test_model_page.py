@@ -68,9 +68,9 @@ def test_another_plan_under_edit_leaves_the_chosen_model_and_says_so(
 ) -> None:
     write_draft(key, make_plan(tiny_analysis, percentile=30).prune_spec, seen=read_draft(key).stamp)
     shown = words(open_page("model", analysis=key, model=built.folder.name))
-    assert "This model is not of the plan under edit." in shown
+    assert "This model was not built from the plan being edited." in shown
     shown = words(open_page("model", analysis=key))
-    assert "not of the plan under edit" not in shown and "Other models" in shown
+    assert "not built from the plan being edited" not in shown and "Other models" in shown
 
 
 def test_a_plan_that_cannot_be_carried_out_hides_no_built_model(key: str, built: Any) -> None:

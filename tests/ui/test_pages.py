@@ -22,7 +22,7 @@ EMPTY = {
     "neuron": "No analysis yet",
     "plan": "No analysis yet",
     "model": "No analysis yet",
-    "launch": "No analysis yet, so there is no plan",
+    "launch": "Plans need an analysis",
     "runs": "No run yet",
     "results": "No evaluation yet",
     "learn": "Click to add a point",

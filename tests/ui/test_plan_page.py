@@ -233,7 +233,7 @@ def test_a_name_that_is_taken_is_said(key: str, asked: list[Any]) -> None:
         ("plan.json", '{"cells": {"3": {"pooler": 50}}}', "Unknown component 'pooler'"),
         ("plan.yaml", "cells: {3: {query: 150}}", "percentile"),
         ("plan.json", "{", "plan.json"),
-        ("plan.json", '{"cells": {"9": {"query": 50}}}', "There is no layer 9"),
+        ("plan.json", '{"cells": {"9": {"query": 50}}}', "Layer 9 is out of range"),
     ],
 )
 def test_an_import_says_what_is_wrong_and_where(name: str, text: str, message: str, key: str, asked: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""`obce fsck`: whether anything in the cache was lost, is half there, or says what is not so."""
+"""`obce fsck`: check the cache for lost, incomplete or inconsistent entries."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def check(before: Mapping[str, str] | None = None) -> Report:
 
 
 def repair() -> list[str]:
-    """Sweep what has no owner, strike out checkpoints that do not verify, write down that lost runs are lost; say what
+    """Remove orphaned files and invalid checkpoints, and mark dead runs as lost; return what
     was done.
 
     Nothing that verifies is touched, and nothing that a live process owns.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONDITIONS = {
-    "N1": "every run that somebody was told of is there, with the spec that was asked for",
+    "N1": "every run whose id was returned exists, with the spec that was submitted",
     "N2": "everything that was committed before is still there",
     "N3": "everything under a final name is whole; what is half-written has a temporary name",
     "N4": "no state is false: what is done has its result, what is at work has a process, what failed has a reason",

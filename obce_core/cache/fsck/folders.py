@@ -18,7 +18,7 @@ from obce_core.storage.atomic import MANIFEST, file_sha256, manifest_faults, ope
 from obce_core.storage.checkpoints import checkpoint_faults, touched
 
 OLD = 3600.0
-"""Outside of runs, what is half-written has a live owner until it was left alone for so many seconds."""
+"""Outside of runs, an incomplete file counts as in use until it has been unchanged for this many seconds."""
 
 _MARK = ".tmp-"
 _WORKSHOP = "evaluations/.work/"

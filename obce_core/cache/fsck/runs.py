@@ -67,7 +67,7 @@ def _state(run: Run, removed: set[str]) -> Iterator[Fault]:
     if status.state == "done":
         result = run.result()
         if result is None:
-            yield Fault(condition="N4", path=path, what="is done, and there is no result")
+            yield Fault(condition="N4", path=path, what="has the state done, but has no result")
         elif (folder := str(result.get("folder", ""))) and is_complete(Path(folder)):
             yield from (
                 Fault(condition="N4", path=path, what=f"is done, and its output is not: {what}")
@@ -85,7 +85,7 @@ def _state(run: Run, removed: set[str]) -> Iterator[Fault]:
     elif status.state in FINAL and not status.reason:
         yield Fault(condition="N4", path=path, what=f"is {status.state} without a reason")
     elif status.state == "running" and status.launcher != "ray" and not run.is_held():
-        yield Fault(condition="N4", path=path, what="is said to run, and nobody holds its lock")
+        yield Fault(condition="N4", path=path, what="has the state running, but no process holds its lock")
 
 
 def _attempts(run: Run) -> Iterator[Fault]:
@@ -123,7 +123,7 @@ def _answer(run: Run, answers: dict[str, tuple[Run, dict[str, Any]]]) -> Iterato
     try:
         key = digest({"kind": run.kind, "options": options, "halvings": told.halvings})
     except ValueError:
-        return  # a number that JSON does not have: nobody asked for that twice
+        return  # not a JSON number, so it cannot have been submitted twice
     other = answers.setdefault(key, (run, answer))
     if other[1] != answer:
         yield Fault(

@@ -1,4 +1,4 @@
-"""The launchers: one row each; and which of them has charge of a run."""
+"""The registry of launchers, one row each, and the launcher of a run."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def launcher_named(
 
 
 def launcher_of(run: Run) -> Launcher:
-    """Return the launcher that has charge of a run; the local one for what a shell did in its foreground."""
+    """Return the launcher of a run; the local one for a run in the foreground of a shell."""
     status = run.stored()
     return launcher_named(status.launcher if status is not None and status.launcher in LAUNCHERS else "local")

@@ -1,4 +1,4 @@
-"""What every launcher can do: the job is the same folder and the same command, only who starts it differs."""
+"""The interface of launchers. Every launcher runs the same command on the same folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from obce_core.settings import job_memory
 
 
 class Launcher(Protocol):
-    """Start jobs, say how they are, end them, begin them anew. `name` is what the run's status remembers."""
+    """A launcher: starts, probes, cancels and resumes jobs. `name` is stored in the status of the run."""
 
     name: str
 
@@ -33,7 +33,7 @@ class Launcher(Protocol):
         """Ask a job to end; it is made to when it does not answer."""
 
     def resume(self, run: Run) -> Run:
-        """Begin a job that was cancelled, failed or got lost anew, from its newest checkpoint that verifies.
+        """Restart a cancelled, failed or lost job from its newest valid checkpoint.
 
         Raises:
             BadInput: it is waiting, at work or done.

@@ -1,4 +1,4 @@
-"""The launcher of tests: a thread of this process does the work; the folder, the queue and the slots are the same."""
+"""A launcher for tests: a thread of this process does the work, with the same folder, queue and slots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local launcher: a detached process a job, which outlives page, browser and server; no service, no port."""
+"""The local launcher: one detached process per job, independent of page, browser and server; no service, no port."""
 
 from __future__ import annotations
 

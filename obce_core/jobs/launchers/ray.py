@@ -103,7 +103,7 @@ class RayLauncher:
             )
             info = _info(client, run, stored)
         except Offline:
-            return run.status()  # the folder is the truth; nobody to ask
+            return run.status()  # only the folder can answer
         except BadInput as error:  # an address that may not receive the token (any more)
             return replace(run.status(), reason=error.message)
         if run.cancel_asked() and _must_stop(run, stored):
@@ -174,7 +174,7 @@ class RayLauncher:
 
     def _again(self, run: Run, stored: Status, why: str, client: Any) -> Status:
         if stored.losses >= LOSSES:
-            reason = f"{why}, {LOSSES + 1} times; resume goes on from the last checkpoint"
+            reason = f"{why}, {LOSSES + 1} times; resume continues from the last checkpoint"
             return Attempt(run, stored.attempt).write(state="lost", reason=reason, ended=time.time())
         with suppress(Superseded):
             next_attempt(
@@ -223,7 +223,7 @@ def _info(client: Any, run: Run, status: Status) -> Any:
 
 
 def _must_stop(run: Run, status: Status) -> bool:
-    """Say whether our own way to cancel has had its time."""
+    """Return True if the grace period of a cancel through the folder is over."""
     if status.state == "queued" and not run.is_alive(status):
         return True
     path: Path = run.folder / "CANCEL"

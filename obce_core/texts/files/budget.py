@@ -1,4 +1,4 @@
-"""How much memory the texts of one file may take: counted while they are read, so that a small file cannot fill the
+"""The memory budget of the texts of one file, counted while reading, so that a small file cannot exhaust the
 machine."""
 
 from __future__ import annotations

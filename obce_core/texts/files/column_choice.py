@@ -1,4 +1,4 @@
-"""Which column of a table is the text, and which others are labels worth keeping."""
+"""Choose the text column of a table, and the label columns to keep."""
 
 from __future__ import annotations
 

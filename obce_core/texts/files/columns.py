@@ -1,4 +1,4 @@
-"""What columns a table has, before one of them is read as the texts."""
+"""List the columns of a table before one of them is read as texts."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Which character separates the fields of a table, decided by its first lines: a label must never become part of a
-text."""
+"""Detect the separator of a table from its first lines, so that a label never becomes part of a text."""
 
 from __future__ import annotations
 

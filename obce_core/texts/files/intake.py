@@ -1,4 +1,4 @@
-"""Files from outside: looked at before they are opened, and refused in one line."""
+"""Checks of untrusted files before they are opened."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SIGNATURES = {
     b"SQLite format 3\0": "a database",
 }
 _BINARY_SHARE = 0.3
-"""A stray NUL is only a control character to remove; from this share of control bytes on, a file is no text."""
+"""A stray NUL is only a control character to remove; from this share of control bytes on, a file is not text."""
 
 
 def check_file(path: Path) -> os.stat_result:
@@ -103,7 +103,7 @@ def _is_utf16(head: bytes) -> bool:
 
 
 def _is_binary(head: bytes) -> bool:
-    """Say whether NUL bytes come with bytes that are not UTF-8, or control bytes make up much of the head."""
+    """Return True if NUL bytes come with bytes that are not UTF-8, or control bytes make up much of the head."""
     if 0 not in head:
         return False
     try:

@@ -1,4 +1,4 @@
-"""What the columns of a table hold, found in one pass that keeps none of their values."""
+"""Survey the columns of a table in one pass, without keeping values."""
 
 from __future__ import annotations
 

@@ -73,10 +73,10 @@ def read_table(path: Path, text_column: str, label_columns: dict[str, str]) -> T
 
 
 def _checked(value: Any, where: str, column: str) -> str:
-    """Return a value as a text, tidied; refuse what is no string, too long, or not Unicode."""
+    """Return a value as a tidied text; refuse values that are not strings, too long, or not Unicode."""
     if not isinstance(value, str):
         raise TextsError(f"{where}: {shorten(column)!r} is {type(value).__name__}, expected a string.")
     check_length(value, where)
     if has_surrogate(value):
-        raise TextsError(f"{where}: {shorten(column)!r} holds half of a surrogate pair, which is no character.")
+        raise TextsError(f"{where}: {shorten(column)!r} holds half of a surrogate pair, which is not a character.")
     return tidy(value)

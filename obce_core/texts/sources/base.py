@@ -1,4 +1,4 @@
-"""What a source of texts is: a name, a sentence about it, and a way to read it."""
+"""The interface of a text source: its name, its description, and how to read it."""
 
 from __future__ import annotations
 

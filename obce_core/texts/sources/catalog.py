@@ -1,4 +1,4 @@
-"""The table of sources: a new one is a new file and a row here."""
+"""The registry of text sources: a new source is a file and a row here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def parse_source(spec: str | os.PathLike[str], sources: Mapping[str, TextSource]
     A known name wins over a file of that name (write `./demo` for the file). Anything else is a path.
 
     Raises:
-        TextsError: a path that is no readable regular file, or an argument that the source refuses.
+        TextsError: a path that is not a readable regular file, or an argument that the source refuses.
         UnknownName: neither a known name nor anything that looks like a path; the known ones are listed.
     """
     text = os.fspath(spec)

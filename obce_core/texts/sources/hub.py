@@ -1,4 +1,4 @@
-"""The one edge to the network: data sets of the Hugging Face hub, never waited for without end."""
+"""Data sets of the Hugging Face hub, read with a time limit: the only network access for texts."""
 
 from __future__ import annotations
 

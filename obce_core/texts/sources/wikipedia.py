@@ -34,7 +34,7 @@ def hub_articles(seed: int, tick: Callable[[], None]) -> Iterator[str]:
     datasets = open_datasets(DATASET)
 
     def arrived(row: dict[str, str]) -> bool:
-        tick()  # filling the buffer takes minutes: the caller hears of it, and may cancel
+        tick()  # filling the buffer takes minutes: report progress and allow cancellation
         return bool(row["text"])
 
     with network_errors(DATASET):

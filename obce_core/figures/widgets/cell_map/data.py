@@ -1,4 +1,4 @@
-"""The map of layers by components: an importance summary in each cell, its distribution as a hill."""
+"""The map of layers by components: a summary of importance in each cell, with its distribution as a small density."""
 
 from __future__ import annotations
 

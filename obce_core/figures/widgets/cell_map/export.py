@@ -1,4 +1,4 @@
-"""The map as a Plotly figure: what its downloads hold."""
+"""The map as a Plotly figure, for downloads."""
 
 from __future__ import annotations
 

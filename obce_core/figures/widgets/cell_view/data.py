@@ -1,4 +1,4 @@
-"""One cell as a component of our own: the histogram of its scores, and below it its neurons by head or by rank."""
+"""One cell: the histogram of its scores, and its neurons by head or by rank."""
 
 from __future__ import annotations
 

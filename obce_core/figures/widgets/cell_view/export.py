@@ -1,4 +1,4 @@
-"""One cell's neurons as Plotly figures: the histogram of their scores with percentile lines, a strip by head, a rank
+"""The neurons of a cell as Plotly figures: the histogram of their scores with percentile lines, a strip by head, a rank
 curve.
 
 The page draws them as a component of our own (`cellview`); these are what its downloads hold.

@@ -1,4 +1,4 @@
-"""The field of the lessons: points to drag, click and step, with disks, edges and triangles. Its data and its files."""
+"""The field of the lessons: points to drag, click and step, with disks, edges and triangles."""
 
 from __future__ import annotations
 

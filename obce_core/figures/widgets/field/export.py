@@ -1,4 +1,4 @@
-"""The lessons' field of points as a Plotly figure: what its downloads hold."""
+"""The lessons' field of points as a Plotly figure, for downloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The film of one neuron: disks grow around its outputs until they are one piece, at r_f.
+"""The animation of one neuron: disks grow around its outputs until they form one piece, at r_f.
 
 The picture is plain JavaScript and CSS (`script.js`, `style.css`), used twice: mounted by the pages as a component, and
 inlined in a page that needs nothing else. Here its data is made.
@@ -92,7 +92,7 @@ def film_data(
     Colours of the dots are added under `colour` (see `dot_colours`), a second film under `mate` (see `film_pair`).
 
     Raises:
-        BadInput: there is no value, or texts or line do not fit the values in number.
+        BadInput: there are no values, or the number of texts or line entries differs from the number of values.
         NotFinite: a value is NaN or inf.
 
     >>> film = film_data(np.array([4.0, 0.0, 1.0]), ["far", "zero", "one"])

@@ -1,5 +1,4 @@
-"""One neuron's outputs on a line, with growing disks and a few marked gaps: the data and the files of lesson 4's
-figure."""
+"""One neuron's outputs on a line, with growing disks and marked gaps: the data of lesson 4's figure."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""One neuron's outputs on a line, with disks and marked gaps, as a Plotly figure: what the downloads of lesson 4
-hold."""
+"""One neuron's outputs on a line, with disks and marked gaps, as a Plotly figure, for the downloads of lesson 4."""
 
 from __future__ import annotations
 

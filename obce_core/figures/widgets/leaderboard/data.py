@@ -1,4 +1,4 @@
-"""The leaderboard as a table of our own: tasks as columns, our rows, then the published ones; its data, and as plain
+"""The leaderboard table: tasks as columns, our rows, then the published ones; as widget data, and as plain
 HTML."""
 
 from __future__ import annotations

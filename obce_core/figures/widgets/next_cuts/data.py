@@ -1,4 +1,4 @@
-"""The cheapest next cuts as a list with a button a row: the data of its component."""
+"""The cheapest next cuts as a list with a button per row."""
 
 from __future__ import annotations
 

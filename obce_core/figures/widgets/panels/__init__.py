@@ -1,5 +1,4 @@
-"""Small panels beside the lessons' figures, as HTML without a script: numbers, bars, births and deaths, boundary
-matrices."""
+"""Panels next to the lessons' figures, as HTML without scripts: numbers, bars, births and deaths, boundary matrices."""
 
 from __future__ import annotations
 

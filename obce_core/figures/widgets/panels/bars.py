@@ -1,5 +1,5 @@
-"""Bars of parts and loops, and births against deaths, as Plotly figures: what the downloads of the lessons' panels
-hold."""
+"""Bars of components and loops, and births against deaths, as Plotly figures, for the downloads of the lessons'
+panels."""
 
 from __future__ import annotations
 

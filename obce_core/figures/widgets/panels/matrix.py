@@ -1,4 +1,4 @@
-"""A boundary matrix as a Plotly figure: what the download beside the lessons' matrices holds."""
+"""A boundary matrix as a Plotly figure, for the download next to the lessons' matrices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan as a grid of layers by components: the data of the component in which it is edited."""
+"""The grid of layers by components in which a plan is edited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan grid as a Plotly figure: what its downloads hold."""
+"""The plan grid as a Plotly figure, for downloads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def plan_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
     """Draw the data of `plan_grid`: in each cell its percentile and its cosine above a bar, solid what is kept, hatched
     what is cut.
 
-    Locked columns are flat and grey; a cell with nothing to rank is dashed. A cosine that is being measured anew is
+    Locked columns are flat and grey; a cell with nothing to rank is dashed. A cosine that is being measured again is
     left out.
     """
     colours = palette(mode)

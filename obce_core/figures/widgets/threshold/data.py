@@ -1,4 +1,4 @@
-"""A cell's scores as a hill with a line to drag through it: the data and the files of lesson 5's figure."""
+"""The distribution of a cell's scores with a threshold to drag: the data of lesson 5's figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cell's scores with a percentile through them as a Plotly figure: what the downloads of lesson 5 hold."""
+"""A cell's scores with a percentile line as a Plotly figure, for the downloads of lesson 5."""
 
 from __future__ import annotations
 
