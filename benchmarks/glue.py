@@ -24,7 +24,7 @@ from obce_core.glue.sweep import read_sweep
 from obce_core.glue.tables import markdown, percent
 from obce_core.glue.tasks import TASKS
 from obce_core.glue.unit import prepare
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 
 HERE = Path(__file__).parent
 SWEEPS = ("glue.yaml", "glue_paper.yaml")

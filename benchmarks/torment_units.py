@@ -19,7 +19,8 @@ from benchmarks.arena import Outcome, arena, until
 from obce_core.glue.evaluation import list_evaluations
 from obce_core.glue.recipe import Recipe
 from obce_core.glue.unit import Unit, Variant
-from obce_core.storage.atomic import staged_folder, write_json
+from obce_core.storage.atomic import write_json
+from obce_core.storage.staging import staged_folder
 from tests import gluefolder, tiny
 
 

@@ -13,7 +13,9 @@ from obce_core.glue.metrics import score
 from obce_core.glue.recipe import Recipe, recipe_of, tier_name
 from obce_core.glue.tasks import TASKS
 from obce_core.glue.unit import rate_entries
-from obce_core.storage.atomic import digest, staged_folder, write_json
+from obce_core.storage.atomic import write_json
+from obce_core.storage.digests import digest
+from obce_core.storage.staging import staged_folder
 
 
 def make_evaluation(

@@ -21,7 +21,8 @@ from obce_core.components import COMPONENTS, check_component
 from obce_core.criteria import CRITERIA, criterion, random_scores
 from obce_core.errors import AnalysisError, shorten
 from obce_core.models.identity import Identity, read_identity
-from obce_core.storage.atomic import check_name, is_complete, read_json
+from obce_core.storage.atomic import read_json
+from obce_core.storage.staging import check_name, is_complete
 
 if TYPE_CHECKING:
     import pandas

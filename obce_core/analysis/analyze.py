@@ -36,7 +36,9 @@ from obce_core.models import ModelReport, ModelSource, check_model
 from obce_core.models.identity import identity_of
 from obce_core.models.load import LoadedModel, choose_device, load_model
 from obce_core.models.tokenizer import special_tokens
-from obce_core.storage.atomic import check_target, digest, is_complete, staged_folder, write_json
+from obce_core.storage.atomic import write_json
+from obce_core.storage.digests import digest
+from obce_core.storage.staging import check_target, is_complete, staged_folder
 from obce_core.storage.tensor_writer import read_matrix
 from obce_core.texts import Texts, heldout_of, load_texts
 from obce_core.version import ALGORITHMS, versions

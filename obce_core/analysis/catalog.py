@@ -12,7 +12,8 @@ from obce_core.access.readonly import refuse_if_read_only
 from obce_core.analysis.analysis import Analysis, find_analysis, read_analysis, read_meta
 from obce_core.errors import AnalysisError
 from obce_core.models.identity import read_identity
-from obce_core.storage.atomic import is_complete, read_json, write_json
+from obce_core.storage.atomic import read_json, write_json
+from obce_core.storage.staging import is_complete
 
 NAME = "name.json"
 """The user-given name, stored outside of the manifest: renaming changes neither digest nor id."""

@@ -10,7 +10,8 @@ from obce_core.errors import ModelError, ObceError, PathError
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.identity import config_digest, identity_of, stored_rows
 from obce_core.models.locate import ModelSource, hub_name, locate
-from obce_core.storage.atomic import digest, read_json, stable_sha256, write_json
+from obce_core.storage.atomic import read_json, write_json
+from obce_core.storage.digests import digest, stable_sha256
 
 PLACES = "places.json"
 """Other places where the same model was analysed, beside what the manifest lists: the id and the digests stay."""

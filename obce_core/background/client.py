@@ -25,7 +25,7 @@ from obce_core.background.functions import task_of
 from obce_core.errors import ObceError
 from obce_core.jobs.spawn import command, environment
 from obce_core.settings import cache_dir
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 from obce_core.storage.private import FILE, private_folder
 
 _NICE = 15

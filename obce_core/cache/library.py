@@ -23,8 +23,9 @@ from obce_core.analysis.catalog import read_name
 from obce_core.errors import BadInput, PathError, shorten
 from obce_core.jobs import FINAL, Run
 from obce_core.jobs.registry import note_removed
-from obce_core.storage.atomic import check_name, read_json
+from obce_core.storage.atomic import read_json
 from obce_core.storage.private import private_folder
+from obce_core.storage.staging import check_name
 from obce_core.storage.trash import MOVED, move, new_step, put_back, step_content, step_path
 
 KINDS = ("analyses", "evaluations", "models", "plans", "runs", "texts", "trash")

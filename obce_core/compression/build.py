@@ -29,7 +29,9 @@ from obce_core.plan.plan import Plan
 from obce_core.plan.plan_file import read_plan, to_document
 from obce_core.plan.size import count, plan_widths
 from obce_core.progress import Report, Steps
-from obce_core.storage.atomic import check_target, digest, is_complete, staged_folder, write_json
+from obce_core.storage.atomic import write_json
+from obce_core.storage.digests import digest
+from obce_core.storage.staging import check_target, is_complete, staged_folder
 from obce_core.version import versions
 
 TOLERANCE = 1e-5

@@ -22,7 +22,7 @@ from obce_core.models.check import ModelReport
 from obce_core.models.identity import Identity, read_identity
 from obce_core.plan.fact import PLAN, Fact, read_facts
 from obce_core.plan.plan_file import load_document
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 
 MODEL_FORMAT = "obce-model/1"
 

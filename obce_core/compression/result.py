@@ -9,7 +9,8 @@ from typing import Any
 from obce_core import settings
 from obce_core.errors import ModelError
 from obce_core.plan.size import Budget
-from obce_core.storage.atomic import is_complete, read_json
+from obce_core.storage.atomic import read_json
+from obce_core.storage.staging import is_complete
 
 RESULT = "obce.json"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from obce_core.errors import ObceError
 from obce_core.models.check import check_model
 from obce_core.models.identity import identity_of
-from obce_core.storage.atomic import is_complete, read_json
+from obce_core.storage.atomic import read_json
+from obce_core.storage.staging import is_complete
 from obce_core.version import ALGORITHMS
 
 FACTS = "export.json"

@@ -20,8 +20,9 @@ from obce_core.models.identity import identity_of
 from obce_core.models.load import load_model, stock_state
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, WEIGHTS
 from obce_core.progress import Report, Steps
-from obce_core.storage.atomic import atomic_write, check_target, staged_folder, write_json
+from obce_core.storage.atomic import atomic_write, write_json
 from obce_core.storage.disk_space import require_space, tensor_bytes, writing
+from obce_core.storage.staging import check_target, staged_folder
 from obce_core.texts import load_texts
 from obce_core.version import ALGORITHMS, versions
 

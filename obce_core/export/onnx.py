@@ -16,8 +16,9 @@ from obce_core.models.identity import identity_of
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, ModelSource, locate
 from obce_core.models.report import require_head
 from obce_core.progress import Report, Steps
-from obce_core.storage.atomic import check_target, staged_folder, write_json
+from obce_core.storage.atomic import write_json
 from obce_core.storage.disk_space import require_space, writing
+from obce_core.storage.staging import check_target, staged_folder
 from obce_core.version import ALGORITHMS, versions
 
 FORMAT = "obce-onnx/1"

@@ -11,7 +11,7 @@ from obce_core.components import LOCKED, TITLES
 from obce_core.figures.theme import DARK, LIGHT, ramp
 from obce_core.figures.widgets.cell_map.data import columns, inked, written
 from obce_core.formatting import MINUS
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 
 NUMBERS = {"difference": "Difference", "spearman": "Spearman", "jaccard": "Jaccard at P50"}
 """What a cell of the map can show."""

@@ -18,7 +18,7 @@ from obce_core.glue.unit import Prepared, Unit, prepare, rate_entries, training_
 from obce_core.models import ModelReport, check_model
 from obce_core.models.identity import identity_of
 from obce_core.plan.fact import read_fact
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,8 @@ from obce_core.glue.metrics import baseline
 from obce_core.glue.recipe import Recipe, title
 from obce_core.glue.tasks import TASKS, Task
 from obce_core.models.identity import Identity, read_identity
-from obce_core.storage.atomic import check_name, is_complete, read_json
+from obce_core.storage.atomic import read_json
+from obce_core.storage.staging import check_name, is_complete
 
 FORMAT = "obce-evaluation/1"
 UNIT, RESULT, CURVE, MODEL = "unit.json", "result.json", "curve.json", "model"

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from obce_core import settings
 from obce_core.errors import TextsError, shorten
 from obce_core.glue.tasks import DATASET, Task, task_of
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 from obce_core.texts.sources.glue_rows import Row, find_split, folder_rows, hub_rows
 
 

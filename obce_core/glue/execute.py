@@ -36,7 +36,8 @@ from obce_core.glue.workspace import checkpoints_of, first_process, only_one
 from obce_core.models import ModelReport
 from obce_core.models.load import choose_device
 from obce_core.models.tokenizer import load_tokenizer
-from obce_core.storage.atomic import is_complete, staged_folder, write_json
+from obce_core.storage.atomic import write_json
+from obce_core.storage.staging import is_complete, staged_folder
 from obce_core.version import versions
 
 _WAIT_SECONDS = 2.0

@@ -18,7 +18,7 @@ from obce_core.glue.execute import perform
 from obce_core.glue.trainer import Guard
 from obce_core.glue.unit import Prepared, Unit, prepare, training_steps, whole
 from obce_core.glue.workspace import Taken
-from obce_core.storage.atomic import is_complete
+from obce_core.storage.staging import is_complete
 
 _LOOK_SECONDS = 1.0
 """Between two looks whether one of the units that others hold is made, or was let go."""

@@ -12,7 +12,7 @@ from obce_core.glue.evaluation import Evaluation
 from obce_core.glue.learning_rate import Rate, plain_rate
 from obce_core.glue.statistics import RESAMPLES, Difference, Interval, Spread, changed, difference, interval, spread
 from obce_core.glue.tasks import TASKS, Task
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

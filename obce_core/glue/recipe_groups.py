@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from obce_core.glue.evaluation import Evaluation
 from obce_core.glue.recipe import Recipe, tier_name, title, words
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

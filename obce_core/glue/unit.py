@@ -23,7 +23,7 @@ from obce_core.models.identity import identity_of
 from obce_core.plan.fact import PLAN, Fact, read_fact, read_facts
 from obce_core.plan.plan_file import from_document, load_document
 from obce_core.plan.serialize import parse_prune_spec
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 from obce_core.version import ALGORITHMS
 
 ORDERS = ("cut-first", "finetune-first")

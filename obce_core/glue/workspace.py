@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +17,10 @@ from pathlib import Path
 
 from obce_core.errors import Cancelled
 from obce_core.glue.evaluation import evaluations_home
-from obce_core.storage.atomic import is_complete, is_locked
 from obce_core.storage.checkpoints import sweep_stale
+from obce_core.storage.locks import is_locked, try_lock
 from obce_core.storage.private import private_folder
+from obce_core.storage.staging import is_complete
 
 _WAIT_SECONDS = 2.0
 """Seconds between two checks whether another process has finished the same evaluation."""
@@ -48,16 +48,12 @@ def only_one(unit: str, cancelled: Callable[[], bool], *, wait: bool) -> Iterato
     private_folder(_home())
     handle = os.open(_lock(unit), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if not wait:
-                    raise Taken(unit) from None
-                if cancelled():
-                    raise Cancelled("Cancelled while another process computed the same evaluation.") from None
-                time.sleep(_WAIT_SECONDS)
+        while not try_lock(handle):
+            if not wait:
+                raise Taken(unit)
+            if cancelled():
+                raise Cancelled("Cancelled while another process computed the same evaluation.")
+            time.sleep(_WAIT_SECONDS)
         sweep_stale(checkpoints_of(unit), older=_DEAD)
         yield
     finally:

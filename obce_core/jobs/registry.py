@@ -18,7 +18,8 @@ from obce_core.errors import BadInput, shorten
 from obce_core.jobs.run import Run
 from obce_core.jobs.slots import queue_home
 from obce_core.jobs.status import FINAL, Status
-from obce_core.storage.atomic import file_sha256, open_regular, write_json
+from obce_core.storage.atomic import open_regular, write_json
+from obce_core.storage.digests import file_sha256
 from obce_core.storage.private import FOLDER, private_folder
 
 _NONCE = re.compile(r"[a-z0-9-]{6,64}")

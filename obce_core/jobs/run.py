@@ -5,22 +5,19 @@
 | `spec.json` | once, at creation | kind, options, nonce, when |
 | `status.json` | by the process in charge of the run, atomically | state, reason, attempt, times |
 | `progress.jsonl` | by the worker, appended | attempt, done, total, what |
-| `log.txt` | by the worker and its keeper | its output, and the traceback of a failure |
+| `log.txt` | by the worker and its supervisor | its output, and the traceback of a failure |
 | `worker.lock` | locked by the worker while it lives, touched as a heartbeat | nothing |
 | `checkpoints/` | by the worker | see `checkpoints.py` |
-| `result.json` | by the worker, last but the final state | what came out |
-| `reserve` | with the run, until it ended | bytes that are given back when a full disk cannot take the last state |
-| `CANCEL` | by anybody | the wish that it ends |
-| `STOPPING` | by the worker | it has heard and is putting its things in order |
+| `result.json` | by the worker, last but the final state | the result of the work |
+| `reserve` | with the run, until it ended | bytes that are released when a full disk cannot take the final state |
+| `CANCEL` | by anyone | the request to cancel |
+| `STOPPING` | by the worker | the cancel was acknowledged; a checkpoint is being saved |
 """
 
 from __future__ import annotations
 
-import fcntl
-import itertools
 import json
 import os
-import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -31,35 +28,26 @@ from typing import Any, TypeVar
 
 from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import BadInput, DiskFull, shorten
+from obce_core.jobs.records import progress_rate, tail_of
 from obce_core.jobs.status import FINAL, Progress, Status
 from obce_core.jobs.validation import Damaged, check_result, check_spec, check_status, check_step
-from obce_core.storage.atomic import is_locked, open_append, open_regular, read_json, write_json
+from obce_core.storage.atomic import open_append, read_json, write_json
 from obce_core.storage.disk_space import fullest, writing
+from obce_core.storage.locks import is_locked, try_lock
 from obce_core.storage.private import foreign_owner
 
 T = TypeVar("T")
-
 START_SECONDS = 60.0
 """Without a queue, a worker that has not taken its lock after this many seconds never will."""
-
 HEARTBEAT = 5.0
 """Seconds between two touches of the lock's file by a live worker."""
-
-_JUMP = 5.0
-"""Progress that is this many times as fast as usual in a run is not counted."""
-
 RESERVE = "reserve"
 _RESERVE_BYTES = 16_384
-
 FINISHING = "finishing: its process has not exited yet"
-
 SILENCE = 4 * HEARTBEAT
-"""Where locks cannot be seen from machine to machine, a worker silent for this long is taken for gone."""
-
-
+"""Where locks cannot be seen from machine to machine, a worker that is silent for this long counts as dead."""
 _LIMIT = 256_000_000
 """Bytes of a JSON file of a run; a sweep's spec holds its plans."""
-
 _UNKNOWN: Mapping[str, Any] = {
     "kind": "unknown",
     "options": {},
@@ -188,7 +176,7 @@ class Run:
     def progress(self) -> Progress:
         """Read how far the job is; a torn last line is skipped, and so is what earlier attempts wrote."""
         lines = []
-        for line in _tail(self.folder / "progress.jsonl", 64_000).splitlines():
+        for line in tail_of(self.folder / "progress.jsonl", 64_000).splitlines():
             try:
                 lines.append(check_step(json.loads(line)))
             except (ValueError, RecursionError):
@@ -199,7 +187,7 @@ class Run:
         lines = [line for line in lines if line["attempt"] == attempt]
         last = lines[-1]
         same = [line for line in lines if line["what"] == last["what"] and line["total"] == last["total"]]
-        rate = _rate([(line["t"], line["done"]) for line in same])
+        rate = progress_rate([(line["t"], line["done"]) for line in same])
         left = (last["total"] - last["done"]) / rate if rate else None
         return Progress(done=last["done"], total=last["total"], what=last["what"], rate=rate, seconds_left=left)
 
@@ -212,7 +200,7 @@ class Run:
 
     def log(self, limit: int = 20_000) -> str:
         """Read the end of the log."""
-        return _tail(self.folder / "log.txt", limit)
+        return tail_of(self.folder / "log.txt", limit)
 
     def add_log(self, line: str) -> None:
         """Append a line of ours to the log."""
@@ -245,12 +233,10 @@ class Run:
         handle = os.open(self.folder / "worker.lock", os.O_RDWR | os.O_CREAT, 0o600)
         # A probe holds the lock for an instant; a worker for its life. Try long enough to tell them apart.
         for attempt in range(20):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if try_lock(handle):
                 return handle
-            except OSError:
-                if attempt < 19:
-                    time.sleep(0.05)
+            if attempt < 19:
+                time.sleep(0.05)
         os.close(handle)
         raise BadInput(f"Run {self.id} already has a worker.")
 
@@ -307,27 +293,3 @@ class Run:
     def _may_wait(self, told: Status) -> bool:
         """Return True if no worker is expected yet: the run is queued, or was created a moment ago."""
         return bool(told.launcher) or time.time() - float(self.spec["created"]) < START_SECONDS
-
-
-def _rate(samples: list[tuple[float, int]]) -> float | None:
-    """Return what is done in a second, from (time, done). A jump, where a resume begins at its checkpoint or another
-    process made a part, is no work of this one: what was five times as quick as is usual there does not count."""
-    steps = [(later[1] - earlier[1], later[0] - earlier[0]) for earlier, later in itertools.pairwise(samples)]
-    rates = [done / seconds for done, seconds in steps if done > 0 and seconds > 0]
-    if not rates:
-        return None
-    usual = statistics.median_low(rates)
-    kept_items = [
-        (done, seconds) for done, seconds in steps if done >= 0 and seconds > 0 and done / seconds <= _JUMP * usual
-    ]
-    return sum(done for done, _ in kept_items) / sum(seconds for _, seconds in kept_items)
-
-
-def _tail(path: Path, limit: int) -> str:
-    try:
-        with open_regular(path) as stream:
-            stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - limit))
-            return stream.read().decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -7,7 +7,6 @@ dies frees its slot with its life; nothing has to be cleaned up.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from obce_core import settings
 from obce_core.errors import ObceError
 from obce_core.jobs.process import visible_gpus
+from obce_core.storage.locks import try_lock
 from obce_core.storage.private import private_folder
 
 
@@ -52,11 +52,9 @@ def take_slot(*, gpu: bool) -> Slot | None:
     private_folder(home)
     for name, device in places(gpu=gpu):
         handle = os.open(home / name, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if try_lock(handle):
             return Slot(name=name, handle=handle, gpu=device)
-        except OSError:
-            os.close(handle)
+        os.close(handle)
     return None
 
 
@@ -74,16 +72,10 @@ def queue_lock(seconds: float = 20.0) -> Iterator[None]:
     handle = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         deadline = time.monotonic() + seconds
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise ObceError(
-                        f"Another process has held the queue of jobs for {seconds:.0f} s.", hint="Try again."
-                    ) from None
-                time.sleep(0.02)
+        while not try_lock(handle):
+            if time.monotonic() > deadline:
+                raise ObceError(f"Another process has held the queue of jobs for {seconds:.0f} s.", hint="Try again.")
+            time.sleep(0.02)
         yield
     finally:
         os.close(handle)

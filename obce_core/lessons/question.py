@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from obce_core.formatting import amount
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 
 _CHOICES = 4
 _NEAR, _FAR = 12, 40

@@ -17,7 +17,8 @@ from obce_core.analysis.analysis import Analysis
 from obce_core.compression.result import Fidelity
 from obce_core.plan.plan import Kept
 from obce_core.plan.spec import Compensation
-from obce_core.storage.atomic import digest, read_json, write_json
+from obce_core.storage.atomic import read_json, write_json
+from obce_core.storage.digests import digest
 from obce_core.version import ALGORITHMS
 
 FORMAT = "obce-preview/1"

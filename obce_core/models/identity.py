@@ -13,7 +13,7 @@ from typing import Any
 from obce_core.architectures.stored import to_entry
 from obce_core.models.check import ModelReport
 from obce_core.models.locate import TOKENIZER_FILES
-from obce_core.storage.atomic import digest, stable_sha256
+from obce_core.storage.digests import digest, stable_sha256
 
 FORMAT = "obce-identity/1"
 

@@ -15,7 +15,8 @@ from obce_core import settings
 from obce_core.errors import ModelError, Offline, PathError, shorten
 from obce_core.models.files import find_file, open_file
 from obce_core.models.subfolder import model_subfolders
-from obce_core.storage.atomic import atomic_write, stable_sha256
+from obce_core.storage.atomic import atomic_write
+from obce_core.storage.digests import stable_sha256
 
 DEMO_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 DEMO_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

@@ -8,7 +8,6 @@ stamp.
 
 from __future__ import annotations
 
-import fcntl
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -24,8 +23,10 @@ from obce_core.errors import ObceError
 from obce_core.plan.plan_file import parse_document
 from obce_core.plan.serialize import parse_prune_spec, prune_spec_document
 from obce_core.plan.spec import PruneSpec
-from obce_core.storage.atomic import check_name, open_append, open_regular, write_json
+from obce_core.storage.atomic import open_append, open_regular, write_json
+from obce_core.storage.locks import wait_for_lock
 from obce_core.storage.private import private_folder
+from obce_core.storage.staging import check_name
 
 FORMAT, HISTORY = "obce-draft/1", "obce-draft-history/1"
 STEPS = 50
@@ -137,5 +138,5 @@ def _nearest(intents: Sequence[PruneSpec]) -> list[dict[str, Any]]:
 def _alone(path: Path) -> Iterator[None]:
     """Keep other threads and processes out of the block."""
     with open_append(path) as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        wait_for_lock(stream.fileno())
         yield

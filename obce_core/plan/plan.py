@@ -17,7 +17,7 @@ from obce_core.errors import PlanError
 from obce_core.plan.round_widths import LayerToWiden, widen
 from obce_core.plan.spec import Compensation, ManualOverride, PruneSpec
 from obce_core.plan.widths import cut_widths, stored_widths
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 
 Kept = Mapping[int, Mapping[str, np.ndarray]]
 """Boolean masks by layer and component over the original's neurons, shape (neurons,): False for those that this plan

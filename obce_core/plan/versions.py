@@ -14,8 +14,9 @@ from obce_core.plan.drafts import plans_home
 from obce_core.plan.plan_file import parse_document
 from obce_core.plan.serialize import parse_prune_spec, prune_spec_document
 from obce_core.plan.spec import PruneSpec
-from obce_core.storage.atomic import check_name, open_regular, write_json
+from obce_core.storage.atomic import open_regular, write_json
 from obce_core.storage.private import private_folder
+from obce_core.storage.staging import check_name
 
 FORMAT = "obce-version/1"
 MAX_NAME, MAX_NOTE = 80, 500

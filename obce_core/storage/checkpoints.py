@@ -32,9 +32,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from obce_core.errors import BadInput, PathError
-from obce_core.storage.atomic import MANIFEST, manifest, manifest_faults, read_json, sync_folder, write_json
+from obce_core.storage.atomic import read_json, sync_folder, write_json
 from obce_core.storage.disk_space import writing
 from obce_core.storage.private import FOLDER, file_mode, private_folder
+from obce_core.storage.staging import MANIFEST, manifest, manifest_faults
 from obce_core.version import __version__
 
 FORMAT = "obce-checkpoint/1"

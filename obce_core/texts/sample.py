@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from obce_core.errors import TextsError, shorten
-from obce_core.storage import atomic
+from obce_core.storage import atomic, digests
 
 KEY = b"obce.texts"
 FORMAT = "obce-texts/1"
@@ -72,7 +72,7 @@ class Texts:
     @cached_property
     def digest(self) -> str:
         """The sha256 (64 hex digits) over the ordered texts alone: equal texts, equal digest, whatever the source."""
-        return atomic.digest(list(self.texts))
+        return digests.digest(list(self.texts))
 
     def plain(self) -> dict[str, Any]:
         """Return the fields as plain data, in order."""

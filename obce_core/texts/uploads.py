@@ -8,7 +8,8 @@ from pathlib import Path
 from obce_core import settings
 from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import TextsError, shorten
-from obce_core.storage.atomic import atomic_write, check_name
+from obce_core.storage.atomic import atomic_write
+from obce_core.storage.staging import check_name
 from obce_core.texts.sources.file import ENDINGS
 
 _NAME_BYTES = 120

@@ -184,7 +184,7 @@ def _resolved(analysis_id: str, key: str, _intent: PruneSpec) -> tuple[Plan, Bud
 def resolved(analysis_id: str, prune_spec: PruneSpec) -> tuple[Plan, Budget]:
     """Carry out an intent and count it; raises PlanError."""
     from obce_core.plan import prune_spec_document
-    from obce_core.storage.atomic import digest
+    from obce_core.storage.digests import digest
 
     return _resolved(analysis_id, digest(prune_spec_document(prune_spec)), prune_spec)
 
@@ -197,7 +197,7 @@ def _next_cuts(analysis_id: str, layer: int, key: str, linked: bool, _intent: Pr
 def next_steps(analysis_id: str, prune_spec: PruneSpec, *, linked: bool) -> list[NextCut]:
     """List the next step of every cell; an edit recounts the layers that it changed."""
     from obce_core.plan import prune_spec_document
-    from obce_core.storage.atomic import digest
+    from obce_core.storage.digests import digest
 
     results = []
     for layer in range(1, analysis(analysis_id).shape.layers + 1):

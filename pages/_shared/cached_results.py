@@ -20,7 +20,7 @@ from obce_core.glue.leaderboard_join import join
 from obce_core.glue.sweep import Sweep, read_sweep
 from obce_core.jobs import find_run
 from obce_core.jobs.listing import about, kind_title
-from obce_core.storage.atomic import MANIFEST, is_complete
+from obce_core.storage.staging import MANIFEST, is_complete
 
 Stamped = tuple[tuple[str, int], ...]
 """Evaluations by id, each with the moment at which its manifest was written: another one when it was replaced."""

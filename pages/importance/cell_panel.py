@@ -23,7 +23,7 @@ from obce_core.figures.widgets.cell_view.data import cell_view
 from obce_core.figures.widgets.cell_view.export import both, distribution, rank_curve, strip
 from obce_core.formatting import count, share
 from obce_core.plan import PruneSpec
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 from pages._shared import cached, downloads, drafts, layout, mounts, nav, state
 
 

@@ -20,7 +20,7 @@ from obce_core.glue.tasks import TASKS
 from obce_core.glue.unit import Unit, Variant
 from obce_core.jobs.launchers import launcher_named
 from obce_core.jobs.process import device_here
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 from obce_core.texts.sources.glue_rows import split_file
 from pages._shared import cached, cached_results, guards, job_panel, layout, nav, state
 from pages.launch.form import Asked

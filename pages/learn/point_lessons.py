@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from obce_core.figures.units import file_units
 from obce_core.figures.widgets import panels
 from obce_core.figures.widgets.field.data import field_data
 from obce_core.figures.widgets.field.export import field_figure
-from obce_core.figures.widgets.panels.bars import barcode_figure, diagram_figure
-from obce_core.figures.widgets.panels.matrix import matrix_figure
 from obce_core.formatting import amount
 from obce_core.lessons import barcodes as lesson_3
 from obce_core.lessons import complexes as lesson_1
@@ -39,6 +35,7 @@ from obce_core.lessons.scene import (
 from obce_core.topology import Complex
 from pages._shared import downloads, layout, mounts, state
 from pages.learn import parts
+from pages.learn.point_downloads import take, take_bars, take_matrix
 
 _SHAPES = {"house": "House", "shell": "Hollow shell", "pieces": "Pieces", "broken": "Not a complex", "own": "Your own"}
 _SETS = {"ring": "Ring", "blobs": "Two blobs", "line": "Line", "noise": "Noise", "own": "Your own"}
@@ -115,7 +112,7 @@ def complexes() -> None:
         ),
     )
     if complex_ is not None:
-        _take_matrix(complex_, visible)
+        take_matrix(complex_, visible)
 
 
 def disks() -> None:
@@ -149,11 +146,11 @@ def disks() -> None:
                 _matrices(question, complex_, picked)
         with turn:
             parts.your_turn(questions, empty="Click in the field to add a first point.")
-    _take(scene, data)
+    take(scene, data)
     if picked in ("first", "second"):
-        _take_matrix(complex_, picked)
+        take_matrix(complex_, picked)
     else:
-        _take_bars(scene, "bars", edge_length=False)
+        take_bars(scene, "bars", edge_length=False)
 
 
 def barcodes() -> None:
@@ -188,8 +185,8 @@ def barcodes() -> None:
             st.toggle("Edge length, as gudhi and ripser report", key="lesson-edge", on_change=_unit)
         with turn:
             parts.your_turn(questions, empty="Add two points: one alone never merges.")
-    _take(scene, data)
-    _take_bars(scene, picked, edge_length=selection.edge_length)
+    take(scene, data)
+    take_bars(scene, picked, edge_length=selection.edge_length)
 
 
 def _scene() -> Scene:
@@ -291,54 +288,3 @@ def _table(scene: Scene) -> None:
 
 def _unit() -> None:
     state.get().edge_length = bool(st.session_state["lesson-edge"])
-
-
-def _take(scene: Scene, data: dict[str, Any]) -> None:
-    """Show the ways on, and offer the field."""
-    parts.steps()
-    mode, names = layout.mode(), letters(MAX_POINTS)
-    downloads.row(
-        "lesson-field",
-        label="Field",
-        figure=lambda: field_figure(data, [*scene.complex.edges, *scene.complex.triangles], names, mode=mode),
-        csv_text=lambda: downloads.to_csv(
-            ["point", "x", "y"], [(names[at], *to_units(point)) for at, point in enumerate(scene.points)]
-        ),
-    )
-
-
-def _take_bars(scene: Scene, panel: str, *, edge_length: bool) -> None:
-    """Offer the bars, drawn as the panel shows them."""
-    mode = layout.mode()
-    draw, label = (diagram_figure, "Births and deaths") if panel == "diagram" else (barcode_figure, "Barcode")
-
-    def table() -> str:
-        barcode = scene.bars
-        rows = [[0, 0.0, float(death)] for death in barcode.h0] + ([[0, 0.0, math.inf]] if barcode.points else [])
-        rows += [[1, float(birth), float(death)] for birth, death in barcode.h1]
-        return downloads.to_csv(["dimension", "birth (radius)", "death (radius)"], rows)
-
-    downloads.row(
-        "lesson-bars",
-        label=label,
-        figure=lambda: draw(scene.bars, scene.r, edge_length=edge_length, mode=mode),
-        csv_text=table,
-        units=file_units(edge_length=edge_length),
-    )
-
-
-def _take_matrix(found: Complex, panel: str) -> None:
-    """Offer a boundary matrix, whole."""
-    mode, dim = layout.mode(), 1 if panel == "first" else 2
-
-    def table() -> str:
-        faces = [named(face) for face in found.of(dim - 1)]
-        rows = [[face, *row] for face, row in zip(faces, found.boundary(dim).tolist(), strict=True)]
-        return downloads.to_csv(["face", *(named(simplex) for simplex in found.of(dim))], rows)
-
-    downloads.row(
-        "lesson-boundary",
-        label=f"Matrix {_WORDS[panel]}",
-        figure=lambda: matrix_figure(found, dim, named, mode=mode),
-        csv_text=table,
-    )

@@ -18,7 +18,8 @@ from obce_core.measure.preview import keep_preview
 from obce_core.plan import PruneSpec, resolve, write_plan
 from obce_core.plan.drafts import write_draft
 from obce_core.plan.versions import delete_version, list_versions, rename_version, restore_version, save_version
-from obce_core.storage.atomic import atomic_write, staged_folder
+from obce_core.storage.atomic import atomic_write
+from obce_core.storage.staging import staged_folder
 from obce_core.texts.uploads import store_upload
 
 

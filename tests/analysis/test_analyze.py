@@ -32,7 +32,7 @@ from obce_core.errors import (
     UnknownName,
 )
 from obce_core.models.load import load_model
-from obce_core.storage.atomic import manifest_faults
+from obce_core.storage.staging import manifest_faults
 from obce_core.texts import Texts, load_texts
 
 CELLS = [(layer, component) for layer in range(1, 5) for component in COMPONENTS]

@@ -15,7 +15,7 @@ from obce_core.analysis.catalog import list_saved, read_name, rename
 from obce_core.cache.library import destroy, find_entry, list_entries, referrers, remove, restore
 from obce_core.errors import BadInput, PathError
 from obce_core.jobs import Status, create_run
-from obce_core.storage.atomic import manifest_faults
+from obce_core.storage.staging import manifest_faults
 
 
 @pytest.fixture

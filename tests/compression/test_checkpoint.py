@@ -23,7 +23,7 @@ from obce_core.errors import ModelError, ObceError, PathError
 from obce_core.models import check_model
 from obce_core.models.batching import batches, encode
 from obce_core.plan import ManualOverride, Plan, PruneSpec, make_plan, read_plan, resolve, to_document
-from obce_core.storage.atomic import manifest_faults
+from obce_core.storage.staging import manifest_faults
 
 
 @pytest.fixture(scope="module")

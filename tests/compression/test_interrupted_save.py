@@ -16,12 +16,12 @@ from tiny import copy_folder, some_of_everything
 from obce_core.compression.build import compress
 from obce_core.compression.checkpoint import load
 from obce_core.plan import write_plan
-from obce_core.storage.atomic import manifest_faults
+from obce_core.storage.staging import manifest_faults
 
 # Each point of a save is tried in a child of its own, forked once torch is imported, which kills itself there.
 SCRIPT = """
 import os, signal, sys
-from obce_core.storage import atomic
+from obce_core.storage import staging
 from obce_core.compression import build, checkpoint
 
 def die(*_, **__):
@@ -36,8 +36,8 @@ def die_at_second_rename():
 
 POINTS = {
     "card": lambda: setattr(checkpoint, "model_card", die),
-    "commit": lambda: setattr(atomic, "_commit", die),
-    "manifest": lambda: setattr(atomic, "write_json", die),
+    "commit": lambda: setattr(staging, "_commit", die),
+    "manifest": lambda: setattr(staging, "write_json", die),
     "rename": lambda: setattr(os, "rename", die),
     "second rename": die_at_second_rename,
 }

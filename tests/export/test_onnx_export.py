@@ -22,7 +22,7 @@ from obce_core.errors import BadInput, Cancelled, Mismatch
 from obce_core.export import onnx as export
 from obce_core.export.check import SIZES, check, feeds, outputs, session
 from obce_core.plan import ManualOverride, PruneSpec, resolve
-from obce_core.storage.atomic import manifest_faults
+from obce_core.storage.staging import manifest_faults
 from obce_core.texts import load_texts
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed: pip install 'obce[onnx]'")

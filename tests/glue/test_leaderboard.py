@@ -22,7 +22,8 @@ from obce_core.glue.statistics import difference
 from obce_core.glue.submission import answer_text, submission
 from obce_core.glue.tables import head, latex, left_out, lines, markdown, percent, table_csv
 from obce_core.glue.tasks import TASKS
-from obce_core.storage.atomic import staged_folder, write_json
+from obce_core.storage.atomic import write_json
+from obce_core.storage.staging import staged_folder
 
 RECIPE = recipe_of("quick", learning_rate=2e-5)
 

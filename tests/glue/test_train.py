@@ -18,8 +18,9 @@ from obce_core.glue.classifier import classifier
 from obce_core.glue.examples import read_examples
 from obce_core.glue.recipe import Recipe, recipe_of, tier_name
 from obce_core.glue.tasks import TASKS
-from obce_core.glue.train import _arguments, finetune, share_of_batch
+from obce_core.glue.train import finetune
 from obce_core.glue.trainer import Saving
+from obce_core.glue.training_arguments import _arguments, share_of_batch
 from obce_core.models import check_model
 from obce_core.models.tokenizer import load_tokenizer
 from obce_core.storage.checkpoints import committed, newest

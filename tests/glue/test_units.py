@@ -28,7 +28,7 @@ from obce_core.jobs.registry import create_run
 from obce_core.plan.create import make_plan
 from obce_core.plan.matched_control import same_shape
 from obce_core.plan.plan_file import to_document
-from obce_core.storage.atomic import manifest_faults
+from obce_core.storage.staging import manifest_faults
 
 
 def unit(folder: Path, **changes) -> Unit:

@@ -38,7 +38,8 @@ from obce_core.models.identity import OLDER, Identity, identity_of, read_identit
 from obce_core.models.locate import TOKENIZER_FILES
 from obce_core.plan import make_plan, read_plan, write_plan
 from obce_core.plan.plan_file import from_document, to_document
-from obce_core.storage.atomic import file_sha256, stable_sha256, write_json
+from obce_core.storage.atomic import write_json
+from obce_core.storage.digests import file_sha256, stable_sha256
 from obce_core.version import ALGORITHMS
 
 Change = Callable[[Path], Any]

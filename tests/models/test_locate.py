@@ -70,7 +70,7 @@ def test_what_is_not_there_is_said_in_one_line_without_the_network(
         (OSError("no route"), Offline, r"and the hub cannot be reached \(OSError\)"),
         (RuntimeError("client closed"), Offline, r"the hub cannot be reached \(RuntimeError\)"),
         ("LocalEntryNotFoundError", Offline, "the hub cannot be reached"),
-        ("HFValidationError", ModelError, "no hub model 'owner/name' at revision 'abc'"),
+        ("HFValidationError", ModelError, "'owner/name' is neither a folder nor a hub model at revision 'abc'"),
     ],
 )
 def test_a_hub_that_fails_is_told_apart(

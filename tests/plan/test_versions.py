@@ -41,7 +41,7 @@ def test_a_name_is_text_and_never_a_path(name: str, cache: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "   ", "a\nb", "x" * 81])
 def test_what_is_no_name_is_refused(name: str) -> None:
-    with pytest.raises(PlanError, match="no name"):
+    with pytest.raises(PlanError, match="not a valid version name"):
         save_version(KEY, name, FULL)
     assert list_versions(KEY) == []
 

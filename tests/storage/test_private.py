@@ -26,8 +26,9 @@ from obce_core.jobs.worker import execute
 from obce_core.plan import PruneSpec
 from obce_core.plan.drafts import write_draft
 from obce_core.storage import private
-from obce_core.storage.atomic import atomic_write, staged_folder, write_json
+from obce_core.storage.atomic import atomic_write, write_json
 from obce_core.storage.private import close_to_others, foreign_owner, private_folder
+from obce_core.storage.staging import staged_folder
 
 QUICK = {"steps": 12, "seconds": 0.0, "every": 5}
 

@@ -23,8 +23,9 @@ from obce_core.jobs.attempts import Attempt, next_attempt
 from obce_core.jobs.run import RESERVE
 from obce_core.jobs.supervisor import Supervisor
 from obce_core.jobs.worker import execute
-from obce_core.storage.atomic import atomic_write, staged_folder
+from obce_core.storage.atomic import atomic_write
 from obce_core.storage.disk_space import disk_full, free_bytes, fullest, is_full, require_space, tree_size, writing
+from obce_core.storage.staging import staged_folder
 from tests import gluefolder
 
 FULL = OSError(errno.ENOSPC, "No space left on device")

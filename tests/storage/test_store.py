@@ -13,21 +13,10 @@ from typing import Any
 import pytest
 
 from obce_core.errors import DiskFull, PathError
-from obce_core.storage import atomic
-from obce_core.storage.atomic import (
-    MANIFEST,
-    atomic_write,
-    canonical_json,
-    check_name,
-    check_target,
-    digest,
-    file_sha256,
-    is_complete,
-    manifest_faults,
-    read_json,
-    staged_folder,
-    write_json,
-)
+from obce_core.storage import staging
+from obce_core.storage.atomic import atomic_write, read_json, write_json
+from obce_core.storage.digests import canonical_json, digest, file_sha256
+from obce_core.storage.staging import MANIFEST, check_name, check_target, is_complete, manifest_faults, staged_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -372,5 +361,5 @@ def test_an_ordinary_name_is_accepted(name: str) -> None:
 def test_the_module_lists_the_manifest_of_a_folder_in_order(home: Path) -> None:
     for name in ("b", "a"):
         (home / name).write_text(name)
-    assert list(atomic.manifest(home)) == ["a", "b"]
-    assert json.dumps(atomic.manifest(home))
+    assert list(staging.manifest(home)) == ["a", "b"]
+    assert json.dumps(staging.manifest(home))

@@ -17,7 +17,8 @@ from obce_core.cache.library import find_entry, list_entries, restore
 from obce_core.cli import main
 from obce_core.errors import PathError
 from obce_core.storage import trash
-from obce_core.storage.atomic import MANIFEST, check_target, manifest_faults, replace_file, staged_folder, write_json
+from obce_core.storage.atomic import replace_file, write_json
+from obce_core.storage.staging import MANIFEST, check_target, manifest_faults, staged_folder
 
 
 def fill(target: Path, text: str, *, overwrite: bool = False) -> None:

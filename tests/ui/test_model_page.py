@@ -147,7 +147,7 @@ def test_a_model_is_made_into_other_forms_by_one_click(
 ) -> None:
     from obce_core.jobs import list_runs
     from obce_core.jobs.worker import execute
-    from obce_core.storage.atomic import manifest_faults
+    from obce_core.storage.staging import manifest_faults
     from pages.model.files import packed
 
     if form == "onnx":

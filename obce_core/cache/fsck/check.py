@@ -17,9 +17,9 @@ from obce_core.cache.fsck.runs import check_runs
 from obce_core.glue.workspace import Taken, begun, checkpoints_of, only_one
 from obce_core.jobs.registry import list_runs
 from obce_core.jobs.slots import queue_lock
-from obce_core.storage.atomic import MANIFEST, manifest_faults
 from obce_core.storage.checkpoints import checkpoint_faults, committed
 from obce_core.storage.private import foreign_owner
+from obce_core.storage.staging import MANIFEST, manifest_faults
 
 __all__ = ["CONDITIONS", "Fault", "Report", "check", "repair"]
 

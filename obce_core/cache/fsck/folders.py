@@ -14,8 +14,10 @@ from obce_core.errors import ObceError
 from obce_core.glue.workspace import begun, checkpoints_of, is_worked_on
 from obce_core.plan.plan_file import parse_document
 from obce_core.plan.serialize import parse_prune_spec
-from obce_core.storage.atomic import MANIFEST, file_sha256, manifest_faults, open_regular, read_json
+from obce_core.storage.atomic import open_regular, read_json
 from obce_core.storage.checkpoints import checkpoint_faults, touched
+from obce_core.storage.digests import file_sha256
+from obce_core.storage.staging import MANIFEST, manifest_faults
 
 OLD = 3600.0
 """Outside of runs, an incomplete file counts as in use until it has been unchanged for this many seconds."""

@@ -11,8 +11,10 @@ from obce_core.glue.evaluation import evaluations_home
 from obce_core.jobs.registry import list_runs, registered, runs_home, stray_entries, taken_away
 from obce_core.jobs.run import Run
 from obce_core.jobs.status import FINAL
-from obce_core.storage.atomic import MANIFEST, digest, file_sha256, is_complete, manifest_faults, read_json
+from obce_core.storage.atomic import read_json
 from obce_core.storage.checkpoints import committed
+from obce_core.storage.digests import digest, file_sha256
+from obce_core.storage.staging import MANIFEST, is_complete, manifest_faults
 
 _ANSWERS = ("weights_sha256",)
 """What of a result must not depend on interruptions."""

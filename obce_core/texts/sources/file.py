@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from obce_core.errors import TextsError, UnknownName
-from obce_core.storage import atomic
+from obce_core.storage import digests
 from obce_core.texts.files.column_choice import choose_labels, choose_text
 from obce_core.texts.files.intake import check_file, check_is_text, display
 from obce_core.texts.files.lines import read_txt
@@ -68,7 +68,7 @@ class File:
         if request.split:
             texts, columns, cut = _split(texts, columns)
             notes = (*notes, cut)
-        source = f"file:{display(path)}#sha256={atomic.file_sha256(path)}"
+        source = f"file:{display(path)}#sha256={digests.file_sha256(path)}"
         return RawTexts(texts=texts, columns=columns, source=source, name=display(path), notes=notes)
 
 

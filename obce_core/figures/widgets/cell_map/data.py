@@ -15,7 +15,7 @@ from obce_core.figures.theme import DARK, LIGHT, ink_on, ramp
 from obce_core.figures.units import factor, title
 from obce_core.figures.widgets import widget_assets
 from obce_core.formatting import amount, share
-from obce_core.storage.atomic import digest
+from obce_core.storage.digests import digest
 
 __all__ = [
     "AGGREGATES",
