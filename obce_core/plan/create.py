@@ -1,22 +1,66 @@
-"""Make a plan in one of the four ways people ask for one."""
+"""Create a plan from a percentile, a preset, a prune spec or a target size."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Literal, cast
 
 from obce_core.analysis.analysis import Analysis, read_analysis
 from obce_core.errors import PlanError
-from obce_core.plan.hardware import Hardware
 from obce_core.plan.plan import Plan, resolve
 from obce_core.plan.plan_file import load_document
 from obce_core.plan.presets import preset as apply_preset
 from obce_core.plan.presets import uniform
 from obce_core.plan.serialize import parse_prune_spec
-from obce_core.plan.size import count
-from obce_core.plan.spec import Compensation, PruneSpec, as_method
-from obce_core.plan.target import reach
+from obce_core.plan.size import count, plan_widths
+from obce_core.plan.spec import Compensation, Hardware, PruneSpec, as_method
+
+STEPS = 999
+"""Percentiles 0.1, 0.2, … 99.9."""
+
+
+def reach(analysis: Analysis, base: PruneSpec, share: float, of: Literal["encoder", "model"]) -> PruneSpec:
+    """Return the uniform intent with the smallest percentile (steps of 0.1) that leaves at most `share` of the parameters.
+
+    Parameters are counted after folding with the intent's compensation. Without the extra key rows the count falls
+    with the percentile, so a bisection finds where it first could fit; from there each step is tried in turn.
+
+    Raises:
+        PlanError: `share` is not between 0 and 1, or lies below what can be reached; the message names the floor.
+    """
+    option = "--target-encoder" if of == "encoder" else "--target-params"
+    if not 0 < share < 1:
+        raise PlanError(f"{option} is {share:g}; a share lies strictly between 0 and 1.")
+    hidden = analysis.shape.hidden
+
+    @cache
+    def left(step: int) -> tuple[float, float]:
+        """Return (share left, share left without extra key rows) at percentile step / 10."""
+        plan = resolve(analysis, uniform(step / 10, analysis.shape.layers, base))
+        budget = count(analysis, plan)
+        whole = budget.encoder if of == "encoder" else budget.parameters
+        kept = budget.encoder_left if of == "encoder" else budget.parameters_left
+        extra = hidden * sum(sum(row.extra) for row in plan_widths(analysis, plan))
+        return kept / whole, (kept - extra) / whole
+
+    low, high = 1, STEPS
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if left(middle)[1] <= share else (middle + 1, high)
+    for step in range(low, STEPS + 1):
+        if left(step)[0] <= share:
+            return uniform(step / 10, analysis.shape.layers, base)
+    floor = best = left(STEPS)[0]
+    for step in range(STEPS - 1, 0, -1):
+        if left(step)[1] >= best:
+            break
+        floor = best = min(best, left(step)[0])
+    raise PlanError(
+        f"{option} {share:g} cannot be reached by cutting from layer {base.first_layer}: the floor is {floor:.3f}.",
+        hint="Choose a larger share or an earlier --first-layer.",
+    )
 
 
 def make_plan(

@@ -19,9 +19,8 @@ import numpy as np
 from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError
-from obce_core.plan.hardware import Hardware
 from obce_core.plan.plan import Plan, resolve
-from obce_core.plan.spec import ManualOverride, PruneSpec
+from obce_core.plan.spec import Hardware, ManualOverride, PruneSpec
 
 Masks = dict[str, np.ndarray]
 

@@ -13,9 +13,8 @@ from obce_core.analysis.analysis import Analysis, read_analysis
 from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
 from obce_core.errors import AnalysisError, PathError, PlanError, shorten
-from obce_core.plan.fields import layer_number, mapping, only, pretty
 from obce_core.plan.plan import Kept, Plan, resolve, to_ranges
-from obce_core.plan.serialize import parse_prune_spec, prune_spec_document
+from obce_core.plan.serialize import layer_number, mapping, only, parse_prune_spec, pretty, prune_spec_document
 from obce_core.plan.spec import check_cuttable
 from obce_core.settings import MAX_PLAN_JSON_BYTES, MAX_PLAN_YAML_BYTES
 from obce_core.storage.atomic import replace_file

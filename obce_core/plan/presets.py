@@ -1,15 +1,16 @@
-"""The percentiles of the paper's Tables 2 and 3, and the former carried to any number of layers."""
+"""The percentiles of the paper's Tables 2 and 3, scaled to any number of layers, and the sizes it claims."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from obce_core.analysis.analysis import Analysis
+from obce_core.architectures import EncoderShape, Family
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError, UnknownName
-from obce_core.plan.parts import left_whole
-from obce_core.plan.plan import keep_above
+from obce_core.plan.plan import keep_above, left_whole
 from obce_core.plan.spec import PruneSpec
 
 Table = Mapping[str, Mapping[int, tuple[int, ...]]]
@@ -105,3 +106,37 @@ def _rows(table: Table) -> dict[int, dict[str, float]]:
             for layer in layers:
                 rows.setdefault(layer, {})[component] = float(percentile)
     return {layer: rows[layer] for layer in sorted(rows)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A claimed size: what the paper calls the model's size (`nominal` parameters), what is left of it, and how that is got."""
+
+    model: str
+    nominal: int
+    claim: float
+    words: str
+
+
+_CLAIMS = {
+    (12, 768, 12, 3072): Published(
+        model="BERT Base",
+        nominal=110_000_000,
+        claim=0.5847,
+        words="58.47 % of BERT Base (110M to 64M); none of the three readings of its own Table 2 gives it",
+    ),
+    (24, 1024, 16, 4096): Published(
+        model="BERT Large",
+        nominal=340_000_000,
+        claim=0.523,
+        words="52.3 % of BERT Large (340M to 177.2M): what its Table 3 leaves of the encoder, divided by the nominal size",
+    ),
+}
+"""By layers, hidden width, heads and intermediate width."""
+
+
+def published(family: Family, shape: EncoderShape) -> Published | None:
+    """Return the paper's claim for an encoder of this family and shape, or None where it has none."""
+    if family.model_type != "bert":
+        return None
+    return _CLAIMS.get((shape.layers, shape.hidden, shape.heads, shape.intermediate))

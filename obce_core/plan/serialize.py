@@ -1,13 +1,58 @@
-"""Intents as plain data: what a plan asks for, written and read. What is unknown is refused."""
+"""Prune specs as plain data, as rows of a table and as shell commands."""
 
 from __future__ import annotations
 
+import json
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
-from obce_core.errors import PlanError, shorten
-from obce_core.plan.fields import layer_number, mapping, only, pretty, text
-from obce_core.plan.hardware import Hardware
-from obce_core.plan.spec import Compensation, ManualOverride, PruneSpec
+from obce_core.analysis.analysis import Analysis
+from obce_core.components import CUTTABLE
+from obce_core.errors import PlanError, UnknownName, shorten
+from obce_core.plan.plan import left_whole
+from obce_core.plan.spec import Compensation, Hardware, ManualOverride, PruneSpec
+
+
+def only(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    """Refuse keys that are not known."""
+    for key in data:
+        if key not in known:
+            raise UnknownName(f"key in {where}", key, known)
+
+
+def mapping(value: object, where: str) -> Mapping[str, Any]:
+    """Take an object."""
+    if not isinstance(value, dict):
+        raise PlanError(f"{where} must be an object, found {shorten(value)!r}.")
+    return value
+
+
+def layer_number(value: str, where: str) -> int:
+    """Take the number of a layer from the key of an object."""
+    if not (value.isascii() and value.isdigit() and len(value) < 6 and value[0] != "0"):
+        raise PlanError(f"{where}: {shorten(value)!r} is no layer; layers count from 1.")
+    return int(value)
+
+
+def text(value: object, where: str) -> str:
+    """Take a name."""
+    if not isinstance(value, str):
+        raise PlanError(f"{where} is {shorten(value)!r}; expected a name.")
+    return value
+
+
+def pretty(value: Any, depth: int = 0) -> str:
+    """Render JSON with an object's entries on lines of their own, down to a cell, and every list on one line."""
+    if isinstance(value, dict) and value and depth < 4:
+        inner = ",\n".join(
+            f"{' ' * (depth + 1)}{json.dumps(key)}: {pretty(entry, depth + 1)}" for key, entry in value.items()
+        )
+        return "{\n" + inner + "\n" + " " * depth + "}"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
 
 _INTENT_KEYS = ("criterion", "seed", "first_layer", "cells", "keep", "drop", "compensation", "hardware")
 _HAND_KEYS = ("layer", "component", "neurons", "reason")
@@ -89,3 +134,77 @@ def _hand_document(hand: ManualOverride) -> dict[str, Any]:
 
 def _short(percentile: float) -> float | int:
     return int(percentile) if float(percentile).is_integer() else percentile
+
+
+def plan_rows(analysis: Analysis, prune_spec: PruneSpec) -> list[dict[str, Any]]:
+    """Return a row for each layer: its number, and the percentile of each component; 0 is whole, None cannot be cut."""
+    return [
+        {"layer": layer}
+        | {
+            name: prune_spec.percentile(layer, name) if _rankable(analysis, prune_spec, layer, name) else None
+            for name in CUTTABLE
+        }
+        for layer in range(1, analysis.shape.layers + 1)
+    ]
+
+
+def read_rows(
+    analysis: Analysis, prune_spec: PruneSpec, rows: Sequence[Mapping[str, Any]]
+) -> tuple[PruneSpec, tuple[str, ...]]:
+    """Return the intent with the percentiles of a typed table, and what could not be taken, in words.
+
+    An empty field is whole.
+
+    Raises:
+        PlanError: a percentile outside 0 to 100.
+    """
+    cells: dict[tuple[int, str], float] = {}
+    notes = []
+    for row in rows:
+        layer = int(row["layer"])
+        for name in CUTTABLE:
+            value = row.get(name)
+            if value is None or math.isnan(value) or not value:
+                continue
+            if _rankable(analysis, prune_spec, layer, name):
+                cells[layer, name] = float(value)
+            else:
+                notes.append(left_whole(analysis, layer, name))
+    return replace(prune_spec, cells={}).with_cells(cells), tuple(notes)
+
+
+def _rankable(analysis: Analysis, prune_spec: PruneSpec, layer: int, component: str) -> bool:
+    return analysis.width(layer, component) > 0 and not analysis.degenerate(layer, component, prune_spec.criterion)
+
+
+def plan_commands(analysis: str, prune_spec: PruneSpec, *, out: str = "my-model") -> str:
+    """Return the shell commands that resolve an intent saved as intent.json and build the model.
+
+    The file carries everything: criterion, seed, first layer, percentiles, hand choices, compensation, hardware. What is not
+    the default is named in a comment, so that a reader sees it without opening the file.
+    """
+    plain, how = PruneSpec(), prune_spec.compensation
+    told = [
+        f"criterion {prune_spec.criterion}" + (f", seed {prune_spec.seed}" if prune_spec.seed else "")
+        if prune_spec.criterion != plain.criterion
+        else "",
+        f"compensation {how.method} over {'[CLS]' if how.tokens == 'cls' else 'all tokens'}"
+        if how != plain.compensation
+        else "",
+        prune_spec.hardware.words(),
+        f"{_neurons(prune_spec.keep)} kept by hand" if prune_spec.keep else "",
+        f"{_neurons(prune_spec.drop)} dropped by hand" if prune_spec.drop else "",
+    ]
+    named = "; ".join(part for part in told if part)
+    return "\n".join(
+        [
+            *([f"# {named}"] if named else []),
+            f"obce plan --analysis {analysis} --from intent.json --out plan.json",
+            f"obce compress --analysis {analysis} --plan plan.json --out {shlex.quote(out)}",
+        ]
+    )
+
+
+def _neurons(hands: Sequence[ManualOverride]) -> str:
+    number = sum(len(hand.neurons) for hand in hands)
+    return f"{number:,} neuron{'' if number == 1 else 's'}"

@@ -1,15 +1,49 @@
-"""What somebody wants cut: a percentile for each layer and component, hand-made exceptions, and a compensation."""
+"""The prune spec: percentiles by layer and component, manual overrides, compensation and hardware options."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from obce_core.components import CUTTABLE, LOCKED, check_component
 from obce_core.criteria import criterion
 from obce_core.errors import PlanError, UnknownName, shorten
-from obce_core.plan.hardware import Hardware
+
+ROUND_TO = (0, 8, 16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """Neurons to add back after percentiles and exceptions (see `widen`); nothing is ever cut for it.
+
+    `round_to` makes stored widths multiples of 8 or 16 (0: leave them), `per_head` makes all heads of a layer as wide as
+    its widest.
+    """
+
+    round_to: int = 0
+    per_head: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.round_to, bool) or not isinstance(self.round_to, int) or self.round_to not in ROUND_TO:
+            raise PlanError(f"round_to is {shorten(self.round_to)}; allowed: 8 or 16 (0: widths stay as they are).")
+        if not isinstance(self.per_head, bool):
+            raise PlanError(f"per_head is {shorten(self.per_head)}; expected true or false.")
+
+    @property
+    def asked(self) -> bool:
+        """Say whether there is anything to do."""
+        return self != Hardware()
+
+    def joined(self, other: Hardware) -> Hardware:
+        """Return these options with those of `other` on top."""
+        return Hardware(round_to=other.round_to or self.round_to, per_head=other.per_head or self.per_head)
+
+    def words(self) -> str:
+        """Say in a few words what is asked for."""
+        parts = [f"widths are multiples of {self.round_to}"] if self.round_to else []
+        return ", ".join([*parts, "the heads of a layer are equally wide"] if self.per_head else parts)
+
 
 Method = Literal["mean+std", "mean", "zero", "least-squares"]
 METHODS: tuple[Method, ...] = ("mean+std", "mean", "zero", "least-squares")
@@ -173,3 +207,73 @@ def _check_hands(keep: tuple[ManualOverride, ...], drop: tuple[ManualOverride, .
 def as_method(name: str) -> Method:
     """Check a compensation method's name."""
     return Compensation(method=cast(Method, name)).method
+
+
+Side = Literal["keep", "drop"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One neuron kept or dropped by hand (`side`), and why."""
+
+    side: Side
+    layer: int
+    component: str
+    neuron: int
+    reason: str
+
+
+def choose_neuron(
+    prune_spec: PruneSpec, side: Side, layer: int, component: str, neuron: int, reason: str = ""
+) -> PruneSpec:
+    """Keep or drop one neuron whatever its percentile says; an earlier choice of the same neuron is replaced.
+
+    Neurons of one cell with the same reason share an entry.
+
+    Raises:
+        PlanError: a locked component, no layer or neuron number, or a reason that is too long.
+    """
+    free = release_neuron(prune_spec, layer, component, neuron)
+    hands = list(getattr(free, side))
+    for place, hand in enumerate(hands):
+        if (hand.layer, hand.component, hand.reason) == (layer, component, reason):
+            hands[place] = replace(hand, neurons=(*hand.neurons, neuron))
+            break
+    else:
+        hands.append(ManualOverride(layer=layer, component=component, neurons=(neuron,), reason=reason))
+    return replace(free, keep=tuple(hands)) if side == "keep" else replace(free, drop=tuple(hands))
+
+
+def release_neuron(prune_spec: PruneSpec, layer: int, component: str, neuron: int) -> PruneSpec:
+    """Forget what was chosen for a neuron by hand."""
+
+    def without(hands: tuple[ManualOverride, ...]) -> tuple[ManualOverride, ...]:
+        left = [
+            replace(hand, neurons=tuple(n for n in hand.neurons if n != neuron))
+            if (hand.layer, hand.component) == (layer, component)
+            else hand
+            for hand in hands
+        ]
+        return tuple(hand for hand in left if hand.neurons)
+
+    return replace(prune_spec, keep=without(prune_spec.keep), drop=without(prune_spec.drop))
+
+
+def choices(prune_spec: PruneSpec) -> Iterator[Choice]:
+    """Yield every neuron chosen by hand, by layer, component and index; the kept before the dropped."""
+    sides: tuple[tuple[Side, tuple[ManualOverride, ...]], ...] = (("keep", prune_spec.keep), ("drop", prune_spec.drop))
+    for side, hands in sides:
+        found = [
+            Choice(side=side, layer=hand.layer, component=hand.component, neuron=neuron, reason=hand.reason)
+            for hand in hands
+            for neuron in hand.neurons
+        ]
+        yield from sorted(found, key=lambda choice: (choice.layer, choice.component, choice.neuron))
+
+
+def choice_of(prune_spec: PruneSpec, layer: int, component: str, neuron: int) -> Choice | None:
+    """Return what was chosen for a neuron by hand, or None."""
+    wanted = (layer, component, neuron)
+    return next(
+        (choice for choice in choices(prune_spec) if (choice.layer, choice.component, choice.neuron) == wanted), None
+    )

@@ -12,7 +12,7 @@ from obce_core.components import CUTTABLE
 from obce_core.plan import Compensation, Hardware, ManualOverride, PruneSpec, count, resolve, uniform
 from obce_core.plan.diff import compare_plans
 from obce_core.plan.next_cuts import STEPS, cheapest, next_cuts
-from obce_core.plan.parts import alone, of_layer, only, without_equal
+from obce_core.plan.plan import alone, of_layer, only, without_equal
 
 ANALYSIS = memory_analysis(3, 24, 3, 40)
 SHAPE = ANALYSIS.shape

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from obce_core.plan import PruneSpec
-from obce_core.plan.drafts import STEPS, History, read_draft, read_history, write_draft
+from obce_core.plan.storage import STEPS, History, read_draft, read_history, write_draft
 
 KEY = "0123456789abcdef"
 ONE, TWO = PruneSpec().with_cells({(3, "query"): 30}), PruneSpec().with_cells({(3, "query"): 50})

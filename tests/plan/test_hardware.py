@@ -36,7 +36,7 @@ from obce_core.plan import (
 )
 from obce_core.plan.plan import _to_widen
 from obce_core.plan.plan_file import parse_document
-from obce_core.plan.round_widths import widen
+from obce_core.plan.widths import widen
 
 SIZES = {
     12: memory_analysis(2, 36, 3, 21),

@@ -9,9 +9,8 @@ import pytest
 
 from obce_core.errors import AnalysisError
 from obce_core.plan import PruneSpec, resolve
-from obce_core.plan.hardware import Hardware
-from obce_core.plan.neuron_status import verdict
-from obce_core.plan.overrides import choose_neuron
+from obce_core.plan.diff import verdict
+from obce_core.plan.spec import Hardware, choose_neuron
 
 
 @pytest.mark.parametrize("criterion", ["r_f", "std"])

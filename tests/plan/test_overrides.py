@@ -7,7 +7,7 @@ from tiny import memory_analysis
 
 from obce_core.errors import PlanError
 from obce_core.plan import ManualOverride, PruneSpec, parse_prune_spec, prune_spec_document, resolve
-from obce_core.plan.overrides import Choice, choice_of, choices, choose_neuron, release_neuron
+from obce_core.plan.spec import Choice, choice_of, choices, choose_neuron, release_neuron
 
 
 def test_a_neuron_is_kept_dropped_and_released() -> None:

@@ -34,9 +34,8 @@ from obce_core.plan import (
     uniform,
     write_plan,
 )
-from obce_core.plan.command import plan_commands
 from obce_core.plan.plan_file import fits_yaml
-from obce_core.plan.serialize import render_prune_spec
+from obce_core.plan.serialize import plan_commands, render_prune_spec
 from obce_core.settings import MAX_PLAN_YAML_BYTES
 
 ANALYSIS = memory_analysis(4, 8, 2, 12)

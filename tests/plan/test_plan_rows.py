@@ -10,7 +10,7 @@ import pytest
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError
 from obce_core.plan import ManualOverride, PruneSpec
-from obce_core.plan.rows import plan_rows, read_rows
+from obce_core.plan.serialize import plan_rows, read_rows
 
 
 def test_the_table_of_a_plan_is_that_plan(tiny_analysis: Any) -> None:

@@ -10,7 +10,7 @@ from tiny import memory_analysis
 from obce_core.analysis.analysis import Analysis
 from obce_core.errors import PlanError, UnknownName
 from obce_core.plan import PRESETS, Compensation, PruneSpec, make_plan, preset, preset_cells, uniform
-from obce_core.plan.parts import without_equal
+from obce_core.plan.plan import without_equal
 
 # layer -> (query and key, value, intermediate); 0 is untouched
 TABLE_2 = {

@@ -33,7 +33,7 @@ from obce_core.plan import (
     resolve,
 )
 from obce_core.plan.fact import read_kept_of_model
-from obce_core.plan.published_sizes import published
+from obce_core.plan.presets import published
 
 LAYERS, HIDDEN, HEADS, MIDDLE = 2, 12, 3, 10
 SMALL = memory_analysis(LAYERS, HIDDEN, HEADS, MIDDLE)

@@ -9,7 +9,7 @@ from tiny import memory_analysis
 
 from obce_core.errors import PlanError
 from obce_core.plan import Compensation, PruneSpec, count, make_plan, resolve, uniform
-from obce_core.plan.target import STEPS, reach
+from obce_core.plan.create import STEPS, reach
 
 ANALYSIS = memory_analysis(3, 16, 4, 20, vocab=40, seed=3)
 

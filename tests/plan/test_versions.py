@@ -9,7 +9,7 @@ import pytest
 
 from obce_core.errors import ObceError, PlanError
 from obce_core.plan import Compensation, Hardware, ManualOverride, PruneSpec
-from obce_core.plan.versions import delete_version, list_versions, rename_version, restore_version, save_version
+from obce_core.plan.storage import delete_version, list_versions, rename_version, restore_version, save_version
 
 KEY = "0123456789abcdef"
 FULL = PruneSpec(

@@ -15,8 +15,7 @@ from obce_core.background import Answer
 from obce_core.compression.result import Fidelity
 from obce_core.errors import PlanError
 from obce_core.plan import ManualOverride, PruneSpec, make_plan, parse_prune_spec, prune_spec_document, resolve
-from obce_core.plan.drafts import read_draft, write_draft
-from obce_core.plan.versions import list_versions, save_version
+from obce_core.plan.storage import list_versions, read_draft, save_version, write_draft
 
 Ask = Callable[..., Answer]
 EVIL = "<b>bold</b> ![x](http://example.org/x.png)"
