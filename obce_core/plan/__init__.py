@@ -1,4 +1,4 @@
-"""What is cut and why: intents, plans, presets, and the count of what is left."""
+"""Pruning plans: prune specs, presets, plan files, and the size of the model that is left."""
 
 from __future__ import annotations
 

@@ -14,10 +14,11 @@ from obce_core.plan.spec import choice_of
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CellDifference:
-    """A cell in which two plans keep different neurons, each named by its original index.
+    """A cell in which two plans keep different neurons, each given by its original index.
 
-    `kept` counts what the first and the second keep of the cell's `neurons`, `percentiles` are those of their intents (0:
-    none). `only_first_cuts` are the neurons that the second keeps, `only_second_cuts` those that the first keeps.
+    `kept` counts the neurons, out of `neurons`, that the first and the second plan keep. `percentiles` are those of
+    their prune specs (0: none). `only_first_cuts` are cut by the first plan alone, `only_second_cuts` by the second
+    alone.
     """
 
     layer: int
@@ -31,14 +32,14 @@ class CellDifference:
 
 def compare_plans(analysis: Analysis, first: Plan, second: Plan) -> list[CellDifference]:
     """List the cells in which two plans keep different neurons, by layer and component."""
-    found = []
+    differences = []
     for layer in range(1, analysis.shape.layers + 1):
         for component in CUTTABLE:
             a, b = (plan.mask(layer, component, analysis.shape) for plan in (first, second))
             if np.array_equal(a, b):
                 continue
             width = analysis.width(layer, component)
-            found.append(
+            differences.append(
                 CellDifference(
                     layer=layer,
                     component=component,
@@ -52,15 +53,17 @@ def compare_plans(analysis: Analysis, first: Plan, second: Plan) -> list[CellDif
                     only_second_cuts=np.flatnonzero(a & ~b),
                 )
             )
-    return found
+    return differences
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """`state`: locked, kept, cut, kept by hand, dropped by hand, or kept for the hardware.
+    """The status of a neuron under a plan.
 
-    `percentile` is that of the cell (0: untouched), `threshold` the score up to which it cuts by `criterion` (None when
-    the cell is untouched), `reason` what was written when it was chosen by hand.
+    `state` is one of: locked, kept, cut, kept by hand, dropped by hand, kept for the hardware.
+
+    `percentile` is that of the cell (0: not cut). `threshold` is the score up to which it cuts by `criterion` (None if
+    the cell has no percentile). `reason` is that of the manual override.
     """
 
     state: str
@@ -71,10 +74,10 @@ class Verdict:
 
 
 def verdict(analysis: Analysis, plan: Plan, layer: int, component: str, neuron: int) -> Verdict:
-    """Say what a plan of this analysis does with a neuron, named by its original index.
+    """Return the status of a neuron, given by its original index, under a plan of this analysis.
 
     Raises:
-        AnalysisError: no such layer or neuron.
+        AnalysisError: the layer or neuron does not exist.
     """
     at = analysis.position(layer, component, neuron)
     if component in LOCKED:
@@ -88,11 +91,11 @@ def verdict(analysis: Analysis, plan: Plan, layer: int, component: str, neuron: 
         )
         threshold = float(np.percentile(scores, percentile, method="linear"))
         above = bool(scores[at] > threshold)
-    choice = choice_of(prune_spec, layer, component, neuron)
+    override = choice_of(prune_spec, layer, component, neuron)
     kept = bool(plan.mask(layer, component, analysis.shape)[neuron])
-    if choice is not None and kept == (choice.side == "keep"):
+    if override is not None and kept == (override.side == "keep"):
         state = "kept by hand" if kept else "dropped by hand"
-    elif kept and (not above or choice is not None):
+    elif kept and (not above or override is not None):
         state = "kept for the hardware"
     else:
         state = "kept" if kept else "cut"
@@ -101,5 +104,5 @@ def verdict(analysis: Analysis, plan: Plan, layer: int, component: str, neuron: 
         percentile=percentile,
         threshold=threshold,
         criterion=prune_spec.criterion,
-        reason="" if choice is None else choice.reason,
+        reason="" if override is None else override.reason,
     )

@@ -20,10 +20,10 @@ from obce_core.plan.size import FLOPS_LENGTH, cut_tensors, file_bytes, original_
 class Entry:
     """One component of one layer (from 1).
 
-    `neurons` before the cut and `kept` by the plan (None: no plan is known) are not `rows`, the stored rows of the linear
-    map, since query and key are stored in pairs; `extra` key rows stand apart from both. Parameters are weights, biases and
-    extra rows; `flops` are two for a multiply-add, of one text: the linear map, QKᵀ with the key, attention times V with
-    the value.
+    `neurons` counts those before the cut, `kept` those that the plan keeps (None: the plan is unknown). `rows` are the
+    stored rows of the linear map; they differ from `kept`, since query and key are stored in pairs. `extra` key rows
+    are counted in neither. Parameters are weights, biases and extra rows. `flops` are for one text, two for a
+    multiply-add: the linear map, with QKᵀ added to the key and attention times V to the value.
     """
 
     layer: int
@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """A part of the model that people count: its parameters, and its bytes in float32 (of `total`: the whole file)."""
+    """A part of the model with its parameters and its bytes in float32 (for `total`: of the whole file)."""
 
     name: str
     parameters: int
@@ -51,7 +51,10 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class Readings:
-    """Three ways to say how much is left, as shares: of the whole model, of the encoder, and encoder left / nominal size."""
+    """The share that is left, counted in three ways.
+
+    Of the whole model, of the encoder alone, and the encoder's parameters left divided by the nominal size.
+    """
 
     of_total: float
     encoder_only: float
@@ -60,10 +63,10 @@ class Readings:
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """The table: `entries` by layer and component, `parts` of the model that no plan cuts, and the `scopes` in sum.
+    """The table: `entries` by layer and component, `parts` of the model that no plan cuts, and the sums by scope.
 
-    `paper_left` is the total left under the paper's convention (each side of Q/K cut on its own, coupled columns cut too);
-    None where no plan is known. `claim` is what the paper says of a model of this shape, if it does.
+    `paper_left` is the total left under the paper's convention (each side of Q/K cut on its own, coupled columns cut
+    too); None if the plan is unknown. `claim` is the paper's claim for a model of this shape, if any.
     """
 
     entries: tuple[Entry, ...]
@@ -85,16 +88,16 @@ class Ledger:
 
     @property
     def readings(self) -> Readings:
-        """The three readings of what is stored."""
+        """Return the three shares of what is stored."""
         return self._read(self.total.parameters_left)
 
     @property
     def paper_readings(self) -> Readings | None:
-        """The three readings of the count under the paper's convention."""
+        """Return the three shares under the paper's convention, or None if the plan is unknown."""
         return None if self.paper_left is None else self._read(self.paper_left)
 
     def plain(self) -> dict[str, Any]:
-        """Return everything as plain data, readings included."""
+        """Return the table as plain data, with the shares."""
         paper = self.paper_readings
         return {
             **asdict(self),
@@ -119,14 +122,14 @@ _SCOPES: dict[str, tuple[str, ...]] = {
     "encoder only": ("embeddings", "pooler", "head"),
     "without embeddings": ("embeddings",),
 }
-"""What each scope leaves out (see `Family.part`)."""
+"""The parts that each scope excludes (see `Family.part`)."""
 
 
 def plan_ledger(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_LENGTH) -> Ledger:
-    """Count a plan on its analysis, no model being built; without a plan, the analysed model as it is.
+    """Fill the table for a plan of an analysis, without building a model; `plan` None means the analysed model itself.
 
     Args:
-        length: tokens of the text that FLOPs are counted for.
+        length: number of tokens of the text for which FLOPs are counted.
     """
     family, shape = analysis.family, analysis.shape
     before = original_tensors(analysis)
@@ -142,10 +145,10 @@ def plan_ledger(analysis: Analysis, plan: Plan | None = None, *, length: int = F
 
 
 def model_ledger(report: ModelReport, kept: Kept | None = None, *, length: int = FLOPS_LENGTH) -> Ledger:
-    """Count a model from the header of its safetensors file alone, beside the uncut model that its config describes.
+    """Fill the table for a model from the header of its safetensors file, compared with the uncut model of its config.
 
     Args:
-        kept: what the plans of a cut model keep of the original (see `read_kept_of_model`); None: not known.
+        kept: neurons that the plans of a cut model keep of the original (see `read_kept_of_model`); None: unknown.
     """
     family, shape = report.family, report.shape
     after = {
@@ -192,11 +195,13 @@ def _ledger(
         if name.rpartition(".")[0] + "." not in linear:
             part = family.part(name)
             parts[part] = parts.get(part, 0) + math.prod(size)
-    total, encoder, bare = (_scope(name, without, family, before, after, names) for name, without in _SCOPES.items())
+    total, encoder, without_embeddings = (
+        _scope(name, excluded, family, before, after, names) for name, excluded in _SCOPES.items()
+    )
     return Ledger(
         entries=entries,
         parts=parts,
-        scopes=(total, encoder, bare),
+        scopes=(total, encoder, without_embeddings),
         length=length,
         flops=sum(entry.flops for entry in entries),
         flops_left=sum(entry.flops_left for entry in entries),
@@ -219,11 +224,11 @@ def _entry(
 
     def measure(tensors: Tensors) -> tuple[int, int, int, int]:
         """Return rows, extra rows, parameters and FLOPs."""
-        found = {part: tensors[f"{path}.{part}"] for part in ("weight", "bias", "extra") if f"{path}.{part}" in tensors}
-        rows, extra = found["weight"][0], found.get("extra", (0,))[0]
-        maps = math.prod(found["weight"]) + math.prod(found.get("extra", (0,)))
-        met = rows + extra if component in ("key", "value") else 0
-        return rows, extra, sum(map(math.prod, found.values())), 2 * length * (maps + length * met)
+        sizes = {part: tensors[f"{path}.{part}"] for part in ("weight", "bias", "extra") if f"{path}.{part}" in tensors}
+        rows, extra = sizes["weight"][0], sizes.get("extra", (0,))[0]
+        maps = math.prod(sizes["weight"]) + math.prod(sizes.get("extra", (0,)))
+        products = rows + extra if component in ("key", "value") else 0  # columns of QKᵀ or of attention times V
+        return rows, extra, sum(map(math.prod, sizes.values())), 2 * length * (maps + length * products)
 
     (_, _, parameters, flops), (rows, extra, parameters_left, flops_left) = measure(before), measure(after)
     return Entry(
@@ -241,18 +246,18 @@ def _entry(
 
 
 def _scope(
-    name: str, without: tuple[str, ...], family: Family, before: Tensors, after: Tensors, names: Mapping[str, str]
+    name: str, excluded: tuple[str, ...], family: Family, before: Tensors, after: Tensors, names: Mapping[str, str]
 ) -> Scope:
     counts, sizes = [], []
     for tensors in (before, after):
-        found = {names[key]: size for key, size in tensors.items() if family.part(key) not in without}
-        counts.append(sum(map(math.prod, found.values())))
-        sizes.append(4 * counts[-1] if without else file_bytes(found))
+        included = {names[key]: size for key, size in tensors.items() if family.part(key) not in excluded}
+        counts.append(sum(map(math.prod, included.values())))
+        sizes.append(4 * counts[-1] if excluded else file_bytes(included))
     return Scope(name=name, parameters=counts[0], parameters_left=counts[1], bytes=sizes[0], bytes_left=sizes[1])
 
 
 def _paper_left(entries: tuple[Entry, ...], rest: int, shape: EncoderShape) -> int | None:
-    """Count kept neurons as the paper does: a row and a bias each, and of value and intermediate the column they meet too."""
+    """Count as the paper does: for each kept neuron a row and a bias; for value and intermediate also a column."""
     left = rest
     for entry in entries:
         if entry.kept is None:
@@ -261,5 +266,5 @@ def _paper_left(entries: tuple[Entry, ...], rest: int, shape: EncoderShape) -> i
             columns = shape.hidden if entry.component in ("value", "intermediate") else 0
             left += entry.kept * (shape.hidden + 1 + columns)
         else:
-            left += shape.hidden  # the bias: its columns are counted with the neurons that they read
+            left += shape.hidden  # the bias; the columns are counted with the neurons that they read
     return left
