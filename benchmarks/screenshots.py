@@ -43,7 +43,7 @@ def prepare(cache: Path) -> dict[str, Any]:
     """Make what the pages show: an analysis, the paper's plan as the draft, and its model."""
     os.environ["OBCE_CACHE"] = str(cache)
     from obce_core import analyze, compress, make_plan
-    from obce_core.plan.drafts import write_draft
+    from obce_core.plan.storage import write_draft
 
     analysis = analyze("demo", "demo", n_texts=150, device="cpu")
     plan = make_plan(analysis, preset="paper-scaled")

@@ -98,7 +98,7 @@ def test_pages_write_numbers_in_one_form(
     page: str, address: dict[str, str], tiny_analysis: Any, second: Any, cache: Path, tmp_path: Path
 ) -> None:
     from obce_core import compress, make_plan
-    from obce_core.plan.drafts import write_draft
+    from obce_core.plan.storage import write_draft
 
     key = adopt(tiny_analysis, cache)
     address = address | ({"compare": adopt(second, cache)} if "compare" in address else {})

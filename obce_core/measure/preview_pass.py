@@ -21,8 +21,7 @@ from obce_core.errors import ObceError
 from obce_core.measure.preview import chosen_texts, keep_preview, not_measured, preview_key, read_preview
 from obce_core.models.batching import Batch, Encoded, batches, encode
 from obce_core.models.load import LoadedModel, load_model
-from obce_core.plan.parts import only
-from obce_core.plan.plan import Plan, resolve
+from obce_core.plan.plan import Plan, only, resolve
 from obce_core.plan.serialize import parse_prune_spec
 
 ROOM = 400_000_000

@@ -1,18 +1,16 @@
-"""Plans: prune specs, presets, the neurons that a spec keeps, and the size that is left."""
+"""Pruning plans: prune specs, presets, plan files, and the size of the model that is left."""
 
 from __future__ import annotations
 
 from obce_core.architectures.stored import LayerWidths, original_widths
 from obce_core.plan.create import make_plan
-from obce_core.plan.hardware import Hardware
 from obce_core.plan.plan import Plan, keep_above, resolve, to_ranges
 from obce_core.plan.plan_file import from_document, parse_document, read_plan, render, to_document, write_plan
 from obce_core.plan.presets import PRESETS, preset, preset_cells, uniform
 from obce_core.plan.serialize import parse_prune_spec, prune_spec_document
 from obce_core.plan.size import Budget, count, plan_widths, stored_widths
-from obce_core.plan.size_table import Ledger
-from obce_core.plan.size_table_count import model_ledger, plan_ledger
-from obce_core.plan.spec import METHODS, Compensation, ManualOverride, PruneSpec
+from obce_core.plan.size_table import Ledger, model_ledger, plan_ledger
+from obce_core.plan.spec import METHODS, Compensation, Hardware, ManualOverride, PruneSpec
 from obce_core.plan.widths import layer_widths
 
 __all__ = [

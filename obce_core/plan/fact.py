@@ -1,4 +1,4 @@
-"""The statements of a plan file, without the analysis behind it: enough to check a compressed model."""
+"""The contents of a plan file without its analysis: enough to check a compressed model against it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from obce_core.plan.serialize import parse_prune_spec
 from obce_core.plan.spec import Compensation
 
 PLAN = "pruning_plan.json"
-"""The plan's name in the folder of the model that was cut by it."""
+"""The name of the plan file in the folder of a cut model."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fact:
-    """The stated fact of a plan: the weights it is for, the neurons it keeps, and where their constants come from.
+    """The facts that a plan states: the weights it is for, the neurons it keeps, and the source of the constants.
 
-    `kept` has only cells that are cut, as in `Plan`; `identity` is the digest of the model's identity ("": a plan of
+    `kept` has only cells that are cut, as in `Plan`. `identity` is the digest of the model's identity ("" in a plan of
     the older kind, which states none).
     """
 
@@ -37,11 +37,11 @@ class Fact:
 
     @property
     def digest(self) -> str:
-        """The digest of the cut; equal to that of the plan which this was read from."""
+        """Return the digest of the cut, equal to that of the plan that this was read from."""
         return cut_digest(self.weights_sha256, self.analysis, self.kept, self.compensation)
 
     def differs(self, other: Fact, shape: EncoderShape) -> str | None:
-        """Say in words where two facts part, or return None."""
+        """Describe the first difference from another fact, or return None if they are equal."""
         if self.weights_sha256 != other.weights_sha256:
             return f"it is for the weights {self.weights_sha256[:12]}…, not {other.weights_sha256[:12]}…"
         if self.identity and other.identity and self.identity != other.identity:
@@ -51,7 +51,7 @@ class Fact:
                 full = np.ones(shape.width(component), dtype=bool)
                 a, b = (fact.kept.get(layer, {}).get(component, full) for fact in (self, other))
                 if not np.array_equal(a, b):
-                    return f"layer {layer} {component} keeps other neurons ({int(a.sum())} and {int(b.sum())})"
+                    return f"layer {layer} {component} keeps different neurons ({int(a.sum())} and {int(b.sum())})"
         if self.compensation != other.compensation:
             names = [f"{one.method} over {one.tokens} tokens" for one in (self.compensation, other.compensation)]
             return f"its compensation is {names[0]}, not {names[1]}"
@@ -61,7 +61,7 @@ class Fact:
 
 
 def read_fact(document: Mapping[str, Any], shape: EncoderShape, name: str = "plan") -> Fact:
-    """Read a plan's plain data as it stands.
+    """Read the facts from a plan's plain data, without resolving it.
 
     Raises:
         PlanError: unknown keys, another format, layers or neurons that a model of this shape does not have.
@@ -77,35 +77,35 @@ def read_fact(document: Mapping[str, Any], shape: EncoderShape, name: str = "pla
 
 
 def read_facts(document: Mapping[str, Any], shape: EncoderShape, name: str = "plan") -> list[Fact]:
-    """Read a plan's plain data and the earlier plans that it carries, the oldest first (see `read_fact`)."""
+    """Read the facts of a plan and of the earlier plans that it contains, the oldest first (see `read_fact`)."""
     earlier = document.get("earlier", [])
     if not isinstance(earlier, list) or not all(isinstance(entry, dict) for entry in earlier):
         raise PlanError(f"{name}: earlier must be a list of plans.")
-    past = [read_fact(entry, shape, f"{name}: earlier plan {number}") for number, entry in enumerate(earlier, start=1)]
-    return [*past, read_fact(document, shape, name)]
+    facts = [read_fact(entry, shape, f"{name}: earlier plan {number}") for number, entry in enumerate(earlier, start=1)]
+    return [*facts, read_fact(document, shape, name)]
 
 
 def read_kept_of_model(report: ModelReport) -> Kept | None:
-    """Return what the plans in a cut model's folder keep of the original, by layer and component.
+    """Return the neurons of the original that the plans in a cut model's folder keep, by layer and component.
 
     Returns:
-        None when there is no plan in the folder: another program saved the model again.
+        None if the folder has no plan, because another program saved the model again.
 
     Raises:
         PlanError: the file is not a plan of this model.
-        ModelError: the plans keep other neurons than the model stores.
+        ModelError: the plans keep different neurons from those that the model stores.
     """
     path = report.source.file(PLAN)
     if path is None:
         return None
-    kept_items: dict[int, dict[str, np.ndarray]] = {}
+    kept: dict[int, dict[str, np.ndarray]] = {}
     for fact in read_facts(load_document(path), report.shape, PLAN):
         for layer, row in fact.kept.items():
             for component, mask in row.items():
-                kept_items.setdefault(layer, {})[component] = kept_items.get(layer, {}).get(component, True) & mask
+                kept.setdefault(layer, {})[component] = kept.get(layer, {}).get(component, True) & mask
     for layer in range(1, report.shape.layers + 1):
         for component in ("value", "intermediate"):
-            mask = kept_items.get(layer, {}).get(component, np.ones(report.shape.width(component), dtype=bool))
+            mask = kept.get(layer, {}).get(component, np.ones(report.shape.width(component), dtype=bool))
             if not np.array_equal(np.flatnonzero(mask), report.neurons(layer, component)):
-                raise ModelError(f"{PLAN} keeps other neurons of layer {layer} {component} than config.json stores.")
-    return kept_items
+                raise ModelError(f"{PLAN} and config.json keep different neurons of layer {layer} {component}.")
+    return kept

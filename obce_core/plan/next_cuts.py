@@ -1,4 +1,4 @@
-"""The next possible cut of each cell, and the parameters that it would save."""
+"""The next percentile for each cell, and the parameters that it would save."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import numpy as np
 from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError
-from obce_core.plan.parts import Cell, of_layer
-from obce_core.plan.plan import Plan, resolve
+from obce_core.plan.plan import Cell, Plan, of_layer, resolve
 from obce_core.plan.size import layer_parameters
 from obce_core.plan.spec import PruneSpec
 from obce_core.plan.widths import cut_widths, stored_widths
 
 STEPS = (30.0, 50.0, 70.0, 90.0)
-"""The paper's percentiles, and one more."""
+"""The paper's percentiles, and 90."""
 
 _LINKED: tuple[tuple[str, ...], ...] = (("query", "key"), ("value",), ("intermediate",))
 
@@ -26,9 +25,8 @@ _LINKED: tuple[tuple[str, ...], ...] = (("query", "key"), ("value",), ("intermed
 class NextCut:
     """One cell (query and key together where they are linked) raised to the next percentile.
 
-    `before` is the lowest percentile of the cells now, `after` what each of them that lies lower is raised to;
-    `changes` are the new percentiles, `saved` the parameters of the smaller model. `now` and `then` are the layer's
-    plans.
+    `before` is the lowest percentile of the cells now; cells below `after` are raised to it. `changes` holds the new
+    percentiles, `saved` the number of parameters saved. `now` and `then` are the plans of the layer alone.
     """
 
     layer: int
@@ -48,10 +46,9 @@ class NextCut:
 def next_cuts(
     analysis: Analysis, prune_spec: PruneSpec, *, linked: bool, layers: Iterable[int] | None = None
 ) -> list[NextCut]:
-    """List the next step of every cell (of some layers, where these are named) that saves anything, by layer and
-    component.
+    """List the next step of every cell that saves parameters, by layer and component; `layers` None means all.
 
-    Cells whose neurons are all equal have none, nor has a step that would keep nothing.
+    Cells whose neurons are all equal have no next step, and steps that would keep no neuron are omitted.
     """
     cuts = []
     for layer in range(1, analysis.shape.layers + 1) if layers is None else layers:
@@ -94,10 +91,9 @@ def next_cuts(
 
 
 def cheapest(cuts: Sequence[NextCut], lost: Sequence[float | None]) -> list[int]:
-    """Return the places of the cuts by what each loses per parameter saved, the least first; those not measured (None)
-    last."""
+    """Return the indices of the cuts by loss per parameter saved, the lowest first and unmeasured ones (None) last."""
     prices = [np.inf if loss is None else loss / cut.saved for cut, loss in zip(cuts, lost, strict=True)]
-    return sorted(range(len(cuts)), key=lambda place: (prices[place], cuts[place].layer, place))
+    return sorted(range(len(cuts)), key=lambda index: (prices[index], cuts[index].layer, index))
 
 
 def _left(analysis: Analysis, prune_spec: PruneSpec, layer: int, plan: Plan) -> int:

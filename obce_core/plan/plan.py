@@ -1,9 +1,9 @@
-"""A plan: a prune spec, and the neurons that it keeps on one analysis of one model."""
+"""A pruning plan: a prune spec, and the neurons that it keeps on one analysis of one model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,26 +14,27 @@ from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
 from obce_core.criteria import criterion
 from obce_core.errors import PlanError
-from obce_core.plan.round_widths import LayerToWiden, widen
 from obce_core.plan.spec import Compensation, ManualOverride, PruneSpec
-from obce_core.plan.widths import cut_widths, stored_widths
+from obce_core.plan.widths import LayerToWiden, cut_widths, stored_widths, widen
 from obce_core.storage.digests import digest
 
 Kept = Mapping[int, Mapping[str, np.ndarray]]
-"""Boolean masks by layer and component over the original's neurons, shape (neurons,): False for those that this plan
-cuts.
+"""Boolean masks by layer and component over the original's neurons, shape (neurons,): False for those it cuts.
 
-An absent cell keeps all. A plan speaks of nothing but what it cuts itself: in a model that was cut before, the neurons
-that are gone already stay True."""
+An absent cell keeps all neurons. A plan states only its own cuts: in a model that was cut before, the neurons that are
+already gone stay True."""
+
+Cell = tuple[int, str]
+"""Layer (from 1) and component."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """What is kept, where, and why.
+    """The neurons to keep in every cell, with the prune spec that they follow from.
 
-    `model` names the model (`name`, `revision`, `weights_sha256`, `identity`: see `Identity`; none in a plan of the
-    older kind), `analysis` is the analysis's id, `earlier` holds
-    the plans by which the model was cut before, in order.
+    `model` names the model (`name`, `revision`, `weights_sha256`, `identity`: see `Identity`; plans of the older kind
+    have no `identity`). `analysis` is the id of the analysis. `earlier` holds the plans by which the model was cut
+    before, in order.
     """
 
     model: Mapping[str, str]
@@ -55,88 +56,64 @@ class Plan:
 
     @property
     def neurons_cut(self) -> int:
-        """Count the neurons cut by the plan, not the rows that folding drops besides."""
+        """Count the neurons cut by the plan, without the rows that folding drops in addition."""
         return sum(int((~mask).sum()) for row in self.kept.values() for mask in row.values())
 
     @property
     def digest(self) -> str:
-        """Name the cut: the digest of model, kept neurons and constants (which come from the analysis)."""
+        """Return the digest of the cut: of model, kept neurons and constants (which come from the analysis)."""
         return cut_digest(self.model["weights_sha256"], self.analysis, self.kept, self.prune_spec.compensation)
 
 
 def resolve(analysis: Analysis, prune_spec: PruneSpec) -> Plan:
-    """Carry out an intent on an analysis: a percentile keeps the neurons strictly above it, in float64.
+    """Apply a prune spec to an analysis: a percentile keeps the neurons strictly above it, in float64.
 
-    Then neurons named by hand are kept or dropped, and then the hardware's options add some back (see `widen`).
+    Manual overrides are applied next, then the hardware options add neurons back (see `widen`).
 
     Raises:
-        PlanError: a layer that is not there, a percentile in a degenerate cell or one that keeps nothing, a neuron
-            named by hand that does not exist.
+        PlanError: a layer or a manually overridden neuron that does not exist, or a percentile in a degenerate cell or
+            one that keeps no neuron.
     """
-    shape = analysis.shape
-    row = criterion(prune_spec.criterion)
-    kept_items: dict[int, dict[str, np.ndarray]] = {}
-    for layer, cells in prune_spec.cells.items():
-        _check_layer(layer, shape)
-        for component in (name for name in CUTTABLE if name in cells):
-            columns = analysis.cell(layer, component)
-            if not analysis.width(layer, component):
-                raise PlanError(f"Layer {layer} {component} has no neuron left; an earlier cut took them all.")
-            if row.degenerate(columns):
-                raise PlanError(
-                    f"Layer {layer} {component} cannot be cut by {prune_spec.criterion}: every text gives the same "
-                    "value there, "
-                    "so all neurons are equal.",
-                    hint="Start at a later layer (--first-layer 2), or choose another criterion.",
-                )
-            scores = analysis.scores(layer, component, prune_spec.criterion, seed=prune_spec.seed)
-            above = keep_above(scores, cells[component])
-            if not above.any():
-                raise PlanError(
-                    f"Layer {layer} {component}: percentile {cells[component]:g} would keep 0 of {len(above)} neurons "
-                    f"(their {prune_spec.criterion} are tied).",
-                    hint="Drop them by hand if you mean it.",
-                )
-            mask = np.ones(shape.width(component), dtype=bool)
-            mask[analysis.neurons(layer, component)] = above
-            kept_items.setdefault(layer, {})[component] = mask
+    masks = _above_percentiles(analysis, prune_spec)
     notes = []
-    for hands, value in ((prune_spec.keep, True), (prune_spec.drop, False)):
-        for hand in hands:
-            mask = _by_hand(hand, analysis, kept_items)
-            mask[list(hand.neurons)] = value
-            if not mask[analysis.neurons(hand.layer, hand.component)].any():
-                notes.append(f"Layer {hand.layer} {hand.component}: every neuron is dropped by hand.")
+    for overrides, value in ((prune_spec.keep, True), (prune_spec.drop, False)):
+        for override in overrides:
+            mask = _mask_to_override(override, analysis, masks)
+            mask[list(override.neurons)] = value
+            if not mask[analysis.neurons(override.layer, override.component)].any():
+                notes.append(f"Layer {override.layer} {override.component}: manual overrides drop every neuron.")
     if prune_spec.hardware.asked:
-        for layer in sorted(kept_items):
-            widened, told = widen(_to_widen(analysis, prune_spec, layer, kept_items[layer]), prune_spec.hardware)
-            kept_items[layer] = {name: widened[name] for name in kept_items[layer]}
-            notes += told
+        for layer in sorted(masks):
+            widened, messages = widen(_to_widen(analysis, prune_spec, layer, masks[layer]), prune_spec.hardware)
+            masks[layer] = {name: widened[name] for name in masks[layer]}
+            notes += messages
     model = {name: str(analysis.meta["model"][name]) for name in ("name", "revision", "weights_sha256")}
     if analysis.identity is not None:
         model["identity"] = analysis.identity.digest
-    ordered = {
-        layer: {name: kept_items[layer][name] for name in CUTTABLE if name in kept_items[layer]}
-        for layer in sorted(kept_items)
+    kept = {
+        layer: {name: row[name] for name in CUTTABLE if name in row and not row[name].all()}
+        for layer, row in sorted(masks.items())
     }
-    cut = {layer: {c: m for c, m in cells.items() if not m.all()} for layer, cells in ordered.items()}
     return Plan(
         model=model,
         analysis=analysis.id,
         prune_spec=prune_spec,
-        kept={layer: cells for layer, cells in cut.items() if cells},
+        kept={layer: row for layer, row in kept.items() if row},
         notes=tuple(notes),
     )
 
 
 def cut_digest(weights_sha256: str, analysis: str, kept: Kept, compensation: Compensation) -> str:
-    """Return the digest of what decides a cut: the model, the kept neurons, and where the constants come from."""
+    """Return the digest of what determines a cut: the model, the kept neurons, and the source of the constants."""
     fact = {str(layer): {c: to_ranges(m) for c, m in row.items()} for layer, row in kept.items()}
     return digest([weights_sha256, analysis, fact, compensation.method, compensation.tokens])
 
 
 def keep_above(scores: np.ndarray, percentile: float) -> np.ndarray:
-    """Keep what lies strictly above the percentile (numpy's `linear` quantile), in float64, shape (neurons,)."""
+    """Return a mask of the scores strictly above the percentile, shape (neurons,).
+
+    The percentile is numpy's `linear` quantile, in float64.
+    """
     values = np.asarray(scores, dtype=np.float64)
     return values > np.percentile(values, percentile, method="linear")
 
@@ -150,6 +127,104 @@ def to_ranges(mask: np.ndarray) -> list[Any]:
     return [int(part[0]) if len(part) == 1 else [int(part[0]), int(part[-1])] for part in parts]
 
 
+def only(plan: Plan, cells: Iterable[Cell]) -> Plan:
+    """Return the plan reduced to the cuts in these cells."""
+    selection = set(cells)
+    kept = {
+        layer: {name: mask for name, mask in row.items() if (layer, name) in selection}
+        for layer, row in plan.kept.items()
+    }
+    return replace(plan, kept={layer: row for layer, row in kept.items() if row})
+
+
+def alone(prune_spec: PruneSpec, cells: Iterable[Cell]) -> PruneSpec:
+    """Return the prune spec without everything that does not affect which neurons these cells keep.
+
+    If hardware options add neurons back, a cell depends on the others of its layer, which are then included.
+    """
+    selection = set(cells)
+    if prune_spec.hardware.asked:
+        layers = {layer for layer, _ in selection}
+        selection |= {(layer, name) for layer, row in prune_spec.cells.items() if layer in layers for name in row}
+        selection |= {
+            (override.layer, override.component)
+            for override in (*prune_spec.keep, *prune_spec.drop)
+            if override.layer in layers
+        }
+    percentiles = {
+        layer: {name: percentile for name, percentile in row.items() if (layer, name) in selection}
+        for layer, row in prune_spec.cells.items()
+    }
+    keep, drop = (
+        tuple(override for override in overrides if (override.layer, override.component) in selection)
+        for overrides in (prune_spec.keep, prune_spec.drop)
+    )
+    return replace(prune_spec, cells={layer: row for layer, row in percentiles.items() if row}, keep=keep, drop=drop)
+
+
+def of_layer(prune_spec: PruneSpec, layer: int) -> PruneSpec:
+    """Return the prune spec reduced to one layer."""
+    keep, drop = (
+        tuple(override for override in overrides if override.layer == layer)
+        for overrides in (prune_spec.keep, prune_spec.drop)
+    )
+    return replace(
+        prune_spec,
+        cells={number: row for number, row in prune_spec.cells.items() if number == layer},
+        keep=keep,
+        drop=drop,
+    )
+
+
+def without_equal(analysis: Analysis, prune_spec: PruneSpec) -> tuple[PruneSpec, tuple[str, ...]]:
+    """Clear the cells that the spec's criterion cannot rank (all neurons equal), and return a note for each."""
+    equal = [
+        (layer, name)
+        for layer, row in prune_spec.cells.items()
+        for name in row
+        if layer <= analysis.shape.layers and analysis.degenerate(layer, name, prune_spec.criterion)
+    ]
+    return prune_spec.with_cells(dict.fromkeys(equal, 0.0)), tuple(left_whole(analysis, *cell) for cell in equal)
+
+
+def left_whole(analysis: Analysis, layer: int, component: str) -> str:
+    """Return a note on why a cell that cannot be ranked is not cut."""
+    if not analysis.width(layer, component):
+        return f"Layer {layer} {component} has no neurons left to cut: an earlier cut removed them all."
+    return f"Layer {layer} {component} is not cut: every text gives the same value there."
+
+
+def _above_percentiles(analysis: Analysis, prune_spec: PruneSpec) -> dict[int, dict[str, np.ndarray]]:
+    """Return the masks by layer and component, shape (neurons,), that the percentiles alone give."""
+    shape = analysis.shape
+    row = criterion(prune_spec.criterion)
+    masks: dict[int, dict[str, np.ndarray]] = {}
+    for layer, cells in prune_spec.cells.items():
+        _check_layer(layer, shape)
+        for component in (name for name in CUTTABLE if name in cells):
+            columns = analysis.cell(layer, component)
+            if not analysis.width(layer, component):
+                raise PlanError(f"Layer {layer} {component} has no neurons left; an earlier cut removed them all.")
+            if row.degenerate(columns):
+                raise PlanError(
+                    f"Layer {layer} {component} cannot be cut by {prune_spec.criterion}: "
+                    "every text gives the same value there, so all neurons are equal.",
+                    hint="Start at a later layer (--first-layer 2), or choose another criterion.",
+                )
+            scores = analysis.scores(layer, component, prune_spec.criterion, seed=prune_spec.seed)
+            above = keep_above(scores, cells[component])
+            if not above.any():
+                raise PlanError(
+                    f"Layer {layer} {component}: percentile {cells[component]:g} would keep 0 of {len(above)} neurons "
+                    f"(their {prune_spec.criterion} values are tied).",
+                    hint="To cut them all, drop them with a manual override.",
+                )
+            mask = np.ones(shape.width(component), dtype=bool)
+            mask[analysis.neurons(layer, component)] = above
+            masks.setdefault(layer, {})[component] = mask
+    return masks
+
+
 def _to_widen(analysis: Analysis, prune_spec: PruneSpec, layer: int, row: Mapping[str, np.ndarray]) -> LayerToWiden:
     shape = analysis.shape
     scores = {name: np.full(shape.width(name), -np.inf) for name in CUTTABLE}
@@ -158,9 +233,9 @@ def _to_widen(analysis: Analysis, prune_spec: PruneSpec, layer: int, row: Mappin
         scores[name][analysis.neurons(layer, name)] = analysis.scores(
             layer, name, prune_spec.criterion, seed=prune_spec.seed
         )
-    for hand in prune_spec.drop:
-        if hand.layer == layer:
-            barred[hand.component][list(hand.neurons)] = True
+    for override in prune_spec.drop:
+        if override.layer == layer:
+            barred[override.component][list(override.neurons)] = True
     return LayerToWiden(
         layer=layer,
         masks={name: row.get(name, np.ones(shape.width(name), dtype=bool)) for name in CUTTABLE},
@@ -171,18 +246,22 @@ def _to_widen(analysis: Analysis, prune_spec: PruneSpec, layer: int, row: Mappin
     )
 
 
-def _by_hand(hand: ManualOverride, analysis: Analysis, kept: dict[int, dict[str, np.ndarray]]) -> np.ndarray:
-    _check_layer(hand.layer, analysis.shape)
-    width = analysis.shape.width(hand.component)
-    over = [neuron for neuron in hand.neurons if neuron >= width]
-    if over:
-        raise PlanError(f"Layer {hand.layer} {hand.component}: neuron {over[0]} is out of range 0–{width - 1}.")
-    gone = np.setdiff1d(hand.neurons, analysis.neurons(hand.layer, hand.component))
+def _mask_to_override(
+    override: ManualOverride, analysis: Analysis, masks: dict[int, dict[str, np.ndarray]]
+) -> np.ndarray:
+    """Return the mask of the override's cell in `masks`, added if absent, after checking its layer and neurons."""
+    _check_layer(override.layer, analysis.shape)
+    width = analysis.shape.width(override.component)
+    where = f"Layer {override.layer} {override.component}"
+    too_high = [neuron for neuron in override.neurons if neuron >= width]
+    if too_high:
+        raise PlanError(f"{where}: neuron {too_high[0]} is out of range 0–{width - 1}.")
+    gone = np.setdiff1d(override.neurons, analysis.neurons(override.layer, override.component))
     if len(gone):
-        raise PlanError(f"Layer {hand.layer} {hand.component}: neuron {int(gone[0])} was cut before this analysis.")
-    return kept.setdefault(hand.layer, {}).setdefault(hand.component, np.ones(width, dtype=bool))
+        raise PlanError(f"{where}: neuron {int(gone[0])} was cut before this analysis.")
+    return masks.setdefault(override.layer, {}).setdefault(override.component, np.ones(width, dtype=bool))
 
 
 def _check_layer(layer: int, shape: EncoderShape) -> None:
     if layer > shape.layers:
-        raise PlanError(f"Layer {layer} is out of range; this model has layers 1–{shape.layers}.")
+        raise PlanError(f"There is no layer {layer}; this model has layers 1–{shape.layers}.")

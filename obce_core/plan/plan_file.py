@@ -1,4 +1,4 @@
-"""Plans as files: `obce-plan/1`, JSON natively, YAML for convenience. What is unknown or does not follow is refused."""
+"""Plans as files: `obce-plan/1`, as JSON or, for convenience, YAML. Unknown keys and inconsistent plans are errors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from obce_core.analysis.analysis import Analysis, read_analysis
 from obce_core.architectures import EncoderShape
 from obce_core.components import CUTTABLE
 from obce_core.errors import AnalysisError, PathError, PlanError, shorten
-from obce_core.plan.fields import layer_number, mapping, only, pretty
 from obce_core.plan.plan import Kept, Plan, resolve, to_ranges
-from obce_core.plan.serialize import parse_prune_spec, prune_spec_document
+from obce_core.plan.serialize import check_keys, layer_number, mapping, parse_prune_spec, pretty, prune_spec_document
 from obce_core.plan.spec import check_cuttable
 from obce_core.settings import MAX_PLAN_JSON_BYTES, MAX_PLAN_YAML_BYTES
 from obce_core.storage.atomic import replace_file
@@ -28,14 +27,14 @@ _MODEL_KEYS = ("name", "revision", "weights_sha256", "identity")
 
 
 def to_document(plan: Plan) -> dict[str, Any]:
-    """Write a plan as plain data, in exactly the file's form."""
-    kept_items = {str(layer): {name: to_ranges(mask) for name, mask in row.items()} for layer, row in plan.kept.items()}
+    """Return a plan as plain data, in the form of the file."""
+    kept = {str(layer): {name: to_ranges(mask) for name, mask in row.items()} for layer, row in plan.kept.items()}
     return {
         "format": FORMAT,
         "model": dict(plan.model),
         "analysis": plan.analysis,
         "intent": prune_spec_document(plan.prune_spec),
-        "fact": {"kept": kept_items},
+        "fact": {"kept": kept},
         "earlier": [dict(entry) for entry in plan.earlier],
     }
 
@@ -48,27 +47,27 @@ def render(plan: Plan, *, yaml: bool = False) -> str:
 
 
 def fits_yaml(plan: Plan) -> bool:
-    """Say, without rendering it, whether a plan's YAML surely stays below the limit of a YAML file."""
+    """Return True if a plan's YAML is certain to stay below the size limit of a YAML file; nothing is rendered."""
     size = 8_000 + sum(
-        len(hand.neurons) * 8 + 8 * len(hand.reason) + 200 for hand in (*plan.prune_spec.keep, *plan.prune_spec.drop)
+        len(override.neurons) * 8 + 8 * len(override.reason) + 200
+        for override in (*plan.prune_spec.keep, *plan.prune_spec.drop)
     )
     for row in plan.kept.values():
         for mask in row.values():
-            edges = np.flatnonzero(
-                np.diff(mask, prepend=False, append=False)
-            )  # where a run of kept neurons begins or ends
+            # the places where a run of kept neurons begins or ends
+            edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
             pairs = int(np.count_nonzero(edges[1::2] - edges[::2] > 1))
-            size += (
-                13 * (len(edges) // 2 - pairs) + 21 * pairs + 40
-            )  # "      - 1234" and "      - [1234, 1235]", each with a line's end
+            # "      - 1234" and "      - [1234, 1235]", each with a newline
+            size += 13 * (len(edges) // 2 - pairs) + 21 * pairs + 40
     return size < MAX_PLAN_YAML_BYTES
 
 
 def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write a plan file; the suffix chooses JSON or YAML.
+    """Write a plan file as JSON or YAML, depending on its suffix.
 
     Raises:
-        PathError: the file exists and is not a plan of this tool (or `overwrite` is false), or cannot be written.
+        PathError: the file exists and `overwrite` is false or it is not a plan of this tool, or it cannot be written.
+        PlanError: the YAML file would be too large.
     """
     target = Path(path)
     if target.exists():
@@ -91,7 +90,7 @@ def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False) -> None
 
 
 def _is_plan(path: Path) -> bool:
-    """Return True for a regular file that parses as a plan of this tool."""
+    """Return True if the path is a regular file that parses as a plan of this tool."""
     try:
         return load_document(path).get("format") == FORMAT
     except (OSError, PlanError):
@@ -103,10 +102,10 @@ def read_plan(path: str | Path, analysis: Analysis | None = None) -> Plan:
 
     Args:
         path: a `.json`, `.yaml` or `.yml` file.
-        analysis: the analysis it was made on; None looks it up in the cache.
+        analysis: the analysis that the plan was made on; None looks it up in the cache.
 
     Raises:
-        PlanError: unknown keys, wrong layers, another model, or a fact that does not follow from its intent.
+        PlanError: unknown keys, invalid layers, another model, or kept neurons that do not follow from the prune spec.
     """
     document = load_document(path)
     name = Path(path).name
@@ -116,19 +115,19 @@ def read_plan(path: str | Path, analysis: Analysis | None = None) -> Plan:
         except AnalysisError:
             raise PlanError(
                 f"{name} was made on analysis {shorten(document.get('analysis'))!r}, which is not in the cache.",
-                hint="Name its folder with --analysis.",
+                hint="Give its folder with --analysis.",
             ) from None
     return from_document(document, analysis, name)
 
 
 def load_document(path: str | Path) -> dict[str, Any]:
-    """Parse a plan file into plain data; nothing is checked beyond its syntax."""
+    """Parse a plan file into plain data; only its syntax is checked."""
     source = Path(path)
     try:
-        there = source.exists()
-    except OSError:  # a name that is too long, a folder that may not be read
-        there = False
-    if not there:
+        exists = source.exists()
+    except OSError:  # the name is too long, or the folder is not readable
+        exists = False
+    if not exists:
         raise PlanError(f"No plan file at {shorten(source, 200)!r}.")
     if not source.is_file():
         raise PlanError(f"{shorten(source, 200)!r} is not a regular file.")
@@ -137,7 +136,7 @@ def load_document(path: str | Path) -> dict[str, Any]:
 
 
 def parse_document(raw: bytes, name: str) -> dict[str, Any]:
-    """Parse the bytes of a plan file by the suffix of its name."""
+    """Parse the bytes of a plan file as JSON or YAML, depending on the suffix of its name."""
     if _is_yaml(Path(name)):
         return parse_yaml(raw, name, error=PlanError)
     return parse_json(raw, name, limit=MAX_PLAN_JSON_BYTES, error=PlanError)
@@ -145,11 +144,11 @@ def parse_document(raw: bytes, name: str) -> dict[str, Any]:
 
 def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "plan") -> Plan:
     """Check a plan's plain data against an analysis and return the plan."""
-    theirs, identity = read_model(document, name)
-    ours = str(analysis.meta["model"]["weights_sha256"])
-    if theirs != ours:
+    weights, identity = read_model(document, name)
+    analysed = str(analysis.meta["model"]["weights_sha256"])
+    if weights != analysed:
         raise PlanError(
-            f"{name} was made for model {shorten(theirs[:12])}…, this analysis is of {ours[:12]}….",
+            f"{name} was made for model {shorten(weights[:12])}…, this analysis is of {analysed[:12]}….",
             hint="Use the analysis of the same model, or make the plan again with obce plan --from.",
         )
     if identity and analysis.identity is not None and identity != analysis.identity.digest:
@@ -160,7 +159,7 @@ def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "
         )
     prune_spec = parse_prune_spec(document.get("intent"), f"{name}: intent")
     plan = resolve(analysis, prune_spec)
-    _compare(plan, read_kept(document, analysis.shape, name), analysis.shape, name)
+    _check_kept(plan, read_kept(document, analysis.shape, name), analysis.shape, name)
     earlier = document.get("earlier", [])
     if not isinstance(earlier, list) or not all(isinstance(entry, dict) for entry in earlier):
         raise PlanError(f"{name}: earlier must be a list of plans.")
@@ -175,48 +174,49 @@ def from_document(document: Mapping[str, Any], analysis: Analysis, name: str = "
 
 
 def read_model(document: Mapping[str, Any], name: str) -> tuple[str, str]:
-    """Check a plan's keys and format; return the sha256 of the weights and the digest of the identity that it is for.
+    """Check a plan's keys and format; return the sha256 of the weights and the digest of the identity of its model.
 
     The identity is "" in a plan of the older kind.
     """
-    only(document, _PLAN_KEYS, name)
+    check_keys(document, _PLAN_KEYS, name)
     if document.get("format") != FORMAT:
         raise PlanError(f"{name}: format is {shorten(document.get('format'))!r}; this version reads {FORMAT}.")
     model = mapping(document.get("model"), f"{name}: model")
-    only(model, _MODEL_KEYS, f"{name}: model")
+    check_keys(model, _MODEL_KEYS, f"{name}: model")
     return str(model.get("weights_sha256", "")), str(model.get("identity", ""))
 
 
 def read_kept(document: Mapping[str, Any], shape: EncoderShape, name: str) -> dict[int, dict[str, np.ndarray]]:
-    """Read the kept neurons that a plan states as its fact, as `Plan.kept` has them; nothing is resolved again."""
+    """Read the kept neurons that a plan's `fact` states, in the form of `Plan.kept`; nothing is resolved again."""
     fact = mapping(document.get("fact"), f"{name}: fact")
-    only(fact, ("kept",), f"{name}: fact")
-    masks: dict[tuple[int, str], np.ndarray] = {}
+    check_keys(fact, ("kept",), f"{name}: fact")
+    stated: dict[tuple[int, str], np.ndarray] = {}
     for layer, row in mapping(fact.get("kept"), f"{name}: fact.kept").items():
         number = layer_number(layer, f"{name}: fact.kept")
         if number > shape.layers:
-            raise PlanError(f"{name}: layer {number} is out of range; this model has layers 1–{shape.layers}.")
+            raise PlanError(f"{name}: there is no layer {number}; this model has layers 1–{shape.layers}.")
         for component, ranges in mapping(row, f"{name}: fact.kept.{number}").items():
             check_cuttable(number, component)
-            masks[number, component] = _mask(ranges, shape.width(component), f"{name}: layer {number} {component}")
-    results: dict[int, dict[str, np.ndarray]] = {}
+            stated[number, component] = _mask(ranges, shape.width(component), f"{name}: layer {number} {component}")
+    kept: dict[int, dict[str, np.ndarray]] = {}
     for number in range(1, shape.layers + 1):
         for component in CUTTABLE:
-            mask = masks.get((number, component))
+            mask = stated.get((number, component))
             if mask is not None and not mask.all():
-                results.setdefault(number, {})[component] = mask
-    return results
+                kept.setdefault(number, {})[component] = mask
+    return kept
 
 
-def _compare(plan: Plan, stated: Kept, shape: EncoderShape, name: str) -> None:
+def _check_kept(plan: Plan, stated: Kept, shape: EncoderShape, name: str) -> None:
+    """Raise PlanError if the stated neurons are not those of the plan."""
     for layer in range(1, shape.layers + 1):
         for component in CUTTABLE:
             full = np.ones(shape.width(component), dtype=bool)
             if not np.array_equal(stated.get(layer, {}).get(component, full), plan.mask(layer, component, shape)):
                 raise PlanError(
                     f"{name}: the kept neurons of layer {layer} {component} do not follow from the intent.",
-                    hint=f"Resolve it again: obce plan --analysis {plan.analysis} --from {shlex.quote(name)} --out "
-                    "NEW.json.",
+                    hint=f"Resolve it again: obce plan --analysis {plan.analysis} --from {shlex.quote(name)} "
+                    "--out NEW.json.",
                 )
 
 
@@ -227,7 +227,7 @@ def _mask(ranges: object, width: int, where: str) -> np.ndarray:
     for entry in ranges:
         pair = entry if isinstance(entry, list) else [entry, entry]
         if len(pair) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) for n in pair) or pair[0] > pair[1]:
-            raise PlanError(f"{where}: {shorten(entry)} is neither a neuron index nor a [first, last] range.")
+            raise PlanError(f"{where}: {shorten(entry)} is not a neuron index or a [first, last] range.")
         if not 0 <= pair[0] <= pair[1] < width:
             raise PlanError(f"{where}: index {pair[1] if pair[0] >= 0 else pair[0]} is out of range 0–{width - 1}.")
         if mask[pair[0] : pair[1] + 1].any():

@@ -1,15 +1,16 @@
-"""The percentiles of the paper's Tables 2 and 3, and the former carried to any number of layers."""
+"""The percentiles of the paper's Tables 2 and 3, scaled to any number of layers, and the sizes it claims."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from obce_core.analysis.analysis import Analysis
+from obce_core.architectures import EncoderShape, Family
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError, UnknownName
-from obce_core.plan.parts import left_whole
-from obce_core.plan.plan import keep_above
+from obce_core.plan.plan import keep_above, left_whole
 from obce_core.plan.spec import PruneSpec
 
 Table = Mapping[str, Mapping[int, tuple[int, ...]]]
@@ -34,15 +35,15 @@ TABLE_3: Table = {
 PRESETS = {
     "paper-bert-base": "Table 2 of the paper: 12 layers",
     "paper-bert-large": "Table 3 of the paper: 24 layers",
-    "paper-scaled": "Table 2 carried to any number of layers: layer l of L takes the row of paper layer ceil(12 l / L)",
+    "paper-scaled": "Table 2 scaled to any number of layers: layer l of L takes the row of paper layer ceil(12 l / L)",
 }
 
 
 def preset_cells(name: str, layers: int) -> dict[int, dict[str, float]]:
-    """Return a preset's percentiles for a model of `layers` layers.
+    """Return a preset's percentiles by layer and component, for a model of `layers` layers.
 
     Raises:
-        UnknownName: no such preset.
+        UnknownName: the preset does not exist.
         PlanError: the preset is for another number of layers.
     """
     if name not in PRESETS:
@@ -51,24 +52,24 @@ def preset_cells(name: str, layers: int) -> dict[int, dict[str, float]]:
         rows = _rows(TABLE_2)
         scaled = {layer: rows.get(math.ceil(12 * layer / layers), {}) for layer in range(1, layers + 1)}
         return {layer: dict(row) for layer, row in scaled.items() if row}
-    table, needs = (TABLE_2, 12) if name == "paper-bert-base" else (TABLE_3, 24)
-    if layers != needs:
+    table, required = (TABLE_2, 12) if name == "paper-bert-base" else (TABLE_3, 24)
+    if layers != required:
         raise PlanError(
-            f"{name} is for {needs} layers; this model has {layers}.",
+            f"{name} is for {required} layers; this model has {layers}.",
             hint="Use --preset paper-scaled, or --percentile.",
         )
     return _rows(table)
 
 
 def preset(name: str, analysis: Analysis, base: PruneSpec) -> tuple[PruneSpec, tuple[str, ...]]:
-    """Return an intent with a preset's percentiles, and what it left out or chose, in words.
+    """Return a prune spec with a preset's percentiles, and notes on what it omitted or decided.
 
-    A degenerate cell, and one of which its percentile would keep nothing, is left untouched and said so.
+    A degenerate cell, or one whose percentile would keep no neuron, is not cut and gets a note.
     """
     cells = preset_cells(name, analysis.shape.layers)
     notes = []
     if name == "paper-bert-large":
-        notes.append("Table 3 lists layer 13 of query and key under both P30 and P70; this preset takes P70.")
+        notes.append("Table 3 lists layer 13 of query and key under both P30 and P70; this preset uses P70.")
     changes: dict[tuple[int, str], float] = {}
     for layer, row in cells.items():
         for component, percentile in row.items():
@@ -80,7 +81,7 @@ def preset(name: str, analysis: Analysis, base: PruneSpec) -> tuple[PruneSpec, t
                 changes[layer, component] = percentile
             else:
                 notes.append(
-                    f"Layer {layer} {component} is left whole: P{percentile:g} would keep 0 of {len(scores)} there."
+                    f"Layer {layer} {component} is not cut: P{percentile:g} would keep 0 of {len(scores)} neurons."
                 )
     first = min(cells, default=1)
     blank = PruneSpec(criterion=base.criterion, seed=base.seed, first_layer=first, compensation=base.compensation)
@@ -88,7 +89,7 @@ def preset(name: str, analysis: Analysis, base: PruneSpec) -> tuple[PruneSpec, t
 
 
 def uniform(percentile: float, layers: int, base: PruneSpec) -> PruneSpec:
-    """Return an intent with one percentile for every component that can be cut, from `base.first_layer` on."""
+    """Return a prune spec with one percentile for every component that can be cut, from `base.first_layer` on."""
     if not 1 <= base.first_layer <= layers:
         raise PlanError(f"--first-layer is {base.first_layer}; this model has layers 1–{layers}.")
     if not isinstance(percentile, (int, float)) or isinstance(percentile, bool) or not 0 < percentile < 100:
@@ -105,3 +106,39 @@ def _rows(table: Table) -> dict[int, dict[str, float]]:
             for layer in layers:
                 rows.setdefault(layer, {})[component] = float(percentile)
     return {layer: rows[layer] for layer in sorted(rows)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A size that the paper claims: `claim` is the share left of `nominal` parameters, `words` describes the count."""
+
+    model: str
+    nominal: int
+    claim: float
+    words: str
+
+
+_CLAIMS = {
+    (12, 768, 12, 3072): Published(
+        model="BERT Base",
+        nominal=110_000_000,
+        claim=0.5847,
+        words="58.47 % of BERT Base (110M to 64M); none of the three ways to count its own Table 2 gives it",
+    ),
+    (24, 1024, 16, 4096): Published(
+        model="BERT Large",
+        nominal=340_000_000,
+        claim=0.523,
+        words=(
+            "52.3 % of BERT Large (340M to 177.2M): what its Table 3 leaves of the encoder, divided by the nominal size"
+        ),
+    ),
+}
+"""Claims by (layers, hidden width, heads, intermediate width); shown beside the counts, never used in them."""
+
+
+def published(family: Family, shape: EncoderShape) -> Published | None:
+    """Return the paper's claim for an encoder of this family and shape, or None if there is no claim."""
+    if family.model_type != "bert":
+        return None
+    return _CLAIMS.get((shape.layers, shape.hidden, shape.heads, shape.intermediate))

@@ -1,4 +1,4 @@
-"""Count what a plan saves, from the shapes of the tensors that will exist: parameters, FLOPs and bytes."""
+"""Count the parameters, FLOPs and bytes under a plan, from the shapes of the tensors that will exist."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ FLOPS_LENGTH = 128
 class Budget:
     """The size of a model under a plan, counted after folding.
 
-    `neurons` are the ones that can be cut at all. Parameters are those stored in the file. `flops` are for one text
-    of `length` tokens, two for a multiply-add: linear maps, QKᵀ and attention times V of the unpadded widths.
+    `neurons` counts those that can be cut. Parameters are those stored in the file. `flops` are for one text
+    of `length` tokens, counting two for a multiply-add: linear maps, QKᵀ and attention times V of the unpadded widths.
     `bytes` is the size of model.safetensors in float32.
     """
 
@@ -47,24 +47,24 @@ class Budget:
 
     @property
     def encoder_share(self) -> float:
-        """Parameters of the layers that are left, as a share of the original's."""
+        """Return the layers' parameters that are left, as a share of the original's."""
         return self.encoder_left / self.encoder
 
     @property
     def model_share(self) -> float:
-        """Parameters of the whole stored model that are left, as a share of the original's."""
+        """Return the stored model's parameters that are left, as a share of the original's."""
         return self.parameters_left / self.parameters
 
     @property
     def flops_share(self) -> float:
-        """FLOPs of the layers that are left, as a share of the original's."""
+        """Return the layers' FLOPs that are left, as a share of the original's."""
         return self.flops_left / self.flops
 
 
 def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_LENGTH) -> Budget:
-    """Count a plan on its analysis; without a plan, the original.
+    """Count the size under a plan of an analysis; `plan` None counts the analysed model.
 
-    Pure numpy, no model is read: milliseconds for BERT Large.
+    No model is read; it takes milliseconds for BERT Large.
     """
     shape = analysis.shape
     now = [stored_widths(analysis, layer) for layer in range(1, shape.layers + 1)]
@@ -76,8 +76,8 @@ def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_L
     total = sum(math.prod(size) for size in tensors.values())
     names = analysis.family.file_names(analysis.meta["model"]["tensors"])
     size, size_left = (
-        file_bytes({names[name]: dims for name, dims in found.items()})
-        for found in (tensors, cut_tensors(analysis, tensors, after))
+        file_bytes({names[name]: dims for name, dims in shapes.items()})
+        for shapes in (tensors, cut_tensors(analysis, tensors, after))
     )
     return Budget(
         neurons=sum(analysis.width(layer, component) for layer in range(1, shape.layers + 1) for component in CUTTABLE),
@@ -97,14 +97,14 @@ def count(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_L
 def plan_widths(analysis: Analysis, plan: Plan) -> list[LayerWidths]:
     """Return the stored widths of every layer under a plan, layer 1 first."""
     shape = analysis.shape
-    results = []
+    widths = []
     for layer in range(1, shape.layers + 1):
         if layer not in plan.kept:
-            results.append(stored_widths(analysis, layer))
+            widths.append(stored_widths(analysis, layer))
             continue
         masks = {component: plan.mask(layer, component, shape) for component in CUTTABLE}
-        results.append(cut_widths(analysis, plan.prune_spec.compensation, layer, masks))
-    return results
+        widths.append(cut_widths(analysis, plan.prune_spec.compensation, layer, masks))
+    return widths
 
 
 def layer_flops(widths: LayerWidths, shape: EncoderShape, length: int) -> int:
@@ -124,25 +124,25 @@ def cut_tensors(
     analysis: Analysis, tensors: Mapping[str, tuple[int, ...]], widths: Sequence[LayerWidths]
 ) -> dict[str, tuple[int, ...]]:
     """Return the tensors of the cut model by name relative to the base model."""
-    family, found = analysis.family, dict(tensors)
+    family, remaining = analysis.family, dict(tensors)
     for layer, row in enumerate(widths, start=1):
-        found.pop(f"{family.linear(layer, 'key')}.extra", None)  # of an earlier cut; this one may need none
+        remaining.pop(f"{family.linear(layer, 'key')}.extra", None)  # of an earlier cut; this one may not need it
         for name, size in stored_shapes(row, analysis.shape).items():
             component, part = name.split(".")
-            found[f"{family.linear(layer, component)}.{part}"] = size
-    return found
+            remaining[f"{family.linear(layer, component)}.{part}"] = size
+    return remaining
 
 
 def file_bytes(tensors: Mapping[str, tuple[int, ...]]) -> int:
     """Compute the size of a safetensors file of float32 tensors, header included."""
-    at, header = 0, {"__metadata__": {"format": "pt"}}
+    offset, header = 0, {"__metadata__": {"format": "pt"}}
     entries: dict[str, object] = dict(header)
     for name in sorted(tensors):
         size = 4 * math.prod(tensors[name])
-        entries[name] = {"dtype": "F32", "shape": list(tensors[name]), "data_offsets": [at, at + size]}
-        at += size
+        entries[name] = {"dtype": "F32", "shape": list(tensors[name]), "data_offsets": [offset, offset + size]}
+        offset += size
     length = len(json.dumps(entries, separators=(",", ":")))
-    return 8 + length + (-length) % 8 + at
+    return 8 + length + (-length) % 8 + offset
 
 
 def layer_parameters(widths: LayerWidths, shape: EncoderShape) -> int:

@@ -21,10 +21,9 @@ from obce_core.jobs.startup import start_seconds
 from obce_core.measure.preview import read_preview
 from obce_core.models import Preview, preview_model
 from obce_core.plan import Budget, Plan, PruneSpec, count, preset, resolve
-from obce_core.plan.drafts import plans_home
 from obce_core.plan.next_cuts import NextCut, next_cuts
-from obce_core.plan.parts import of_layer
-from obce_core.plan.versions import Version, list_versions
+from obce_core.plan.plan import of_layer
+from obce_core.plan.storage import Version, list_versions, plans_home
 from obce_core.storage.recent_failures import Failures
 from obce_core.texts import Texts, heldout_of, load_texts
 from obce_core.topology import Interval, Principal, barcode, bootstrap_r_f, most_isolated, principal, r_f_without

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from obce_core import settings
 from obce_core.plan import PruneSpec
-from obce_core.plan.drafts import Draft, History, read_draft, read_history, write_draft
-from obce_core.plan.overrides import choose_neuron, release_neuron
+from obce_core.plan.spec import choose_neuron, release_neuron
+from obce_core.plan.storage import Draft, History, read_draft, read_history, write_draft
 from pages._shared import state
 
 _LIMIT = 200

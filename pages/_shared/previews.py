@@ -16,8 +16,7 @@ from obce_core.formatting import cosine
 from obce_core.measure.preview import not_measured, preview_key, stored_previews
 from obce_core.plan import Plan, PruneSpec, prune_spec_document
 from obce_core.plan.next_cuts import NextCut
-from obce_core.plan.parts import Cell, alone
-from obce_core.plan.plan import Kept
+from obce_core.plan.plan import Cell, Kept, alone
 from pages._shared import background, cached, guards, state
 
 _AUTOMATIC = 30_000_000

@@ -14,8 +14,7 @@ from obce_core.formatting import share
 from obce_core.glue.sweep import CONTROLS
 from obce_core.glue.unit import ORDERS
 from obce_core.plan import PruneSpec, write_plan
-from obce_core.plan.drafts import plans_home, read_draft
-from obce_core.plan.versions import list_versions
+from obce_core.plan.storage import list_versions, plans_home, read_draft
 from pages._shared import cached, drafts, layout
 from pages.launch import fields as fields
 

@@ -12,7 +12,7 @@ from obce_core.errors import ObceError, PlanError
 from obce_core.figures.layers import layers
 from obce_core.formatting import amount, count, megabytes, millions, share
 from obce_core.plan import Budget, Plan, plan_widths, read_plan, stored_widths, write_plan
-from obce_core.plan.size_table_count import plan_ledger
+from obce_core.plan.size_table import plan_ledger
 from obce_core.storage.staging import is_complete
 from pages._shared import cached, charts, downloads, drafts, guards, job_panel, layout, nav, state
 from pages.launch import variants

@@ -7,7 +7,7 @@ from obce_core.components import TITLES
 from obce_core.criteria import criterion
 from obce_core.criteria.rank import standing
 from obce_core.formatting import amount, count, share
-from obce_core.plan.neuron_status import Verdict, verdict
+from obce_core.plan.diff import Verdict, verdict
 from obce_core.topology.sides import Sides
 from pages._shared import cached, drafts, layout, state
 

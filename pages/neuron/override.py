@@ -6,7 +6,7 @@ import streamlit as st
 
 from obce_core.components import LOCKED, TITLES
 from obce_core.plan import PruneSpec
-from obce_core.plan.overrides import choice_of
+from obce_core.plan.spec import choice_of
 from pages._shared import drafts, guards
 
 _WORDS = {"keep": ("Keep", "Kept", ":material/lock:"), "drop": ("Drop", "Dropped", ":material/content_cut:")}

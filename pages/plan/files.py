@@ -16,9 +16,8 @@ from obce_core.plan import (
     Plan,
     render,
 )
-from obce_core.plan.command import plan_commands
 from obce_core.plan.plan_file import fits_yaml
-from obce_core.plan.serialize import render_prune_spec
+from obce_core.plan.serialize import plan_commands, render_prune_spec
 from pages._shared import downloads, layout
 
 

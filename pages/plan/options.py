@@ -15,7 +15,7 @@ from obce_core.plan import (
     Hardware,
     PruneSpec,
 )
-from obce_core.plan.parts import without_equal
+from obce_core.plan.plan import without_equal
 from pages._shared import drafts, state
 
 

@@ -17,7 +17,7 @@ from obce_core.figures.widgets.plan_grid.data import plan_grid
 from obce_core.figures.widgets.plan_grid.export import plan_figure
 from obce_core.formatting import cosine, count, megabytes, millions, share
 from obce_core.plan import Budget, Plan, PruneSpec
-from obce_core.plan.overrides import choices
+from obce_core.plan.spec import choices
 from pages._shared import cached, charts, downloads, drafts, guards, layout, mounts, previews, state
 from pages.plan import difference, files, menu, options, table
 

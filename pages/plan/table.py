@@ -8,7 +8,7 @@ from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE, TITLES
 from obce_core.errors import PlanError
 from obce_core.plan import PruneSpec, prune_spec_document
-from obce_core.plan.rows import plan_rows, read_rows
+from obce_core.plan.serialize import plan_rows, read_rows
 from obce_core.storage.digests import digest
 from pages._shared import drafts, layout, state
 

@@ -15,7 +15,7 @@ from obce_core.plan import (
     parse_prune_spec,
     resolve,
 )
-from obce_core.plan.versions import Version, delete_version, rename_version, restore_version, save_version
+from obce_core.plan.storage import Version, delete_version, rename_version, restore_version, save_version
 from pages._shared import cached, drafts, guards, state
 
 _DRAFT = ""

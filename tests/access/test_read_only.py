@@ -16,8 +16,14 @@ from obce_core.compression.result import Fidelity
 from obce_core.jobs import LocalLauncher, create_run, launcher_named, list_runs, move_queue, poll
 from obce_core.measure.preview import keep_preview
 from obce_core.plan import PruneSpec, resolve, write_plan
-from obce_core.plan.drafts import write_draft
-from obce_core.plan.versions import delete_version, list_versions, rename_version, restore_version, save_version
+from obce_core.plan.storage import (
+    delete_version,
+    list_versions,
+    rename_version,
+    restore_version,
+    save_version,
+    write_draft,
+)
 from obce_core.storage.atomic import atomic_write
 from obce_core.storage.staging import staged_folder
 from obce_core.texts.uploads import store_upload

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from obce_core.plan import PruneSpec
-from obce_core.plan.drafts import write_draft
+from obce_core.plan.storage import write_draft
 from tests.browsers import missing
 from tests.browsing import IDLE, OURS, chromium, free_port, wait_for
 

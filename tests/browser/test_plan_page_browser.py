@@ -200,8 +200,8 @@ def test_a_whole_cell_with_a_neuron_kept_by_hand_has_its_star(
     from playwright.sync_api import expect
 
     from obce_core.plan import PruneSpec
-    from obce_core.plan.drafts import read_draft, write_draft
-    from obce_core.plan.overrides import choose_neuron
+    from obce_core.plan.spec import choose_neuron
+    from obce_core.plan.storage import read_draft, write_draft
 
     monkeypatch.setenv("OBCE_CACHE", str(home / "cache"))
     key = next((home / "cache" / "analyses").iterdir()).name

@@ -21,7 +21,7 @@ from obce_core.glue.workspace import only_one
 from obce_core.jobs import Run, create_run, list_runs
 from obce_core.jobs.worker import execute
 from obce_core.plan import PruneSpec
-from obce_core.plan.drafts import write_draft
+from obce_core.plan.storage import write_draft
 from obce_core.storage.atomic import write_json
 from obce_core.storage.checkpoints import commit
 from obce_core.storage.staging import staged_folder

@@ -27,8 +27,7 @@ from obce_core.glue.leaderboard import board
 from obce_core.glue.tables import markdown, table_csv
 from obce_core.measure.preview import keep_preview, read_preview, stored_previews
 from obce_core.plan import PruneSpec
-from obce_core.plan.drafts import read_draft, read_history, write_draft
-from obce_core.plan.versions import list_versions, save_version
+from obce_core.plan.storage import list_versions, read_draft, read_history, save_version, write_draft
 
 FIDELITY = Fidelity(texts=5, cls=0.9, pooled=0.8, cls_lowest=0.7, pooled_lowest=0.6)
 

@@ -149,7 +149,7 @@ def test_every_neuron_of_a_cell_can_be_gone(tiny_analysis: Analysis, tmp_path: P
     empty = compress(tiny_analysis, resolve(tiny_analysis, PruneSpec(drop=drop)), tmp_path / "cut", device="cpu")
     analysis = analyze(empty.folder, sample(20), device="cpu", out=tmp_path / "analysis")
     assert [analysis.width(2, name) for name in ("query", "key", "value", "intermediate")] == [0, 0, 0, 0]
-    with pytest.raises(PlanError, match=r"^Layer 2 query has no neuron left; an earlier cut took them all.$"):
+    with pytest.raises(PlanError, match=r"^Layer 2 query has no neurons left; an earlier cut removed them all.$"):
         make_plan(analysis, percentile=50, first_layer=2)
     plan = make_plan(analysis, percentile=50, first_layer=3)
     done = compress(analysis, plan, tmp_path / "twice", device="cpu")

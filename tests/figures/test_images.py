@@ -13,7 +13,7 @@ from obce_core.figures.base import blank
 from obce_core.figures.layers import layers
 from obce_core.figures.theme import DARK, LIGHT, palette
 from obce_core.plan import make_plan
-from obce_core.plan.size_table_count import plan_ledger
+from obce_core.plan.size_table import plan_ledger
 
 
 @pytest.fixture

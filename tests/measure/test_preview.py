@@ -34,7 +34,7 @@ from obce_core.plan import (
     prune_spec_document,
     resolve,
 )
-from obce_core.plan.parts import alone, only
+from obce_core.plan.plan import alone, only
 
 
 @pytest.fixture(scope="module")

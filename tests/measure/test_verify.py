@@ -322,7 +322,10 @@ def test_the_plan_must_be_that_of_the_folder(
     (tmp_path / "same.json").write_text(json.dumps(document))
     assert verify(tiny_cut, tiny_folder, tmp_path / "same.json", device="cpu").equal
     others = {
-        "neurons": (render(make_plan(tiny_analysis, percentile=50)), "layer 1 query keeps other neurons (24 and 20)"),
+        "neurons": (
+            render(make_plan(tiny_analysis, percentile=50)),
+            "layer 1 query keeps different neurons (24 and 20)",
+        ),
         "constants": (
             render(some_of_everything(tiny_analysis, compensation=Compensation(method="mean"))),
             "its compensation is mean over cls tokens, not mean+std over cls tokens",

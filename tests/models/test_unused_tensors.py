@@ -20,7 +20,7 @@ from obce_core.models import check_model, preview_model
 from obce_core.models.load import load_model, read_state
 from obce_core.plan import model_ledger
 from obce_core.plan.size import count
-from obce_core.plan.size_table_count import plan_ledger
+from obce_core.plan.size_table import plan_ledger
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The difference of two plans against sets of indices, and the parts of an intent."""
+"""The difference of two plans against sets of indices, next cuts, and the parts of a prune spec."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from obce_core.components import CUTTABLE
 from obce_core.plan import Compensation, Hardware, ManualOverride, PruneSpec, count, resolve, uniform
 from obce_core.plan.diff import compare_plans
 from obce_core.plan.next_cuts import STEPS, cheapest, next_cuts
-from obce_core.plan.parts import alone, of_layer, only, without_equal
+from obce_core.plan.plan import alone, of_layer, only, without_equal
 
 ANALYSIS = memory_analysis(3, 24, 3, 40)
 SHAPE = ANALYSIS.shape
@@ -31,13 +31,13 @@ def test_cells_that_differ_are_listed_with_what_each_cuts() -> None:
             drop=(ManualOverride(layer=3, component="intermediate", neurons=(2,)),),
         ),
     )
-    found = compare_plans(ANALYSIS, one, two)
-    assert [(cell.layer, cell.component) for cell in found] == [(2, "key"), (3, "query"), (3, "intermediate")]
-    for cell in found:
+    differences = compare_plans(ANALYSIS, one, two)
+    assert [(cell.layer, cell.component) for cell in differences] == [(2, "key"), (3, "query"), (3, "intermediate")]
+    for cell in differences:
         a, b = kept_set(one, cell.layer, cell.component), kept_set(two, cell.layer, cell.component)
         assert cell.kept == (len(a), len(b)) and cell.neurons == SHAPE.width(cell.component)
         assert set(cell.only_first_cuts.tolist()) == b - a and set(cell.only_second_cuts.tolist()) == a - b
-    assert [cell.percentiles for cell in found] == [(50, 70), (50, 0), (0, 0)]
+    assert [cell.percentiles for cell in differences] == [(50, 70), (50, 0), (0, 0)]
     assert compare_plans(ANALYSIS, one, one) == []
 
 
@@ -46,7 +46,7 @@ def test_cells_that_differ_are_listed_with_what_each_cuts() -> None:
     "compensation", [Compensation(), Compensation(method="zero"), Compensation(method="least-squares")]
 )
 @pytest.mark.parametrize("hardware", [Hardware(), Hardware(round_to=8)])
-def test_a_next_cut_saves_what_counting_both_whole_plans_gives(
+def test_a_next_cut_saves_the_difference_of_both_counted_plans(
     linked: bool, compensation: Compensation, hardware: Hardware
 ) -> None:
     prune_spec = replace(
@@ -58,15 +58,15 @@ def test_a_next_cut_saves_what_counting_both_whole_plans_gives(
     )
     before = count(ANALYSIS, resolve(ANALYSIS, prune_spec)).parameters_left
     cuts = next_cuts(ANALYSIS, prune_spec, linked=linked)
-    found = {}
+    differences = {}
     for cut in cuts:
         after = count(ANALYSIS, resolve(ANALYSIS, prune_spec.with_cells(cut.changes))).parameters_left
         assert cut.saved == before - after > 0
         assert cut.after in STEPS and cut.before < cut.after
-        found[cut.layer, cut.components] = (cut.before, cut.after)
-    assert (3, ("value",)) not in found, "P90 is the last step"
+        differences[cut.layer, cut.components] = (cut.before, cut.after)
+    assert (3, ("value",)) not in differences, "P90 is the last step"
     if not hardware.asked:
-        assert found[1, ("intermediate",)] == (0, 30) and found[2, ("intermediate",)] == (30, 50)
+        assert differences[1, ("intermediate",)] == (0, 30) and differences[2, ("intermediate",)] == (30, 50)
     if linked and not hardware.asked:
         both = next(cut for cut in cuts if cut.layer == 3 and cut.components == ("query", "key"))
         assert (both.before, both.after, dict(both.changes)) == (30, 50, {(3, "query"): 60, (3, "key"): 50})
@@ -96,7 +96,7 @@ def test_all_equal_cells_have_no_next_cut() -> None:
     )
 
 
-def test_the_cheapest_cut_loses_least_for_a_parameter_and_the_unmeasured_come_last() -> None:
+def test_the_cheapest_cut_loses_least_per_parameter_and_unmeasured_cuts_come_last() -> None:
     cuts = next_cuts(ANALYSIS, PruneSpec(), linked=False)
     assert len(cuts) >= 4
     lost: list[float | None] = [None] * len(cuts)
@@ -106,7 +106,7 @@ def test_the_cheapest_cut_loses_least_for_a_parameter_and_the_unmeasured_come_la
     assert rest == sorted(rest)
 
 
-def test_parts_of_an_intent_and_a_plan() -> None:
+def test_parts_of_a_prune_spec_and_a_plan() -> None:
     prune_spec = replace(
         uniform(50, 3, PruneSpec(first_layer=1)), keep=(ManualOverride(layer=2, component="key", neurons=(1,)),)
     )

@@ -1,4 +1,4 @@
-"""Neurons added back for the hardware: a neuron at a time in a slow twin, and what every widened plan has."""
+"""Neurons added back for the hardware, against a slow twin that adds one at a time, and invariants of the result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from obce_core.plan import (
 )
 from obce_core.plan.plan import _to_widen
 from obce_core.plan.plan_file import parse_document
-from obce_core.plan.round_widths import widen
+from obce_core.plan.widths import widen
 
 SIZES = {
     12: memory_analysis(2, 36, 3, 21),
@@ -52,7 +52,7 @@ def ranks(analysis: Analysis, layer: int, component: str) -> list[int]:
 
 
 class Twin:
-    """A layer in which neurons come back one at a time."""
+    """A layer to which neurons are added back one at a time."""
 
     def __init__(self, analysis: Analysis, prune_spec: PruneSpec, layer: int, kept: dict[str, np.ndarray]) -> None:
         self.kept = {name: kept[name].tolist() for name in CUTTABLE}
@@ -121,18 +121,18 @@ HARDWARE = [Hardware(round_to=r, per_head=p) for r in (0, 8, 16) for p in (False
 def intents(draw: st.DrawFn, analysis: Analysis) -> PruneSpec:
     """Draw percentiles and exceptions for layer 1, of any compensation."""
     cells = draw(st.dictionaries(st.sampled_from(CUTTABLE), st.sampled_from([10, 30, 50, 70, 90])))
-    hands: dict[bool, list[ManualOverride]] = {True: [], False: []}
+    overrides: dict[bool, list[ManualOverride]] = {True: [], False: []}
     for component in CUTTABLE:
         named = draw(st.lists(st.integers(0, analysis.shape.width(component) - 1), unique=True, max_size=12))
         split = draw(st.integers(0, len(named)))
         for keep, neurons in ((True, named[:split]), (False, named[split:])):
             if neurons:
-                hands[keep].append(ManualOverride(layer=1, component=component, neurons=tuple(neurons)))
+                overrides[keep].append(ManualOverride(layer=1, component=component, neurons=tuple(neurons)))
     method: Any = draw(st.sampled_from(METHODS))
     return PruneSpec(
         cells={1: cells},
-        keep=tuple(hands[True]),
-        drop=tuple(hands[False]),
+        keep=tuple(overrides[True]),
+        drop=tuple(overrides[False]),
         compensation=Compensation(method=method),
         hardware=draw(st.sampled_from(HARDWARE)),
     )
@@ -144,7 +144,7 @@ def masks(analysis: Analysis, plan: Plan) -> dict[str, np.ndarray]:
 
 @settings(max_examples=200)
 @given(st.data(), st.sampled_from(sorted(SIZES)))
-def test_neurons_come_back_as_in_the_slow_twin(data: st.DataObject, size: int) -> None:
+def test_neurons_are_added_back_as_in_the_slow_twin(data: st.DataObject, size: int) -> None:
     analysis = SIZES[size]
     prune_spec = data.draw(intents(analysis))
     plain = resolve(analysis, replace(prune_spec, hardware=Hardware()))
@@ -193,7 +193,7 @@ def test_widening_twice_is_widening_once(data: st.DataObject, size: int) -> None
     assert {name: mask.tolist() for name, mask in twice.items()} == {name: mask.tolist() for name, mask in once.items()}
 
 
-def test_a_width_that_neurons_dropped_by_hand_leave_out_of_reach_is_said_and_the_head_left_as_it_is() -> None:
+def test_a_width_that_overrides_put_out_of_reach_gets_a_note_and_the_head_is_unchanged() -> None:
     analysis = SIZES[12]
     drop = (ManualOverride(layer=1, component="value", neurons=tuple(range(5))),)
     cells = {1: {"value": 50}}
@@ -201,20 +201,20 @@ def test_a_width_that_neurons_dropped_by_hand_leave_out_of_reach_is_said_and_the
     plan = resolve(analysis, PruneSpec(cells=cells, drop=drop, hardware=Hardware(round_to=8)))
     kept = int(plain.kept[1]["value"][:12].sum())
     assert plan.notes == (
-        f"Layer 1 value, head 0: 8 rows cannot be reached (it keeps {kept}): what is missing is dropped by hand or "
-        "was cut before.",
+        f"Layer 1 value, head 0: 8 rows cannot be reached (it keeps {kept}); "
+        "the missing neurons are dropped by a manual override or were cut before.",
     )
     assert (plan.kept[1]["value"][:12] == plain.kept[1]["value"][:12]).all()
     assert all(width in (8, 12) for width in plan_widths(analysis, plan)[0].values[1:])
 
 
-def test_what_the_plan_does_not_cut_is_not_touched() -> None:
+def test_cells_that_the_plan_does_not_cut_are_unchanged() -> None:
     analysis = SIZES[12]
     plan = make_plan(analysis, prune_spec=PruneSpec(cells={1: {"value": 70}}), round_to=8, per_head=True)
     assert set(plan.kept) == {1} and set(plan.kept[1]) == {"value"}
 
 
-def test_a_query_that_comes_back_may_make_the_extra_row_needless() -> None:
+def test_adding_a_query_back_may_make_the_extra_row_unnecessary() -> None:
     analysis = memory_analysis(1, 8, 1, 8)
     drop = tuple(ManualOverride(layer=1, component=name, neurons=(0,)) for name in ("value", "intermediate"))
     plan = resolve(analysis, PruneSpec(cells={1: {"query": 12.5}}, drop=drop, hardware=Hardware(round_to=8)))
@@ -224,7 +224,7 @@ def test_a_query_that_comes_back_may_make_the_extra_row_needless() -> None:
     assert (widths.pairs, widths.extra) == ((7,), (1,))
 
 
-def test_after_a_second_cut_the_limit_is_what_the_first_left(tiny_cut: Path, tmp_path: Path) -> None:
+def test_after_a_second_cut_the_limits_are_the_widths_after_the_first(tiny_cut: Path, tmp_path: Path) -> None:
     from obce_core.analysis.analyze import analyze
 
     again = analyze(tiny_cut, sample(8, heldout=2), batch_size=8, out=tmp_path / "again")
@@ -238,12 +238,11 @@ def test_after_a_second_cut_the_limit_is_what_the_first_left(tiny_cut: Path, tmp
         assert widths.values == (5, 7, 7)  # all that the first cut left of heads of 8
         notes = [note for note in plan.notes if note.startswith(f"Layer {layer} value")]
         assert notes == [
-            f"Layer {layer} value: heads of 5 to 7 rows; more cannot be reached, since an earlier cut left them "
-            "unequal."
+            f"Layer {layer} value: the heads keep 5 to 7 rows; they cannot be made equal after an earlier cut."
         ]
 
 
-def test_the_option_is_in_the_intent_and_what_follows_in_the_fact(tmp_path: Path) -> None:
+def test_the_option_is_in_the_prune_spec_and_its_effect_in_the_fact(tmp_path: Path) -> None:
     analysis = SIZES[12]
     plan = make_plan(analysis, percentile=50, first_layer=1, round_to=8, per_head=True)
     document = to_document(plan)
@@ -274,7 +273,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("given", "kind", "message"), REFUSED, ids=range(len(REFUSED)))
-def test_other_options_are_refused(given: Any, kind: type[Exception], message: str) -> None:
+def test_invalid_options_are_refused(given: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         parse_prune_spec({"cells": {"1": {"value": 50}}, "hardware": given})
 
@@ -289,13 +288,12 @@ def test_the_options_act_after_presets_targets_and_files() -> None:
     assert aimed.prune_spec.cells == plain.prune_spec.cells
     left = count(analysis, aimed).encoder_share
     assert left > 0.6
-    assert (
-        aimed.notes[-1]
-        == f"--target-encoder 0.6 was met before the neurons added back for the hardware; with them {left:.3f} is left."
+    assert aimed.notes[-1] == (
+        f"--target-encoder 0.6 was met before neurons were added back for the hardware; with them {left:.3f} is left."
     )
-    given = replace(plain.prune_spec, hardware=Hardware(round_to=8))
-    assert make_plan(analysis, prune_spec=given).prune_spec.hardware == Hardware(round_to=8)
-    assert make_plan(analysis, prune_spec=given, per_head=True).prune_spec.hardware == Hardware(
+    rounded = replace(plain.prune_spec, hardware=Hardware(round_to=8))
+    assert make_plan(analysis, prune_spec=rounded).prune_spec.hardware == Hardware(round_to=8)
+    assert make_plan(analysis, prune_spec=rounded, per_head=True).prune_spec.hardware == Hardware(
         round_to=8, per_head=True
     )
-    assert make_plan(analysis, prune_spec=given, round_to=16).prune_spec.hardware == Hardware(round_to=16)
+    assert make_plan(analysis, prune_spec=rounded, round_to=16).prune_spec.hardware == Hardware(round_to=16)

@@ -1,4 +1,4 @@
-"""Controls of a plan: other neurons, exactly the same stored tensors."""
+"""Matched controls of a plan: different neurons, tensors of exactly the same shapes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tiny
 from obce_core.components import CUTTABLE
 from obce_core.errors import PlanError
 from obce_core.plan.create import make_plan
-from obce_core.plan.matched_control import choose, same_shape
+from obce_core.plan.matched_control import same_shape, select_neurons
 from obce_core.plan.size import plan_widths
 
 
@@ -39,22 +39,22 @@ def slow_choice(query, key, by_query, by_key):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_head_keeps_what_the_rule_says(seed: int) -> None:
+def test_a_head_keeps_the_neurons_of_the_rule(seed: int) -> None:
     rng = np.random.default_rng(seed)
     heads, size = 3, 8
     draw = lambda: rng.integers(0, 5, heads * size).astype(float)  # noqa: E731  (few values: many ties)
     masks = {name: rng.random(heads * size) < 0.6 for name in CUTTABLE}
     scores = {name: draw() for name in CUTTABLE}
-    found = choose(masks, scores, heads)
+    selection = select_neurons(masks, scores, heads)
     for head in range(heads):
         part = slice(head * size, (head + 1) * size)
         query, key = slow_choice(masks["query"][part], masks["key"][part], scores["query"][part], scores["key"][part])
-        assert set(np.flatnonzero(found["query"][part])) == query
-        assert set(np.flatnonzero(found["key"][part])) == key
+        assert set(np.flatnonzero(selection["query"][part])) == query
+        assert set(np.flatnonzero(selection["key"][part])) == key
         values = sorted(range(size), key=lambda i: (-scores["value"][part][i], i))[: masks["value"][part].sum()]
-        assert set(np.flatnonzero(found["value"][part])) == set(values)
-    kept = sorted(range(heads * size), key=lambda i: (-scores["intermediate"][i], i))[: masks["intermediate"].sum()]
-    assert set(np.flatnonzero(found["intermediate"])) == set(kept)
+        assert set(np.flatnonzero(selection["value"][part])) == set(values)
+    highest = sorted(range(heads * size), key=lambda i: (-scores["intermediate"][i], i))[: masks["intermediate"].sum()]
+    assert set(np.flatnonzero(selection["intermediate"])) == set(highest)
 
 
 @pytest.mark.parametrize("criterion", ["random", "magnitude", "std"])
@@ -71,13 +71,13 @@ def test_a_control_stores_tensors_of_the_same_shapes(analysis, criterion: str, c
                 assert not np.array_equal(a, b)
 
 
-def test_without_the_rule_criteria_store_other_numbers_of_pairs(analysis) -> None:
-    # What the controls are there to avoid: the same percentile, other shapes.
+def test_without_the_rule_criteria_store_different_numbers_of_pairs(analysis) -> None:
+    # Controls exist to avoid this: the same percentile, different shapes.
     plans = [make_plan(analysis, percentile=50, criterion=name) for name in ("r_f", "magnitude")]
     assert plan_widths(analysis, plans[0]) != plan_widths(analysis, plans[1])
 
 
-def test_draws_differ_and_repeat(analysis) -> None:
+def test_seeds_differ_and_are_reproducible(analysis) -> None:
     plan = make_plan(analysis, percentile=30)
     digests = [same_shape(analysis, plan, "random", seed=seed).digest for seed in (0, 1, 1)]
     assert digests[0] != digests[1] == digests[2]
@@ -100,9 +100,9 @@ def test_a_control_goes_through_its_file(analysis, tmp_path: Path) -> None:
     assert read_plan(path, analysis).digest == control.digest
 
 
-def test_a_criterion_that_says_nothing_is_refused() -> None:
+def test_a_degenerate_criterion_is_refused() -> None:
     neurons = 2 * (48 * 5 + 96)
     flat = tiny.memory_analysis(2, 48, 6, 96, changes={"min": np.zeros(neurons), "max": np.zeros(neurons)})
     plan = make_plan(flat, percentile=50, first_layer=1, criterion="magnitude")
-    with pytest.raises(PlanError, match="says nothing there"):
+    with pytest.raises(PlanError, match="cannot be ranked by"):
         same_shape(flat, plan, "std")

@@ -1,4 +1,4 @@
-"""Neurons chosen by hand: one choice a neuron, the last one counts."""
+"""Manual overrides: one for each neuron, the last one counts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from tiny import memory_analysis
 
 from obce_core.errors import PlanError
 from obce_core.plan import ManualOverride, PruneSpec, parse_prune_spec, prune_spec_document, resolve
-from obce_core.plan.overrides import Choice, choice_of, choices, choose_neuron, release_neuron
+from obce_core.plan.spec import NeuronOverride, choice_of, choices, choose_neuron, release_neuron
 
 
-def test_a_neuron_is_kept_dropped_and_released() -> None:
+def test_an_override_is_set_replaced_and_removed() -> None:
     start = PruneSpec()
     kept = choose_neuron(start, "keep", 3, "value", 7, "names")
     assert kept.keep == (ManualOverride(layer=3, component="value", neurons=(7,), reason="names"),)
@@ -31,7 +31,7 @@ def test_neurons_of_a_cell_with_one_reason_share_an_entry_and_others_do_not() ->
     assert [(hand.neurons, hand.reason) for hand in again.keep] == [((9,), "a"), ((4, 5), "b")]
 
 
-def test_choices_are_listed_in_order() -> None:
+def test_overrides_are_listed_in_order() -> None:
     prune_spec = choose_neuron(PruneSpec(), "drop", 1, "key", 2, "x")
     prune_spec = choose_neuron(prune_spec, "keep", 4, "key", 1)
     prune_spec = choose_neuron(prune_spec, "keep", 2, "key", 8)
@@ -40,11 +40,13 @@ def test_choices_are_listed_in_order() -> None:
         ("keep", 4, 1, ""),
         ("drop", 1, 2, "x"),
     ]
-    assert choice_of(prune_spec, 1, "key", 2) == Choice(side="drop", layer=1, component="key", neuron=2, reason="x")
+    assert choice_of(prune_spec, 1, "key", 2) == NeuronOverride(
+        side="drop", layer=1, component="key", neuron=2, reason="x"
+    )
     assert choice_of(prune_spec, 1, "key", 3) is None
 
 
-def test_what_was_chosen_survives_the_file_and_changes_the_plan() -> None:
+def test_an_override_is_saved_in_the_file_and_changes_the_plan() -> None:
     analysis = memory_analysis(2, 12, 2, 20)
     prune_spec = choose_neuron(PruneSpec().with_cells({(2, "value"): 50}), "drop", 1, "value", 3, "a reason")
     assert parse_prune_spec(prune_spec_document(prune_spec)) == prune_spec
@@ -53,6 +55,6 @@ def test_what_was_chosen_survives_the_file_and_changes_the_plan() -> None:
 
 
 @pytest.mark.parametrize(("layer", "component", "neuron"), [(0, "value", 1), (1, "output", 1), (1, "value", -1)])
-def test_what_cannot_be_chosen_is_refused(layer: int, component: str, neuron: int) -> None:
+def test_an_invalid_neuron_is_refused(layer: int, component: str, neuron: int) -> None:
     with pytest.raises(PlanError):
         choose_neuron(PruneSpec(), "keep", layer, component, neuron)

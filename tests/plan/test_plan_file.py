@@ -1,4 +1,4 @@
-"""Plans as files: written in exactly one form, and what does not follow is refused with what, where and what to do."""
+"""Plans as files: one exact form, and errors that state what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -34,13 +34,12 @@ from obce_core.plan import (
     uniform,
     write_plan,
 )
-from obce_core.plan.command import plan_commands
 from obce_core.plan.plan_file import fits_yaml
-from obce_core.plan.serialize import render_prune_spec
+from obce_core.plan.serialize import plan_commands, render_prune_spec
 from obce_core.settings import MAX_PLAN_YAML_BYTES
 
 ANALYSIS = memory_analysis(4, 8, 2, 12)
-INTENT = PruneSpec(
+SPEC = PruneSpec(
     cells={3: {"query": 50, "value": 12.5}},
     keep=(ManualOverride(layer=3, component="value", neurons=(7,), reason="it reads dates"),),
     drop=(ManualOverride(layer=4, component="key", neurons=(2, 0)),),
@@ -50,7 +49,7 @@ INTENT = PruneSpec(
 
 @pytest.fixture
 def plan() -> Plan:
-    return resolve(ANALYSIS, INTENT)
+    return resolve(ANALYSIS, SPEC)
 
 
 def test_the_form_of_a_plan_is_exactly_this() -> None:
@@ -80,7 +79,7 @@ def test_the_form_of_a_plan_is_exactly_this() -> None:
     assert list(document) == ["format", "model", "analysis", "intent", "fact", "earlier"]
 
 
-HANDS = st.dictionaries(
+OVERRIDES = st.dictionaries(
     st.tuples(st.integers(1, 4), st.sampled_from(CUTTABLE)),
     st.sets(st.integers(0, 7), min_size=1, max_size=4),
     max_size=3,
@@ -93,8 +92,8 @@ CELLS = st.dictionaries(
 
 @given(
     CELLS,
-    HANDS,
-    HANDS,
+    OVERRIDES,
+    OVERRIDES,
     REASONS,
     st.sampled_from(METHODS),
     st.sampled_from(["cls", "all"]),
@@ -106,10 +105,9 @@ def test_export_import_export_is_the_same_text_in_both_formats(
 ) -> None:
     keep = {cell: neurons - drop.get(cell, set()) for cell, neurons in keep.items()}
 
-    def overrides(cells: Any) -> tuple[ManualOverride, ...]:
+    def overrides(cells: dict[Any, set[int]]) -> tuple[ManualOverride, ...]:
         return tuple(
-            ManualOverride(layer=cell[0], component=cell[1], neurons=tuple(neurons), reason=reason)
-            for cell, neurons in cells.items()
+            ManualOverride(layer=c[0], component=c[1], neurons=tuple(n), reason=reason) for c, n in cells.items()
         )
 
     prune_spec = PruneSpec(
@@ -180,11 +178,11 @@ REFUSED: list[tuple[Change, str]] = [
     (lambda d: d["intent"].update(cells={"three": {}}), "p.json: intent.cells: 'three' is not a layer"),
     (lambda d: d["intent"].update(cells={"³": {}}), "p.json: intent.cells: '³' is not a layer"),
     (lambda d: d["intent"].update(cells={"9" * 5000: {}}), "p.json: intent.cells: '9999"),
-    (lambda d: d["intent"].update(cells={"13": {"query": 50}}), "Layer 13 is out of range; this model has layers 1–4."),
-    (lambda d: d["intent"].update(cells={"3": {"query": 130}}), "Layer 3 query: percentile '130' is not possible"),
-    (lambda d: d["intent"].update(cells={"3": {"query": 100}}), "Layer 3 query: percentile '100' is not possible"),
-    (lambda d: d["intent"].update(cells={"3": {"query": -1}}), "Layer 3 query: percentile '-1' is not possible"),
-    (lambda d: d["intent"].update(cells={"3": {"query": "abc"}}), "Layer 3 query: percentile 'abc' is not possible"),
+    (lambda d: d["intent"].update(cells={"13": {"query": 50}}), "There is no layer 13; this model has layers 1–4."),
+    (lambda d: d["intent"].update(cells={"3": {"query": 130}}), "Layer 3 query: percentile '130' is invalid"),
+    (lambda d: d["intent"].update(cells={"3": {"query": 100}}), "Layer 3 query: percentile '100' is invalid"),
+    (lambda d: d["intent"].update(cells={"3": {"query": -1}}), "Layer 3 query: percentile '-1' is invalid"),
+    (lambda d: d["intent"].update(cells={"3": {"query": "abc"}}), "Layer 3 query: percentile 'abc' is invalid"),
     (
         lambda d: d["intent"].update(cells={"3": {"output": 50}}),
         "Layer 3 output is locked: it feeds a residual sum and cannot be cut. Components",
@@ -198,12 +196,12 @@ REFUSED: list[tuple[Change, str]] = [
     ),
     (lambda d: d["intent"]["keep"][0].update(neurons=7), "p.json: intent.keep: neurons must be a list of numbers."),
     (lambda d: d["intent"]["keep"][0].update(neurons=[8]), "Layer 3 value: neuron 8 is out of range 0–7."),
-    (lambda d: d["intent"]["keep"][0].update(neurons=[7, 7]), "Layer 3 value: a neuron is named twice by hand."),
-    (lambda d: d["intent"]["keep"][0].update(layer=5), "Layer 5 is out of range; this model has layers 1–4."),
-    (lambda d: d["intent"]["keep"][0].pop("layer"), "Layer '0' is not possible; layers count from 1."),
+    (lambda d: d["intent"]["keep"][0].update(neurons=[7, 7]), "Layer 3 value: a manual override lists a neuron twice."),
+    (lambda d: d["intent"]["keep"][0].update(layer=5), "There is no layer 5; this model has layers 1–4."),
+    (lambda d: d["intent"]["keep"][0].pop("layer"), "Layer '0' is invalid; layers count from 1."),
     (
         lambda d: d["intent"].update(drop=d["intent"]["keep"]),
-        "Layer 3 value: neuron 7 is both kept and dropped by hand. Remove it from one list.",
+        "Layer 3 value: neuron 7 is in both manual overrides, keep and drop. Remove it from one list.",
     ),
     (lambda d: d["intent"].update(compensation="mean"), "p.json: intent.compensation must be an object, found 'mean'."),
     (
@@ -226,7 +224,7 @@ REFUSED: list[tuple[Change, str]] = [
     ),
     (lambda d: d["fact"].update(cut={}), "Unknown key in p.json: fact 'cut'; known: kept."),
     (lambda d: d["fact"].update(kept=None), "p.json: fact.kept must be an object"),
-    (lambda d: d["fact"]["kept"].update({"5": {}}), "p.json: layer 5 is out of range; this model has layers 1–4."),
+    (lambda d: d["fact"]["kept"].update({"5": {}}), "p.json: there is no layer 5; this model has layers 1–4."),
     (lambda d: d["fact"]["kept"].update({"3": []}), "p.json: fact.kept.3 must be an object"),
     (lambda d: d["fact"]["kept"]["4"].update(output=[]), "Layer 4 output is locked"),
     (lambda d: d["fact"]["kept"]["4"].update(keys=[]), "Unknown component 'keys'; known: query, key,"),
@@ -240,11 +238,11 @@ REFUSED: list[tuple[Change, str]] = [
     (lambda d: d["fact"]["kept"]["4"].update(key=[[0, 10**40]]), "p.json: layer 4 key: index 1000"),
     (
         lambda d: d["fact"]["kept"]["4"].update(key=[[5, 3]]),
-        "p.json: layer 4 key: [5, 3] is neither a neuron index nor a [first, last] range.",
+        "p.json: layer 4 key: [5, 3] is not a neuron index or a [first, last] range.",
     ),
-    (lambda d: d["fact"]["kept"]["4"].update(key=[[1, 2, 3]]), "p.json: layer 4 key: [1, 2, 3] is neither a neuron"),
-    (lambda d: d["fact"]["kept"]["4"].update(key=["1"]), "p.json: layer 4 key: 1 is neither a neuron"),
-    (lambda d: d["fact"]["kept"]["4"].update(key=[True]), "p.json: layer 4 key: True is neither a neuron"),
+    (lambda d: d["fact"]["kept"]["4"].update(key=[[1, 2, 3]]), "p.json: layer 4 key: [1, 2, 3] is not a neuron index"),
+    (lambda d: d["fact"]["kept"]["4"].update(key=["1"]), "p.json: layer 4 key: 1 is not a neuron index"),
+    (lambda d: d["fact"]["kept"]["4"].update(key=[True]), "p.json: layer 4 key: True is not a neuron index"),
     (lambda d: d["fact"]["kept"]["4"].update(key=[[1, 3], 3]), "p.json: layer 4 key: neuron 3 is listed twice."),
     (
         lambda d: d["fact"]["kept"]["4"].update(key=[[1, 7]]),
@@ -266,7 +264,7 @@ REFUSED: list[tuple[Change, str]] = [
 
 
 @pytest.mark.parametrize(("change", "message"), REFUSED, ids=range(len(REFUSED)))
-def test_a_plan_that_does_not_hold_is_refused_with_what_and_where(change: Change, message: str, plan: Plan) -> None:
+def test_an_invalid_plan_is_refused_with_the_place_and_the_reason(change: Change, message: str, plan: Plan) -> None:
     document = copy.deepcopy(to_document(plan))
     change(document)
     with pytest.raises((PlanError, UnknownName)) as caught:
@@ -293,7 +291,7 @@ def test_nothing_kept_is_an_empty_list() -> None:
 
 @given(st.data())
 def test_random_damage_to_a_plan_is_refused_or_gives_the_same_plan(data: st.DataObject) -> None:
-    document = copy.deepcopy(to_document(resolve(ANALYSIS, INTENT)))
+    document = copy.deepcopy(to_document(resolve(ANALYSIS, SPEC)))
     places = (
         [(document, key) for key in document]
         + [(document["intent"], key) for key in document["intent"]]
@@ -310,12 +308,12 @@ def test_random_damage_to_a_plan_is_refused_or_gives_the_same_plan(data: st.Data
         )
     )
     try:
-        found = from_document(document, ANALYSIS, "p.json")
+        parsed = from_document(document, ANALYSIS, "p.json")
     except (PlanError, UnknownName) as error:
         assert "\n" not in str(error)
     else:
-        wanted = resolve(ANALYSIS, found.prune_spec)
-        assert to_document(found)["fact"] == to_document(wanted)["fact"] == document["fact"]
+        expected = resolve(ANALYSIS, parsed.prune_spec)
+        assert to_document(parsed)["fact"] == to_document(expected)["fact"] == document["fact"]
 
 
 def test_the_plan_of_another_analysis_is_looked_up_by_its_id(
@@ -327,7 +325,7 @@ def test_the_plan_of_another_analysis_is_looked_up_by_its_id(
     with pytest.raises(PlanError) as caught:
         read_plan(path)
     assert str(caught.value) == (
-        "plan.json was made on analysis '0123456789abcdef', which is not in the cache. Name its folder with --analysis."
+        "plan.json was made on analysis '0123456789abcdef', which is not in the cache. Give its folder with --analysis."
     )
     path.write_text(json.dumps({key: value for key, value in to_document(plan).items() if key != "analysis"}))
     with pytest.raises(PlanError, match="was made on analysis 'None', which is not in the cache"):
@@ -360,7 +358,7 @@ def test_only_a_plan_of_this_tool_is_replaced(plan: Plan, tmp_path: Path) -> Non
     assert theirs.read_text() == "{}"
 
 
-def test_a_place_that_cannot_be_written_is_named(plan: Plan, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_named(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PathError, match=r"Cannot write .*plan.json: "):
         write_plan(plan, tmp_path / "file" / "plan.json")
@@ -376,16 +374,16 @@ def test_a_yaml_plan_too_large_to_be_read_back_is_not_written(tmp_path: Path) ->
     assert to_document(read_plan(tmp_path / "plan.json", analysis)) == to_document(plan)
 
 
-def test_an_intent_is_read_from_a_plan_or_from_a_file_of_its_own(plan: Plan, tmp_path: Path) -> None:
+def test_a_prune_spec_is_read_from_a_plan_or_from_its_own_file(plan: Plan, tmp_path: Path) -> None:
     write_plan(plan, tmp_path / "plan.json")
     (tmp_path / "intent.json").write_text(json.dumps(to_document(plan)["intent"]))
     (tmp_path / "short.yaml").write_text("cells:\n  3: {query: 50}\n")
-    assert make_plan(ANALYSIS, prune_spec=tmp_path / "plan.json").prune_spec == INTENT
-    assert make_plan(ANALYSIS, prune_spec=tmp_path / "intent.json").prune_spec == INTENT
+    assert make_plan(ANALYSIS, prune_spec=tmp_path / "plan.json").prune_spec == SPEC
+    assert make_plan(ANALYSIS, prune_spec=tmp_path / "intent.json").prune_spec == SPEC
     assert make_plan(ANALYSIS, prune_spec=str(tmp_path / "short.yaml")).prune_spec == PruneSpec(
         cells={3: {"query": 50}}
     )
-    assert make_plan(ANALYSIS, prune_spec=INTENT).digest == plan.digest
+    assert make_plan(ANALYSIS, prune_spec=SPEC).digest == plan.digest
     assert parse_prune_spec({}) == PruneSpec()
 
 
@@ -396,7 +394,7 @@ def test_kept_neurons_of_another_analysis_of_the_same_model_are_refused(plan: Pl
         from_document(to_document(plan), other)
 
 
-def test_an_unknown_analysis_is_told_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_analysis_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from obce_core import make_plan as facade
 
     monkeypatch.chdir(tmp_path)
@@ -406,17 +404,17 @@ def test_an_unknown_analysis_is_told_by_its_name(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(("layers", "intermediate"), [(2, 40), (6, 1536), (12, 3072), (24, 4096)])
-def test_what_is_said_to_fit_a_yaml_file_does(layers: int, intermediate: int) -> None:
+def test_a_plan_that_fits_yaml_is_below_its_limit(layers: int, intermediate: int) -> None:
     source = memory_analysis(layers, intermediate // 4, 4, intermediate)
-    made = resolve(source, uniform(50, layers, PruneSpec(first_layer=1)))
-    size = len(render(made, yaml=True).encode()) if layers < 24 else None
-    if fits_yaml(made):
+    plan = resolve(source, uniform(50, layers, PruneSpec(first_layer=1)))
+    size = len(render(plan, yaml=True).encode()) if layers < 24 else None
+    if fits_yaml(plan):
         assert size is not None and size < MAX_PLAN_YAML_BYTES
     else:
         assert size is None or size > 0.7 * MAX_PLAN_YAML_BYTES
 
 
-def test_an_intent_file_carries_every_option(tmp_path: Path) -> None:
+def test_a_prune_spec_file_holds_every_option(tmp_path: Path) -> None:
     source = memory_analysis(3, 24, 3, 40)
     prune_spec = PruneSpec(
         criterion="random",
@@ -429,16 +427,16 @@ def test_an_intent_file_carries_every_option(tmp_path: Path) -> None:
         hardware=Hardware(round_to=8, per_head=True),
     )
     (tmp_path / "intent.json").write_text(render_prune_spec(prune_spec))
-    made = make_plan(source, prune_spec=tmp_path / "intent.json")
-    assert made.prune_spec == prune_spec and made.digest == resolve(source, prune_spec).digest
-    told = plan_commands("abc", prune_spec)
+    plan = make_plan(source, prune_spec=tmp_path / "intent.json")
+    assert plan.prune_spec == prune_spec and plan.digest == resolve(source, prune_spec).digest
+    commands = plan_commands("abc", prune_spec)
     assert (
-        "--from intent.json" in told
-        and "random, seed 5" in told
-        and "mean over all tokens" in told
-        and "multiples of 8" in told
+        "--from intent.json" in commands
+        and "random, seed 5" in commands
+        and "mean over all tokens" in commands
+        and "multiples of 8" in commands
     )
-    assert "1 neuron kept by hand; 1 neuron dropped by hand" in told
+    assert "1 neuron kept manually; 1 neuron dropped manually" in commands
     assert plan_commands("abc", PruneSpec()).splitlines()[0].startswith("obce plan --analysis abc")
 
 

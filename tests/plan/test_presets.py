@@ -10,9 +10,9 @@ from tiny import memory_analysis
 from obce_core.analysis.analysis import Analysis
 from obce_core.errors import PlanError, UnknownName
 from obce_core.plan import PRESETS, Compensation, PruneSpec, make_plan, preset, preset_cells, uniform
-from obce_core.plan.parts import without_equal
+from obce_core.plan.plan import without_equal
 
-# layer -> (query and key, value, intermediate); 0 is untouched
+# layer -> (query and key, value, intermediate); 0 is not cut
 TABLE_2 = {
     1: (0, 0, 0),
     2: (0, 0, 0),
@@ -78,14 +78,14 @@ def test_a_preset_is_the_papers_table(name: str, layers: int, table: dict[int, t
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4, 7, 8, 24])
 def test_a_scaled_layer_takes_the_row_of_its_place_in_twelve(layers: int) -> None:
-    wanted = as_cells({layer: TABLE_2[math.ceil(12 * layer / layers)] for layer in range(1, layers + 1)})
-    assert preset_cells("paper-scaled", layers) == wanted
+    expected = as_cells({layer: TABLE_2[math.ceil(12 * layer / layers)] for layer in range(1, layers + 1)})
+    assert preset_cells("paper-scaled", layers) == expected
 
 
 @pytest.mark.parametrize(
     ("name", "layers", "needs"), [("paper-bert-base", 6, 12), ("paper-bert-base", 24, 12), ("paper-bert-large", 12, 24)]
 )
-def test_a_table_for_another_number_of_layers_is_refused_with_a_way_out(name: str, layers: int, needs: int) -> None:
+def test_a_table_for_another_number_of_layers_is_refused_with_a_hint(name: str, layers: int, needs: int) -> None:
     with pytest.raises(PlanError) as caught:
         preset_cells(name, layers)
     assert (
@@ -102,49 +102,49 @@ def test_an_unknown_preset_lists_the_known_ones() -> None:
     assert set(PRESETS) == {"paper-bert-base", "paper-bert-large", "paper-scaled"}
 
 
-def test_a_preset_leaves_a_flat_cell_whole_and_says_so() -> None:
+def test_a_preset_skips_a_degenerate_cell_with_a_note() -> None:
     analysis = memory_analysis(6, 8, 2, 12)
     for component in ("query", "key"):
         cell = analysis.cell(2, component)
         cell["max"][:] = cell["min"]
     plan = make_plan(analysis, preset="paper-scaled")
-    wanted = as_cells(SCALED_6)
-    wanted[2] = {"value": 30.0, "intermediate": 30.0}
-    assert plan.prune_spec.cells == wanted
-    assert [note for note in plan.notes if "whole" in note] == [
-        "Layer 2 query is left whole: every text gives the same value there.",
-        "Layer 2 key is left whole: every text gives the same value there.",
+    expected = as_cells(SCALED_6)
+    expected[2] = {"value": 30.0, "intermediate": 30.0}
+    assert plan.prune_spec.cells == expected
+    assert [note for note in plan.notes if "is not cut" in note] == [
+        "Layer 2 query is not cut: every text gives the same value there.",
+        "Layer 2 key is not cut: every text gives the same value there.",
     ]
     assert make_plan(analysis, preset="paper-scaled", criterion="magnitude").prune_spec.cells == as_cells(SCALED_6)
 
 
-def test_a_preset_leaves_a_cell_whole_that_it_would_empty_and_says_so() -> None:
+def test_a_preset_skips_a_cell_that_it_would_empty_with_a_note() -> None:
     analysis = memory_analysis(6, 8, 2, 12)
     analysis.cell(3, "value")["r_f"][3:] = 2.0  # five of eight tied at the top: P70 is their value
     plan = make_plan(analysis, preset="paper-scaled")
-    wanted = as_cells(SCALED_6)
-    del wanted[3]["value"]
-    assert plan.prune_spec.cells == wanted
-    assert [note for note in plan.notes if "whole" in note] == [
-        "Layer 3 value is left whole: P70 would keep 0 of 8 there."
+    expected = as_cells(SCALED_6)
+    del expected[3]["value"]
+    assert plan.prune_spec.cells == expected
+    assert [note for note in plan.notes if "is not cut" in note] == [
+        "Layer 3 value is not cut: P70 would keep 0 of 8 neurons."
     ]
     assert make_plan(analysis, preset="paper-scaled", criterion="std").prune_spec.cells == as_cells(SCALED_6)
 
 
-def test_the_preset_for_large_says_what_it_does_with_layer_13() -> None:
+def test_the_preset_for_large_has_a_note_on_layer_13() -> None:
     analysis = memory_analysis(24, 8, 2, 8)
     prune_spec, notes = preset("paper-bert-large", analysis, PruneSpec())
     assert prune_spec.percentile(13, "query") == prune_spec.percentile(13, "key") == 70.0
-    assert notes == ("Table 3 lists layer 13 of query and key under both P30 and P70; this preset takes P70.",)
+    assert notes == ("Table 3 lists layer 13 of query and key under both P30 and P70; this preset uses P70.",)
 
 
 def test_a_preset_keeps_criterion_seed_and_compensation() -> None:
-    chosen = PruneSpec(criterion="std_all", seed=4, compensation=Compensation(method="zero"))
-    prune_spec, _ = preset("paper-scaled", memory_analysis(6, 8, 2, 8), chosen)
+    base = PruneSpec(criterion="std_all", seed=4, compensation=Compensation(method="zero"))
+    prune_spec, _ = preset("paper-scaled", memory_analysis(6, 8, 2, 8), base)
     assert (prune_spec.criterion, prune_spec.seed, prune_spec.compensation, prune_spec.first_layer) == (
         "std_all",
         4,
-        chosen.compensation,
+        base.compensation,
         2,
     )
     assert (prune_spec.keep, prune_spec.drop) == ((), ())
@@ -156,7 +156,7 @@ def test_uniform_covers_every_layer_from_the_first_on() -> None:
     }
 
 
-def test_a_cell_that_an_earlier_cut_emptied_is_said_to_be_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_that_an_earlier_cut_emptied_gets_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     source = memory_analysis(12, 24, 3, 40)
     monkeypatch.setattr(
         Analysis,
@@ -167,9 +167,9 @@ def test_a_cell_that_an_earlier_cut_emptied_is_said_to_be_empty(monkeypatch: pyt
         Analysis, "width", lambda self, layer, component: 0 if (layer, component) == (3, "value") else 24
     )
     _, notes = preset("paper-bert-base", source, PruneSpec())
-    told = {
-        "Layer 3 value has no neuron left to cut: an earlier cut took them all.",
-        "Layer 4 key is left whole: every text gives the same value there.",
+    messages = {
+        "Layer 3 value has no neurons left to cut: an earlier cut removed them all.",
+        "Layer 4 key is not cut: every text gives the same value there.",
     }
-    assert told <= set(notes)
-    assert set(without_equal(source, PruneSpec(cells={3: {"value": 30}, 4: {"key": 30}}))[1]) == told
+    assert messages <= set(notes)
+    assert set(without_equal(source, PruneSpec(cells={3: {"value": 30}, 4: {"key": 30}}))[1]) == messages

@@ -1,4 +1,4 @@
-"""From an intent to kept neurons, on analyses in memory."""
+"""From a prune spec to kept neurons, on analyses in memory."""
 
 from __future__ import annotations
 
@@ -58,19 +58,19 @@ def test_random_ranks_by_its_seed(analysis: Analysis) -> None:
         assert plan.kept[3]["key"].tolist() == (scores > np.median(scores)).tolist()
 
 
-def test_keep_and_drop_by_hand_act_after_the_percentile(analysis: Analysis) -> None:
+def test_manual_overrides_are_applied_after_the_percentile(analysis: Analysis) -> None:
     lowest, highest = (int(f(analysis.cell(3, "value")["r_f"])) for f in (np.argmin, np.argmax))
     plain = resolve(analysis, PruneSpec(cells={3: {"value": 50}})).kept[3]["value"]
     edited = resolve(
         analysis,
         PruneSpec(cells={3: {"value": 50}}, keep=(hand(3, "value", lowest),), drop=(hand(3, "value", highest),)),
     )
-    wanted = plain.copy()
-    wanted[lowest], wanted[highest] = True, False
-    assert edited.kept[3]["value"].tolist() == wanted.tolist()
+    expected = plain.copy()
+    expected[lowest], expected[highest] = True, False
+    assert edited.kept[3]["value"].tolist() == expected.tolist()
 
 
-def test_dropping_by_hand_needs_no_percentile_and_may_touch_a_flat_cell(analysis: Analysis) -> None:
+def test_a_manual_drop_needs_no_percentile_and_may_cut_a_degenerate_cell(analysis: Analysis) -> None:
     make_flat(analysis, 1, "query")
     plan = resolve(analysis, PruneSpec(drop=(hand(1, "query", 0, 5),)))
     assert np.flatnonzero(~plan.kept[1]["query"]).tolist() == [0, 5]
@@ -82,26 +82,28 @@ def test_a_cell_that_keeps_all_is_not_listed(analysis: Analysis) -> None:
     assert resolve(analysis, PruneSpec()).neurons_cut == 0
 
 
-def test_dropping_all_by_hand_is_allowed_and_said(analysis: Analysis) -> None:
+def test_dropping_all_neurons_manually_is_allowed_with_a_note(analysis: Analysis) -> None:
     plan = resolve(analysis, PruneSpec(drop=(hand(3, "intermediate", *range(12)),)))
-    assert plan.notes == ("Layer 3 intermediate: every neuron is dropped by hand.",)
+    assert plan.notes == ("Layer 3 intermediate: manual overrides drop every neuron.",)
     assert not plan.kept[3]["intermediate"].any()
 
 
-# intent, the whole message
+# prune spec, the whole message
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"cells": {5: {"query": 50}}}, "Layer 5 is out of range; this model has layers 1–4."),
-    ({"drop": (hand(5, "query", 0),)}, "Layer 5 is out of range; this model has layers 1–4."),
+    ({"cells": {5: {"query": 50}}}, "There is no layer 5; this model has layers 1–4."),
+    ({"drop": (hand(5, "query", 0),)}, "There is no layer 5; this model has layers 1–4."),
     ({"keep": (hand(3, "query", 8),)}, "Layer 3 query: neuron 8 is out of range 0–7."),
     ({"drop": (hand(3, "intermediate", 12),)}, "Layer 3 intermediate: neuron 12 is out of range 0–11."),
     ({"drop": (hand(3, "intermediate", 10**30),)}, f"Layer 3 intermediate: neuron {10**30} is out of range 0–11."),
 ]
 
 
-@pytest.mark.parametrize(("given", "message"), REFUSED, ids=range(len(REFUSED)))
-def test_what_the_model_has_not_is_refused(analysis: Analysis, given: dict[str, Any], message: str) -> None:
+@pytest.mark.parametrize(("arguments", "message"), REFUSED, ids=range(len(REFUSED)))
+def test_a_layer_or_neuron_that_does_not_exist_is_refused(
+    analysis: Analysis, arguments: dict[str, Any], message: str
+) -> None:
     with pytest.raises(PlanError) as caught:
-        resolve(analysis, PruneSpec(**given))
+        resolve(analysis, PruneSpec(**arguments))
     assert str(caught.value) == message
 
 
@@ -125,7 +127,8 @@ def test_a_percentile_that_would_empty_a_cell_is_refused(analysis: Analysis) -> 
     with pytest.raises(PlanError) as caught:
         resolve(analysis, PruneSpec(cells={3: {"key": 30}}))
     assert str(caught.value) == (
-        "Layer 3 key: percentile 30 would keep 0 of 8 neurons (their r_f are tied). Drop them by hand if you mean it."
+        "Layer 3 key: percentile 30 would keep 0 of 8 neurons (their r_f values are tied). "
+        "To cut them all, drop them with a manual override."
     )
 
 
@@ -151,13 +154,25 @@ def test_the_digest_names_the_cut_and_what_the_constants_come_from(analysis: Ana
     assert len({base.digest, *(plan.digest for plan in different)}) == 5
 
 
-def test_exactly_one_way_to_say_how_much(analysis: Analysis) -> None:
+def test_exactly_one_amount_is_accepted(analysis: Analysis) -> None:
     with pytest.raises(PlanError, match=r"^Give exactly one of --percentile, --preset, --from, .*; got none.$"):
         make_plan(analysis)
     with pytest.raises(PlanError, match=r"got --percentile and --preset.$"):
         make_plan(analysis, percentile=50, preset="paper-scaled")
-    with pytest.raises(PlanError, match=r"A preset brings its own first layer; leave --first-layer out."):
+    with pytest.raises(PlanError, match=r"A preset sets its own first layer; leave --first-layer out."):
         make_plan(analysis, preset="paper-scaled", first_layer=2)
+
+
+def test_the_former_name_of_prune_spec_warns_and_makes_the_same_plan(analysis: Analysis) -> None:
+    spec = PruneSpec(cells={3: {"query": 50}})
+    with pytest.warns(DeprecationWarning, match=r"make_plan\(intent=\) is deprecated; use prune_spec=\."):
+        plan = make_plan(analysis, intent=spec)
+    assert plan.digest == make_plan(analysis, prune_spec=spec).digest and plan.prune_spec == spec
+    with (
+        pytest.warns(DeprecationWarning, match="intent="),
+        pytest.raises(PlanError, match="got both prune_spec and intent"),
+    ):
+        make_plan(analysis, prune_spec=spec, intent=spec)
 
 
 def test_a_uniform_percentile_begins_at_layer_three(analysis: Analysis) -> None:
@@ -174,12 +189,12 @@ def test_a_uniform_percentile_lies_between_0_and_100(analysis: Analysis, percent
 
 
 @pytest.mark.parametrize("first", [0, 5, -1])
-def test_a_first_layer_that_is_not_there_is_refused(analysis: Analysis, first: int) -> None:
+def test_a_first_layer_that_does_not_exist_is_refused(analysis: Analysis, first: int) -> None:
     with pytest.raises(PlanError, match=r"first.layer is"):
         make_plan(analysis, percentile=50, first_layer=first)
 
 
-def test_options_reach_the_intent(analysis: Analysis) -> None:
+def test_options_are_set_in_the_prune_spec(analysis: Analysis) -> None:
     plan = make_plan(
         analysis, percentile=50, criterion="random", seed=9, compensation="mean", compensation_tokens="all"
     )
@@ -192,12 +207,12 @@ def test_options_reach_the_intent(analysis: Analysis) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_tokens_not_given_are_those_of_the_method(method: str, analysis: Analysis) -> None:
+def test_the_default_tokens_are_those_of_the_method(method: str, analysis: Analysis) -> None:
     plan = make_plan(analysis, percentile=50, compensation=method)
     assert plan.prune_spec.compensation.tokens == ("all" if method == "least-squares" else "cls")
 
 
-def test_a_mask_of_an_untouched_cell_keeps_all(analysis: Analysis) -> None:
+def test_the_mask_of_a_cell_that_is_not_cut_keeps_all(analysis: Analysis) -> None:
     plan = resolve(analysis, PruneSpec(cells={3: {"query": 50}}))
     assert [int(plan.mask(layer, name, analysis.shape).sum()) for layer in (2, 3) for name in COMPONENTS] == [
         8,

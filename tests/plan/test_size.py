@@ -91,18 +91,18 @@ def plans(draw: st.DrawFn) -> Plan:
 
 @given(plans())
 def test_parameters_are_those_counted_a_neuron_at_a_time(plan: Plan) -> None:
-    found = count(SMALL, plan)
-    assert found.parameters_left == total(SMALL, plan, folded(SMALL))
-    assert found.parameters - found.parameters_left == found.encoder - found.encoder_left == found.parameters_cut
-    assert found.neurons_cut == sum(
+    budget = count(SMALL, plan)
+    assert budget.parameters_left == total(SMALL, plan, folded(SMALL))
+    assert budget.parameters - budget.parameters_left == budget.encoder - budget.encoder_left == budget.parameters_cut
+    assert budget.neurons_cut == sum(
         int((~plan.mask(layer, name, SMALL.shape)).sum()) for layer in (1, 2) for name in CUTTABLE
     )
-    assert found.parameters_left <= found.parameters
+    assert budget.parameters_left <= budget.parameters
 
 
 @given(plans(), st.sampled_from([1, 5, 128]))
 def test_operations_are_those_counted_a_row_at_a_time(plan: Plan, length: int) -> None:
-    found = count(SMALL, plan, length=length)
+    budget = count(SMALL, plan, length=length)
     whole, left = 0, 0
     for layer in (1, 2):
         m = {name: plan.mask(layer, name, SMALL.shape) for name in CUTTABLE}
@@ -112,7 +112,7 @@ def test_operations_are_those_counted_a_row_at_a_time(plan: Plan, length: int) -
         whole += flops_layer(
             every["query"], every["key"], every["value"], every["intermediate"], constants, HIDDEN, HEADS, length
         )
-    assert (found.flops, found.flops_left, found.length) == (whole, left, length)
+    assert (budget.flops, budget.flops_left, budget.length) == (whole, left, length)
 
 
 @given(plans())
@@ -132,16 +132,16 @@ def test_widths_count_pairs_extra_rows_and_values_of_each_head(plan: Plan) -> No
 
 
 def test_no_plan_is_the_original() -> None:
-    found = count(SMALL)
-    assert found.parameters == found.parameters_left == total(SMALL, resolve(SMALL, PruneSpec()), folded(SMALL))
-    assert (found.neurons, found.neurons_cut, found.encoder_share, found.model_share) == (
+    budget = count(SMALL)
+    assert budget.parameters == budget.parameters_left == total(SMALL, resolve(SMALL, PruneSpec()), folded(SMALL))
+    assert (budget.neurons, budget.neurons_cut, budget.encoder_share, budget.model_share) == (
         2 * (3 * 12 + 10),
         0,
         1.0,
         1.0,
     )
-    assert (found.flops, found.bytes) == (found.flops_left, found.bytes_left)
-    assert count(SMALL, resolve(SMALL, PruneSpec())) == found
+    assert (budget.flops, budget.bytes) == (budget.flops_left, budget.bytes_left)
+    assert count(SMALL, resolve(SMALL, PruneSpec())) == budget
 
 
 def test_a_constant_of_exactly_zero_needs_no_extra_row() -> None:
@@ -172,9 +172,9 @@ def test_the_size_of_a_file_is_that_which_safetensors_writes(
 
 @pytest.mark.parametrize(("name", "row"), [("base", BASE), ("large", LARGE)])
 def test_the_papers_models_have_these_totals(name: str, row: tuple[int, ...], papers: dict[str, Analysis]) -> None:
-    found = count(papers[name])
-    assert (found.parameters, found.encoder) == row[4:]
-    assert found.neurons == row[0] * (3 * row[1] + row[3])
+    budget = count(papers[name])
+    assert (budget.parameters, budget.encoder) == row[4:]
+    assert budget.neurons == row[0] * (3 * row[1] + row[3])
 
 
 # model, preset, parameters left by the paper's convention, shares in percent: whole model, encoder, encoder of nominal
@@ -213,10 +213,10 @@ def test_folding_leaves_fewer_parameters_than_the_papers_convention(
     name: str, preset: str, left: int, method: str, papers: dict[str, Analysis]
 ) -> None:
     plan = make_plan(papers[name], preset=preset, compensation=method)
-    found = count(papers[name], plan)
-    assert found.parameters_left == total(papers[name], plan, folded(papers[name]))
-    assert found.parameters_left < left
-    assert found.parameters_left + found.parameters_cut == found.parameters
+    budget = count(papers[name], plan)
+    assert budget.parameters_left == total(papers[name], plan, folded(papers[name]))
+    assert budget.parameters_left < left
+    assert budget.parameters_left + budget.parameters_cut == budget.parameters
 
 
 def test_zero_constants_leave_fewer_parameters_than_others(papers: dict[str, Analysis]) -> None:

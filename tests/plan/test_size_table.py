@@ -33,7 +33,7 @@ from obce_core.plan import (
     resolve,
 )
 from obce_core.plan.fact import read_kept_of_model
-from obce_core.plan.published_sizes import published
+from obce_core.plan.presets import published
 
 LAYERS, HIDDEN, HEADS, MIDDLE = 2, 12, 3, 10
 SMALL = memory_analysis(LAYERS, HIDDEN, HEADS, MIDDLE)
@@ -80,8 +80,10 @@ def test_neurons_kept_rows_stored_and_extra_rows_are_three_counts(plan: Plan) ->
         assert entry.neurons == SMALL.shape.width(entry.component)
         assert entry.rows == rows.get(entry.component, HIDDEN)
         assert entry.extra == (sum(row.extra) if entry.component == "key" else 0)
-        kept = HIDDEN if entry.component in LOCKED else int(plan.mask(entry.layer, entry.component, SMALL.shape).sum())
-        assert entry.kept == kept
+        kept_count = (
+            HIDDEN if entry.component in LOCKED else int(plan.mask(entry.layer, entry.component, SMALL.shape).sum())
+        )
+        assert entry.kept == kept_count
 
 
 @given(plans())
@@ -91,9 +93,9 @@ def test_a_layers_parameters_and_operations_are_those_counted_a_neuron_at_a_time
         m = {name: plan.mask(layer, name, SMALL.shape) for name in CUTTABLE}
         constants = plan.prune_spec.compensation.constants(SMALL.cell(layer, "query"))
         entries = [entry for entry in table.entries if entry.layer == layer]
-        given = (m["query"], m["key"], m["value"], m["intermediate"], constants, HIDDEN, HEADS)
-        assert sum(entry.parameters_left for entry in entries) == count_layer(*given)
-        assert sum(entry.flops_left for entry in entries) == flops_layer(*given, 7)
+        arguments = (m["query"], m["key"], m["value"], m["intermediate"], constants, HIDDEN, HEADS)
+        assert sum(entry.parameters_left for entry in entries) == count_layer(*arguments)
+        assert sum(entry.flops_left for entry in entries) == flops_layer(*arguments, 7)
 
 
 @given(plans())
@@ -103,7 +105,7 @@ def test_the_papers_convention_counts_each_side_on_its_own(plan: Plan) -> None:
     assert table.paper_left == sum(table.parts.values()) + sum(count_each_side(masks, HIDDEN) for masks in layers)
 
 
-def test_what_no_plan_cuts_is_named_apart() -> None:
+def test_parts_that_no_plan_cuts_are_listed_separately() -> None:
     table = plan_ledger(SMALL)
     hidden = HIDDEN
     assert table.parts == {
@@ -122,8 +124,7 @@ def test_what_no_plan_cuts_is_named_apart() -> None:
 
 
 # preset, sizes, before, left by the paper's convention, left as stored with random outputs of seed 0, the paper's
-# readings
-# in percent: of total, encoder only, encoder after / nominal size
+# readings in percent: of total, encoder only, encoder after / nominal size
 PAPER = [
     ("paper-bert-base", (12, 768, 12, 3072), 108_310_272, 76_672_051, 74_121_927, (70.79, 62.80, 48.56)),
     ("paper-bert-large", (24, 1024, 16, 4096), 333_579_264, 208_924_871, 198_891_819, (62.63, 58.77, 52.25)),
@@ -137,9 +138,11 @@ def test_the_papers_models_have_these_totals(
     analysis = memory_analysis(*sizes, vocab=28_996, positions=512)
     table = plan_ledger(analysis, make_plan(analysis, preset=preset))
     assert (table.total.parameters, table.paper_left) == (before, paper)
-    found = table.paper_readings
-    assert found is not None and found.of_nominal is not None
-    assert tuple(round(100 * share, 2) for share in (found.of_total, found.encoder_only, found.of_nominal)) == readings
+    shares = table.paper_readings
+    assert shares is not None and shares.of_nominal is not None
+    assert (
+        tuple(round(100 * share, 2) for share in (shares.of_total, shares.encoder_only, shares.of_nominal)) == readings
+    )
     assert table.total.parameters_left == stored < paper
     zero = plan_ledger(analysis, make_plan(analysis, preset=preset, compensation="zero"))
     layers, hidden, heads, _ = sizes
@@ -152,7 +155,7 @@ def test_the_papers_claim_stands_beside_models_of_its_shapes_only() -> None:
     base, large = (published(FAMILIES["bert"], memory_analysis(*row[1]).shape) for row in PAPER)
     assert base is not None and large is not None
     assert (base.nominal, base.claim, large.nominal, large.claim) == (110_000_000, 0.5847, 340_000_000, 0.523)
-    assert round(100 * 64 / 110, 2) != 58.47 and "none of the three readings" in base.words
+    assert round(100 * 64 / 110, 2) != 58.47 and "none of the three ways to count" in base.words
     assert published(FAMILIES["bert"], SMALL.shape) is None
 
 
@@ -239,7 +242,7 @@ def test_a_plan_of_another_cut_is_refused(tiny_cut: Path, tmp_path: Path) -> Non
     document["fact"]["kept"]["2"]["intermediate"] = [[0, 38]]
     path.write_text(json.dumps(document))
     with pytest.raises(
-        ModelError, match=r"pruning_plan.json keeps other neurons of layer 2 intermediate than config.json stores"
+        ModelError, match=r"pruning_plan.json and config.json keep different neurons of layer 2 intermediate"
     ):
         read_kept_of_model(check_model(folder))
     path.write_text(json.dumps(document | {"earlier": 3}))

@@ -9,17 +9,17 @@ from tiny import memory_analysis
 
 from obce_core.errors import PlanError
 from obce_core.plan import Compensation, PruneSpec, count, make_plan, resolve, uniform
-from obce_core.plan.target import STEPS, reach
+from obce_core.plan.create import SEARCH_STEPS, reach
 
 ANALYSIS = memory_analysis(3, 16, 4, 20, vocab=40, seed=3)
 
 
 @pytest.fixture(scope="module", params=["mean+std", "zero", "least-squares"])
 def tried(request: pytest.FixtureRequest) -> tuple[PruneSpec, list[tuple[float, float]]]:
-    """Carry out every percentile; return the intent and (share of the encoder, share of the model) of each step."""
+    """Resolve every percentile; return the prune spec and (share of the encoder, share of the model) of each step."""
     base = PruneSpec(first_layer=1, compensation=Compensation(method=request.param))
     shares = []
-    for step in range(1, STEPS + 1):
+    for step in range(1, SEARCH_STEPS + 1):
         budget = count(ANALYSIS, resolve(ANALYSIS, uniform(step / 10, 3, base)))
         shares.append((budget.encoder_share, budget.model_share))
     return base, shares

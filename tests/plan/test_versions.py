@@ -1,4 +1,4 @@
-"""Named versions: what is saved comes back, names stay text, deleting can be undone."""
+"""Named versions: they read back equal, names are never paths, deleting can be undone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from obce_core.errors import ObceError, PlanError
 from obce_core.plan import Compensation, Hardware, ManualOverride, PruneSpec
-from obce_core.plan.versions import delete_version, list_versions, rename_version, restore_version, save_version
+from obce_core.plan.storage import delete_version, list_versions, rename_version, restore_version, save_version
 
 KEY = "0123456789abcdef"
 FULL = PruneSpec(
@@ -24,29 +24,29 @@ FULL = PruneSpec(
 )
 
 
-def test_a_version_comes_back_whole() -> None:
-    made = save_version(KEY, "  light ", FULL, note="for the talk")
-    assert list_versions(KEY) == [made]
-    assert (made.name, made.note, made.prune_spec) == ("light", "for the talk", FULL)
+def test_a_version_reads_back_equal() -> None:
+    version = save_version(KEY, "  light ", FULL, note="for the talk")
+    assert list_versions(KEY) == [version]
+    assert (version.name, version.note, version.prune_spec) == ("light", "for the talk", FULL)
     assert list_versions("another") == []
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", "<b>bold</b>", "名前", ".", "con"])
 def test_a_name_is_text_and_never_a_path(name: str, cache: Path) -> None:
-    made = save_version(KEY, name, FULL)
+    version = save_version(KEY, name, FULL)
     assert list_versions(KEY)[0].name == name
-    assert [path.name for path in (cache / "plans" / KEY / "versions").iterdir()] == [f"{made.id}.json"]
+    assert [path.name for path in (cache / "plans" / KEY / "versions").iterdir()] == [f"{version.id}.json"]
     assert {path.name for path in cache.parent.iterdir()} == {cache.name}
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a\nb", "x" * 81])
-def test_what_is_no_name_is_refused(name: str) -> None:
+def test_an_invalid_name_is_refused(name: str) -> None:
     with pytest.raises(PlanError, match="not a valid version name"):
         save_version(KEY, name, FULL)
     assert list_versions(KEY) == []
 
 
-def test_a_name_is_given_once() -> None:
+def test_a_name_can_be_used_once() -> None:
     first = save_version(KEY, "one", FULL)
     with pytest.raises(PlanError, match="exists"):
         save_version(KEY, "one", PruneSpec())
@@ -58,13 +58,13 @@ def test_a_name_is_given_once() -> None:
 
 
 def test_deleting_can_be_undone() -> None:
-    made = save_version(KEY, "one", FULL)
-    delete_version(KEY, made.id)
+    version = save_version(KEY, "one", FULL)
+    delete_version(KEY, version.id)
     assert list_versions(KEY) == []
-    with pytest.raises(PlanError, match="not there"):
-        delete_version(KEY, made.id)
-    restore_version(KEY, made.id)
-    assert list_versions(KEY) == [made]
+    with pytest.raises(PlanError, match="no longer exists"):
+        delete_version(KEY, version.id)
+    restore_version(KEY, version.id)
+    assert list_versions(KEY) == [version]
 
 
 @pytest.mark.parametrize("bad", ["../x", "a/b", "", ".."])
@@ -75,11 +75,11 @@ def test_an_id_cannot_leave_its_folder(bad: str) -> None:
         rename_version(KEY, bad, "new")
 
 
-def test_an_unreadable_version_is_left_out(cache: Path) -> None:
-    made = save_version(KEY, "one", FULL)
+def test_an_unreadable_version_is_skipped(cache: Path) -> None:
+    version = save_version(KEY, "one", FULL)
     home = cache / "plans" / KEY / "versions"
     (home / "broken.json").write_text("{")
-    data = json.loads((home / f"{made.id}.json").read_text())
+    data = json.loads((home / f"{version.id}.json").read_text())
     data["intent"]["cells"] = {"2": {"pooler": 5}}
     (home / "strange.json").write_text(json.dumps(data))
-    assert list_versions(KEY) == [made]
+    assert list_versions(KEY) == [version]

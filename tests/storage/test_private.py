@@ -24,7 +24,7 @@ from obce_core.jobs.queue import dispatch
 from obce_core.jobs.spawn import command, environment
 from obce_core.jobs.worker import execute
 from obce_core.plan import PruneSpec
-from obce_core.plan.drafts import write_draft
+from obce_core.plan.storage import write_draft
 from obce_core.storage import private
 from obce_core.storage.atomic import atomic_write, write_json
 from obce_core.storage.private import close_to_others, foreign_owner, private_folder

@@ -16,7 +16,7 @@ from obce_core import analyze
 from obce_core.analysis.catalog import rename
 from obce_core.analysis.ranking import NEAR_RULE
 from obce_core.plan import PruneSpec
-from obce_core.plan.drafts import write_draft
+from obce_core.plan.storage import write_draft
 
 
 @pytest.fixture(scope="module")

@@ -130,8 +130,7 @@ def test_a_choice_that_cannot_be_is_a_line_and_no_start(page: Any, key: str, val
 
 def test_saved_plans_and_the_draft_can_be_launched(glue: Path, tiny_analysis: Any, cache: Path) -> None:
     from obce_core.plan import make_plan
-    from obce_core.plan.drafts import read_draft, write_draft
-    from obce_core.plan.versions import save_version
+    from obce_core.plan.storage import read_draft, save_version, write_draft
 
     key = adopt(tiny_analysis, cache)
     save_version(key, "thin", make_plan(tiny_analysis, percentile=70).prune_spec)
@@ -147,7 +146,7 @@ def test_saved_plans_and_the_draft_can_be_launched(glue: Path, tiny_analysis: An
 def test_the_newer_of_draft_and_saved_version_is_chosen_at_first(
     glue: Path, tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from obce_core.plan import drafts, make_plan, versions
+    from obce_core.plan import make_plan, storage
 
     key = adopt(tiny_analysis, cache)
     plans = {share: make_plan(tiny_analysis, percentile=share).prune_spec for share in (20, 50, 70)}
@@ -156,12 +155,12 @@ def test_the_newer_of_draft_and_saved_version_is_chosen_at_first(
         return f"2026-05-04T10:{minute:02}:00Z"
 
     def save(name: str, share: int, minute: int) -> None:
-        monkeypatch.setattr(versions, "_now", lambda: at(minute))
-        versions.save_version(key, name, plans[share])
+        monkeypatch.setattr(storage, "_now", lambda: at(minute))
+        storage.save_version(key, name, plans[share])
 
     def draft(share: int, minute: int) -> None:
-        monkeypatch.setattr(drafts.time, "strftime", lambda *_: at(minute))
-        drafts.write_draft(key, plans[share], seen=drafts.read_draft(key).stamp)
+        monkeypatch.setattr(storage, "_now", lambda: at(minute))
+        storage.write_draft(key, plans[share], seen=storage.read_draft(key).stamp)
 
     def chosen() -> list[str]:
         app = open_page("launch", analysis=key)
@@ -205,8 +204,7 @@ def test_jobs_of_a_gpu_are_counted_by_gpus_and_not_by_processors(page: Any, monk
 
 def test_a_fresh_form_proposes_the_plan_that_was_made(glue: Path, tiny_analysis: Any, cache: Path) -> None:
     from obce_core.plan import make_plan
-    from obce_core.plan.drafts import read_draft, write_draft
-    from obce_core.plan.versions import save_version
+    from obce_core.plan.storage import read_draft, save_version, write_draft
 
     def proposed() -> tuple[Any, Any]:
         return app.multiselect(key="launch-plans").value, app.get("button_group")[0].value

@@ -309,7 +309,7 @@ def test_a_percentile_that_keeps_nothing_is_a_line_and_the_lesson_goes_on(tiny_a
     app = open_learn(lesson="5", analysis=key, layer="3", component="value", lesson_percentile="95")
     assert not app.exception and not faults(app)
     shown = words(app)
-    assert "Layer 3 value: percentile 95 would keep 0 of 24 neurons (their r_f are tied)." in shown
+    assert "Layer 3 value: percentile 95 would keep 0 of 24 neurons (their r_f values are tied)." in shown
     assert "Your turn" in shown and "Choose a smaller percentile, or another cell." in shown
     assert [element.proto.component_name for element in app.get("bidi_component")].count("obce_threshold") == 1
     app.selectbox(key="lesson-component").set_value("key").run()

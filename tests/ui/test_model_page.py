@@ -14,7 +14,7 @@ from obce_core import compress
 from obce_core.jobs import create_run
 from obce_core.measure.latency import measure_latency
 from obce_core.plan import PruneSpec, make_plan, resolve
-from obce_core.plan.drafts import read_draft, write_draft
+from obce_core.plan.storage import read_draft, write_draft
 
 
 @pytest.fixture

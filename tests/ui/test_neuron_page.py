@@ -16,7 +16,7 @@ from obce_core.analysis.analyze import analyze
 from obce_core.background import Answer
 from obce_core.formatting import amount
 from obce_core.plan import ManualOverride
-from obce_core.plan.drafts import read_draft
+from obce_core.plan.storage import read_draft
 from obce_core.texts import Texts
 from obce_core.topology import barcode, bootstrap_r_f, most_isolated, r_f_without
 from pages.neuron import story

@@ -261,7 +261,7 @@ def test_a_fault_of_streamlits_own_is_a_line_with_a_number(
 
 def test_an_edit_that_another_tab_has_overtaken_is_said_to_be_unsaved(tiny_analysis: Any, cache: Path) -> None:
     from obce_core.plan import PruneSpec
-    from obce_core.plan.drafts import read_draft, write_draft
+    from obce_core.plan.storage import read_draft, write_draft
 
     key = adopt(tiny_analysis, cache)
     app = open_page("plan", analysis=key)

@@ -15,8 +15,7 @@ from obce_core.background import Answer
 from obce_core.compression.result import Fidelity
 from obce_core.errors import PlanError
 from obce_core.plan import ManualOverride, PruneSpec, make_plan, parse_prune_spec, prune_spec_document, resolve
-from obce_core.plan.drafts import read_draft, write_draft
-from obce_core.plan.versions import list_versions, save_version
+from obce_core.plan.storage import list_versions, read_draft, save_version, write_draft
 
 Ask = Callable[..., Answer]
 EVIL = "<b>bold</b> ![x](http://example.org/x.png)"
@@ -138,7 +137,7 @@ def test_a_criterion_that_cannot_rank_a_cell_leaves_it_whole_and_says_so(key: st
     write_draft(key, PruneSpec(criterion="magnitude", cells={1: {"query": 50}, 2: {"value": 30}}), seen="")
     app = opened(key)
     app.selectbox(key="plan-criterion").select("r_f").run()
-    assert "Layer 1 query is left whole" in words(app)
+    assert "Layer 1 query is not cut" in words(app)
     assert read_draft(key).prune_spec.cells == {2: {"value": 30}}
 
 
@@ -326,7 +325,7 @@ def test_the_plan_can_be_typed_as_a_table(key: str, asked: list[Any]) -> None:
     next(button for button in app.button if button.label == "Apply").click().run()
     assert not app.exception
     assert read_draft(key).prune_spec.cells == {3: {"value": 50.0}}
-    assert "Layer 1 query is left whole" in words(app)
+    assert "Layer 1 query is not cut" in words(app)
     app.button(key="undo").click().run()
     assert read_draft(key).prune_spec.cells == {}
 

@@ -11,8 +11,7 @@ from pages_app import FILES, adopt, faults, open_page, words
 
 from obce_core.jobs import create_run, list_runs
 from obce_core.plan import PruneSpec
-from obce_core.plan.drafts import write_draft
-from obce_core.plan.versions import save_version
+from obce_core.plan.storage import save_version, write_draft
 
 
 @pytest.fixture

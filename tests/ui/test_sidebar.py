@@ -10,8 +10,7 @@ from pages_app import adopt, open_page, words
 
 from obce_core.jobs import Status, create_run
 from obce_core.plan import PruneSpec
-from obce_core.plan.drafts import read_draft, write_draft
-from obce_core.plan.versions import save_version
+from obce_core.plan.storage import read_draft, save_version, write_draft
 
 EVIL = "<b>x</b> ![x](http://example.org/x.png) :red[y]"
 
