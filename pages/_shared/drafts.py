@@ -37,7 +37,7 @@ def edit(analysis_id: str, prune_spec: PruneSpec, *, from_grid: bool = False) ->
     at = chosen.places[analysis_id]
     history = [*chosen.intents[analysis_id][: at + 1], prune_spec][-_LIMIT:]
     chosen.intents[analysis_id], chosen.places[analysis_id] = history, len(history) - 1
-    chosen.told = []
+    chosen.messages = []
     if not from_grid:
         chosen.revision += 1
     _save(analysis_id)
@@ -55,7 +55,7 @@ def move(analysis_id: str, step: int) -> None:
     if can(analysis_id, step):
         chosen = state.get()
         chosen.places[analysis_id] += step
-        chosen.told = []
+        chosen.messages = []
         chosen.revision += 1
         _save(analysis_id)
 

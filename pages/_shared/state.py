@@ -6,9 +6,8 @@ Widgets lose their values when the page changes, so nothing that matters lives i
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,92 +20,44 @@ from obce_core.criteria import CRITERIA
 from obce_core.figures.difference_map import NUMBERS
 from obce_core.glue.tasks import TASKS
 from obce_core.jobs import STATES
-from obce_core.plan import PruneSpec
 from pages._shared import form_address, history
+from pages._shared.page_states import (
+    AnalysisState,
+    FormState,
+    ImportanceState,
+    LessonsState,
+    NeuronState,
+    PlanState,
+    ResultsState,
+    RunsState,
+    SelectionState,
+)
 
 _KEY = "obce"
 
 
 @dataclass
-class State:
-    """What one visitor has selected. Ids and plain values only; artefacts are read through `cached`."""
+class State(
+    SelectionState,
+    FormState,
+    ImportanceState,
+    NeuronState,
+    PlanState,
+    RunsState,
+    ResultsState,
+    AnalysisState,
+    LessonsState,
+):
+    """The state of one visitor: the selection that all pages share, and the state of each page.
+
+    It holds ids and plain values only; artefacts are read through `cached`.
+    """
 
     page: str = ""
     unknown: str = ""
     linked: bool = False
     first_address: str = ""
     returns: int = 0
-    analysis: str = ""
-    analysis_names: dict[str, str] = field(default_factory=dict)
-    layer: int = 0
-    component: str = "value"
-    neuron: int | None = None
-    pinned: str = ""
-    view: str = ""
-    projection: str = ""
-    colour: str = ""
-    criterion: str = "r_f"
-    aggregate: str = "median"
-    below: float = 0.001
-    scale: str = "log"
-    figure: str = "map"
-    cell_view: str = "head"
-    compare: str = ""
-    number: str = "difference"
-    form: dict[str, Any] = field(default_factory=dict)
-    form_defaults: dict[str, Any] = field(default_factory=dict)
-    edge_length: bool = False
-    presentation: bool = False
-    link_qk: bool = True
-    model: str = ""
-    intents: dict[str, list[PruneSpec]] = field(default_factory=dict)
-    places: dict[str, int] = field(default_factory=dict)
-    stamps: dict[str, str] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
-    compared: tuple[str, str] | None = None
-    version_deleted: tuple[str, str] | None = None
-    cosines: dict[tuple[str, int, str], float] = field(default_factory=dict)
-    unmeasured: dict[str, str] = field(default_factory=dict)
-    next_asked: set[str] = field(default_factory=set)
-    dialog: bool = False
-    revision: int = 0
-    nonces: dict[str, str] = field(default_factory=dict)
-    runs: dict[str, str] = field(default_factory=dict)
-    run: str = ""
-    run_state: str = ""
-    run_wrong: tuple[str, str] = ("", "")
-    runs_page: int = 1
-    runs_closed: int = 0
-    launch: dict[str, Any] = field(default_factory=dict)
-    recipe: str = ""
-    task: str = ""
-    board_row: str = ""
-    deleted: str = ""
-    blocked: list[str] = field(default_factory=list)
-    lesson: int | None = None
-    lesson_question: int | None = None
-    lesson_open: bool = False
-    lesson_complex: str = ""
-    lesson_points: str = ""
-    lesson_radius: str = ""
-    lesson_percent: int | None = None
-    lesson_percentile: int | None = None
-    lesson_panel: str = ""
-    lesson_revision: int = 0
-    lesson_table: list[tuple[int, int]] = field(default_factory=list)
-    lesson_table_now: tuple[tuple[int, int], ...] = ()
-    lesson_table_key: int = 0
-    lesson_shown: dict[str, str] = field(default_factory=dict)
-    lesson_answers: dict[str, str] = field(default_factory=dict)
-
-    def nonce(self, form: str) -> str:
-        """Return the nonce of a form: pressing Start twice is one job."""
-        return self.nonces.setdefault(form, uuid.uuid4().hex[:16])
-
-    def renew(self, form: str) -> None:
-        """Give a form a new nonce, for the next job."""
-        self.nonces.pop(form, None)
 
 
 _ADDRESS: dict[str, str] = {

@@ -52,7 +52,7 @@ def _side(source: Analysis, side: Side, name: str) -> None:
             st.text(shorten(source.texts.texts[at], 300))
 
 
-def _merges_csv(source: Analysis, films: dict[str, ThinLine]) -> str:
+def merges_csv(source: Analysis, films: dict[str, ThinLine]) -> str:
     """Write the merges of the neurons that are shown, the last one first, at the radii of the touches."""
     texts, rows = source.texts.texts, []
     for name, line in films.items():
@@ -64,13 +64,13 @@ def _merges_csv(source: Analysis, films: dict[str, ThinLine]) -> str:
     return downloads.to_csv(["neuron", "radius", "left_size", "right_size", "left_text", "right_text"], rows)
 
 
-def _diagram_csv(clouds: Mapping[str, np.ndarray]) -> str:
+def diagram_csv(clouds: Mapping[str, np.ndarray]) -> str:
     """Write the diagrams of the neurons that are shown, one after the other, in radii."""
     rows = [[name, 0, *point] for name, values in clouds.items() for point in barcode(values).diagram().tolist()]
     return downloads.to_csv(["neuron", "dim", "birth (radius)", "death (radius)"], rows)
 
 
-def _values_csv(source: Analysis, clouds: Mapping[str, np.ndarray]) -> str:
+def values_csv(source: Analysis, clouds: Mapping[str, np.ndarray]) -> str:
     """Write the outputs of the neurons that are shown, one after the other."""
     texts, point = source.texts.texts, noun(source)
     rows = (
@@ -88,9 +88,9 @@ def offer(
     picture, unit = file_units(edge_length=state.get().edge_length)
     files = (
         ("Film (HTML)", lambda: film_html(data, " and ".join(films)), f"film-{name}-{picture}.html", "text/html"),
-        ("Merges (CSV)", lambda: _merges_csv(source, films), f"merges-{name}-{unit}.csv", "text/csv"),
-        ("Diagram (CSV)", lambda: _diagram_csv(clouds), f"diagram-{name}-{unit}.csv", "text/csv"),
-        ("Points (CSV)", lambda: _values_csv(source, clouds), f"points-{name}.csv", "text/csv"),
+        ("Merges (CSV)", lambda: merges_csv(source, films), f"merges-{name}-{unit}.csv", "text/csv"),
+        ("Diagram (CSV)", lambda: diagram_csv(clouds), f"diagram-{name}-{unit}.csv", "text/csv"),
+        ("Points (CSV)", lambda: values_csv(source, clouds), f"points-{name}.csv", "text/csv"),
     )
     with st.container(horizontal=True, gap="small"):
         for label, make, file, media in files:

@@ -95,9 +95,9 @@ def _preset(source: Analysis, name: str) -> None:
     try:
         prune_spec, notes = preset(name, source, base)
         drafts.edit(source.id, replace(prune_spec, keep=base.keep, drop=base.drop, hardware=base.hardware))
-        state.get().told += notes
+        state.get().messages += notes
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]
 
 
 def _uniform(source: Analysis, value: float, first: int) -> None:
@@ -131,8 +131,8 @@ def _target(source: Analysis, of: str, left: float, first: int) -> None:
             **{"target_encoder" if of == "encoder" else "target_params": left},
         )
         drafts.edit(source.id, replace(plan.prune_spec, keep=base.keep, drop=base.drop))
-        state.get().told += [line for line in plan.notes if line.startswith("--")]
+        state.get().messages += [line for line in plan.notes if line.startswith("--")]
         if base.keep or base.drop:
-            state.get().told.append("Neurons chosen by hand were left as they are; they come on top of the target.")
+            state.get().messages.append("Neurons chosen by hand were left as they are; they come on top of the target.")
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]

@@ -97,4 +97,4 @@ def _options(source: Analysis) -> None:
     )
     prune_spec, notes = without_equal(source, prune_spec)
     drafts.edit(source.id, prune_spec)
-    state.get().told += notes
+    state.get().messages += notes

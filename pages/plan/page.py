@@ -183,7 +183,7 @@ def _body() -> None:
     if measured.reason and source.id in chosen.unmeasured:
         st.button("Try again to measure", on_click=chosen.unmeasured.pop, args=(source.id, None), type="tertiary")
     _theirs()
-    for line in chosen.told:
+    for line in chosen.messages:
         st.text(line)
     compared = difference.difference(source, prune_spec)
     # on a projector everything is larger, and the two stand below one another
@@ -233,7 +233,7 @@ def _body() -> None:
 def _next(prune_spec: PruneSpec, budget: Budget | None, measured: previews.Previews) -> None:
     st.subheader("Cheapest next cuts", anchor=False)
     cuts = cached.next_steps(source.id, prune_spec, linked=chosen.link_qk)
-    asked = budget is None or previews.automatic(budget.encoder) or source.id in chosen.next_asked
+    asked = budget is None or previews.automatic(budget.encoder) or source.id in chosen.next_requested
     lost = measured.losses(cuts) if asked else previews.Previews(source, prune_spec, reason="later").losses(cuts)
     mounts.next_cut_list(
         {**next_cut_list(cuts, lost, waiting=asked and not measured.reason), "large": chosen.presentation},
@@ -244,7 +244,7 @@ def _next(prune_spec: PruneSpec, budget: Budget | None, measured: previews.Previ
     if not asked and not measured.reason:
         st.button(
             f"Measure these {len(cuts)} steps",
-            on_click=chosen.next_asked.add,
+            on_click=chosen.next_requested.add,
             args=(source.id,),
             icon=":material/speed:",
         )

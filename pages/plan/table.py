@@ -40,5 +40,5 @@ def table(source: Analysis, prune_spec: PruneSpec) -> None:
                 st.text(str(error))
                 return
             drafts.edit(source.id, edited)
-            state.get().told += notes
+            state.get().messages += notes
             st.rerun()

@@ -22,11 +22,11 @@ _DRAFT = ""
 """Stands for the draft where a version's id is expected."""
 
 
-@st.dialog("Versions of this plan", width="large", on_dismiss=lambda: state.get().told.clear())
+@st.dialog("Versions of this plan", width="large", on_dismiss=lambda: state.get().messages.clear())
 def dialog(source: Analysis) -> None:
     """Show the versions, and what can be done with them."""
     chosen = state.get()
-    for line in chosen.told:
+    for line in chosen.messages:
         st.text(line)
     row = st.columns([2, 3, 1], vertical_alignment="bottom")
     row[0].text_input("Save the draft as", key="version-name", max_chars=80, placeholder="a name")
@@ -108,9 +108,9 @@ def _save(source: Analysis) -> None:
         made = save_version(source.id, said["version-name"], drafts.current(source.id), note=said["version-note"])
         drafts.came_from(source.id, made.id)
         said["version-name"] = said["version-note"] = ""
-        state.get().told = []
+        state.get().messages = []
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]
 
 
 def _open(source: Analysis, version: Version) -> None:
@@ -127,7 +127,7 @@ def _rename(source: Analysis, key: str) -> None:
         rename_version(source.id, key, st.session_state["version-new-name"])
         st.session_state["version-new-name"] = ""
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]
 
 
 def _delete(source: Analysis, key: str) -> None:
@@ -135,7 +135,7 @@ def _delete(source: Analysis, key: str) -> None:
         delete_version(source.id, key)
         state.get().version_deleted = (source.id, key)
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]
 
 
 def _restore(source: Analysis) -> None:
@@ -145,7 +145,7 @@ def _restore(source: Analysis) -> None:
         if deleted is not None:
             restore_version(source.id, deleted[1])
     except ObceError as error:
-        chosen.told = [str(error)]
+        chosen.messages = [str(error)]
 
 
 def _import(source: Analysis) -> None:
@@ -158,6 +158,6 @@ def _import(source: Analysis) -> None:
         prune_spec = parse_prune_spec(document.get("intent", document), upload.name)
         resolve(source, prune_spec)
         drafts.edit(source.id, prune_spec)
-        state.get().told.append(f"{upload.name[:80]} took the draft's place.")
+        state.get().messages.append(f"{upload.name[:80]} took the draft's place.")
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]

@@ -11,23 +11,14 @@ from typing import Any
 
 import streamlit as st
 
-from obce_core.errors import BadInput, ObceError
-from obce_core.figures.curves import loss_curve, score_curve
+from obce_core.errors import ObceError
 from obce_core.formatting import amount, duration
-from obce_core.glue.evaluation import read_evaluation
-from obce_core.glue.job import read_curve, written
-from obce_core.glue.learning_rate import plain_rate
-from obce_core.glue.metrics import METRICS
-from obce_core.glue.recipe_groups import recipe_key
-from obce_core.glue.tables import percent
 from obce_core.jobs import FINAL, RESUMABLE, Progress, Run, Status, launcher_of, poll
 from obce_core.jobs.launchers.ray_cluster import public_address
 from obce_core.jobs.listing import Listed, state_words
 from obce_core.jobs.registry import list_runs, runs_home
-from pages._shared import cached_results, charts, downloads, guards, layout, nav, state
-
-_SHOWN = 50
-"""So many evaluations of a run are listed; Results has them all."""
+from pages._shared import cached_results, guards, layout, state
+from pages.runs import results
 
 _SHORT = 34
 """Letters of a reason that stand beside the state; a longer one stands below."""
@@ -140,7 +131,7 @@ def _open(one: Reading) -> None:
             _close()
     st.html(f'<p class="note plain">{escape(what)}</p>')
     _show(one)
-    _evaluations(one.run)
+    results.evaluations(one.run)
 
 
 def _close() -> None:
@@ -179,7 +170,7 @@ def _show(one: Reading) -> None:
     elif len(told.reason) > _SHORT:
         layout.note(f'<span class="plain">{escape(told.reason)}</span>')
     _actions(run, told)
-    _curves(run)
+    results.curves(run)
     log = run.log(6_000)
     with st.expander("Log, its end", expanded=told.state in ("failed", "lost")):
         st.code(log or "The log is empty.", language=None, wrap_lines=True, height=220)
@@ -210,89 +201,20 @@ def _actions(run: Run, told: Status) -> None:
                 help="Goes on from the newest checkpoint that verifies",
             )
         st.code(f"obce runs show {run.id}", language="bash")
-    if (wrong := state.get().run_wrong) and wrong[0] == run.id:
+    if (wrong := state.get().run_error) and wrong[0] == run.id:
         guards.show_error(ObceError(wrong[1]))
 
 
 def _safely(run: Run, action: str) -> None:
     """Cancel or resume; what goes wrong is kept to be said when the page is drawn."""
-    state.get().run_wrong = ("", "")
+    state.get().run_error = ("", "")
     try:
         if action == "cancel":
             poll.cancel(run)
         else:
             launcher_of(run).resume(run)
     except ObceError as error:
-        state.get().run_wrong = (run.id, str(error))
-
-
-def _curves(run: Run) -> None:
-    rows = read_curve(run.folder)
-    if not rows:
-        if run.kind == "evaluate":
-            layout.note("The curves begin with the first logged step.")
-        return
-    mode = layout.mode()
-    left, right = st.columns(2, gap="large")
-    now = next(row for row in reversed(rows) if row["unit"] == list(dict.fromkeys(row["unit"] for row in rows))[-1])
-    with left:
-        layout.note("<b>Training loss</b>")
-        charts.show(loss_curve(rows, mode=mode), key=f"loss-{run.id}")
-    with right:
-        layout.note("<b>Score on the validation split</b>, %")
-        charts.show(score_curve(rows, mode=mode), key=f"score-{run.id}")
-    layout.note(
-        f'Bold: <span class="plain">{escape(str(now["label"]))}</span>, {escape(str(now["task"]))}, seed {escape(str(now["seed"]))}; '
-        "thin: evaluations before it in this run. The loss has a point a logged step, the score a dot an epoch."
-    )
-    header = ("label", "task", "seed", "step", "what", "value")
-    listed = [
-        (row["label"], row["task"], row["seed"], row["step"], name, value)
-        for row in rows
-        for name, value in row.items()
-        if name not in ("unit", "label", "task", "seed", "step")
-    ]
-    downloads.row(f"curve-{run.id}", csv_text=lambda: downloads.to_csv(header, listed))
-
-
-def _evaluations(run: Run) -> None:
-    """List the evaluations that a run has left, with a way to the board."""
-    if run.kind != "evaluate":
-        return
-    made = []
-    for name in written(run.folder):
-        try:
-            made.append(read_evaluation(name))
-        except BadInput:
-            continue
-    result = run.result() or {}
-    for line in result.get("failed") or []:
-        guards.show_error(ObceError(f"Not made: {line}"))
-    if not made:
-        return
-    st.subheader(f"Evaluations of this run: {len(made):,}", anchor=False)
-    st.dataframe(
-        [
-            {
-                "label": one.label,
-                "task": one.task.title,
-                "seed": one.seed,
-                "score, %": f"{percent(one.score)} {METRICS[one.task.metric].title}",
-                "split": one.task.validation[0].replace("_", " "),
-                "tier": one.tier,
-                "learning rate": plain_rate(one.learning_rate[0]),
-                "seconds": round(float(one.result["seconds"])),
-                "id": one.id,
-            }
-            for one in made[:_SHOWN]
-        ],
-        hide_index=True,
-        width="stretch",
-    )
-    if st.button("See them in Results", key=f"results-{run.id}", icon=":material/leaderboard:"):
-        chosen = state.get()
-        chosen.recipe, chosen.task, chosen.board_row = recipe_key(made[-1].recipe), made[-1].task.name, ""
-        nav.go("results")
+        state.get().run_error = (run.id, str(error))
 
 
 def _left(told: Status, progress: Progress) -> str:

@@ -216,13 +216,13 @@ def test_a_fault_is_a_line_with_a_number(key: str, monkeypatch: pytest.MonkeyPat
 
 def test_files_of_a_pair_hold_both_neurons(tiny_analysis: Any) -> None:
     clouds = {f"neuron {at}": tiny_analysis.neuron(3, "value", at) for at in (5, 7)}
-    points = list(csv.DictReader(io.StringIO(story._values_csv(tiny_analysis, clouds))))
+    points = list(csv.DictReader(io.StringIO(story.values_csv(tiny_analysis, clouds))))
     assert [row["neuron"] for row in points] == ["neuron 5"] * 20 + ["neuron 7"] * 20
     assert (
         float(points[23]["output"]) == pytest.approx(float(clouds["neuron 7"][3]))
         and points[23]["words"] == tiny_analysis.texts.texts[3]
     )
-    rows = list(csv.DictReader(io.StringIO(story._diagram_csv(clouds))))
+    rows = list(csv.DictReader(io.StringIO(story.diagram_csv(clouds))))
     assert [row["neuron"] for row in rows] == ["neuron 5"] * 20 + ["neuron 7"] * 20
     deaths = [row["death (radius)"] for row in rows]
     assert deaths.count("inf") == 2

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made import make_board
 from pages_app import FILES, adopt, faults, open_page, words
 from tiny import sample
 
 from obce_core import analyze, compress
+from obce_core.jobs import Status, create_run
 from obce_core.plan import ManualOverride, make_plan, resolve
 
 EMPTY = {
@@ -35,8 +37,8 @@ LOADED = {
     "plan": "of the whole model left",
     "model": "cuts nothing yet",
     "launch": "by the official counts",
-    "runs": "No run yet",
-    "results": "No evaluation yet",
+    "runs": "Jobs go on when this page is left",
+    "results": "the cut that does best against its original",
     "learn": "Your turn",
 }
 
@@ -48,6 +50,15 @@ def test_an_empty_page_says_what_to_do(name: str) -> None:
     assert EMPTY[name] in words(app)
 
 
+@pytest.fixture
+def jobs_and_evaluations(cache: Path) -> None:
+    """Put a finished run and a table of evaluations into the cache."""
+    run, _ = create_run("analyze", {"model": "demo", "n_texts": 9}, "finished", launcher="local")
+    run.write_status(Status(state="done", started=1.0, ended=2.0, launcher="local"))
+    make_board(cache / "evaluations", tasks=("cola",))
+
+
+@pytest.mark.usefixtures("jobs_and_evaluations")
 @pytest.mark.parametrize("name", FILES)
 def test_a_loaded_page_shows_the_analysis(name: str, tiny_analysis: Any, cache: Path) -> None:
     app = open_page(name, analysis=adopt(tiny_analysis, cache))
@@ -65,6 +76,7 @@ def cut_again(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> A
     return analyze(done.folder, sample(20), device="cpu", out=home / "analysis")
 
 
+@pytest.mark.usefixtures("jobs_and_evaluations")
 @pytest.mark.parametrize("name", FILES)
 def test_an_analysis_of_a_cut_model_is_shown_by_original_indices(name: str, cut_again: Any, cache: Path) -> None:
     key = adopt(cut_again, cache)
