@@ -1,4 +1,4 @@
-"""The server's one warm worker: short calls that need a model or slow imports."""
+"""The server's background worker, for short calls that need a model or slow imports."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from obce_core.background import Answer, BackgroundWorker
 @st.cache_resource(show_spinner=False, on_release=lambda worker: worker.close())
 def _worker() -> BackgroundWorker:
     worker = BackgroundWorker()
-    atexit.register(
-        worker.close
-    )  # Ctrl-C ends the server, which releases no cache; a busy worker would go on for seconds
+    # Ctrl-C ends the server without releasing its caches; a busy worker would continue for seconds.
+    atexit.register(worker.close)
     return worker
 
 
 def ask(task: str, arguments: Mapping[str, Any], *, priority: int = 1) -> Answer:
-    """Return the answer if it is known; else it is `waiting`: ask again in a fragment that reruns."""
+    """Return the answer if it is known; while its state is `waiting`, ask again in a fragment that reruns."""
     return _worker().ask(task, arguments, priority=priority)
 
 
 def waiter() -> Callable[[str, Mapping[str, Any]], Answer]:
-    """Return a function that asks and waits, for threads other than a page's (a download that was clicked)."""
+    """Return a function that asks and waits, for threads other than the page's, such as a download."""
     return _worker().wait

@@ -1,4 +1,4 @@
-"""The start of a page: what is missing is said in a sentence, with the way out, and the page ends there."""
+"""Guards at the start of a page: explain what is missing, link to the remedy and stop. Also the display of errors."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ from pages._shared import cached, naming, nav, state
 
 
 class Ended(Exception):
-    """A page has said all that it can: its script ends here, the sidebar follows (`st.stop` would leave it out)."""
+    """Ends the script of a page; the sidebar is still drawn, which `st.stop` would skip."""
 
 
 _log = logging.getLogger("obce.app")
 
 
 def need_analysis() -> Analysis:
-    """Return the selected analysis (the newest when none is), or say how to make one and stop the page."""
-    chosen = state.get()
-    if not chosen.analysis:
-        chosen.analysis = _newest()  # a cell named in the address stays
-        if not chosen.analysis:
+    """Return the selected analysis, or the newest if none is selected; without one, explain how to make it and stop."""
+    selection = state.get()
+    if not selection.analysis:
+        selection.analysis = _newest()  # a cell named in the address stays
+        if not selection.analysis:
             st.info("No analysis yet. Home runs the demo; Analysis measures your own model.")
             nav.link("home", "Go to Home", icon=":material/home:")
             nav.link("analysis", "Measure a model", icon=":material/play_circle:")
             raise Ended
     try:
-        found = open_analysis(chosen.analysis)
+        analysis = open_analysis(selection.analysis)
     except ObceError as error:
         show_error(error)
-        naming.offer_analyses()  # the selection stays: another analysis is shown only when somebody chooses it
+        naming.offer_analyses()  # the selection stays until the user selects another analysis
         raise Ended from None
-    chosen.analysis = found.id  # an address may hold the beginning of an id
-    chosen.analysis_names[found.id] = naming.label(found)
-    if not 1 <= chosen.layer <= found.shape.layers:
-        chosen.layer = min(3, found.shape.layers)
-    if chosen.neuron is not None and chosen.neuron not in found.neurons(chosen.layer, chosen.component):
-        chosen.neuron = None
-    return found
+    selection.analysis = analysis.id  # an address may hold the beginning of an id
+    selection.analysis_names[analysis.id] = naming.label(analysis)
+    if not 1 <= selection.layer <= analysis.shape.layers:
+        selection.layer = min(3, analysis.shape.layers)
+    if selection.neuron is not None and selection.neuron not in analysis.neurons(selection.layer, selection.component):
+        selection.neuron = None
+    return analysis
 
 
 def open_analysis(analysis_id: str) -> Analysis:
-    """Open an analysis, and see that its folder is still there.
+    """Open an analysis after checking that its folder still exists.
 
     Raises:
-        AnalysisError: it is not here, or cannot be read.
+        AnalysisError: If it does not exist or cannot be read.
     """
     try:
         folder = find_analysis(analysis_id)
@@ -61,7 +61,7 @@ def open_analysis(analysis_id: str) -> Analysis:
         name = state.get().analysis_names.get(analysis_id, "")
         raise AnalysisError(
             f"Analysis {shorten(analysis_id, 64)}{f' ({name})' if name else ''} was deleted, or is in another cache.",
-            hint="Choose another one, or bring it back with Undo on the Analysis page that deleted it.",
+            hint="Choose another one, or restore it with Undo on the Analysis page that deleted it.",
         ) from None
     return cached.analysis(folder.name)
 
@@ -77,7 +77,7 @@ def _newest() -> str:
 
 
 def writable(action: str) -> bool:
-    """Return True if visitors may change things; else say in one line that `action` ("Renaming and deleting") is not possible."""
+    """Return True unless the dashboard is read-only; else show that `action` (as in "Renaming") is impossible."""
     if not settings.read_only():
         return True
     st.html(f'<p class="note read-only">{escape(action)} is not possible: this dashboard is read-only.</p>')
@@ -85,9 +85,10 @@ def writable(action: str) -> bool:
 
 
 def show_error(error: ObceError) -> None:
-    """Show an error in a box, as plain text: what was given may be in it, and must not become markup."""
+    """Show an error in a box, as plain text: it may repeat user input, which must not become markup."""
     st.html(
-        f'<div class="fault" role="alert"><b aria-hidden="true">!</b><span class="plain">{escape(str(error))}</span></div>'
+        f'<div class="fault" role="alert"><b aria-hidden="true">!</b><span '
+        f'class="plain">{escape(str(error))}</span></div>'
     )
 
 
@@ -99,7 +100,7 @@ def show_notice(text: str) -> None:
 
 
 def show_gone(field: str, text: str) -> None:
-    """Say that what the state's field names is gone; it stays selected, and the notice stays, until somebody dismisses it."""
+    """Show that the object named by a field of the state is missing; selection and notice stay until dismissed."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"gone-{field}"):
         show_notice(text)
         st.button(
@@ -109,7 +110,7 @@ def show_gone(field: str, text: str) -> None:
 
 @contextmanager
 def caught() -> Iterator[None]:
-    """Show our own errors as a line; give any other a number that the log has too."""
+    """Show ObceError and OSError in a box; log any other exception under a number and show that number."""
     try:
         yield
     except Ended:
@@ -120,7 +121,7 @@ def caught() -> Iterator[None]:
         show_error(ObceError(f"{error.strerror or error}."))
     except Exception as error:
         if isinstance(error, FragmentHandledException):
-            raise  # a fragment within has shown it already; stopping and switching pages are no Exceptions
+            raise  # an inner fragment has shown it; Streamlit's stop and rerun are not Exceptions
         number = uuid.uuid4().hex[:8]
         _log.exception("error %s", number)
         show_error(ObceError(f"Something went wrong (log entry {number}).", hint="The rest of the page still works."))

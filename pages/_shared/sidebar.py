@@ -1,4 +1,4 @@
-"""The sidebar below the navigation: the selection and the running jobs, a link each, and the switches that all pages share."""
+"""The sidebar below the navigation: links to the selection and the running jobs, and the switches that pages share."""
 
 from __future__ import annotations
 
@@ -22,29 +22,36 @@ _STYLE = """
 <style>
 .st-key-pick { gap: 0; }
 .st-key-pick [data-testid="stPageLink-NavLink"] { min-height: 27px; padding-top: 1px; padding-bottom: 1px; }
-.st-key-running [data-testid="stPageLink-NavLink"] { background: none; font-weight: 400; min-height: 27px; padding-top: 1px;
+.st-key-running [data-testid="stPageLink-NavLink"] { background: none; font-weight: 400; min-height: 27px;
+  padding-top: 1px;
   padding-bottom: 1px; }
 .st-key-pick .pick { padding: 5px 8px 4px; }
-.st-key-pick .st-key-pick-cell [data-testid="stPageLink-NavLink"]::before { content: ""; width: 9px; height: 9px; flex: none;
+.st-key-pick .st-key-pick-cell [data-testid="stPageLink-NavLink"]::before { content: ""; width: 9px; height: 9px;
+  flex: none;
   border-radius: 2px; background: CHIP; }
 </style>
 """
 
 
 def show() -> None:
-    """Show the selection, the switches and what runs; comes after every page."""
-    chosen = state.get()
+    """Show the selection, the switches and the running jobs; called after every page."""
+    selection = state.get()
     state.write_address()
     with st.sidebar:
         with st.container(key="pick"):
-            _selection(chosen)
-        for label, field, told in (("Edge length", "edge_length", _EDGE), ("Presentation", "presentation", None)):
+            _selection(selection)
+        for label, field, explanation in (
+            ("Edge length", "edge_length", _EDGE),
+            ("Presentation", "presentation", None),
+        ):
             key = field.replace("_", "-")
-            st.session_state[key] = getattr(chosen, field)  # a page may have switched it too
-            st.toggle(label, key=key, on_change=_switch, args=(field, key), help=told)
+            st.session_state[key] = getattr(selection, field)  # a page may have changed it too
+            st.toggle(label, key=key, on_change=_switch, args=(field, key), help=explanation)
         mounts.link_and_mode(layout.mode(), address=state.take_first_address())
         if settings.read_only():
-            layout.note("Read-only: nothing is saved here. A plan lasts as long as this page; take it away as a file.")
+            layout.note(
+                "Read-only: nothing is saved here. A plan lasts as long as this page is open; download it to keep it."
+            )
         (_live_runs if _works() else _runs)()
 
 
@@ -60,7 +67,7 @@ def _runs() -> None:
 
 @st.fragment(run_every=3.0)
 def _live_runs() -> None:
-    """Show the running jobs as they change, whatever else the page does."""
+    """Show the running jobs, refreshed every three seconds."""
     _runs()
 
 
@@ -69,30 +76,30 @@ def _switch(field: str, key: str) -> None:
     setattr(state.get(), field, bool(st.session_state[key]))
 
 
-def _selection(chosen: state.State) -> None:
-    """Show what is selected. Labels of links are Markdown, so they are ours; names that others gave stand below, escaped."""
-    hue = chosen.component
+def _selection(selection: state.State) -> None:
+    """Show the selection. Link labels are Markdown and contain no user text; user-given names stand below, escaped."""
+    hue = selection.component
     st.html(_STYLE.replace("CHIP", f"light-dark({LIGHT.components[hue]}, {DARK.components[hue]})"))
     nav.link("analysis", "Analysis")
-    if not chosen.analysis:
+    if not selection.analysis:
         _newest()
         return
     try:
-        source = guards.open_analysis(chosen.analysis)
-    except Exception:  # a deleted analysis must not break the frame; the page says what is wrong
-        _below(f"{escape(chosen.analysis[:16])} was deleted or cannot be read")
+        source = guards.open_analysis(selection.analysis)
+    except Exception:  # a deleted analysis must not break the sidebar; the page shows the error
+        _below(f"{escape(selection.analysis[:16])} was deleted or cannot be read")
         return
-    told = source.meta
+    meta = source.meta
     _below(
-        f"<b>{escape(layout.short_name(told['model']['name']))}</b> · {told['texts']['n']:,} texts<br>"
-        f'<span class="note">{_TOKENS.get(told["tokens"], escape(told["tokens"]))} · seed {told["texts"]["seed"]} · '
-        f'<span class="plain">{escape(told["texts"]["source"][:28])}</span></span>'
+        f"<b>{escape(layout.short_name(meta['model']['name']))}</b> · {meta['texts']['n']:,} texts<br>"
+        f'<span class="note">{_TOKENS.get(meta["tokens"], escape(meta["tokens"]))} · seed {meta["texts"]["seed"]} · '
+        f'<span class="plain">{escape(meta["texts"]["source"][:28])}</span></span>'
     )
-    if chosen.layer:
+    if selection.layer:
         with st.container(key="pick-cell"):
-            nav.link("importance", f"Layer {chosen.layer} · {TITLES[chosen.component]}")
-    if chosen.neuron is not None:
-        nav.link("neuron", f"Neuron {chosen.neuron}")
+            nav.link("importance", f"Layer {selection.layer} · {TITLES[selection.component]}")
+    if selection.neuron is not None:
+        nav.link("neuron", f"Neuron {selection.neuron}")
     _plan(source)
 
 
@@ -103,17 +110,16 @@ def _newest() -> None:
         _below("none yet")
         return
     newest = saved[0]
-    told = newest.meta
-    _below(
-        f"none selected. The newest: {escape(newest.name or layout.short_name(told['model']['name']))}, {told['texts']['n']:,} texts"
-    )
+    meta = newest.meta
+    name = escape(newest.name or layout.short_name(meta["model"]["name"]))
+    _below(f"none selected. The newest: {name}, {meta['texts']['n']:,} texts")
     st.button(
         "Select the newest", key="pick-newest", on_click=state.select_analysis, args=(newest.id,), width="stretch"
     )
 
 
 def _plan(source: Analysis) -> None:
-    """Say what the plan under edit leaves, and whether it stands under a name."""
+    """Show what the current plan leaves, and whether it is saved as a version."""
     prune_spec = drafts.current(source.id)
     if not (prune_spec.cells or prune_spec.drop or prune_spec.keep):
         label = "Plan: nothing cut yet"
@@ -121,22 +127,22 @@ def _plan(source: Analysis) -> None:
         try:
             label = f"Plan: {share(cached.resolved(source.id, prune_spec)[1].encoder_share)} of the encoder"
         except Exception:  # an impossible draft is explained on the Plan page
-            label = "Plan: cannot be carried out"
+            label = "Plan: cannot be applied"
     nav.link("plan", label)
     if drafts.theirs(source.id) is not None:
         _below("<b>not saved</b>: another tab changed it; the Plan page asks which to keep")
         return
     versions = cached.versions(source.id)
-    same = next((version for version in versions if version.prune_spec == prune_spec), None)
-    before = next((version for version in versions if version.id == state.get().versions.get(source.id)), None)
-    if same is not None:
-        _below(f'saved as <b class="plain">{escape(same.name)}</b>')
-    elif before is not None:
-        _below(f'edited since <b class="plain">{escape(before.name)}</b>')
+    equal_version = next((version for version in versions if version.prune_spec == prune_spec), None)
+    last_version = next((version for version in versions if version.id == state.get().versions.get(source.id)), None)
+    if equal_version is not None:
+        _below(f'saved as <b class="plain">{escape(equal_version.name)}</b>')
+    elif last_version is not None:
+        _below(f'edited since <b class="plain">{escape(last_version.name)}</b>')
     elif label != "Plan: nothing cut yet":
-        _below("draft, kept; no version of it")
+        _below("draft, not saved as a version")
 
 
 def _below(markup: str) -> None:
-    """Write a line below a link; foreign text in `markup` must be escaped."""
+    """Write a line below a link; untrusted text in `markup` must be escaped."""
     st.html(f'<div class="pick">{markup}</div>')

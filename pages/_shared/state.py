@@ -1,6 +1,6 @@
-"""The one selection that all pages share, in the session and in the address: the only file with session keys.
+"""The state of a visitor, in the session and in the address. Only this module defines session keys.
 
-Widgets lose their values when the page changes, so nothing that matters lives in a widget.
+Widgets lose their values when the page changes, so every value that must outlive a page is stored here.
 """
 
 from __future__ import annotations
@@ -97,21 +97,21 @@ _ADDRESS: dict[str, str] = {
     "lesson_percentile": "[0-9]{1,2}",
     "lesson_panel": "bars|diagram|first|second|points",
 }
-"""What the address carries: a field of the state, and what its text must look like; anything else is ignored."""
+"""The fields of the state that the address carries, each with the pattern of its text. Other parameters are ignored."""
 
 _QUIET = ("criterion", "aggregate", "scale", "figure", "number", "cell_view", "runs_page")
-"""Left out of the address while they are what everybody starts with."""
+"""Fields that are left out of the address while they have their default value."""
 
 
 def get() -> State:
-    """Return this visitor's state, filled from the address at first sight."""
+    """Return this visitor's state, read from the address on first access."""
     if _KEY not in st.session_state:
         st.session_state[_KEY] = _from_address(st.query_params)
     return st.session_state[_KEY]
 
 
 def enter(page: str) -> None:
-    """Begin a run of a page; after Back or Forward the selection is that of the address."""
+    """Begin a run of a page; after Back or Forward, take the selection from the address."""
     state = get()
     state.page = page
     if not history.is_return():
@@ -125,12 +125,15 @@ def enter(page: str) -> None:
     if page == "launch":
         state.launch = earlier.launch
     state.returns += 1
-    state.runs_closed += 1  # no row is ticked from before
+    state.runs_closed += 1  # clears the tick of an earlier row
     state.lesson_revision += 1  # the figures take the points of the address
 
 
 def key(name: str) -> str:
-    """Name a widget that starts from the selection: another one after each Back or Forward, which holds no older value."""
+    """Return the key of a widget that starts from the selection.
+
+    The key changes with each Back or Forward, so that the widget does not hold an older value.
+    """
     returns = get().returns
     return f"{name}-return-{returns}" if returns else name
 
@@ -138,50 +141,53 @@ def key(name: str) -> str:
 def write_address() -> None:
     """Write the selection into the address, so that a link opens the same view."""
     state = get()
-    wanted = _address(state)
-    if dict(st.query_params) == wanted:
+    parameters = _address(state)
+    if dict(st.query_params) == parameters:
         return
     if state.linked:
-        st.query_params.from_dict(wanted)
+        st.query_params.from_dict(parameters)
     else:
-        history.complete(wanted)
-        state.first_address = urlencode(wanted)
+        history.complete(parameters)
+        state.first_address = urlencode(parameters)
 
 
 def take_first_address() -> str:
-    """Return the query that completes the entry in which a session began, once; later changes are entries of their own."""
+    """Return, once, the query that completes the history entry in which the session began.
+
+    Later changes of the address are history entries of their own.
+    """
     state = get()
     first, state.first_address, state.linked = state.first_address, "", True
     return first
 
 
 def _address(state: State) -> dict[str, str]:
-    """Return the parameters that bring a selection back; what everybody starts with is left out."""
-    wanted = {name: _text(getattr(state, name)) for name in _ADDRESS}
-    wanted |= dict.fromkeys((name for name in _QUIET if wanted[name] == _text(getattr(State, name))), "")
-    wanted["link_qk"] = "" if state.link_qk else "0"
+    """Return the parameters that restore a selection; default values are left out."""
+    parameters = {name: _text(getattr(state, name)) for name in _ADDRESS}
+    parameters |= dict.fromkeys((name for name in _QUIET if parameters[name] == _text(getattr(State, name))), "")
+    parameters["link_qk"] = "" if state.link_qk else "0"
     if state.aggregate != "share under":
-        wanted["below"] = ""
+        parameters["below"] = ""
     if not state.layer:
-        wanted["layer"] = wanted["component"] = ""
-    wanted = {name: value for name, value in wanted.items() if value}
+        parameters["layer"] = parameters["component"] = ""
+    parameters = {name: value for name, value in parameters.items() if value}
     if state.page == "analysis":
-        wanted |= form_address.write("analysis", _changed(state.form, state.form_defaults))
+        parameters |= form_address.write("analysis", _changed(state.form, state.form_defaults))
     if state.page == "launch":
         plain = {name: value for name, value in state.launch.items() if isinstance(name, str)}
-        wanted |= form_address.write(
+        parameters |= form_address.write(
             "launch", _changed(plain, {name: state.launch.get((name, "proposed")) for name in plain})
         )
-    return wanted
+    return parameters
 
 
 def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what somebody set to another value than the form began with."""
+    """Return the values that differ from the form's defaults."""
     return {name: value for name, value in values.items() if value != defaults.get(name)}
 
 
 def select_analysis(analysis_id: str) -> None:
-    """Select an analysis; cell and neuron of another one are forgotten."""
+    """Select an analysis; clear the cell and neuron of another one."""
     state = get()
     if state.analysis != analysis_id:
         state.analysis, state.layer, state.neuron, state.pinned = analysis_id, 0, None, ""
@@ -189,36 +195,30 @@ def select_analysis(analysis_id: str) -> None:
 
 
 def select_cell(layer: int, component: str) -> None:
-    """Select a cell; a neuron of another cell is forgotten."""
+    """Select a cell; clear the neuron of another cell."""
     state = get()
     if (state.layer, state.component) != (layer, component):
         state.layer, state.component, state.neuron = layer, component, None
 
 
 def _from_address(query: Mapping[str, Any]) -> State:
-    """Read what an address may say; anything odd is ignored."""
+    """Read the state from an address; values that do not match their pattern are ignored."""
     state = State()
     for name, pattern in _ADDRESS.items():
-        given = str(query.get(name, ""))
-        if re.fullmatch(pattern, given):
+        text = str(query.get(name, ""))
+        if re.fullmatch(pattern, text):
             kind = type(getattr(state, name))
             setattr(
                 state,
                 name,
-                given == "1"
-                if kind is bool
-                else given
-                if kind is str
-                else float(given)
-                if kind is float
-                else int(given),
+                text == "1" if kind is bool else text if kind is str else float(text) if kind is float else int(text),
             )
     state.form, state.launch = form_address.read("analysis", query), form_address.read("launch", query)
     return state
 
 
 def _text(value: object) -> str:
-    """Write a field into the address; "" is left out."""
+    """Return a field as text for the address; an empty text is left out."""
     if isinstance(value, bool):
         return "1" if value else ""
     if isinstance(value, float):

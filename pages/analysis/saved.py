@@ -17,15 +17,15 @@ _TOKENS = {"cls": "[CLS]", "mean": "mean", "all": "all"}
 
 
 def table() -> None:
-    """Show the table and what can be done with its rows."""
+    """Show the table and the actions on its rows."""
     st.subheader("Saved analyses", anchor=False)
     with guards.caught():
         _undo()
         saved = cached.saved()
         if not saved:
-            layout.note("None yet. Start makes the first one; the demo takes about ten seconds.")
+            layout.note("None yet. Press Start to make the first one; the demo takes about ten seconds.")
             return
-        shown = st.dataframe(
+        selected_rows = st.dataframe(
             [_row(entry) for entry in saved],
             hide_index=True,
             width="stretch",
@@ -35,7 +35,7 @@ def table() -> None:
             column_config={
                 "": st.column_config.TextColumn(width=30, help="The selected analysis"),
                 "[UNK]": st.column_config.NumberColumn(
-                    format="percent", help="Share of the word pieces that the tokenizer does not know"
+                    format="percent", help="Share of word pieces unknown to the tokenizer"
                 ),
                 "MB": st.column_config.NumberColumn(format="%.1f"),
                 "seconds": st.column_config.NumberColumn(format="%.1f"),
@@ -44,32 +44,32 @@ def table() -> None:
         older = [entry.name or entry.id for entry in saved if entry.is_older_kind]
         if older:
             layout.note(escape(f"{', '.join(older[:6])}{' …' if len(older) > 6 else ''}: {OLDER}"))
-        _actions([saved[row] for row in shown["selection"]["rows"] if row < len(saved)])
+        _actions([saved[row] for row in selected_rows["selection"]["rows"] if row < len(saved)])
 
 
 def _row(entry: Saved) -> dict[str, Any]:
-    told = entry.meta
+    meta = entry.meta
     return {
         "": "●" if entry.id == state.get().analysis else "",
         "name": entry.name or "–",
-        "model": layout.short_name(told["model"]["name"]),
-        "texts": told["texts"]["n"],
-        "source": told["texts"]["source"][:40],
+        "model": layout.short_name(meta["model"]["name"]),
+        "texts": meta["texts"]["n"],
+        "source": meta["texts"]["source"][:40],
         "[UNK]": entry.unknown_share,
-        "tokens": _TOKENS.get(told["tokens"], told["tokens"]),
-        "tap": told["tap"],
-        "seed": told["texts"]["seed"],
-        "longest": told["max_length"],
-        "seconds": told.get("seconds"),
+        "tokens": _TOKENS.get(meta["tokens"], meta["tokens"]),
+        "tap": meta["tap"],
+        "seed": meta["texts"]["seed"],
+        "longest": meta["max_length"],
+        "seconds": meta.get("seconds"),
         "MB": entry.bytes / 1e6,
-        "made (UTC)": told["created"].replace("T", " ").rstrip("Z"),
+        "made (UTC)": meta["created"].replace("T", " ").rstrip("Z"),
         "id": entry.id,
     }
 
 
 def _actions(picked: list[Saved]) -> None:
     one = picked[0] if len(picked) == 1 else None
-    chosen = state.get()
+    selection = state.get()
     writable = guards.writable("Renaming and deleting")
     with st.container(horizontal=True, gap="small"):
         if st.button("Open", disabled=one is None, icon=":material/folder_open:") and one is not None:
@@ -84,20 +84,22 @@ def _actions(picked: list[Saved]) -> None:
         if st.button("Compare two", disabled=len(picked) != 2, icon=":material/compare:"):
             older, newer = picked[1], picked[0]
             state.select_analysis(older.id)
-            chosen.compare = newer.id
+            selection.compare = newer.id
             nav.go("importance")
         if st.button("Delete", disabled=not picked or not writable, icon=":material/delete:"):
             _delete(picked, along=False)
-    layout.note("Tick one row to open, rename or delete it, two to compare them. Deleted analyses can be brought back.")
+    layout.note(
+        "Tick one row to open, rename or delete it; tick two to compare them. Deleted analyses can be restored."
+    )
     for note in one.notes if one is not None else ():
         layout.note(escape(note))
-    blocked = [entry for entry in picked if entry.id in chosen.blocked]
+    blocked = [entry for entry in picked if entry.id in selection.blocked]
     if blocked:
         _explain(blocked, picked)
 
 
 def _explain(blocked: list[Saved], picked: list[Saved]) -> None:
-    """Say what still needs an analysis, and offer to delete that too."""
+    """List the entries that still need an analysis, and offer to delete them too."""
     for entry in blocked:
         needed = referrers(find_entry(f"analyses/{entry.id}"))
         if needed:
@@ -108,32 +110,32 @@ def _explain(blocked: list[Saved], picked: list[Saved]) -> None:
 
 
 def _delete(picked: list[Saved], *, along: bool) -> None:
-    chosen = state.get()
-    chosen.blocked = []
+    selection = state.get()
+    selection.blocked = []
     entries = [find_entry(f"analyses/{entry.id}") for entry in picked]
     needed = [entry.id for entry in entries if referrers(entry)]
     if needed and not along:
-        chosen.blocked = needed
+        selection.blocked = needed
         st.rerun()
-    chosen.deleted = remove(entries, along=along)
+    selection.deleted = remove(entries, along=along)
     for entry in picked:
-        if chosen.analysis == entry.id:
+        if selection.analysis == entry.id:
             state.select_analysis("")
-        if chosen.compare == entry.id:
-            chosen.compare = ""
+        if selection.compare == entry.id:
+            selection.compare = ""
     cached.analysis.clear()
     st.rerun()
 
 
 def _undo() -> None:
-    """Offer to bring back what was deleted last."""
-    chosen = state.get()
-    if not chosen.deleted:
+    """Offer to restore the last deletion."""
+    selection = state.get()
+    if not selection.deleted:
         return
     columns = st.columns([3.2, 1, 1], vertical_alignment="center")
-    columns[0].text("Deleted. It lies in the trash of the cache until obce cache rm trash empties it.")
+    columns[0].text("Deleted. It stays in the trash of the cache until obce cache rm trash empties it.")
     if columns[1].button("Undo", icon=":material/undo:", width="stretch", key="undo-delete"):
-        step, chosen.deleted = chosen.deleted, ""
+        step, selection.deleted = selection.deleted, ""
         try:
             restore(step)
         except ObceError as error:
@@ -141,5 +143,5 @@ def _undo() -> None:
             return
         st.rerun()
     if columns[2].button("Dismiss", width="stretch", key="dismiss-delete"):
-        chosen.deleted = ""
+        selection.deleted = ""
         st.rerun()

@@ -1,4 +1,4 @@
-"""The selected cell: its distribution, its neurons by head or rank, what may be trusted of it, and its table of neurons."""
+"""The selected cell: its distribution, its neurons by head or rank, how reliable they are, and the table of neurons."""
 
 from __future__ import annotations
 
@@ -27,43 +27,43 @@ from pages._shared import cached, downloads, drafts, layout, mounts, nav, state
 
 
 def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellComparison] = ()) -> None:
-    """Draw the selected cell: its distribution, its neurons by head or rank, and what may be trusted of it."""
-    chosen, mode = state.get(), layout.mode()
-    layer, component, name = chosen.layer, chosen.component, chosen.criterion
+    """Draw the selected cell: its distribution, its neurons by head or rank, and how reliable the ranks are."""
+    selection, mode = state.get(), layout.mode()
+    layer, component, name = selection.layer, selection.component, selection.criterion
     st.subheader(f"Layer {layer} · {TITLES[component]}", anchor=False)
     if rows:
         _numbers(rows)
     if source.degenerate(layer, component, name):
-        told = (
+        message = (
             "Every text gives the same value here"
             if source.width(layer, component)
             else "An earlier cut left no neuron here"
         )
-        layout.note(f"{told}: there is nothing to rank. Choose another cell.")
+        layout.note(f"{message}, so there is nothing to rank. Choose another cell.")
         return
     prune_spec = drafts.current(source.id)
     scores, neurons = source.scores(layer, component, name), source.neurons(layer, component)
-    planned = _kept(source, prune_spec, layer, component)
-    kept = planned if planned is not None else np.ones(len(scores), dtype=bool)
+    plan_mask = _kept(source, prune_spec, layer, component)
+    mask = plan_mask if plan_mask is not None else np.ones(len(scores), dtype=bool)
     percentile = prune_spec.percentile(layer, component) if prune_spec.criterion == name else 0
     view = cell_view(
         scores,
-        kept,
+        mask,
         neurons,
         layer,
         component,
         head_size=source.shape.head_size,
         name=name,
         percentile=percentile,
-        selected=chosen.neuron,
-        edge_length=chosen.edge_length,
+        selected=selection.neuron,
+        edge_length=selection.edge_length,
     )
     opened = mounts.cell_view(
         view,
         key="cell-view",
-        view=chosen.cell_view,
+        view=selection.cell_view,
         on_view=_turn,
-        signature=digest([source.id, name, chosen.presentation, view])[:16],
+        signature=digest([source.id, name, selection.presentation, view])[:16],
     )
     if opened is not None:
         _open(opened)
@@ -71,36 +71,37 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
     close = near_zero(scores)
     trust = f" <b>{share(close, 0)} of these values lie near zero</b> ({NEAR_RULE})." if close >= MANY else ""
     stays = (
-        f"<b>Solid</b> is kept, <b>hollow</b> is cut by the plan under edit: {count(int(kept.sum()))} of {count(len(kept))} stay."
-        if planned is not None
-        else "The plan under edit cannot be carried out: nothing is drawn as cut."
+        f"<b>Solid</b>: kept; <b>hollow</b>: cut by the current plan, which keeps {count(int(mask.sum()))} of "
+        f"{count(len(mask))}."
+        if plan_mask is not None
+        else "The current plan cannot be applied, so no neuron is drawn as cut."
     )
     layout.note(f"{stays}{locked}{trust} {_against(source, other, layer, component)}")
 
     def picture() -> Any:
-        by, told = factor(name, edge_length=chosen.edge_length), title(name, edge_length=chosen.edge_length)
-        above = distribution(by * scores, kept, component, title=told, mode=mode)
-        headed = component in HEADED and chosen.cell_view == "head"
+        by, message = factor(name, edge_length=selection.edge_length), title(name, edge_length=selection.edge_length)
+        above = distribution(by * scores, mask, component, title=message, mode=mode)
+        headed = component in HEADED and selection.cell_view == "head"
         lower = (
-            strip(by * scores, kept, component, source.shape.head_size, neurons, title=told, mode=mode)
+            strip(by * scores, mask, component, source.shape.head_size, neurons, title=message, mode=mode)
             if headed
-            else rank_curve(by * scores, kept, component, neurons, title=told, mode=mode)
+            else rank_curve(by * scores, mask, component, neurons, title=message, mode=mode)
         )
         return both(above, lower)
 
     def table() -> str:
-        columns = neuron_table(source, layer, component, planned, name=name)
+        columns = neuron_table(source, layer, component, plan_mask, name=name)
         return downloads.to_csv(list(columns), zip(*(values.tolist() for values in columns.values()), strict=True))
 
-    picture_unit, _ = file_units(name, edge_length=chosen.edge_length)
-    _, table_unit = file_units(edge_length=chosen.edge_length)  # whatever the criterion is, the table has r_f too
+    picture_unit, _ = file_units(name, edge_length=selection.edge_length)
+    _, table_unit = file_units(edge_length=selection.edge_length)  # the table has r_f for every criterion
     downloads.row(f"layer{layer}-{component}-{name}", figure=picture, csv_text=table, units=(picture_unit, table_unit))
 
 
 def neurons(source: Analysis) -> None:
     """List the neurons of the selected cell; a click opens one."""
-    chosen = state.get()
-    layer, component, name = chosen.layer, chosen.component, chosen.criterion
+    selection = state.get()
+    layer, component, name = selection.layer, selection.component, selection.criterion
     if source.degenerate(layer, component, name):
         return
     st.subheader("Neurons of this cell", anchor=False)
@@ -110,10 +111,10 @@ def neurons(source: Analysis) -> None:
         component,
         _kept(source, drafts.current(source.id), layer, component),
         name=name,
-        edge_length=chosen.edge_length,
+        edge_length=selection.edge_length,
     )
     number = st.column_config.NumberColumn
-    told = {
+    formats = {
         named: number(format="%.3g")
         for named, values in columns.items()
         if getattr(values, "dtype", None) == np.float64
@@ -126,7 +127,7 @@ def neurons(source: Analysis) -> None:
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
         key=f"neurons-{source.id}-{layer}-{component}-{name}",
-        column_config=told
+        column_config=formats
         | {
             "percentile in cell": st.column_config.ProgressColumn(
                 format="%.0f", min_value=0, max_value=100, width="medium"
@@ -139,7 +140,7 @@ def neurons(source: Analysis) -> None:
     left, right = st.columns([3, 1])
     with left:
         layout.note(
-            "Click a row to open its neuron. Click a column's title to sort; the table's own search finds a number."
+            "Click a row to open its neuron, or a column's title to sort. The search of the table finds a number."
         )
     right.download_button(
         "All neurons (CSV)",
@@ -153,17 +154,17 @@ def neurons(source: Analysis) -> None:
 
 
 def _numbers(rows: Sequence[CellComparison]) -> None:
-    """Say the selected cell's numbers of a comparison."""
-    chosen = state.get()
-    row = next(r for r in rows if (r.layer, r.component) == (chosen.layer, chosen.component))
+    """Show the numbers of the selected cell in a comparison."""
+    selection = state.get()
+    row = next(r for r in rows if (r.layer, r.component) == (selection.layer, selection.component))
     if row.first is None or row.second is None or row.jaccard is None:
         layout.note(f"This cell cannot be compared: {escape(row.reason)}.")
         return
-    by = factor(chosen.criterion, edge_length=chosen.edge_length) if chosen.aggregate != "share under" else 1.0
+    by = factor(selection.criterion, edge_length=selection.edge_length) if selection.aggregate != "share under" else 1.0
     layout.facts(
         [
-            ("A", written(by * row.first, chosen.aggregate), "", chosen.aggregate),
-            ("B", written(by * row.second, chosen.aggregate), "", chosen.aggregate),
+            ("A", written(by * row.first, selection.aggregate), "", selection.aggregate),
+            ("B", written(by * row.second, selection.aggregate), "", selection.aggregate),
             ("Spearman", "–" if row.spearman is None else f"{row.spearman:.2f}", "", "of the neurons"),
             ("Jaccard at P50", f"{row.jaccard:.2f}", "", f"chance {row.chance:.2f}"),
         ]
@@ -171,35 +172,34 @@ def _numbers(rows: Sequence[CellComparison]) -> None:
 
 
 def _against(source: Analysis, other: Analysis | None, layer: int, component: str) -> str:
-    """Say how far another set of texts ranks this cell's neurons alike."""
+    """Return a sentence on how similarly another set of texts ranks this cell's neurons."""
     name = state.get().criterion
-    found = find_sibling(source, [entry for entry in cached.saved() if other is None or entry.id == other.id])
-    if found is None:
+    sibling = find_sibling(source, [entry for entry in cached.saved() if other is None or entry.id == other.id])
+    if sibling is None:
         missing = (
-            "How far another set of texts would rank them alike: not measured (analyse other texts or another seed)."
+            "Agreement of the ranks with another set of texts: not measured (analyse other texts or another seed)."
         )
         return missing if other is None else ""
     try:
-        row, spread = (cached.compared_cell(source.id, found.id, by, layer, component) for by in (name, "std"))
-    except ObceError:  # the other one is damaged: its own page says so
+        row, spread = (cached.compared_cell(source.id, sibling.id, by, layer, component) for by in (name, "std"))
+    except ObceError:  # the other analysis is damaged; its own page shows the error
         return ""
     if row.spearman is None:
         return ""
-    here, there = source.meta["texts"], found.meta["texts"]
+    here, there = source.meta["texts"], sibling.meta["texts"]
     sets = (
         f"two sets of {here['n']:,} texts"
         if here["n"] == there["n"]
         else f"sets of {here['n']:,} and {there['n']:,} texts"
     )
     also = f", {spread.spearman:.2f} for std" if name != "std" and spread.spearman is not None else ""
-    told = criterion(name).title.replace("r_f", "r<sub>f</sub>")
-    return (
-        f"Ranks by {told}: Spearman {row.spearman:.2f} between {sets} (seeds {here['seed']} and {there['seed']}){also}."
-    )
+    criterion_title = criterion(name).title.replace("r_f", "r<sub>f</sub>")
+    seeds = f"seeds {here['seed']} and {there['seed']}"
+    return f"Ranks by {criterion_title}: Spearman {row.spearman:.2f} between {sets} ({seeds}){also}."
 
 
 def _kept(source: Analysis, prune_spec: PruneSpec, layer: int, component: str) -> np.ndarray | None:
-    """Return which neurons of a cell the plan under edit keeps, shape (neurons,); None when it cannot be carried out."""
+    """Return the mask of a cell's neurons that the current plan keeps, shape (neurons,), or None."""
     try:
         plan, _ = cached.resolved(source.id, prune_spec)
     except PlanError:  # an impossible draft is explained on the Plan page

@@ -1,4 +1,4 @@
-"""The right side of Launch: what is there already, what is left, how long it takes, the command that does the same, Start."""
+"""The right side of Launch: finished and remaining evaluations, the time estimate, the equivalent command, Start."""
 
 from __future__ import annotations
 
@@ -22,99 +22,98 @@ from obce_core.jobs.process import device_here
 from obce_core.storage.atomic import digest
 from obce_core.texts.sources.glue_rows import split_file
 from pages._shared import cached, cached_results, guards, job_panel, layout, nav, state
-from pages.launch.form import Asked
+from pages.launch.form import LaunchRequest
 
 _FORM = "launch"
 
 
-def show(asked: Asked | None) -> None:
-    """Show the bill and the way to start."""
-    st.subheader("The bill", anchor=False)
-    if asked is None or not asked.choices.tasks:
-        layout.note("Known once the choices at the left are complete.")
+def show(request: LaunchRequest | None) -> None:
+    """Show the estimate and the Start button."""
+    st.subheader("Estimate", anchor=False)
+    if request is None or not request.choices.tasks:
+        layout.note("The estimate appears once the form at the left is complete.")
         st.button(
             "Start", type="primary", icon=":material/play_arrow:", disabled=True, width="stretch", key="launch-start"
         )
         return
-    document = sweep_document(asked.choices)
+    document = sweep_document(request.choices)
     if not document["variants"]:
-        layout.note("Choose at least one model: the original, a percentile, a plan or a built one.")
+        layout.note("Choose at least one model: the original, a percentile, a plan or a built model.")
         return
-    found = cached_results.evaluations()
-    key, changed = digest(document), _stamps(asked)
-    if asked.folder is None:
-        changed = (*changed, (len(found), 0))  # without the data, what is there is known by what was asked
+    evaluations = cached_results.evaluations()
+    key, changed = digest(document), _stamps(request)
+    if request.folder is None:
+        changed = (*changed, (len(evaluations), 0))  # without the data, evaluations are matched by their inputs
     with st.spinner("Reading the tasks and making the plans", show_time=True):
         sweep = cached_results.sweep(key, changed, document)
-        lines, wrong = cached_results.laid_out(key, changed, asked.folder, document)
-    device = (
-        device_here(asked.device) if asked.launcher == "local" else asked.device
-    )  # a cluster's nodes are not known here
-    told = bill(lines, {one.id for one in found}, found, device=device, workers=asked.at_once)
-    _facts(told, lines, unread=asked.folder is None)
+        lines, wrong = cached_results.laid_out(key, changed, request.folder, document)
+    # The devices of a cluster's nodes are not known here.
+    device = device_here(request.device) if request.launcher == "local" else request.device
+    estimate = bill(lines, {one.id for one in evaluations}, evaluations, device=device, workers=request.at_once)
+    _facts(estimate, lines, unread=request.folder is None)
     for line in wrong:
         guards.show_error(ObceError(line))
-    _measure(asked, told)
-    _start(asked, sweep, told, ready=bool(lines))
-    _command(asked, document)
-    _lines(lines, {one.id for one in found})
+    _measure(request, estimate)
+    _start(request, sweep, estimate, ready=bool(lines))
+    _command(request, document)
+    _lines(lines, {one.id for one in evaluations})
 
 
-def _facts(told: LaunchEstimate, lines: list[Line], *, unread: bool) -> None:
-    if told.seconds is None:
-        time_ = ("–", f"not measured: {len(told.unmeasured)} of {len({line.task for line in lines})} tasks")
-    elif not told.steps_left:
-        time_ = ("none", "all is there already")
+def _facts(estimate: LaunchEstimate, lines: list[Line], *, unread: bool) -> None:
+    if estimate.seconds is None:
+        time_ = ("–", f"not measured: {len(estimate.unmeasured)} of {len({line.task for line in lines})} tasks")
+    elif not estimate.steps_left:
+        time_ = ("none", "all evaluations exist already")
     else:
-        time_ = (duration(told.seconds), "about, from measured steps")
+        time_ = (duration(estimate.seconds), "approximate, from measured steps")
     models = len({line.label for line in lines})
     layout.facts(
         [
-            ("evaluations", count(told.evaluations), "", f"{models} {'model' if models == 1 else 'models'}"),
-            ("there already", count(told.done), "", "these are not made again" if told.done else "none yet"),
-            ("steps to do", count(told.steps_left), "", f"of {count(told.steps)}"),
+            ("evaluations", count(estimate.evaluations), "", f"{models} {'model' if models == 1 else 'models'}"),
+            ("already done", count(estimate.done), "", "not repeated" if estimate.done else "none yet"),
+            ("steps to do", count(estimate.steps_left), "", f"of {count(estimate.steps)}"),
             ("time", time_[0], "", time_[1]),
         ]
     )
-    if told.learning_rates:
-        layout.note(f"Learning rate {told.learning_rates}.")
+    if estimate.learning_rates:
+        layout.note(f"Learning rate {estimate.learning_rates}.")
     if unread:
-        layout.note("The tasks are on the hub and not read for this: steps are by the official counts.")
-    if told.measured:
-        rates = ", ".join(f"{TASKS[name].title} {amount(rate, 2)}" for name, rate in told.measured.items())
-        layout.note(f"Measured on {' and '.join(told.devices)}: training examples a second: {rates}.")
+        layout.note("The tasks are on the hub and were not read; steps are computed from the official counts.")
+    if estimate.measured:
+        rates = ", ".join(f"{TASKS[name].title} {amount(rate, 2)}" for name, rate in estimate.measured.items())
+        layout.note(f"Measured on {' and '.join(estimate.devices)}, training examples per second: {rates}.")
 
 
-def _measure(asked: Asked, told: LaunchEstimate) -> None:
-    """Offer to measure the steps that no evaluation tells of: 20 steps of the tier smoke, one evaluation a task."""
+def _measure(request: LaunchRequest, estimate: LaunchEstimate) -> None:
+    """Offer to measure unknown step times: 20 steps of the tier smoke, one evaluation per task."""
     if job_panel.panel("launch-measure", lambda _: st.rerun()):
         return
-    if not told.unmeasured:
+    if not estimate.unmeasured:
         return
-    names = ", ".join(TASKS[name].title for name in told.unmeasured)
-    layout.note(f"No step of this model on {names} was measured on this device yet, so the time is not guessed.")
+    names = ", ".join(TASKS[name].title for name in estimate.unmeasured)
+    layout.note(f"No step of this model on {names} was measured on this device yet, so no time is shown.")
     if st.button(f"Measure 20 steps on {names}", icon=":material/timer:", width="stretch", key="launch-measure"):
-        whole = Variant(label="original", model=asked.choices.model)
-        units = [Unit(variant=whole, task=name, seed=0, recipe=recipe_of("smoke")) for name in told.unmeasured]
-        job_panel.start("launch-measure", "evaluate", _options(asked, units))
+        whole = Variant(label="original", model=request.choices.model)
+        units = [Unit(variant=whole, task=name, seed=0, recipe=recipe_of("smoke")) for name in estimate.unmeasured]
+        job_panel.start("launch-measure", "evaluate", _options(request, units))
         st.rerun()
 
 
-def _options(asked: Asked, units: list[Unit]) -> dict[str, Any]:
+def _options(request: LaunchRequest, units: list[Unit]) -> dict[str, Any]:
     return {
         **job_options(units),
-        "glue_dir": asked.folder,
-        "device": asked.device,
+        "glue_dir": request.folder,
+        "device": request.device,
         "offline": settings.offline(),
-        "save_model": asked.save_model,
+        "save_model": request.save_model,
     }
 
 
-def _start(asked: Asked, sweep: Sweep, told: LaunchEstimate, *, ready: bool) -> None:
-    """Start as many jobs as there are workers; the same form pressed twice is the same jobs."""
-    chosen = state.get()
-    rest = told.evaluations - told.done
-    nothing = rest == 0 and not asked.save_model
+def _start(request: LaunchRequest, sweep: Sweep, estimate: LaunchEstimate, *, ready: bool) -> None:
+    """Offer to start one job per worker; submitting the same form twice starts the jobs once."""
+    visitor = state.get()
+    rest = estimate.evaluations - estimate.done
+    nothing = rest == 0 and not request.save_model
     label = f"Start {rest:,} {'evaluation' if rest == 1 else 'evaluations'}" if rest else "Start"
     if st.button(
         label,
@@ -124,31 +123,35 @@ def _start(asked: Asked, sweep: Sweep, told: LaunchEstimate, *, ready: bool) -> 
         width="stretch",
         key="launch-start",
     ):
-        options, nonce = _options(asked, sweep.units), chosen.nonce(_FORM)
+        options, nonce = _options(request, sweep.units), visitor.nonce(_FORM)
         with st.spinner("Starting"):
             starter = launcher_named(
-                asked.launcher, address=asked.address, cpus=asked.cpus, gpus=asked.gpus, confirmed=asked.confirmed
+                request.launcher,
+                address=request.address,
+                cpus=request.cpus,
+                gpus=request.gpus,
+                confirmed=request.confirmed,
             )
-            runs = [starter.submit("evaluate", options, f"{nonce}-{at}", form=_FORM) for at in range(asked.workers)]
-        chosen.run = runs[0].id
-        chosen.renew(_FORM)
+            runs = [starter.submit("evaluate", options, f"{nonce}-{at}", form=_FORM) for at in range(request.workers)]
+        visitor.run = runs[0].id
+        visitor.renew(_FORM)
         nav.go("runs")
     if nothing and ready:
-        layout.note("Everything is there already.")
+        layout.note("All evaluations exist already.")
         nav.link("results", "See the results", icon=":material/leaderboard:")
 
 
-def _command(asked: Asked, document: dict[str, Any]) -> None:
-    with st.expander("The command that does the same"):
+def _command(request: LaunchRequest, document: dict[str, Any]) -> None:
+    with st.expander("The equivalent command"):
         command = sweep_command(
-            glue_dir=asked.folder,
-            save_model=asked.save_model,
-            launcher=asked.launcher,
-            address=asked.address,
-            workers=asked.workers,
-            device=asked.device,
-            cpus=asked.cpus,
-            gpus=asked.gpus,
+            glue_dir=request.folder,
+            save_model=request.save_model,
+            launcher=request.launcher,
+            address=request.address,
+            workers=request.workers,
+            device=request.device,
+            cpus=request.cpus,
+            gpus=request.gpus,
         )
         st.code(command, language="bash", wrap_lines=True)
         text = sweep_file(document)
@@ -163,7 +166,7 @@ def _lines(lines: list[Line], done: set[str]) -> None:
         st.dataframe(
             [
                 {
-                    "": "● there" if line.id in done else "○ to do",
+                    "": "● done" if line.id in done else "○ to do",
                     "model": line.label,
                     "task": TASKS[line.task].title,
                     "seed": line.seed,
@@ -178,14 +181,14 @@ def _lines(lines: list[Line], done: set[str]) -> None:
         )
 
 
-def _stamps(asked: Asked) -> tuple[tuple[int, int], ...]:
-    """Tell one state of everything that is read from another: task files, plans, models."""
-    chosen = asked.choices
-    files = [str(Path(path)) for path in chosen.plans.values()]
-    for model in (chosen.model, *chosen.models.values()):
+def _stamps(request: LaunchRequest) -> tuple[tuple[int, int], ...]:
+    """Return the stamps of all files that are read: task files, plans, models."""
+    choices = request.choices
+    files = [str(Path(path)) for path in choices.plans.values()]
+    for model in (choices.model, *choices.models.values()):
         files += [f"{model}/model.safetensors", f"{model}/config.json"]
-    if asked.folder is not None:
+    if request.folder is not None:
         files += [
-            str(split_file(name, Path(asked.folder), split)) for name in chosen.tasks for split in TASKS[name].files
+            str(split_file(name, Path(request.folder), split)) for name in choices.tasks for split in TASKS[name].files
         ]
     return tuple(cached.stamp(path) for path in files)

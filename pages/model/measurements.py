@@ -1,4 +1,4 @@
-"""What is measured of a built model on this machine: the proof that it is the masked original, and its speed."""
+"""Measurements of a built model on this machine: verification against the masked original, and latency."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _again(_: dict[str, Any]) -> None:
 
 
 def job(label: str, form: str, kind: str, options: dict[str, Any], icon: str, why_not: str = "") -> None:
-    """Offer a job on the built model, or show its progress; `why_not` says what keeps it from being started."""
+    """Offer a job on the built model, or show its progress; `why_not` says why it cannot be started."""
     if job_panel.panel(form, _again, shared=True):
         return
     if not guards.writable(label):
@@ -30,20 +30,22 @@ def job(label: str, form: str, kind: str, options: dict[str, Any], icon: str, wh
 
 
 def proof(built: Compressed, original: str) -> None:
-    """Show the proof that the model is the masked original, or offer it."""
-    st.subheader("Proof", anchor=False)
+    """Show the verification against the masked original, or offer to run it."""
+    st.subheader("Verification", anchor=False)
     form = f"verify-{built.folder.name}"
-    found = find_result(form)
-    if found is None:
+    result = find_result(form)
+    if result is None:
         layout.note(
-            f"Built: largest difference {amount(built.difference, 2)} of the largest output on {built.difference_texts} texts. The full "
-            "proof folds the original again and compares every tensor and output, in float32 and float64."
+            f"Largest difference when built: {amount(built.difference, 2)} of the largest output, on "
+            f"{built.difference_texts} "
+            "texts. The full verification folds the original again and compares every tensor and output in float32 and "
+            "float64."
         )
     else:
-        same = "the same function" if found["equal"] else "NOT the same function"
+        same = "the same function" if result["equal"] else "NOT the same function"
         layout.note(
             f"<b>{same}</b>: "
-            + escape(found["differs"] or f"all {found['tensors']} stored tensors equal the refolded ones")
+            + escape(result["differs"] or f"all {result['tensors']} stored tensors equal the refolded ones")
             + "."
         )
         st.dataframe(
@@ -55,12 +57,12 @@ def proof(built: Compressed, original: str) -> None:
                     "largest difference": _share(row["hidden"]),
                     "at most": f"{row['tolerance']:g}",
                 }
-                for row in found["measured"]
+                for row in result["measured"]
             ],
             hide_index=True,
             width="stretch",
         )
-    label = "Prove it in full" if found is None else "Prove it again"
+    label = "Verify in full" if result is None else "Verify again"
     job(label, form, "verify", {"model": str(built.folder), "against": original}, ":material/fact_check:")
 
 
@@ -69,20 +71,21 @@ def _share(value: float | str | None) -> str:
 
 
 def speed(built: Compressed, original: str) -> None:
-    """Show how fast both models are on this machine, or offer to measure it."""
+    """Show the latency of both models on this machine, or offer to measure it."""
     st.subheader("Speed on this machine", anchor=False)
-    found = read_latency(built.folder)
-    if found is None:
-        layout.note("Not measured. Both models run the same batches in turns.")
+    result = read_latency(built.folder)
+    if result is None:
+        layout.note("Not measured. The measurement runs the same batches on both models in alternation.")
     else:
-        st.dataframe(_times(found), hide_index=True, width="stretch")
+        st.dataframe(_times(result), hide_index=True, width="stretch")
         unsteady = (
-            "" if all(row.steady for row in found.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
+            "" if all(row.steady for row in result.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
         )
         layout.note(
-            f"Medians, {found.length} tokens a text, float32, {escape(found.device)}, {found.threads} CPU threads.{unsteady}"
+            f"Medians, {result.length} tokens per text, float32, {escape(result.device)}, {result.threads} CPU "
+            f"threads.{unsteady}"
         )
-    label = "Measure batches of 1 and 32" if found is None else "Measure again"
+    label = "Measure batches of 1 and 32" if result is None else "Measure again"
     job(
         label,
         f"latency-{built.folder.name}",
@@ -92,13 +95,13 @@ def speed(built: Compressed, original: str) -> None:
     )
 
 
-def _times(found: Latency) -> list[dict[str, Any]]:
+def _times(result: Latency) -> list[dict[str, Any]]:
     return [
         {
             "batch": row.batch,
             "this model": f"{row.model:.1f} ms",
             "original": f"{row.original:.1f} ms",
-            "of its time": f"{row.model / row.original:.2f}",
+            "relative time": f"{row.model / row.original:.2f}",
         }
-        for row in found.rows
+        for row in result.rows
     ]

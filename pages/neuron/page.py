@@ -1,4 +1,4 @@
-"""One neuron: where it stands, what its widest gap separates, and whether that would survive other texts."""
+"""The Neuron page: one neuron's numbers, what its widest gap separates, and how much depends on single texts."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from obce_core.topology.sides import sides
 from pages._shared import cached, drafts, guards, layout, mounts, state
 from pages.neuron import cloud, facts, override, story
 
-chosen = state.get()
+selection = state.get()
 source = guards.need_analysis()
 tokens = source.meta["tokens"] == "all"
 noun = story.noun(source)
 _VIEWS = {"": "This neuron", "head": "Its head", "component": "Its component"}
-_LENGTHS = {"": "Place on the line", "characters": "Length in characters", "words": "Length in words"}
+_LENGTHS = {"": "Position on the line", "characters": "Length in characters", "words": "Length in words"}
 
 
 def _step(by: int) -> None:
     """Go to the next neuron of the cell by rank."""
-    ranked = np.argsort(-source.scores(chosen.layer, chosen.component), kind="stable")
-    order = source.neurons(chosen.layer, chosen.component)[ranked]
-    at = int(np.flatnonzero(order == chosen.neuron)[0])
-    chosen.neuron = int(order[(at + by) % len(order)])
+    ranked = np.argsort(-source.scores(selection.layer, selection.component), kind="stable")
+    order = source.neurons(selection.layer, selection.component)[ranked]
+    at = int(np.flatnonzero(order == selection.neuron)[0])
+    selection.neuron = int(order[(at + by) % len(order)])
 
 
 def _edge(on: bool) -> None:
-    chosen.edge_length = on
+    selection.edge_length = on
 
 
 def _pin(name: str) -> None:
-    chosen.pinned = name
+    selection.pinned = name
 
 
 def _colour(name: str) -> dict[str, Any] | None:
-    """Return what the dots show, None for their place on the line."""
+    """Return the colours of the dots, or None to colour them by position."""
     columns = source.texts.columns
     if tokens or not name:
         return None
@@ -63,27 +63,27 @@ def _film(layer: int, component: str, neuron: int) -> tuple[np.ndarray, ThinLine
 
 
 def _pinned() -> tuple[int, str, int] | None:
-    """Return the pinned neuron when this analysis has it; one that it has not is forgotten."""
-    if not chosen.pinned:
+    """Return the pinned neuron if this analysis has it; else clear the pin."""
+    if not selection.pinned:
         return None
-    layer, component, neuron = chosen.pinned.split(".")
+    layer, component, neuron = selection.pinned.split(".")
     if 1 <= int(layer) <= source.shape.layers and int(neuron) in source.neurons(int(layer), component):
         return int(layer), component, int(neuron)
-    chosen.pinned = ""
+    selection.pinned = ""
     return None
 
 
 def _view(component: str) -> str:
-    """Return the view that is chosen and that this component has: a head only where there are heads."""
-    return "" if chosen.view == "head" and source.shape.head_of(component, 0) is None else chosen.view
+    """Return the selected view, or the default where it is a head and the component has no heads."""
+    return "" if selection.view == "head" and source.shape.head_of(component, 0) is None else selection.view
 
 
-def _controls(layer: int, component: str, neuron: int, there: np.ndarray) -> None:
+def _controls(layer: int, component: str, neuron: int, present: np.ndarray) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.button("Higher", icon=":material/arrow_upward:", on_click=_step, args=(-1,), help="Next higher rank, key [")
         st.button("Lower", icon=":material/arrow_downward:", on_click=_step, args=(1,), help="Next lower rank, key ]")
         typed = st.number_input(
-            "Neuron", int(there[0]), int(there[-1]), neuron, key=f"neuron-{layer}-{component}-{neuron}", width=140
+            "Neuron", int(present[0]), int(present[-1]), neuron, key=f"neuron-{layer}-{component}-{neuron}", width=140
         )
         views = [view for view in _VIEWS if view != "head" or source.shape.head_of(component, neuron) is not None]
         now = _view(component)
@@ -97,7 +97,7 @@ def _controls(layer: int, component: str, neuron: int, there: np.ndarray) -> Non
             width="content",
         )
         names = [*_LENGTHS, *(() if tokens else (f"column.{name}" for name in source.texts.columns))]
-        at = names.index(chosen.colour) if chosen.colour in names else 0
+        at = names.index(selection.colour) if selection.colour in names else 0
         picked = names[at]
         if not tokens:
             picked = st.selectbox(
@@ -108,49 +108,53 @@ def _controls(layer: int, component: str, neuron: int, there: np.ndarray) -> Non
                 key=f"colour-{at}",
                 width=230,
             )
-    if typed != neuron:  # of those that are there, the nearest
-        chosen.neuron = int(there[np.argmin(np.abs(there - typed))]) if typed not in there else int(typed)
+    if typed != neuron:  # select the nearest existing neuron
+        selection.neuron = int(present[np.argmin(np.abs(present - typed))]) if typed not in present else int(typed)
         st.rerun()
     if view != now:
-        chosen.view = str(view or "")
+        selection.view = str(view or "")
         st.rerun()
     if picked != names[at]:
-        chosen.colour = picked
+        selection.colour = picked
         st.rerun()
 
 
 def _body() -> None:
-    layer, component = chosen.layer, chosen.component
-    there = source.neurons(layer, component)
-    if not len(there):
-        layout.note("An earlier cut left no neuron here: choose another cell on the Importance page.")
+    layer, component = selection.layer, selection.component
+    present = source.neurons(layer, component)
+    if not len(present):
+        layout.note("An earlier cut left no neuron here. Choose another cell on the Importance page.")
         raise guards.Ended
-    if chosen.neuron is None:
-        chosen.neuron = int(there[np.argmax(source.scores(layer, component))])
-    neuron, prune_spec = chosen.neuron, drafts.current(source.id)
+    if selection.neuron is None:
+        selection.neuron = int(present[np.argmax(source.scores(layer, component))])
+    neuron, prune_spec = selection.neuron, drafts.current(source.id)
     values, line, data = _film(layer, component, neuron)
-    name, pinned, colour = f"{layer}.{component}.{neuron}", _pinned(), _colour(chosen.colour)
-    words, acts = st.columns([1.3, 1] if chosen.presentation else [2, 1], vertical_alignment="bottom")
+    name, pinned, colour = f"{layer}.{component}.{neuron}", _pinned(), _colour(selection.colour)
+    words, acts = st.columns([1.3, 1] if selection.presentation else [2, 1], vertical_alignment="bottom")
     with words:
         layout.title(data["title"], facts.lead(source, layer, component, neuron, sides(values, line)))
     with acts, st.container(horizontal=True, horizontal_alignment="right"):
         override.actions(source.id, prune_spec, layer, component, neuron)
-        if chosen.pinned == name:
+        if selection.pinned == name:
             st.button("Unpin", icon=":material/keep_off:", on_click=_pin, args=("",))
         else:
             st.button(
-                "Pin", icon=":material/keep:", on_click=_pin, args=(name,), help="Compare it with the next one you open"
+                "Pin",
+                icon=":material/keep:",
+                on_click=_pin,
+                args=(name,),
+                help="Compare it with the next neuron that you open",
             )
     facts.numbers(source, layer, component, neuron)
     if source.degenerate(layer, component):
-        layout.note("Every text gives the same value in this cell up to rounding: what follows is noise.")
-    _controls(layer, component, neuron, there)
+        layout.note("Every text gives the same value in this cell up to rounding; the values below are noise.")
+    _controls(layer, component, neuron, present)
     if _view(component):
         head = source.shape.head_of(component, neuron) if _view(component) == "head" else None
         cloud.show(source, layer, component, head, colour)
         return
     file, films, clouds = f"layer{layer}-{component}-{neuron}", {data["title"]: line}, {data["title"]: values}
-    if pinned and chosen.pinned != name:
+    if pinned and selection.pinned != name:
         second = facts.title(*pinned)
         clouds[second], films[second], mate = _film(*pinned)
         data = film_pair(data, mate, bottleneck(barcode(values), barcode(clouds[second])))
@@ -160,11 +164,18 @@ def _body() -> None:
             on_click=_pin,
             args=("",),
         )
-    elif chosen.pinned == name:
+    elif selection.pinned == name:
         layout.note(
-            "This neuron is pinned. Open another one (Higher, Lower, a number, another cell) and it plays below it on one clock."
+            "This neuron is pinned. Open another one (Higher, Lower, a number, another cell) to play both films in "
+            "step."
         )
-    data = {**data, "colour": colour, "file": file, "edge": chosen.edge_length, "presentation": chosen.presentation}
+    data = {
+        **data,
+        "colour": colour,
+        "file": file,
+        "edge": selection.edge_length,
+        "presentation": selection.presentation,
+    }
     mounts.film(data, key="neuron-film", on_step=_step, on_edge=_edge)
     story.captions(source, line, colour, "mate" in data)
     story.offer(source, file, clouds, films, data)

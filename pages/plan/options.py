@@ -1,4 +1,4 @@
-"""By what a plan cuts, what stands in a removed neuron's place, and what the hardware wants."""
+"""The options of a plan: criterion, compensation for removed neurons, and hardware constraints."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from pages._shared import drafts, state
 
 
 def options(source: Analysis, prune_spec: PruneSpec) -> None:
-    """Criterion, compensation and hardware, behind one button that names what is not the default."""
+    """Draw criterion, compensation and hardware options behind one button, which lists the non-default ones."""
     plain = PruneSpec()
-    told = [
+    parts = [
         CRITERIA[prune_spec.criterion].title if prune_spec.criterion != plain.criterion else "",
         prune_spec.compensation.method if prune_spec.compensation.method != plain.compensation.method else "",
         "all tokens" if prune_spec.compensation.tokens == "all" and not prune_spec.compensation.predicts else "",
         f"×{prune_spec.hardware.round_to}" if prune_spec.hardware.round_to else "",
         "even heads" if prune_spec.hardware.per_head else "",
     ]
-    with st.popover("Options" + "".join(f" · {part}" for part in told if part), key="plan-options"):
+    with st.popover("Options" + "".join(f" · {part}" for part in parts if part), key="plan-options"):
         values = {
             "plan-criterion": prune_spec.criterion,
             "plan-seed": prune_spec.seed,
@@ -55,7 +55,7 @@ def options(source: Analysis, prune_spec: PruneSpec) -> None:
             "Compensation",
             METHODS,
             key="plan-method",
-            help="What stands in a removed neuron's place: a constant, or (least-squares) a prediction from the kept neurons",
+            help="Replaces a removed neuron: a constant, or (least-squares) a prediction from the kept neurons",
             **changed,
         )
         st.selectbox(
@@ -64,7 +64,7 @@ def options(source: Analysis, prune_spec: PruneSpec) -> None:
             format_func={"cls": "[CLS] (paper)", "all": "all tokens"}.get,
             key="plan-tokens",
             disabled=prune_spec.compensation.predicts,
-            help="least-squares takes all tokens: one row a text would overfit"
+            help="least-squares uses all tokens: one row per text would overfit"
             if prune_spec.compensation.predicts
             else None,
             **changed,
@@ -72,13 +72,13 @@ def options(source: Analysis, prune_spec: PruneSpec) -> None:
         st.selectbox(
             "Round stored widths up to a multiple of",
             [0, 8, 16],
-            format_func={0: "– (leave them)", 8: "8", 16: "16"}.get,
+            format_func={0: "– (no rounding)", 8: "8", 16: "16"}.get,
             key="plan-round",
-            help="Adds neurons back, the highest criterion first: some hardware is faster with such widths",
+            help="Adds neurons back, highest criterion first; some hardware is faster with such widths",
             **changed,
         )
         st.toggle(
-            "Make the heads of a layer equally wide",
+            "Equal width for all heads of a layer",
             key="plan-heads",
             help="Adds neurons back to the narrower heads",
             **changed,
@@ -86,14 +86,14 @@ def options(source: Analysis, prune_spec: PruneSpec) -> None:
 
 
 def _options(source: Analysis) -> None:
-    base, said = drafts.current(source.id), st.session_state
-    method = said["plan-method"]
+    base, values = drafts.current(source.id), st.session_state
+    method = values["plan-method"]
     prune_spec = replace(
         base,
-        criterion=said["plan-criterion"],
-        seed=int(said.get("plan-seed", base.seed)),
-        compensation=Compensation(method=method, tokens=None if method == "least-squares" else said["plan-tokens"]),
-        hardware=Hardware(round_to=said["plan-round"], per_head=bool(said["plan-heads"])),
+        criterion=values["plan-criterion"],
+        seed=int(values.get("plan-seed", base.seed)),
+        compensation=Compensation(method=method, tokens=None if method == "least-squares" else values["plan-tokens"]),
+        hardware=Hardware(round_to=values["plan-round"], per_head=bool(values["plan-heads"])),
     )
     prune_spec, notes = without_equal(source, prune_spec)
     drafts.edit(source.id, prune_spec)

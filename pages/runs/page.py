@@ -1,4 +1,4 @@
-"""Every job, whoever started it: a table by state, and one of them open with its curves, log, and the ways to stop and go on."""
+"""The Runs page: a table of all jobs, and one job open with its curves and log, Cancel and Resume."""
 
 from __future__ import annotations
 
@@ -12,59 +12,60 @@ from pages._shared import guards, layout, nav, state
 from pages.runs import parts
 
 _PAGE = 25
-chosen = state.get()
+selection = state.get()
 
 _HELP = """
-**● done** the result is there. **◐ running** a process holds the run's lock. **○ queued** it waits for a free place; the end of
-another job starts it, this page need not be open. **✕ failed** with the reason. **‖ cancelled** stopped on request; it can go on.
-**? lost** its process is gone without a word (killed, or the machine stopped); it can go on. On a cluster a worker that is silent is
-not yet lost: the cluster is asked every few seconds, and a run whose node was lost is taken up again, three times at most.
+**● done**: the result is available. **◐ running**: a process holds the run's lock. **○ queued**: the run waits for a
+free slot and starts when another job ends, even if this page is closed. **✕ failed**: the reason is shown. **‖
+cancelled**: stopped on request; it can be resumed. **? lost**: its process exited unexpectedly (killed, or the
+machine stopped); it can be resumed. On a cluster, a worker without a heartbeat is not lost yet: the cluster is
+queried every few seconds, and a run whose node was lost is restarted at most three times.
 
-**Resume** goes on from the newest checkpoint that verifies. **Time left** is what is left over the speed of the current attempt so
-far: it knows nothing of a slower evaluation to come.
+**Resume** continues from the newest valid checkpoint. **Time left** is the remaining work divided by the average
+speed of the current attempt; it does not account for slower evaluations later in the run.
 
-**Limits.** A run that a shell does in its foreground can be cancelled here, and resumed as a job.
+**Limits.** A run in the foreground of a shell can be cancelled here, and resumed as a job.
 """
 
 
 def _lead(rows: list[Listed]) -> str:
     if not rows:
-        return "Every job is a folder and a command: analyses, compressions, proofs and evaluations, started here or by the shell."
-    told = [f"<b>{count(number)}</b> {name}" for name, number in tally(rows).items()]
-    return ", ".join(told) + ". Jobs go on when this page is left, reloaded or closed."
+        return "All jobs: analyses, compressions, verifications and evaluations, started here or from the command line."
+    counts = [f"<b>{count(number)}</b> {name}" for name, number in tally(rows).items()]
+    return ", ".join(counts) + ". Jobs continue when you leave, reload or close this page."
 
 
 def _filter(rows: list[Listed]) -> list[Listed]:
     counts = tally(rows)
-    options = [name for name in STATES if name in counts or name == chosen.run_state]
+    options = [name for name in STATES if name in counts or name == selection.run_state]
 
     key = state.key("runs-state")
 
     def keep() -> None:
-        chosen.run_state, chosen.runs_page = st.session_state[key] or "", 1
+        selection.run_state, selection.runs_page = st.session_state[key] or "", 1
 
-    default = chosen.run_state or None
+    default = selection.run_state or None
     st.pills(
-        "Only those that are",
+        "Filter by state",
         options,
         default=default,
         key=key,
         on_change=keep,
         format_func=lambda name: f"{state_words(name)} {counts.get(name, 0):,}",
     )
-    return [row for row in rows if not chosen.run_state or row.status.state == chosen.run_state]
+    return [row for row in rows if not selection.run_state or row.status.state == selection.run_state]
 
 
 def _pages(rows: list[Listed]) -> list[Listed]:
-    """Cut the list into pages; the one that is shown stays within it."""
+    """Return the rows of the current page of the list; a page number beyond the end is reduced to the last one."""
     pages = max(1, -(-len(rows) // _PAGE))
-    chosen.runs_page = min(chosen.runs_page, pages)
-    first = (chosen.runs_page - 1) * _PAGE
+    selection.runs_page = min(selection.runs_page, pages)
+    first = (selection.runs_page - 1) * _PAGE
     return rows[first : first + _PAGE]
 
 
 def _turn(step: int) -> None:
-    chosen.runs_page += step
+    selection.runs_page += step
 
 
 def _turner(total: int) -> None:
@@ -76,32 +77,32 @@ def _turner(total: int) -> None:
         icon=":material/chevron_left:",
         on_click=_turn,
         args=(-1,),
-        disabled=chosen.runs_page == 1,
+        disabled=selection.runs_page == 1,
         width="stretch",
     )
-    last = chosen.runs_page * _PAGE >= total
+    last = selection.runs_page * _PAGE >= total
     row[1].button("Older", icon=":material/chevron_right:", on_click=_turn, args=(1,), disabled=last, width="stretch")
-    first = (chosen.runs_page - 1) * _PAGE
+    first = (selection.runs_page - 1) * _PAGE
     row[2].caption(f"{first + 1:,} to {min(first + _PAGE, total):,} of {total:,}")
 
 
 def _opened() -> Run | None:
-    """Return the run that the address or the table names; say so where it is not there."""
-    if not chosen.run:
+    """Return the selected run, or None; show a notice if it does not exist."""
+    if not selection.run:
         return None
     try:
-        return find_run(chosen.run)
+        return find_run(selection.run)
     except ObceError as error:
         guards.show_gone("run", str(error))
         return None
 
 
 def _body() -> None:
-    move_queue(seconds=0.5)  # a look starts what waits and has room
+    move_queue(seconds=0.5)  # starts queued jobs for which there is a free slot
     rows = listing()
     layout.title("Runs", _lead(rows))
     if not rows:
-        st.info("No run yet. Launch starts an evaluation; Analysis and Model start jobs too.")
+        st.info("No run yet. Start an evaluation on Launch, or a job on Analysis or Model.")
         nav.link("launch", "Launch an evaluation", icon=":material/rocket_launch:")
         nav.link("analysis", "Measure a model", icon=":material/play_circle:")
         return
@@ -110,8 +111,8 @@ def _body() -> None:
     page = _pages(shown)
     _turner(len(shown))
     parts.show(page, opened)
-    if not chosen.run:
-        layout.note("Tick a row to open it: curves, log, cancel, resume.")
+    if not selection.run:
+        layout.note("Tick a row to see its curves and log, and to cancel or resume it.")
     with st.expander("How to read this"):
         st.markdown(_HELP)
 

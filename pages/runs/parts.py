@@ -1,4 +1,4 @@
-"""Runs on a page: the table, and one run open, alive while it works."""
+"""The table of runs, and one open run, both refreshed while a run has not ended."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from pages._shared import cached_results, guards, layout, state
 from pages.runs import results
 
 _SHORT = 34
-"""Letters of a reason that stand beside the state; a longer one stands below."""
+"""The longest reason, in characters, that is shown beside the state; a longer one is shown below."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A run's state and progress at one moment: the table and the open run show the same."""
+    """A run's status and progress at one moment, shared by the table and the open run."""
 
     run: Run
     status: Status
@@ -34,7 +34,7 @@ class Reading:
 
 
 def show(rows: Sequence[Listed], opened: Run | None) -> None:
-    """Show the table and the run that is open, again every two seconds while one of them is alive; a tick opens one."""
+    """Show the table and the open run, every two seconds while one of the runs has not ended; a tick opens a run."""
     runs = [row.run for row in rows]
     states = {row.run.id: row.status.state for row in rows}
     if opened is not None and opened.id not in states:
@@ -48,7 +48,7 @@ def show(rows: Sequence[Listed], opened: Run | None) -> None:
 
 @st.fragment(run_every=2.0)
 def _live(runs: list[Run], opened: Run | None, drawn: dict[str, str], known: int) -> None:
-    """Show runs that change; where a state is another one than the page's head counts, or a run is new, all of the page is."""
+    """Refresh the runs; rerun the whole page when a state has changed or a run was added."""
     with guards.caught():
         now = _once(runs, opened)
         if {one.run.id: one.status.state for one in now} != drawn or len(list_runs()) != known:
@@ -58,11 +58,11 @@ def _live(runs: list[Run], opened: Run | None, drawn: dict[str, str], known: int
 def _once(runs: list[Run], opened: Run | None) -> list[Reading]:
     """Read every run once, and show the table and the open run from that."""
     if opened is not None and poll.told(opened).state not in FINAL:
-        poll.probe(opened)  # a look moves the queue, and takes up again what lost its node
+        poll.probe(opened)  # probing also starts queued runs and restarts those whose node was lost
     every = [*runs, *([opened] if opened is not None and opened.id not in {run.id for run in runs} else [])]
     now = [
-        Reading(run=run, status=told, progress=run.progress())
-        for run, told in zip(every, poll.look(every), strict=True)
+        Reading(run=run, status=status, progress=run.progress())
+        for run, status in zip(every, poll.look(every), strict=True)
     ]
     _table(now[: len(runs)])
     if opened is not None:
@@ -71,13 +71,13 @@ def _once(runs: list[Run], opened: Run | None) -> list[Reading]:
 
 
 def _table(rows: Sequence[Reading]) -> None:
-    chosen = state.get()
+    selection = state.get()
     signature = hashlib.sha256("".join(row.run.id for row in rows).encode()).hexdigest()[:12]
-    shown = st.dataframe(
+    table = st.dataframe(
         [_line(row) for row in rows],
         hide_index=True,
         width="stretch",
-        key=f"runs-{chosen.runs_closed}-{signature}",
+        key=f"runs-{selection.runs_closed}-{signature}",
         on_select="rerun",
         selection_mode="single-row",
         column_config={
@@ -91,13 +91,13 @@ def _table(rows: Sequence[Reading]) -> None:
             "started (UTC)": st.column_config.TextColumn(width=90),
             "by": st.column_config.TextColumn(width=46),
             "run": st.column_config.TextColumn(
-                width=78, help="The beginning of its id, which is enough for obce runs show"
+                width=78, help="The first characters of its id, which obce runs show accepts"
             ),
         },
     )
-    picked = shown["selection"]["rows"]
-    if picked and picked[0] < len(rows) and rows[picked[0]].run.id != chosen.run:
-        chosen.run = rows[picked[0]].run.id
+    selected = table["selection"]["rows"]
+    if selected and selected[0] < len(rows) and rows[selected[0]].run.id != selection.run:
+        selection.run = rows[selected[0]].run.id
         st.rerun()
 
 
@@ -106,18 +106,18 @@ def _percent(one: Reading) -> int:
 
 
 def _line(one: Reading) -> dict[str, Any]:
-    told, left = one.status, one.progress.seconds_left
+    status, left = one.status, one.progress.seconds_left
     kind, what, made = cached_results.run_about(one.run.id, str(runs_home()))
     return {
         "": "●" if one.run.id == state.get().run else "",
-        "state": state_words(told.state),
+        "state": state_words(status.state),
         "kind": kind,
         "what": what,
         "done": _percent(one),
-        "left": duration(left) if poll.works(told) and left is not None else "",
-        "took": _took(told),
-        "started (UTC)": _day(told.started or made),
-        "by": told.launcher or "shell",
+        "left": duration(left) if poll.works(status) and left is not None else "",
+        "took": _took(status),
+        "started (UTC)": _day(status.started or made),
+        "by": status.launcher or "shell",
         "run": one.run.id[:8],
     }
 
@@ -135,51 +135,58 @@ def _open(one: Reading) -> None:
 
 
 def _close() -> None:
-    chosen = state.get()
-    chosen.run = ""
-    chosen.runs_closed += 1  # its row is not ticked any more
+    selection = state.get()
+    selection.run = ""
+    selection.runs_closed += 1  # clears the tick of its row
     st.rerun()
 
 
 def _show(one: Reading) -> None:
-    run, told, progress = one.run, one.status, one.progress
-    asked = run.cancel_asked() and told.state not in FINAL
+    run, status, progress = one.run, one.status, one.progress
+    is_cancelling = run.cancel_asked() and status.state not in FINAL
     count = f"{progress.done:,} of {progress.total:,} {progress.what}" if progress.total else ""
     rate = (
-        f"{amount(progress.rate, 2)} {progress.what} a second" if progress.rate is not None and poll.works(told) else ""
+        f"{amount(progress.rate, 2)} {progress.what} a second"
+        if progress.rate is not None and poll.works(status)
+        else ""
     )
     layout.facts(
         [
             (
                 "state",
-                "‖ stopping" if asked else state_words(told.state),
+                "‖ stopping" if is_cancelling else state_words(status.state),
                 "",
-                told.reason if told.state != "failed" and len(told.reason) <= _SHORT else "",
+                status.reason if status.state != "failed" and len(status.reason) <= _SHORT else "",
             ),
-            ("progress", f"{_percent(one)} %" if progress.total or told.state == "done" else "–", "", count),
-            ("time left", _left(told, progress), "", rate),
-            ("took", _took(told) or "–", "", f"begun {_clock(told.started)} UTC" if told.started else "not begun"),
-            ("attempt", str(told.attempt), "", f"batch halved {told.halvings} times" if told.halvings else ""),
-            ("started by", told.launcher or "a shell", "", public_address(told.launch.get("address"))),
+            ("progress", f"{_percent(one)} %" if progress.total or status.state == "done" else "–", "", count),
+            ("time left", _left(status, progress), "", rate),
+            (
+                "took",
+                _took(status) or "–",
+                "",
+                f"started {_clock(status.started)} UTC" if status.started else "not started",
+            ),
+            ("attempt", str(status.attempt), "", f"batch halved {status.halvings} times" if status.halvings else ""),
+            ("started by", status.launcher or "a shell", "", public_address(status.launch.get("address"))),
         ]
     )
-    if told.state not in FINAL:
+    if status.state not in FINAL:
         st.progress(_percent(one) / 100)
-    if told.state == "failed":
-        guards.show_error(ObceError(told.reason or "The log has the details."))
-    elif len(told.reason) > _SHORT:
-        layout.note(f'<span class="plain">{escape(told.reason)}</span>')
-    _actions(run, told)
+    if status.state == "failed":
+        guards.show_error(ObceError(status.reason or "The log has the details."))
+    elif len(status.reason) > _SHORT:
+        layout.note(f'<span class="plain">{escape(status.reason)}</span>')
+    _actions(run, status)
     results.curves(run)
     log = run.log(6_000)
-    with st.expander("Log, its end", expanded=told.state in ("failed", "lost")):
+    with st.expander("End of the log", expanded=status.state in ("failed", "lost")):
         st.code(log or "The log is empty.", language=None, wrap_lines=True, height=220)
 
 
-def _actions(run: Run, told: Status) -> None:
-    writable = told.state == "done" or guards.writable("Cancelling and resuming")
+def _actions(run: Run, status: Status) -> None:
+    writable = status.state == "done" or guards.writable("Cancelling and resuming")
     with st.container(horizontal=True, gap="small"):
-        if told.state not in FINAL:
+        if status.state not in FINAL:
             st.button(
                 "Cancel",
                 key=f"runs-cancel-{run.id}",
@@ -187,9 +194,9 @@ def _actions(run: Run, told: Status) -> None:
                 on_click=_safely,
                 args=(run, "cancel"),
                 disabled=run.cancel_asked() or not writable,
-                help="Asks it to stop after this step; what is finished stays",
+                help="Stops after the current step; finished results are kept",
             )
-        if told.state in RESUMABLE:
+        if status.state in RESUMABLE:
             st.button(
                 "Resume",
                 key=f"runs-resume-{run.id}",
@@ -198,15 +205,15 @@ def _actions(run: Run, told: Status) -> None:
                 on_click=_safely,
                 args=(run, "resume"),
                 disabled=not writable,
-                help="Goes on from the newest checkpoint that verifies",
+                help="Continues from the newest valid checkpoint",
             )
         st.code(f"obce runs show {run.id}", language="bash")
-    if (wrong := state.get().run_error) and wrong[0] == run.id:
-        guards.show_error(ObceError(wrong[1]))
+    if (error := state.get().run_error) and error[0] == run.id:
+        guards.show_error(ObceError(error[1]))
 
 
 def _safely(run: Run, action: str) -> None:
-    """Cancel or resume; what goes wrong is kept to be said when the page is drawn."""
+    """Cancel or resume a run; an error is stored and shown when the page is drawn."""
     state.get().run_error = ("", "")
     try:
         if action == "cancel":
@@ -217,22 +224,22 @@ def _safely(run: Run, action: str) -> None:
         state.get().run_error = (run.id, str(error))
 
 
-def _left(told: Status, progress: Progress) -> str:
-    if told.state in FINAL:
+def _left(status: Status, progress: Progress) -> str:
+    if status.state in FINAL:
         return "–"
-    if told.state == "running" and not poll.works(told):
+    if status.state == "running" and not poll.works(status):
         return "not known"
     return duration(progress.seconds_left) if progress.seconds_left is not None else "not known yet"
 
 
-def _took(told: Status) -> str:
-    if told.started is None:
+def _took(status: Status) -> str:
+    if status.started is None:
         return ""
-    return duration((told.ended or time.time()) - told.started)
+    return duration((status.ended or time.time()) - status.started)
 
 
 def _day(moment: float) -> str:
-    """Write a moment in few words: the day and the minute of this year, only the day of another."""
+    """Return a time as month, day and minute in the current year, and as a date in other years."""
     this_year = time.gmtime(moment).tm_year == time.gmtime().tm_year
     return time.strftime("%m-%d %H:%M" if this_year else "%Y-%m-%d", time.gmtime(moment))
 

@@ -26,11 +26,11 @@ def curves(run: Run) -> None:
     rows = read_curve(run.folder)
     if not rows:
         if run.kind == "evaluate":
-            layout.note("The curves begin with the first logged step.")
+            layout.note("The curves appear after the first logged step.")
         return
     mode = layout.mode()
     left, right = st.columns(2, gap="large")
-    now = next(row for row in reversed(rows) if row["unit"] == list(dict.fromkeys(row["unit"] for row in rows))[-1])
+    latest = next(row for row in reversed(rows) if row["unit"] == list(dict.fromkeys(row["unit"] for row in rows))[-1])
     with left:
         layout.note("<b>Training loss</b>")
         charts.show(loss_curve(rows, mode=mode), key=f"loss-{run.id}")
@@ -38,35 +38,36 @@ def curves(run: Run) -> None:
         layout.note("<b>Score on the validation split</b>, %")
         charts.show(score_curve(rows, mode=mode), key=f"score-{run.id}")
     layout.note(
-        f'Bold: <span class="plain">{escape(str(now["label"]))}</span>, {escape(str(now["task"]))}, seed {escape(str(now["seed"]))}; '
-        "thin: evaluations before it in this run. The loss has a point a logged step, the score a dot an epoch."
+        f'Bold: <span class="plain">{escape(str(latest["label"]))}</span>, {escape(str(latest["task"]))}, '
+        f"seed {escape(str(latest['seed']))}; "
+        "thin: earlier evaluations of this run. The loss has one point per logged step, the score one per epoch."
     )
     header = ("label", "task", "seed", "step", "what", "value")
-    listed = [
+    table_rows = [
         (row["label"], row["task"], row["seed"], row["step"], name, value)
         for row in rows
         for name, value in row.items()
         if name not in ("unit", "label", "task", "seed", "step")
     ]
-    downloads.row(f"curve-{run.id}", csv_text=lambda: downloads.to_csv(header, listed))
+    downloads.row(f"curve-{run.id}", csv_text=lambda: downloads.to_csv(header, table_rows))
 
 
 def evaluations(run: Run) -> None:
     """List the evaluations that a run has written, with a button that opens the leaderboard."""
     if run.kind != "evaluate":
         return
-    made = []
+    written_evaluations = []
     for name in written(run.folder):
         try:
-            made.append(read_evaluation(name))
+            written_evaluations.append(read_evaluation(name))
         except BadInput:
             continue
     result = run.result() or {}
     for line in result.get("failed") or []:
-        guards.show_error(ObceError(f"Not made: {line}"))
-    if not made:
+        guards.show_error(ObceError(f"Evaluation failed: {line}"))
+    if not written_evaluations:
         return
-    st.subheader(f"Evaluations of this run: {len(made):,}", anchor=False)
+    st.subheader(f"Evaluations of this run: {len(written_evaluations):,}", anchor=False)
     st.dataframe(
         [
             {
@@ -80,12 +81,16 @@ def evaluations(run: Run) -> None:
                 "seconds": round(float(one.result["seconds"])),
                 "id": one.id,
             }
-            for one in made[:_SHOWN]
+            for one in written_evaluations[:_SHOWN]
         ],
         hide_index=True,
         width="stretch",
     )
     if st.button("See them in Results", key=f"results-{run.id}", icon=":material/leaderboard:"):
-        chosen = state.get()
-        chosen.recipe, chosen.task, chosen.board_row = recipe_key(made[-1].recipe), made[-1].task.name, ""
+        selection = state.get()
+        selection.recipe, selection.task, selection.board_row = (
+            recipe_key(written_evaluations[-1].recipe),
+            written_evaluations[-1].task.name,
+            "",
+        )
         nav.go("results")

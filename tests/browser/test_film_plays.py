@@ -240,7 +240,8 @@ def test_a_rerun_with_the_same_film_does_not_restart_it(show):
     press(page, "End", "ArrowLeft")
     # The module's function is not reachable from outside: what it does at a rerun is `take`.
     page.evaluate(
-        "((v) => v.take({...JSON.parse(document.getElementById('film-data').textContent)}))(document.querySelector('.film').filmView)"
+        "((v) => v.take({...JSON.parse(document.getElementById('film-data').textContent)}))"
+        "(document.querySelector('.film').filmView)"
     )
     settle(page)
     assert parts(page) == 2
@@ -260,7 +261,10 @@ PAIR = film_pair(
     film_data(OTHER, TEXTS, name="second"),
     bottleneck(barcode(VALUES), barcode(OTHER)),
 )
-REELS = "document.querySelector('.film').filmView.reels.map((v) => ({r: v.r, done: v.done, held: v.held, scale: v.scale, xs: [...v.xs]}))"
+REELS = (
+    "document.querySelector('.film').filmView.reels"
+    ".map((v) => ({r: v.r, done: v.done, held: v.held, scale: v.scale, xs: [...v.xs]}))"
+)
 
 
 def wheres(page) -> list[str]:
@@ -389,15 +393,16 @@ def test_colours_are_shown_without_a_new_start(show):
     assert not page.is_visible(".legend")
 
 
-def test_brackets_ask_for_the_next_neuron_only_where_somebody_listens(show):
+def test_brackets_ask_for_the_next_neuron_only_with_a_listener(show):
     page = show(FILM)
     page.evaluate(
-        "void (window.asked = []); document.querySelector('.film').filmView.tell = (...what) => window.asked.push(what); 0"
+        "void (window.asked = []); document.querySelector('.film').filmView.tell = (...what) => "
+        "window.asked.push(what); 0"
     )
     page.keyboard.press("]")
     page.keyboard.press("[")
     assert page.evaluate("window.asked") == [["step", 1], ["step", -1]]
-    assert "[ and ]" not in page.inner_text(".keys")  # nobody does in a page of its own
+    assert "[ and ]" not in page.inner_text(".keys")  # a page of its own has no listener
 
 
 @pytest.mark.parametrize("film", [FILM, PAIR], ids=["one", "two"])

@@ -1,4 +1,4 @@
-"""Texts from anywhere on every page: shown as they are, never run, never asked of the network; two tabs, links, dark mode."""
+"""Untrusted texts on every page: shown as plain text, never run, never fetched; two tabs, links, dark mode."""
 
 from __future__ import annotations
 
@@ -131,7 +131,8 @@ CONTRAST = """
     return pen.getImageData(0, 0, 1, 1).data;
   };
   const light = (color) => {
-    const [r, g, b] = [...rgb(color)].slice(0, 3).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = [...rgb(color)].slice(0, 3).map((v) => v / 255)
+      .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const behind = (node) => {

@@ -44,7 +44,8 @@ DARK_TOO = (390, 1024)
 
 COVER = """() => {
   const box = document.querySelector('[data-testid="stPlotlyChart"]').getBoundingClientRect();
-  document.querySelector('.st-key-versions button').style.cssText = `position: fixed; left: ${box.left + 9}px; top: ${box.top + 9}px`;
+  document.querySelector('.st-key-versions button').style.cssText =
+    `position: fixed; left: ${box.left + 9}px; top: ${box.top + 9}px`;
 }"""
 FOLLOW = """
 window.places = [];
@@ -101,7 +102,7 @@ def show(page: Any, server: str, analysis: Analysis, path: str) -> None:
 
 
 def faults_of(page: Any) -> list[str]:
-    """Return what the check finds once the page has had time to settle: a widget's script may draw after the page's end."""
+    """Return the check's report once the page has settled: a widget's script may draw after the page's script ends."""
     until = time.monotonic() + 10
     while (faults := page.evaluate(CHECK)) and time.monotonic() < until:
         page.wait_for_timeout(100)

@@ -33,12 +33,12 @@ LOADED = {
     "home": "Your work",
     "analysis": "Saved analyses",
     "importance": "Neurons of this cell",
-    "neuron": "Its widest gap sets",
+    "neuron": "Its widest gap separates",
     "plan": "of the whole model left",
     "model": "cuts nothing yet",
-    "launch": "by the official counts",
-    "runs": "Jobs go on when this page is left",
-    "results": "the cut that does best against its original",
+    "launch": "from the official counts",
+    "runs": "Jobs continue when you leave",
+    "results": "the best cut relative to its original",
     "learn": "Your turn",
 }
 
@@ -115,7 +115,7 @@ def test_an_unknown_analysis_in_the_address_is_a_line(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["home", "importance", "neuron", "plan", "model", "launch"])
-def test_a_deleted_analysis_is_said_until_another_one_is_chosen(
+def test_a_deleted_analysis_is_noted_until_another_one_is_chosen(
     name: str, tiny_analysis: Any, cut_again: Any, cache: Path
 ) -> None:
     gone, other = adopt(tiny_analysis, cache), adopt(cut_again, cache)
@@ -132,7 +132,7 @@ def test_a_deleted_analysis_is_said_until_another_one_is_chosen(
     assert app.query_params["analysis"] in (other, [other])
 
 
-def test_an_error_of_ours_shows_a_number_and_no_traceback(
+def test_an_unexpected_error_shows_a_number_and_no_traceback(
     tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:
@@ -157,7 +157,7 @@ def test_the_address_opens_the_same_neuron(tiny_analysis: Any, cache: Path) -> N
 def test_an_odd_address_is_ignored(address: dict[str, str], tiny_analysis: Any, cache: Path) -> None:
     app = open_page("neuron", analysis=adopt(tiny_analysis, cache), **address)
     assert not app.exception
-    assert "Its widest gap sets" in words(app)
+    assert "Its widest gap separates" in words(app)
 
 
 def test_a_plan_edit_changes_the_numbers_and_survives_a_new_session(tiny_analysis: Any, cache: Path) -> None:
