@@ -55,7 +55,7 @@ def compared_cell(first: str, second: str, criterion: str, layer: int, component
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def told_apart(first: str, second: str) -> list[str]:
+def input_differences(first: str, second: str) -> list[str]:
     """List the inputs that differ between two analyses."""
     return differences(analysis(first), analysis(second))
 
@@ -219,7 +219,7 @@ def preview(key: str, stored: frozenset[str]) -> Fidelity | None:
     return previews.get(key)
 
 
-def learnt(key: str, fidelity: Fidelity) -> Fidelity:
+def remember(key: str, fidelity: Fidelity) -> Fidelity:
     """Cache a fidelity under its key, and return it."""
     return _previews().setdefault(key, fidelity)
 

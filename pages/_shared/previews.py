@@ -102,7 +102,7 @@ class Previews:
             arguments["cells"] = [list(cell) for cell in cells]
         answer = background.ask(task, arguments, priority=priority)
         if answer.state == "done":
-            return cached.learnt(key, Fidelity(**answer.value))
+            return cached.remember(key, Fidelity(**answer.value))
         if answer.state == "failed":
             self.reason = state.get().unmeasured[self.source.id] = answer.reason
         else:

@@ -140,7 +140,7 @@ def _plan(source: Analysis) -> None:
     elif last_version is not None:
         _below(f'edited since <b class="plain">{escape(last_version.name)}</b>')
     elif label != "Plan: nothing cut yet":
-        _below("draft, not saved as a version")
+        _below("draft without a version")
 
 
 def _below(markup: str) -> None:

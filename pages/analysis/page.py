@@ -122,7 +122,7 @@ def _numbers() -> dict[str, Any]:
     return {"n_texts": n_texts, "seed": seed, "tokens": tokens, "tap": tap, "max_length": length} | more
 
 
-def _bill(estimate: AnalysisEstimate, preview: Preview) -> None:
+def _facts(estimate: AnalysisEstimate, preview: Preview) -> None:
     report = preview.report
     start = "start-up time not measured" if estimate.start is None else f"{duration(estimate.start)} of it to start"
     time_ = (
@@ -179,7 +179,7 @@ def _start(preview: Preview | ObceError | None, job: dict[str, Any], ready: bool
     if not isinstance(preview, Preview):
         layout.note("The estimate appears once the model can be read.")
     elif "n_texts" in job:
-        _bill(
+        _facts(
             bill(
                 preview.report,
                 n_texts=job["n_texts"],

@@ -33,7 +33,7 @@ def beside(source: Analysis, other: Analysis) -> None:
         with column:
             st.html(f'<p class="note plain"><b>{letter}</b> · {escape(naming.label(analysis))}</p>')
             figure.draw(figure.map_of(analysis, limits), letter, letter, limits)
-    difference_words = cached.told_apart(source.id, other.id)
+    difference_words = cached.input_differences(source.id, other.id)
     layout.note(
         f"A and B have {escape('; '.join(difference_words)) if difference_words else 'the same inputs'}. Both figures "
         f"use the same scale."

@@ -121,7 +121,7 @@ def _recipe() -> tuple[str, dict[str, Any], tuple[int, ...]]:
 def _changes(tier: str) -> dict[str, Any]:
     """Ask for changes to the recipe; the defaults are those of the tier."""
     plain = TIERS[tier].plain()
-    layout.note("A changed recipe is a separate recipe: its results are listed apart from those of the tier.")
+    layout.note("A changed recipe is separate: its results are listed apart from those of the tier.")
     changes: dict[str, Any] = {}
     row = st.columns(3)
     rows = (

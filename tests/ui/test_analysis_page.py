@@ -291,9 +291,8 @@ def test_an_upload_survives_a_reload(page: Any, cache: Path) -> None:
     fill(page, source="file", size=0, n_texts=2)
     next(box for box in page.selectbox if box.label == "Column with the texts").select("id").run()
     again = reloaded(page)
-    assert (
-        "Using films.csv, uploaded before." in words(again) and "--column id" in words(again) and not start(again).disabled
-    )
+    shown = words(again)
+    assert "Using films.csv, uploaded before." in shown and "--column id" in shown and not start(again).disabled
     Path(path).unlink()
     assert "Choose a file to continue" in words(reloaded(page))
 

@@ -51,7 +51,7 @@ def test_the_estimate_counts_and_names_no_time_that_was_not_measured(page: Any) 
     )
 
 
-def test_a_learning_rate_that_is_given_stands_in_the_bill_and_the_command(page: Any) -> None:
+def test_a_learning_rate_that_is_given_is_in_the_estimate_and_the_command(page: Any) -> None:
     page.number_input(key="launch-quick-learning_rate").set_value(3e-5).run()
     shown = words(page)
     assert not page.exception and "Learning rate 3e-05." in shown and "recipe: {learning_rate: 3.0e-05}" in shown

@@ -128,7 +128,7 @@ def test_a_run_links_to_the_evaluations_that_it_made(cache: Path) -> None:
         json.dumps({"evaluations": [made.id], "failed": ["P50, rte: no file"], "seconds": 1})
     )
     app = open_page("runs", run=run.id)
-    assert "Evaluations of this run: 1" in words(app) and "Not made: P50, rte: no file" in words(app)
+    assert "Evaluations of this run: 1" in words(app) and "Evaluation failed: P50, rte: no file" in words(app)
     assert made.id in app.dataframe[1].value["id"].to_list()
 
 

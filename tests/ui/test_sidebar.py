@@ -36,7 +36,7 @@ def test_every_part_of_the_selection_is_a_link(key: str) -> None:
     write_draft(key, PruneSpec(cells={3: {"value": 50.0}}), seen="")
     app = open_page("importance", analysis=key, layer="3", component="value")
     assert links(app)[:2] == ["Analysis", "Layer 3 · Value"] and "% of the encoder" in links(app)[2]
-    assert "draft, not saved as a version" in below(app)
+    assert "draft without a version" in below(app)
 
 
 def test_the_plan_says_under_which_name_it_stands(key: str) -> None:
