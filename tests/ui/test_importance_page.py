@@ -121,7 +121,7 @@ def test_a_picture_of_a_cell_names_the_unit_of_its_numbers(
 def test_a_plan_that_cannot_be_applied_is_not_drawn_as_one_that_keeps_all(tiny_analysis: Any, cache: Path) -> None:
     key = adopt(tiny_analysis, cache)
     app = open_page("importance", analysis=key, layer="3", component="value")
-    assert "24 of 24 stay" in words(app) and set(app.dataframe[0].value["plan"]) == {"kept"}
+    assert "which keeps 24 of 24" in words(app) and set(app.dataframe[0].value["plan"]) == {"kept"}
     write_draft(key, PruneSpec(cells={1: {"query": 50}}), seen="")
     app = open_page("importance", analysis=key, layer="3", component="value")
     assert not app.exception and not faults(app)
