@@ -159,7 +159,7 @@ def _end(app: subprocess.Popen[bytes]) -> None:
 
 def _press_start(page: Any, *, seed: int, texts: int, twice: bool = False) -> None:
     settle(page)
-    page.get_by_label("Seed of the draw").fill(str(seed))
+    page.get_by_label("Sampling seed").fill(str(seed))
     page.keyboard.press("Enter")
     settle(page)
     chosen = page.get_by_role("radio", name=re.compile("any|other", re.I))

@@ -14,17 +14,16 @@ from obce_core.background import Answer, BackgroundWorker
 @st.cache_resource(show_spinner=False, on_release=lambda worker: worker.close())
 def _worker() -> BackgroundWorker:
     worker = BackgroundWorker()
-    atexit.register(
-        worker.close
-    )  # Ctrl-C ends the server without releasing caches; a busy worker would continue for seconds
+    # Ctrl-C ends the server without releasing its caches; a busy worker would continue for seconds.
+    atexit.register(worker.close)
     return worker
 
 
 def ask(task: str, arguments: Mapping[str, Any], *, priority: int = 1) -> Answer:
-    """Return the answer if it is known; else it is `waiting`: ask again in a fragment that reruns."""
+    """Return the answer if it is known; while its state is `waiting`, ask again in a fragment that reruns."""
     return _worker().ask(task, arguments, priority=priority)
 
 
 def waiter() -> Callable[[str, Mapping[str, Any]], Answer]:
-    """Return a function that asks and waits, for threads other than a page's (a download that was clicked)."""
+    """Return a function that asks and waits, for threads other than the page's, such as a download."""
     return _worker().wait

@@ -1,4 +1,4 @@
-"""Caches of artefacts. Keys are ids and digests, never objects."""
+"""Caches of artefacts. Keys are ids and digests, never objects. `cached_results` holds those of evaluations."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def analysis(analysis_id: str) -> Analysis:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def importance_map(analysis_id: str, criterion: str, aggregate: str, **chosen: Any) -> dict[str, Any]:
+def importance_map(analysis_id: str, criterion: str, aggregate: str, **options: Any) -> dict[str, Any]:
     """Make the data of the cell map."""
-    return cell_map(analysis(analysis_id), criterion, aggregate, **chosen)
+    return cell_map(analysis(analysis_id), criterion, aggregate, **options)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -54,13 +54,13 @@ def compared_cell(first: str, second: str, criterion: str, layer: int, component
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def told_apart(first: str, second: str) -> list[str]:
-    """Say what differs between two analyses."""
+def input_differences(first: str, second: str) -> list[str]:
+    """List the inputs that differ between two analyses."""
     return differences(analysis(first), analysis(second))
 
 
 def saved() -> list[Saved]:
-    """List the saved analyses; the disk is read when the folder changed."""
+    """List the saved analyses; the disk is read again after the folder has changed."""
     home = settings.cache_dir() / "analyses"
     try:
         with os.scandir(home) as entries:
@@ -76,7 +76,7 @@ def _saved(_home: str, stamp: tuple[tuple[str, int], ...]) -> list[Saved]:
 
 
 def starts() -> dict[str, float]:
-    """Return the seconds of a start by the id of a saved analysis; the runs are read again after ten seconds."""
+    """Return the start-up time in seconds by the id of a saved analysis; the runs are read again after ten seconds."""
     return _starts(tuple(entry.id for entry in saved()))
 
 
@@ -86,16 +86,16 @@ def _starts(_ids: tuple[str, ...]) -> dict[str, float]:
 
 
 def stamp(path: str) -> tuple[int, int]:
-    """Tell one state of a file or folder from another; (0, 0) for what is not there."""
+    """Return the modification time and size of a file or folder; (0, 0) if it does not exist."""
     try:
-        stat = Path(path).expanduser().stat()
+        status = Path(path).expanduser().stat()
     except (OSError, RuntimeError, ValueError):
         return 0, 0
-    return stat.st_mtime_ns, stat.st_size
+    return status.st_mtime_ns, status.st_size
 
 
 def model(spec: str, revision: str | None, changed: tuple[int, ...]) -> Preview:
-    """Look at a model once; raises ObceError, which is remembered for a moment: what failed may work at a later try."""
+    """Preview a model once; raises ObceError, which is cached for a short time because a later try may succeed."""
     return _failures().run(("model", spec, revision, changed), lambda: _model(spec, revision, changed))
 
 
@@ -105,9 +105,9 @@ def _model(spec: str, revision: str | None, changed: tuple[int, ...]) -> Preview
 
 
 def texts(spec: str, n: int, seed: int, changed: tuple[int, ...], **options: Any) -> Texts:
-    """Draw a sample once; raises ObceError, which is remembered for a moment.
+    """Draw a sample once; raises ObceError, which is cached for a short time.
 
-    `changed` are the stamps of all files that are read.
+    `changed` holds the stamps of all files that are read.
     """
     key = ("texts", spec, n, seed, changed, *sorted(options.items()))
     return _failures().run(key, lambda: _texts(spec, n, seed, changed, **options))
@@ -127,13 +127,13 @@ def _failures() -> Failures:
 
 
 def try_again() -> None:
-    """Forget failures and previews of models, so that the next run repeats the requests."""
+    """Clear cached failures and model previews, so that the next run reads them again."""
     _failures().forget()
     _model.clear()
 
 
 def columns(path: str, changed: tuple[int, int]) -> tuple[tuple[str, ...], str | None]:
-    """Read which columns a table has, in a process of its own; raises TextsError, which is remembered for a moment."""
+    """Read the columns of a table in a separate process; raises TextsError, which is cached for a short time."""
     return _failures().run(("columns", path, changed), lambda: _columns(path, changed))
 
 
@@ -158,7 +158,7 @@ def neuron(analysis_id: str, layer: int, component: str, neuron: int) -> np.ndar
 def fragile(analysis_id: str, layer: int, component: str, neuron_index: int) -> tuple[int, float, Interval | None]:
     """Return a neuron's most isolated text, its r_f without that text, and the bootstrap interval of its r_f.
 
-    There is no interval where the points are tokens: those of one text do not vary on their own.
+    The interval is None where the points are tokens, because tokens of one text are not independent.
     """
     source = analysis(analysis_id)
     values = neuron(analysis_id, layer, component, neuron_index)
@@ -181,7 +181,7 @@ def _resolved(analysis_id: str, key: str, _intent: PruneSpec) -> tuple[Plan, Bud
 
 
 def resolved(analysis_id: str, prune_spec: PruneSpec) -> tuple[Plan, Budget]:
-    """Carry out an intent and count it; raises PlanError."""
+    """Resolve a prune spec to a plan and count its size; raises PlanError."""
     from obce_core.plan import prune_spec_document
     from obce_core.storage.digests import digest
 
@@ -194,15 +194,15 @@ def _next_cuts(analysis_id: str, layer: int, key: str, linked: bool, _intent: Pr
 
 
 def next_steps(analysis_id: str, prune_spec: PruneSpec, *, linked: bool) -> list[NextCut]:
-    """List the next step of every cell; an edit recounts the layers that it changed."""
+    """List the next step of every cell; an edit recounts only the layers that it changes."""
     from obce_core.plan import prune_spec_document
     from obce_core.storage.digests import digest
 
-    results = []
+    cuts = []
     for layer in range(1, analysis(analysis_id).shape.layers + 1):
         part = of_layer(prune_spec, layer)
-        results += _next_cuts(analysis_id, layer, digest(prune_spec_document(part)), linked, part)
-    return results
+        cuts += _next_cuts(analysis_id, layer, digest(prune_spec_document(part)), linked, part)
+    return cuts
 
 
 @st.cache_resource(show_spinner=False)
@@ -211,20 +211,20 @@ def _previews() -> dict[str, Fidelity]:
 
 
 def preview(key: str, stored: frozenset[str]) -> Fidelity | None:
-    """Return what was measured under a key, or None; `stored` are the keys on disk, listed once a run."""
-    known = _previews()
-    if key not in known and key in stored and (found := read_preview(key)) is not None:
-        known[key] = found
-    return known.get(key)
+    """Return the fidelity stored under a key, or None; `stored` holds the keys on disk, listed once a run."""
+    previews = _previews()
+    if key not in previews and key in stored and (stored_preview := read_preview(key)) is not None:
+        previews[key] = stored_preview
+    return previews.get(key)
 
 
-def learnt(key: str, found: Fidelity) -> Fidelity:
-    """Remember what was measured under a key, and return it."""
-    return _previews().setdefault(key, found)
+def remember(key: str, fidelity: Fidelity) -> Fidelity:
+    """Cache a fidelity under its key, and return it."""
+    return _previews().setdefault(key, fidelity)
 
 
 def versions(analysis_id: str) -> list[Version]:
-    """List the named versions of an analysis's plan; the disk is read when their folder changed."""
+    """List the named versions of an analysis's plan; the disk is read again after their folder has changed."""
     return _versions(analysis_id, stamp(str(plans_home(analysis_id) / "versions")))
 
 
@@ -234,7 +234,7 @@ def _versions(analysis_id: str, changed: tuple[int, int]) -> list[Version]:
 
 
 def paper(analysis_id: str) -> tuple[Plan, Budget, tuple[str, ...]]:
-    """Return the paper's plan carried to this model, its size, and what it says of itself."""
+    """Return the paper's plan transferred to this model, its size and its notes."""
     source = analysis(analysis_id)
     names = {12: "paper-bert-base", 24: "paper-bert-large"}
     prune_spec, notes = preset(names.get(source.shape.layers, "paper-scaled"), source, PruneSpec())

@@ -1,5 +1,4 @@
-"""Caches of evaluations between reruns: leaderboards, layouts of Launch, descriptions of runs. Keys are ids
-and stamps."""
+"""Caches of evaluations: the leaderboard, its parts, sweeps, run descriptions. Keys are ids and stamps."""
 
 from __future__ import annotations
 
@@ -23,25 +22,25 @@ from obce_core.jobs.listing import about, kind_title
 from obce_core.storage.staging import MANIFEST, is_complete
 
 Stamped = tuple[tuple[str, int], ...]
-"""Evaluations by id, each with the moment at which its manifest was written: another one when it was replaced."""
+"""Evaluations by id, each with the time at which its manifest was written; the time changes with a replacement."""
 
 
 def evaluations() -> list[Evaluation]:
-    """List the complete evaluations, the newest first; a folder is read once, and again when it was replaced."""
+    """List the complete evaluations, newest first; a folder is read once, and again after it was replaced."""
     home = evaluations_home()
-    results = []
+    complete = []
     try:
         with os.scandir(home) as entries:
-            named_items = [
+            folders = [
                 (_stamp(Path(entry.path)), entry.name) for entry in entries if entry.name[0] != "." and entry.is_dir()
             ]
     except OSError:
         return []
-    for changed, name in sorted(named_items, reverse=True):
+    for changed, name in sorted(folders, reverse=True):
         one = _evaluation(str(home), name, changed)
         if one is not None:
-            results.append(one)
-    return results
+            complete.append(one)
+    return complete
 
 
 @st.cache_resource(max_entries=20_000, show_spinner=False)
@@ -54,7 +53,7 @@ def _evaluation(home: str, name: str, _changed: int) -> Evaluation | None:
 
 
 def stamped(made: Iterable[Evaluation]) -> Stamped:
-    """Return the key of some evaluations for `leaderboard`."""
+    """Return the cache key of evaluations for `leaderboard`."""
     return tuple(sorted((one.id, _stamp(one.folder)) for one in made))
 
 
@@ -67,8 +66,7 @@ def _stamp(folder: Path) -> int:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def leaderboard(made: Stamped, home: str) -> list[Row]:
-    """Make the board of some evaluations, task by task: the bootstrap takes a second, and only where an evaluation is
-    new."""
+    """Build the leaderboard task by task: the bootstrap takes a second and runs only for tasks with new evaluations."""
     tasks: dict[str, list[tuple[str, int]]] = {}
     for name, changed in made:
         tasks.setdefault(read_evaluation(Path(home) / name).task.name, []).append((name, changed))
@@ -82,7 +80,7 @@ def _board(stamped_: Stamped, home: str) -> list[Row]:
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def row_against(made: Stamped, home: str, ours: str, other: str) -> dict[str, Cell]:
-    """Compare two rows of a board by their keys."""
+    """Compare two rows of a leaderboard, given by their keys."""
     rows = {row.key: row for row in leaderboard(made, home)}
     return compare_rows(rows[ours], rows[other])
 
@@ -108,21 +106,19 @@ def sweep(key: str, changed: tuple[tuple[int, int], ...], _document: Mapping[str
 def laid_out(
     key: str, changed: tuple[tuple[int, int], ...], folder: str | None, _document: Mapping[str, Any]
 ) -> tuple[list[Line], list[str]]:
-    """Read and check what a sweep needs and name its evaluations; `changed` are also the stamps of the tasks' files and
-    of the models.
+    """Read and check the inputs of a sweep and list its evaluations.
 
-    Results are cached between calls, and read again when a file changed. Without a folder the hub is not asked:
-    official counts stand.
+    `changed` also holds the stamps of the tasks' files and of the models. Inputs are cached between calls and read
+    again after a file has changed. Without a folder the hub is not contacted, and the official counts are used.
     """
-    kept = _inputs(changed)
+    cache = _inputs(changed)
     if folder is None:
-        return lay_out_unread(sweep(key, changed, _document).units, evaluations(), cache=kept)
-    return lay_out(sweep(key, changed, _document).units, glue_dir=folder, cache=kept)
+        return lay_out_unread(sweep(key, changed, _document).units, evaluations(), cache=cache)
+    return lay_out(sweep(key, changed, _document).units, glue_dir=folder, cache=cache)
 
 
 @st.cache_data(max_entries=5_000, show_spinner=False)
 def run_about(run_id: str, home: str) -> tuple[str, str, float]:
-    """Return a run's kind and what it was asked for, in words, and when it was made: what is said once and never
-    changes."""
+    """Return a run's kind, its description and its creation time, none of which ever change."""
     spec = find_run(run_id).spec
     return kind_title(str(spec["kind"])), about(spec), float(spec["created"])

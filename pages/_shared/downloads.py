@@ -1,5 +1,4 @@
-"""The quiet row under a figure: its picture as PNG, SVG and HTML, its data as CSV. What is made takes its time at the
-click."""
+"""The row of downloads under a figure: PNG, SVG, HTML and CSV. Files are generated when the user clicks."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ Data = str | bytes | Callable[[], str | bytes]
 
 
 def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Write rows as CSV; a text that a spreadsheet would run as a formula is quoted by an apostrophe."""
+    """Return rows as CSV; a text that a spreadsheet would run as a formula is prefixed with an apostrophe."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(header)
@@ -41,18 +40,17 @@ def row(
     label: str = "",
     units: tuple[str, str] = ("", ""),
 ) -> None:
-    """Offer what there is of a figure for download; a callable is called at the click.
+    """Offer a figure and its data for download; a callable is called when the user clicks.
 
-    `figure` is a Plotly figure, or what makes one: it gives PNG, SVG and HTML. `html` is a whole page, for figures of
-        our own.
-    `label` names the figure where several rows stand together. `units` end the names of the picture's and of the data's
-    files (see `figures.units.file_units`).
+    `figure` is a Plotly figure or a callable that returns one; it gives PNG, SVG and HTML. `html` is a whole page, for
+    our own widgets. `label` names the figure where several rows stand together. `units` are the suffixes of the
+    picture's and the data's file names (see `figures.units.file_units`).
     """
     make = figure if callable(figure) else lambda: figure
     offers: list[tuple[str, Data, str, str]] = []
-    lack = missing() if figure is not None else ""
+    reason = missing() if figure is not None else ""
     if figure is not None:
-        if not lack:
+        if not reason:
             offers += [(title, _picture(make, form), form, media) for form, (title, media) in FORMATS.items()]
         html = html or (lambda: make().to_html(include_plotlyjs=True, config={"displayModeBar": False}))
     if html is not None:
@@ -66,12 +64,12 @@ def row(
             end = units[suffix == "csv"]
             file = f"{name}-{end}.{suffix}" if end else f"{name}.{suffix}"
             st.download_button(form, data, file, media, key=f"{suffix}-{name}", type="tertiary", on_click="ignore")
-        if lack:
-            st.caption(lack)
+        if reason:
+            st.caption(reason)
 
 
 def _picture(make: Callable[[], Any], form: str) -> Callable[[], bytes]:
-    """Draw on request, in the background worker; the page's thread knows the mode, the thread of the click does not."""
+    """Return a function that draws the picture in the background worker; only the page's thread knows the mode."""
     mode, wait = layout.mode(), background.waiter()
 
     def draw() -> bytes:

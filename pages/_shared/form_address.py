@@ -1,6 +1,6 @@
-"""The form fields of Analysis and Launch in the address of their page.
+"""Write the values of the Analysis and Launch forms into the address of their page, and read them from it.
 
-Every value is checked here: widgets end the page at a value that is not among their options.
+Every value is checked here, because a widget raises an error for a value that is not among its options.
 """
 
 from __future__ import annotations
@@ -91,27 +91,27 @@ LAUNCH: dict[str, Check] = {
     "gpus": _number(0, 64, float),
     **{f"{tier}-{name}": check for tier in TIERS for name, check in _RECIPE.items()},
 }
-"""Not here: the address of a cluster, which may hold a password."""
+"""The address of a cluster is left out because it may contain a password."""
 
 PREFIXES = {"analysis": "new.", "launch": "launch."}
 _CHECKS = {"analysis": ANALYSIS, "launch": LAUNCH}
 
 
 def write(page: str, values: Mapping[str, Any]) -> dict[str, str]:
-    """Write a form's values as parameters of the page's address; one that may not stand there is left out."""
-    fields = {
+    """Return a form's values as parameters of the page's address; values that fail their check are left out."""
+    texts = {
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for name, value in values.items()
     }
     return {
         f"{PREFIXES[page]}{name}": text
-        for name, text in fields.items()
+        for name, text in texts.items()
         if _fits(page, name, values[name]) and len(text) <= _LONGEST
     }
 
 
 def read(page: str, query: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the values of a form from an address; anything odd is ignored."""
+    """Read the values of a form from an address; invalid values are ignored."""
     values: dict[str, Any] = {}
     for parameter in query:
         name = parameter.removeprefix(PREFIXES[page])
@@ -125,7 +125,7 @@ def read(page: str, query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(text: str) -> Any:
-    """Read a number, a switch or a list; None where the text is neither."""
+    """Parse a number, a boolean or a list; return None for any other text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Guards at the start of a page: if something is missing, show what to do and stop."""
+"""Guards at the start of a page: explain what is missing, link to the remedy and stop. Also the display of errors."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from pages._shared import cached, naming, nav, state
 
 
 class Ended(Exception):
-    """A page has said all that it can: its script ends here, the sidebar follows (`st.stop` would leave it out)."""
+    """Ends the script of a page; the sidebar is still drawn, which `st.stop` would skip."""
 
 
 _log = logging.getLogger("obce.app")
 
 
 def need_analysis() -> Analysis:
-    """Return the selected analysis (the newest when none is), or say how to make one and stop the page."""
+    """Return the selected analysis, or the newest if none is selected; without one, explain how to make it and stop."""
     selection = state.get()
     if not selection.analysis:
         selection.analysis = _newest()  # a cell named in the address stays
@@ -38,7 +38,7 @@ def need_analysis() -> Analysis:
         analysis = open_analysis(selection.analysis)
     except ObceError as error:
         show_error(error)
-        naming.offer_analyses()  # the selection stays: another analysis is shown only when the user chooses it
+        naming.offer_analyses()  # the selection stays until the user selects another analysis
         raise Ended from None
     selection.analysis = analysis.id  # an address may hold the beginning of an id
     selection.analysis_names[analysis.id] = naming.label(analysis)
@@ -50,10 +50,10 @@ def need_analysis() -> Analysis:
 
 
 def open_analysis(analysis_id: str) -> Analysis:
-    """Open an analysis, and see that its folder is still there.
+    """Open an analysis after checking that its folder still exists.
 
     Raises:
-        AnalysisError: it is not here, or cannot be read.
+        AnalysisError: If it does not exist or cannot be read.
     """
     try:
         folder = find_analysis(analysis_id)
@@ -61,7 +61,7 @@ def open_analysis(analysis_id: str) -> Analysis:
         name = state.get().analysis_names.get(analysis_id, "")
         raise AnalysisError(
             f"Analysis {shorten(analysis_id, 64)}{f' ({name})' if name else ''} was deleted, or is in another cache.",
-            hint="Choose another one, or bring it back with Undo on the Analysis page that deleted it.",
+            hint="Choose another one, or restore it with Undo on the Analysis page that deleted it.",
         ) from None
     return cached.analysis(folder.name)
 
@@ -77,8 +77,7 @@ def _newest() -> str:
 
 
 def writable(action: str) -> bool:
-    """Return True if visitors may change things; else say in one line that `action` ("Renaming and deleting") is not
-    possible."""
+    """Return True unless the dashboard is read-only; else show that `action` (as in "Renaming") is impossible."""
     if not settings.read_only():
         return True
     st.html(f'<p class="note read-only">{escape(action)} is not possible: this dashboard is read-only.</p>')
@@ -86,9 +85,9 @@ def writable(action: str) -> bool:
 
 
 def show_error(error: ObceError) -> None:
-    """Show an error in a box, as plain text: what was given may be in it, and must not become markup."""
+    """Show an error in a box, as plain text: it may repeat user input, which must not become markup."""
     st.html(
-        '<div class="fault" role="alert"><b aria-hidden="true">!</b><span '
+        f'<div class="fault" role="alert"><b aria-hidden="true">!</b><span '
         f'class="plain">{escape(str(error))}</span></div>'
     )
 
@@ -101,8 +100,7 @@ def show_notice(text: str) -> None:
 
 
 def show_gone(field: str, text: str) -> None:
-    """Show that the selected item of a state field was deleted; it stays selected until the user dismisses
-    it."""
+    """Show that the object named by a field of the state is missing; selection and notice stay until dismissed."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"gone-{field}"):
         show_notice(text)
         st.button(
@@ -112,7 +110,7 @@ def show_gone(field: str, text: str) -> None:
 
 @contextmanager
 def caught() -> Iterator[None]:
-    """Show our own errors as a line; give any other a number that the log has too."""
+    """Show ObceError and OSError in a box; log any other exception under a number and show that number."""
     try:
         yield
     except Ended:
@@ -123,7 +121,7 @@ def caught() -> Iterator[None]:
         show_error(ObceError(f"{error.strerror or error}."))
     except Exception as error:
         if isinstance(error, FragmentHandledException):
-            raise  # an inner fragment has shown it already; stopping and switching pages do not raise Exceptions
+            raise  # an inner fragment has shown it; Streamlit's stop and rerun are not Exceptions
         number = uuid.uuid4().hex[:8]
         _log.exception("error %s", number)
         show_error(ObceError(f"Something went wrong (log entry {number}).", hint="The rest of the page still works."))

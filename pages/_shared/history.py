@@ -1,7 +1,6 @@
-"""The server's part of the browser history: detect Back and Forward, and complete a first address without a second
-entry.
+"""The server side of the browser history: detect Back and Forward, complete a first address without a second entry.
 
-The other half is `obce_core/figures/history.js`, which keeps one entry a choice in the browser.
+The browser side is `obce_core/figures/widgets/frame/history.js`, which adds one history entry for each choice.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 
 def is_return() -> bool:
-    """Return True if Back or Forward started this run: the address, not the session, then says what is selected.
+    """Return True if Back or Forward started this run; the selection is then taken from the address, not the session.
 
-    The address alone cannot say it: a quick click is sent with the address from before the last answer.
+    The address alone does not tell: a quick click is sent with the address from before the last response.
     """
     return bool(getattr(get_script_run_ctx(), "is_history_navigation", False))
 
@@ -22,8 +21,8 @@ def is_return() -> bool:
 def complete(address: Mapping[str, str]) -> None:
     """Set the address as this session sees it, without a message to the browser.
 
-    Such a message makes an entry of the history. The first address is completed by the page's own script instead, which
-    can replace the entry that it stands in.
+    Such a message would add a history entry. The page's own script completes the first address instead, because it can
+    replace the current entry.
     """
     context = get_script_run_ctx()
     if context is None:

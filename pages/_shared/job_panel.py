@@ -1,4 +1,4 @@
-"""A job on a page: progress, end, and a cancel button. Its folder is read each second."""
+"""The panel of a job on a page: progress, result and Cancel. Its state is read from the job's folder every second."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ _GLYPHS = {"queued": "○", "running": "◐", "done": "●", "failed": "✕", "c
 
 
 def start(form: str, kind: str, options: Mapping[str, Any]) -> None:
-    """Start a job for a form; the same form twice is the same job."""
-    selection = state.get()
-    run = LocalLauncher().submit(kind, options, selection.nonce(form), form=form)
-    selection.runs[form] = selection.run = run.id
+    """Start a job for a form; submitting the same form twice starts one job."""
+    visitor = state.get()
+    run = LocalLauncher().submit(kind, options, visitor.nonce(form), form=form)
+    visitor.runs[form] = visitor.run = run.id
 
 
 def panel(form: str, on_done: Callable[[dict[str, Any]], None], *, shared: bool = False) -> bool:
-    """Show the form's job, if there is one; return whether it is still at work.
+    """Show the form's job, if any; return True while it is running or queued.
 
-    `on_done` is called once with the result, and the page runs again. A job is shown to who started it, found again by
-    the address after a reload; with `shared`, where the form's name says all that is computed, to everybody.
+    `on_done` is called once with the result. A job is shown to the visitor who started it, and found again by the
+    address after a reload. With `shared`, where the form's name identifies the computation, it is shown to all
+    visitors.
     """
-    selection = state.get()
-    if form not in selection.runs:
+    visitor = state.get()
+    if form not in visitor.runs:
         live = find_live(form) if shared else _own(form)  # after a reload the session is new, the job is not
         if live is None:
             return False
-        selection.runs[form] = live.id
+        visitor.runs[form] = live.id
     try:
-        run = find_run(selection.runs[form])
+        run = find_run(visitor.runs[form])
     except ObceError:
-        selection.runs.pop(form)
+        visitor.runs.pop(form)
         return False
     status = run.status()
     if status.state == "done":
@@ -55,7 +56,7 @@ def panel(form: str, on_done: Callable[[dict[str, Any]], None], *, shared: bool 
 
 
 def _own(form: str) -> Run | None:
-    """Return the job that the address names, if it is of this form and still at work."""
+    """Return the job that the address names, if it belongs to this form and has not ended."""
     try:
         run = find_run(state.get().run) if state.get().run else None
     except ObceError:
@@ -70,7 +71,7 @@ def _live(run: Run) -> None:
 
 
 def _progress(run: Run) -> None:
-    status = launcher_of(run).probe(run)  # a look moves the queue
+    status = launcher_of(run).probe(run)  # probing also starts queued jobs
     if status.state in FINAL:
         st.rerun()
     progress = run.progress()
@@ -87,7 +88,7 @@ def _progress(run: Run) -> None:
 
 
 def _words(run: Run, state: str, reason: str, progress: Progress) -> str:
-    """Describe the progress of a job: count, speed, time left."""
+    """Return the progress of a job in words: count, speed, time left."""
     if run.cancel_asked():
         return "‖ Stopping after this step"
     if state == "queued":
@@ -96,28 +97,27 @@ def _words(run: Run, state: str, reason: str, progress: Progress) -> str:
         return f"{_GLYPHS[state]} Starting: reading the model and the texts"
     if progress.done >= progress.total:
         return f"{_GLYPHS[state]} All {progress.total:,} {progress.what} done; writing the result"
-    words = [f"{_GLYPHS[state]} {progress.done:,} of {progress.total:,} {progress.what}"]
+    parts = [f"{_GLYPHS[state]} {progress.done:,} of {progress.total:,} {progress.what}"]
     if progress.rate is not None and progress.what == "texts":
-        words.append(f"{amount(progress.rate, 2)} texts a second")
+        parts.append(f"{amount(progress.rate, 2)} texts a second")
     if progress.seconds_left is not None:
-        words.append(f"about {duration(progress.seconds_left)} left")
-    return " · ".join(words)
+        parts.append(f"about {duration(progress.seconds_left)} left")
+    return " · ".join(parts)
 
 
 def _ended(form: str, run: Run) -> None:
     status = run.status()
     words = {"failed": "Failed", "cancelled": "Cancelled", "lost": "Lost"}[status.state]
     guards.show_error(ObceError(f"{_GLYPHS[status.state]} {words}: {status.reason}"))
-    st.button(
-        "Dismiss", key=f"dismiss-{run.id}", on_click=_forget, args=(form,)
-    )  # as wide as its word: a share of a panel clips it
+    # No stretched width: a share of a narrow panel would clip the label.
+    st.button("Dismiss", key=f"dismiss-{run.id}", on_click=_forget, args=(form,))
     if status.state != "cancelled":
         with st.expander("Log"):
             st.code(run.log() or "The log is empty.", language=None)
 
 
 def _forget(form: str) -> None:
-    selection = state.get()
-    if selection.runs.pop(form, None) == selection.run:
-        selection.run = ""
-    selection.renew(form)
+    visitor = state.get()
+    if visitor.runs.pop(form, None) == visitor.run:
+        visitor.run = ""
+    visitor.renew(form)

@@ -1,4 +1,4 @@
-"""The layout of every page: styles, title, key figures, captions."""
+"""The layout of every page: styles, title, rows of numbers, captions."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
 .note { color: light-dark(#5A6675, #A3AEBB); font-size: 13px; line-height: 1.45; max-width: 75ch; }
 .fault { display: flex; gap: 10px; align-items: flex-start; padding: 10px 14px; border-radius: 6px; line-height: 1.45;
   border-left: 3px solid light-dark(#C8283F, #FF6B7A); background: light-dark(#FBECEE, #2A171C);
-    color: light-dark(#1B2430, #E4E9EF); }
+  color: light-dark(#1B2430, #E4E9EF); }
 .fault b { flex: none; width: 1.35em; height: 1.35em; border-radius: 50%; text-align: center; line-height: 1.35em;
   font-size: .9em;
   background: light-dark(#C8283F, #FF6B7A); color: light-dark(#FFFFFF, #11161D); }
 .notice { display: flex; gap: 10px; align-items: flex-start; padding: 10px 14px; border-radius: 6px; line-height: 1.45;
   border-left: 3px solid light-dark(#1F3A5F, #3A78BE); background: light-dark(#F4F6F8, #1A212B);
-    color: light-dark(#1B2430, #E4E9EF); }
+  color: light-dark(#1B2430, #E4E9EF); }
 .notice b { flex: none; width: 1.35em; height: 1.35em; border-radius: 50%; text-align: center; line-height: 1.35em;
   font-size: .9em;
   background: light-dark(#1F3A5F, #3A78BE); color: #FFFFFF; }
@@ -66,8 +66,8 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
 .pick { font-size: 13px; line-height: 1.4; }
 [class*="st-key-side-"] [data-testid="stText"] { unicode-bidi: plaintext; overflow-wrap: anywhere; font-size: 14.5px; }
 .plain { unicode-bidi: plaintext; overflow-wrap: anywhere; }
-[role="radio"][aria-checked="true"], [data-variant="pills"][aria-pressed="true"] { color: light-dark(#1B2430,
-  #E4E9EF) !important;
+[role="radio"][aria-checked="true"], [data-variant="pills"][aria-pressed="true"] {
+  color: light-dark(#1B2430, #E4E9EF) !important;
   border-color: light-dark(#1B2430, #E4E9EF) !important; }
 [data-testid="stButtonGroup"] [role="radio"]:not([data-variant="pills"]) { min-height: 2.5rem; }
 .stApp { font-variant-numeric: tabular-nums; }
@@ -89,33 +89,33 @@ h1 { padding-bottom: 0.1rem !important; letter-spacing: -0.01em; }
 
 _LARGE = """
 <style>
-html { font-size: 19px !important; } .facts .value { font-size: 27px; }
-  .note, .facts .name, .facts .more, .pick { font-size: 16px; }
+html { font-size: 19px !important; } .facts .value { font-size: 27px; } .note, .facts .name, .facts .more, .pick {
+  font-size: 16px; }
 </style>
 """
-"""For a projector: the base is 19 px, and what is measured in px grows alike."""
+"""Presentation mode: the base font is 19 px, and sizes given in px grow in proportion."""
 
 
 def begin() -> None:
-    """Set the styles and the logo; runs before every page."""
+    """Set the styles and the logo; called before every page."""
     st.html(_STYLE + (_LARGE if state.get().presentation else ""))
     st.logo(_LOGO, size="large")
 
 
 def mode() -> str:
-    """Return `light` or `dark`, as the browser shows the page now."""
+    """Return `light` or `dark`, the current mode of the browser."""
     theme = getattr(st.context, "theme", None)
     return "dark" if getattr(theme, "type", None) == "dark" else "light"
 
 
 def title(text: str, lead: str) -> None:
-    """Write a page's title and its one sentence. `lead` may hold <b>; everything foreign in it must be escaped."""
+    """Write a page's title and lead sentence. `lead` may contain <b>; untrusted text in it must be escaped."""
     st.title(text, anchor=False)
     st.html(f'<p class="lead">{lead}</p>')
 
 
 def facts(rows: Sequence[tuple[str, str, str, str]]) -> None:
-    """Write numbers between two hairlines: (name, value, unit, second line); all are escaped here."""
+    """Write a row of numbers, each (name, value, unit, second line); all of it is escaped here."""
     cells = "".join(
         f'<div><div class="name">{escape(name)}</div><div class="value">{escape(value)} '
         f"<small>{escape(unit)}</small></div>"
@@ -126,10 +126,10 @@ def facts(rows: Sequence[tuple[str, str, str, str]]) -> None:
 
 
 def note(markup: str) -> None:
-    """Write a caption; `markup` is ours, foreign text in it must be escaped."""
+    """Write a caption; untrusted text in `markup` must be escaped."""
     st.html(f'<p class="note">{markup}</p>')
 
 
 def short_name(name: str) -> str:
-    """Drop the owner of a hub id."""
+    """Return a hub id without its owner."""
     return name.rsplit("/", 1)[-1]

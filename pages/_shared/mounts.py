@@ -53,38 +53,37 @@ def leaderboard(
     on_task: Callable[[str], None],
     on_row: Callable[[str], None],
 ) -> None:
-    """Show the leaderboard; `on_task` is called with the task of a clicked column head, `on_row` with the key of a
-    clicked row."""
+    """Show the leaderboard; call `on_task` after a click on a column's head and `on_row` after one on a row's name."""
 
-    def heard(name: str, tell: Callable[[str], None]) -> None:
+    def forward(name: str, callback: Callable[[str], None]) -> None:
         value = (st.session_state.get(key) or {}).get(name)
         if value:
-            tell(str(value))
+            callback(str(value))
 
     _board(
         key=key,
         data={**data, "task": task, "row": row},
-        on_task_change=lambda: heard("task", on_task),
-        on_row_change=lambda: heard("row", on_row),
+        on_task_change=lambda: forward("task", on_task),
+        on_row_change=lambda: forward("row", on_row),
     )
 
 
 def cell_map(
     data: Mapping[str, Any], *, key: str, selected: tuple[int, str], on_select: Callable[[int, str], None]
 ) -> None:
-    """Show the cell map; `on_select` is called after a click or an arrow key."""
+    """Show the cell map; call `on_select` after a click or an arrow key."""
 
     def changed() -> None:
         value = (st.session_state.get(key) or {}).get("selected")
         if value:
             on_select(int(value["layer"]), str(value["component"]))
 
-    chosen = {"layer": selected[0], "component": selected[1]}
+    selection = {"layer": selected[0], "component": selected[1]}
     _map(
         key=key,
         data={
             **data,
-            "selected": chosen,
+            "selected": selection,
             "rev": f"{selected[0]}.{selected[1]}",
             "signature": f"{key}:{data['signature']}",
         },
@@ -95,7 +94,7 @@ def cell_map(
 def cell_view(
     data: Mapping[str, Any], *, key: str, signature: str, view: str, on_view: Callable[[str], None]
 ) -> int | None:
-    """Show one cell's neurons; return the neuron that was just opened. `on_view` is called with `head` or `rank`."""
+    """Show the neurons of one cell; return the neuron just opened. `on_view` is called with `head` or `rank`."""
 
     def changed() -> None:
         value = (st.session_state.get(key) or {}).get("view")
@@ -115,20 +114,20 @@ def cell_view(
 def plan_grid(
     data: Mapping[str, Any], *, key: str, revision: int, on_edit: Callable[[dict[tuple[int, str], float]], None]
 ) -> None:
-    """Show the plan grid; `on_edit` is called after every edit, with all percentiles."""
+    """Show the plan grid; call `on_edit` after every edit, with all percentiles."""
 
     def changed() -> None:
         value = (st.session_state.get(key) or {}).get("edit")
         if value and value["rev"] == revision:
-            names = ((name.partition("."), percentile) for name, percentile in value["cells"].items())
-            on_edit({(int(layer), component): float(percentile) for (layer, _, component), percentile in names})
+            cells = ((name.partition("."), percentile) for name, percentile in value["cells"].items())
+            on_edit({(int(layer), component): float(percentile) for (layer, _, component), percentile in cells})
 
     shape = f"{key}:{len(data['layers'])}:{sum(cell['equal'] for cell in data['cells'])}"
     _grid(key=key, data={**data, "rev": revision, "shape": shape}, on_edit_change=changed)
 
 
 def next_cut_list(data: Mapping[str, Any], *, key: str, revision: str, on_apply: Callable[[int], None]) -> None:
-    """Show the cheapest next cuts; `on_apply` is called with the place of a clicked cut in the list."""
+    """Show the cheapest next cuts; call `on_apply` after a click, with the cut's position in the list."""
 
     def changed() -> None:
         value = (st.session_state.get(key) or {}).get("apply")
@@ -145,8 +144,7 @@ def film(
     on_step: Callable[[int], None] | None = None,
     on_edge: Callable[[bool], None] | None = None,
 ) -> None:
-    """Show a neuron's film; `on_step` is called with -1 or 1 after [ or ], `on_edge` after the switch between radii and
-    edge lengths."""
+    """Show a neuron's film; call `on_step` after the keys [ (-1) and ] (1), `on_edge` after the edge length switch."""
 
     def stepped() -> None:
         value = (st.session_state.get(key) or {}).get("step")
@@ -158,7 +156,7 @@ def film(
         if on_edge is not None and isinstance(value, bool):
             on_edge(value)
 
-    events = [name for name, hears in (("step", on_step), ("edge", on_edge)) if hears is not None]
+    events = [name for name, callback in (("step", on_step), ("edge", on_edge)) if callback is not None]
     _film(key=key, data={**data, "events": events}, on_step_change=stepped, on_edge_change=switched)
 
 
@@ -168,37 +166,38 @@ _frame = st.components.v2.component(
 
 
 def link_and_mode(mode: str, *, address: str = "") -> None:
-    """Offer the address of this view, and run again when the system changes between light and dark.
+    """Offer a link to this view, and rerun the page when the system changes between light and dark mode.
 
-    `address` is the query of a session's first view, put into the history's entry that is there; empty leaves it.
+    `address` is the query of a session's first view, written into the current history entry; an empty one leaves it as
+    it is.
     """
     _frame(key="frame", data={"mode": mode, "address": address}, on_mode_change=lambda: None)
 
 
 def field(data: Mapping[str, Any], *, key: str, revision: int) -> None:
-    """Show the lessons' field of points; it says `edit`: points, radius and simplices after every change."""
+    """Show the lessons' field of points; it sends `edit` (points, radius and simplices) after every change."""
     shape = "by hand" if data["radius"] is None else "by radius"
     _field(key=key, data={**data, "rev": revision, "shape": shape}, on_edit_change=_listen)
 
 
 def gap_line(data: Mapping[str, Any], *, key: str, revision: str) -> None:
-    """Show a neuron's outputs on a line; it says `percent`: the radius, in percent of r_f."""
+    """Show a neuron's outputs on a line; it sends `percent`, the radius in percent of r_f."""
     _gaps(key=key, data={**data, "rev": revision}, on_percent_change=_listen)
 
 
 def threshold(data: Mapping[str, Any], *, key: str, revision: str) -> None:
-    """Show a cell's scores with a percentile to drag; it says `percentile`."""
+    """Show a cell's scores with a draggable percentile; it sends `percentile`."""
     _threshold(key=key, data={**data, "rev": revision}, on_percentile_change=_listen)
 
 
 def said(key: str, name: str, revision: object) -> Mapping[str, Any] | None:
-    """Return what a component said last, unless it speaks of what has been replaced since.
+    """Return the last value that a component sent, or None if it refers to a revision that was replaced since.
 
-    Pages ask for it as they draw: the next event may cut a callback off half-way, and what it heard would be lost.
+    Pages read it while they draw: the next event may interrupt a callback, and its value would be lost.
     """
     value = (st.session_state.get(key) or {}).get(name)
     return value if value and value.get("rev") == revision else None
 
 
 def _listen() -> None:
-    """Make streamlit keep what a component says."""
+    """Make Streamlit keep the values that a component sends."""

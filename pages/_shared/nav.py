@@ -1,4 +1,4 @@
-"""The registry of pages: a new page is one folder and one row."""
+"""The table of pages: a new page needs one file and one row here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PAGES = (
 
 
 def navigation() -> StreamlitPage:
-    """Declare every page and return the one of the address; Home where the address names none."""
+    """Declare every page and return the one that the address names, Home by default."""
     _leave_unknown()
     sections: dict[str, list[StreamlitPage]] = {}
     for row in PAGES:
@@ -50,8 +50,7 @@ def navigation() -> StreamlitPage:
 
 
 def _leave_unknown() -> None:
-    """Open Home for an address that is not a page's, and note the address; Streamlit would cover Home with "Page not
-    found"."""
+    """Open Home for an unknown address and record it; Streamlit would cover Home with "Page not found"."""
     context = get_script_run_ctx()
     name = context.pages_manager.intended_page_name if context is not None else ""
     if context is None or not name or name in [row.path for row in PAGES[1:]]:

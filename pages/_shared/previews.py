@@ -1,4 +1,4 @@
-"""Fidelity of plans: read from disk if measured before, else requested from the background worker."""
+"""The fidelity of plans: read from disk if it was measured before, else requested from the background worker."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from obce_core.plan.plan import Cell, Kept, alone
 from pages._shared import background, cached, guards, state
 
 _AUTOMATIC = 30_000_000
-"""Larger encoders take seconds per cell: next cuts are measured on request."""
+"""Encoders with more parameters take seconds per cell: their next steps are measured only on request."""
 
 Question = tuple[str, Mapping[str, Any], int]
 
 
 @dataclass
 class Previews:
-    """What one run of a page wants to know of an analysis; `asked` collects what is still being measured."""
+    """The fidelity of plans of one analysis, for one run of a page; `asked` lists the pending requests."""
 
     source: Analysis
     prune_spec: PruneSpec
@@ -41,32 +41,31 @@ class Previews:
         )
 
     def whole(self, plan: Plan, *, priority: int = 0) -> Fidelity | None:
-        """Return how close a whole plan stays, or None; `reason` says why it is not going to be measured."""
+        """Return the fidelity of a whole plan, or None; `reason` is set if it will not be measured."""
         if not plan.kept:
             return None
         return self._known("preview_plan", plan.kept, plan.prune_spec, None, priority)
 
-    def words(self, found: Fidelity | None) -> str:
-        """Write the mean-pooled cosine, or why there is none yet."""
-        return cosine(found.pooled) if found else "not measured" if self.reason else "measuring"
+    def words(self, fidelity: Fidelity | None) -> str:
+        """Return the mean-pooled cosine as text, or its status if it is not known."""
+        return cosine(fidelity.pooled) if fidelity else "not measured" if self.reason else "measuring"
 
     def cells(self, plan: Plan) -> dict[Cell, Closeness]:
-        """Return what is known of every cell of the plan, cut alone; an earlier number stays until the new one is
-        there."""
-        results: dict[Cell, Closeness] = {}
-        selection = state.get().cosines
+        """Return the closeness of every cell of the plan, cut alone; an earlier value stands in for a pending one."""
+        closeness: dict[Cell, Closeness] = {}
+        earlier = state.get().cosines
         for layer, row in plan.kept.items():
             for component in row:
                 place = (self.source.id, layer, component)
-                known = self.alone(plan, [(layer, component)], priority=2)
-                if known is not None:
-                    selection[place] = known
-                    results[layer, component] = Closeness(cosine=known)
+                cosine_now = self.alone(plan, [(layer, component)], priority=2)
+                if cosine_now is not None:
+                    earlier[place] = cosine_now
+                    closeness[layer, component] = Closeness(cosine=cosine_now)
                 else:
-                    results[layer, component] = Closeness(
-                        cosine=None if self.reason else selection.get(place), old=True, reason=self.reason
+                    closeness[layer, component] = Closeness(
+                        cosine=None if self.reason else earlier.get(place), old=True, reason=self.reason
                     )
-        return results
+        return closeness
 
     def alone(self, plan: Plan, cells: Sequence[Cell], *, priority: int) -> float | None:
         """Return the mean-pooled cosine when these cells alone are cut, or None."""
@@ -76,24 +75,24 @@ class Previews:
                 kept_items.setdefault(layer, {})[component] = plan.kept[layer][component]
         if not kept_items:
             return 1.0  # the model as it is
-        cosines = self._known("preview_cell", kept_items, plan.prune_spec, cells, priority)
-        return None if cosines is None else cosines.pooled
+        fidelity = self._known("preview_cell", kept, plan.prune_spec, cells, priority)
+        return None if fidelity is None else fidelity.pooled
 
     def losses(self, cuts: Sequence[NextCut]) -> list[float | None]:
-        """Return what each next cut loses, measured on its cells alone: the cosine now less the one then."""
-        results: list[float | None] = []
+        """Return the loss of each next cut, measured on its cells alone: the cosine before minus the cosine after."""
+        losses: list[float | None] = []
         for cut in cuts:
             now, then = (self.alone(plan, cut.cells, priority=3) for plan in (cut.now, cut.then))
-            results.append(None if now is None or then is None else now - then)
-        return results
+            losses.append(None if now is None or then is None else now - then)
+        return losses
 
     def _known(
         self, task: str, kept: Kept, prune_spec: PruneSpec, cells: Sequence[Cell] | None, priority: int
     ) -> Fidelity | None:
         key = preview_key(self.source.id, kept, prune_spec.compensation)
-        known = cached.preview(key, self.stored)
-        if known is not None or self.reason:
-            return known
+        fidelity = cached.preview(key, self.stored)
+        if fidelity is not None or self.reason:
+            return fidelity
         arguments: dict[str, Any] = {
             "analysis": self.source.id,
             "intent": prune_spec_document(alone(prune_spec, cells) if cells else prune_spec),
@@ -102,7 +101,7 @@ class Previews:
             arguments["cells"] = [list(cell) for cell in cells]
         answer = background.ask(task, arguments, priority=priority)
         if answer.state == "done":
-            return cached.learnt(key, Fidelity(**answer.value))
+            return cached.remember(key, Fidelity(**answer.value))
         if answer.state == "failed":
             self.reason = state.get().unmeasured[self.source.id] = answer.reason
         else:
@@ -111,20 +110,19 @@ class Previews:
 
 
 def automatic(encoder: int) -> bool:
-    """Return True if the next cuts of an encoder of this many parameters are measured automatically."""
+    """Return True if the next steps of an encoder with this number of parameters are measured without a request."""
     return encoder <= _AUTOMATIC
 
 
-def watch(asked: Sequence[Question]) -> None:
-    """Ask again until something was answered, then run the page again; call it last, with what is still being
-    measured."""
-    if asked:
-        _watch(list(asked))
+def watch(pending: Sequence[Question]) -> None:
+    """Poll the pending requests and rerun the page after the first answer; call it last on a page."""
+    if pending:
+        _watch(list(pending))
 
 
 @st.fragment(run_every=0.8)
-def _watch(questions: list[Question]) -> None:
+def _watch(pending: list[Question]) -> None:
     with guards.caught():
-        answers = [background.ask(task, arguments, priority=priority) for task, arguments, priority in questions]
+        answers = [background.ask(task, arguments, priority=priority) for task, arguments, priority in pending]
         if any(answer.state != "waiting" for answer in answers) and not state.get().dialog:  # a rerun would close it
             st.rerun()

@@ -1,7 +1,6 @@
-"""Start the dashboard's server behind the access middleware: `python pages/_shared/serve.py APP [options]`; `obce app`
-runs it.
+"""Start the dashboard's server with access control: `python pages/_shared/serve.py APP [options]`; `obce app` runs it.
 
-The token is made here, in the process that checks it: it stands in no argument and in no environment.
+The token is generated in the process that checks it, so it appears in neither arguments nor environment.
 """
 
 from __future__ import annotations
@@ -24,14 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a checkout that 
 from obce_core.access import Door, Policy
 from obce_core.access.launch import announcement, open_in_browser
 
-# Streamlit takes a folder named `pages` for its old router until the first visitor has run `st.navigation`, and tells
-# that visitor of a deep link "Page not found" over the right page. The navigation is declared, so say so from the
-# start.
+# Until the first `st.navigation`, Streamlit uses a folder named `pages` for its old router, and the first visitor of a
+# deep link sees "Page not found" over the right page. The navigation is declared, so disable the old router.
 PagesManager.uses_pages_directory = False
 
 
 def options(policy: Policy) -> dict[str, Any]:
-    """Return the options that decide who is served what; they win over every file and variable."""
+    """Return the server options of a policy; they take precedence over configuration files and variables."""
     return {
         "server.address": policy.host,
         "server.port": policy.port,
@@ -61,12 +59,12 @@ def options(policy: Policy) -> dict[str, Any]:
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
         "global.developmentMode": False,
-        "logger.hideWelcomeMessage": True,  # it prints the address without the token
+        "logger.hideWelcomeMessage": True,  # Streamlit's message shows the address without the token
     }
 
 
 def app_of(script: Path, policy: Policy, *, open_browser: bool, read_only: bool) -> st.App:
-    """Return the dashboard as an ASGI app behind its door."""
+    """Return the dashboard as an ASGI app behind the access middleware."""
 
     @asynccontextmanager
     async def lifespan(_: st.App) -> AsyncIterator[None]:  # the port is bound by now
@@ -94,7 +92,7 @@ def main() -> None:
     )
     script = arguments.app.resolve()
     sys.argv = [str(script)]  # streamlit looks for .streamlit beside it, as `streamlit run` does
-    # uvicorn raises the signal again after its shutdown; sys.exit lets the exit handlers end the background worker.
+    # uvicorn raises the signal again once it has shut down; sys.exit lets the exit handlers end the background worker.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     app_of(script, policy, open_browser=arguments.open, read_only=arguments.read_only).run(config=options(policy))

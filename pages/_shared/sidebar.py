@@ -1,4 +1,4 @@
-"""The sidebar below the navigation: links to the selection and the running jobs, and the common switches."""
+"""The sidebar below the navigation: links to the selection and the running jobs, and the switches that pages share."""
 
 from __future__ import annotations
 
@@ -34,19 +34,24 @@ _STYLE = """
 
 
 def show() -> None:
-    """Show the selection, the switches and what runs; comes after every page."""
+    """Show the selection, the switches and the running jobs; called after every page."""
     selection = state.get()
     state.write_address()
     with st.sidebar:
         with st.container(key="pick"):
             _selection(selection)
-        for label, field, meta in (("Edge length", "edge_length", _EDGE), ("Presentation", "presentation", None)):
+        for label, field, explanation in (
+            ("Edge length", "edge_length", _EDGE),
+            ("Presentation", "presentation", None),
+        ):
             key = field.replace("_", "-")
-            st.session_state[key] = getattr(selection, field)  # a page may have switched it too
-            st.toggle(label, key=key, on_change=_switch, args=(field, key), help=meta)
+            st.session_state[key] = getattr(selection, field)  # a page may have changed it too
+            st.toggle(label, key=key, on_change=_switch, args=(field, key), help=explanation)
         mounts.link_and_mode(layout.mode(), address=state.take_first_address())
         if settings.read_only():
-            layout.note("Read-only: nothing is saved here. A plan lasts as long as this page; take it away as a file.")
+            layout.note(
+                "Read-only: nothing is saved here. A plan lasts as long as this page is open; download it to keep it."
+            )
         (_live_runs if _works() else _runs)()
 
 
@@ -62,7 +67,7 @@ def _runs() -> None:
 
 @st.fragment(run_every=3.0)
 def _live_runs() -> None:
-    """Show the running jobs as they change, whatever else the page does."""
+    """Show the running jobs, refreshed every three seconds."""
     _runs()
 
 
@@ -72,8 +77,7 @@ def _switch(field: str, key: str) -> None:
 
 
 def _selection(selection: state.State) -> None:
-    """Show what is selected. Labels of links are Markdown, so they are ours; names that others gave stand below,
-    escaped."""
+    """Show the selection. Link labels are Markdown and contain no user text; user-given names stand below, escaped."""
     hue = selection.component
     st.html(_STYLE.replace("CHIP", f"light-dark({LIGHT.components[hue]}, {DARK.components[hue]})"))
     nav.link("analysis", "Analysis")
@@ -82,7 +86,7 @@ def _selection(selection: state.State) -> None:
         return
     try:
         source = guards.open_analysis(selection.analysis)
-    except Exception:  # a deleted analysis must not break the frame; the page says what is wrong
+    except Exception:  # a deleted analysis must not break the sidebar; the page shows the error
         _below(f"{escape(selection.analysis[:16])} was deleted or cannot be read")
         return
     meta = source.meta
@@ -107,17 +111,15 @@ def _newest() -> None:
         return
     newest = saved[0]
     meta = newest.meta
-    _below(
-        f"none selected. The newest: {escape(newest.name or layout.short_name(meta['model']['name']))}, "
-        f"{meta['texts']['n']:,} texts"
-    )
+    name = escape(newest.name or layout.short_name(meta["model"]["name"]))
+    _below(f"none selected. The newest: {name}, {meta['texts']['n']:,} texts")
     st.button(
         "Select the newest", key="pick-newest", on_click=state.select_analysis, args=(newest.id,), width="stretch"
     )
 
 
 def _plan(source: Analysis) -> None:
-    """Say what the plan under edit leaves, and whether it stands under a name."""
+    """Show what the current plan leaves, and whether it is saved as a version."""
     prune_spec = drafts.current(source.id)
     if not (prune_spec.cells or prune_spec.drop or prune_spec.keep):
         label = "Plan: nothing cut yet"
@@ -125,22 +127,22 @@ def _plan(source: Analysis) -> None:
         try:
             label = f"Plan: {share(cached.resolved(source.id, prune_spec)[1].encoder_share)} of the encoder"
         except Exception:  # an impossible draft is explained on the Plan page
-            label = "Plan: cannot be carried out"
+            label = "Plan: cannot be applied"
     nav.link("plan", label)
     if drafts.theirs(source.id) is not None:
         _below("<b>not saved</b>: another tab changed it; the Plan page asks which to keep")
         return
     versions = cached.versions(source.id)
-    same = next((version for version in versions if version.prune_spec == prune_spec), None)
-    before = next((version for version in versions if version.id == state.get().versions.get(source.id)), None)
-    if same is not None:
-        _below(f'saved as <b class="plain">{escape(same.name)}</b>')
-    elif before is not None:
-        _below(f'edited since <b class="plain">{escape(before.name)}</b>')
+    equal_version = next((version for version in versions if version.prune_spec == prune_spec), None)
+    last_version = next((version for version in versions if version.id == state.get().versions.get(source.id)), None)
+    if equal_version is not None:
+        _below(f'saved as <b class="plain">{escape(equal_version.name)}</b>')
+    elif last_version is not None:
+        _below(f'edited since <b class="plain">{escape(last_version.name)}</b>')
     elif label != "Plan: nothing cut yet":
-        _below("draft, kept; no version of it")
+        _below("draft without a version")
 
 
 def _below(markup: str) -> None:
-    """Write a line below a link; foreign text in `markup` must be escaped."""
+    """Write a line below a link; untrusted text in `markup` must be escaped."""
     st.html(f'<div class="pick">{markup}</div>')

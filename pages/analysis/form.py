@@ -1,4 +1,4 @@
-"""The form of the Analysis page: widgets whose values outlive a change of page, and, by the address, a reload."""
+"""The form of the Analysis page. Its values survive a change of page and, through the address, a reload."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from pages._shared import state
 
 
 def given(name: str, default: Any) -> dict[str, Any]:
-    """Give a widget its key and its value, and keep what it is set to beyond a change of page; its value is
-    `values()[name]`.
+    """Return the key and callback of a widget, and store its value as `values()[name]` across page changes.
 
-    The widget takes no default of its own: streamlit knows a widget by its key, and a browser that holds a value for it
-        keeps that
-    one, whatever default comes later. A choice emptied by a second click shows what is in force.
+    The widget gets no default of its own: Streamlit identifies a widget by its key, and a browser that holds a value
+    for it ignores a later default. A choice that is cleared by a second click shows the current value again.
     """
     form, key = values(), state.key(f"analysis-{name}")
 
@@ -37,16 +35,15 @@ def put(name: str, value: Any) -> None:
 
 
 def select(label: str, name: str, options: Sequence[str] | dict[str, str], *, default: str | None = None) -> str:
-    """Draw a select box of the form; `options` maps values to what is shown, or lists them; `default` None is the
-    first."""
+    """Draw a select box; `options` lists values or maps them to their labels; `default` None selects the first."""
     names = list(options)
-    kept = given(name, default or names[0])
-    options_ = options if isinstance(options, dict) else {}
-    if st.session_state[kept["key"]] not in names:
-        st.session_state[kept["key"]] = names[0]
-    return str(st.selectbox(label, names, format_func=lambda option: options_.get(option, option), **kept))
+    widget = given(name, default or names[0])
+    titles = options if isinstance(options, dict) else {}
+    if st.session_state[widget["key"]] not in names:
+        st.session_state[widget["key"]] = names[0]
+    return str(st.selectbox(label, names, format_func=lambda option: titles.get(option, option), **widget))
 
 
 def values() -> dict[str, Any]:
-    """Return what the form is set to, by name."""
+    """Return the values of the form by name."""
     return state.get().form

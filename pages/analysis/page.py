@@ -1,4 +1,4 @@
-"""The Analysis page: choose a model and texts, see the estimate, run, and manage saved analyses."""
+"""The Analysis page: choose a model and texts, see the estimate, start, and manage the saved analyses."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ form = values()
 
 
 def _done(result: dict[str, Any]) -> None:
-    cached.try_again()  # what had to be downloaded is here now
+    cached.try_again()  # downloads are complete now
     state.select_analysis(result["analysis"])
     nav.go("importance")
 
 
 def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
-    """Ask for the model and say what fits and what does not; of a hub model little is fetched."""
-    options = given("model", "demo")
+    """Ask for the model and list what is supported and what is not; only small files of a hub model are fetched."""
+    widget = given("model", "demo")
     columns = st.columns([2.4, 1], vertical_alignment="bottom")
-    names = (
+    spec = (
         columns[0]
         .text_input(
-            "Model", help="demo, a folder on this machine, or a hub id such as google-bert/bert-base-cased", **options
+            "Model", help="demo, a folder on this machine, or a hub id such as google-bert/bert-base-cased", **widget
         )
         .strip()
     )
-    options = given("revision", "")
+    widget = given("revision", "")
     revision = columns[1].text_input(
-        "Revision", placeholder="newest", help="Commit, branch or tag of a hub model", **options
+        "Revision", placeholder="newest", help="Commit, branch or tag of a hub model", **widget
     )
     preview: Preview | ObceError
     try:
-        typed_model(names)
-        changed = tuple(part for name in DOWNLOADS for part in cached.stamp(f"{names}/{name}"))
-        with st.spinner("Looking at the model", show_time=True):
-            preview = cached.model(names, revision.strip() or None, changed)
+        typed_model(spec)
+        changed = tuple(part for name in DOWNLOADS for part in cached.stamp(f"{spec}/{name}"))
+        with st.spinner("Reading the model's configuration", show_time=True):
+            preview = cached.model(spec, revision.strip() or None, changed)
     except ObceError as error:
         preview = error
         guards.show_error(error)
@@ -59,7 +59,7 @@ def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
     else:
         lines = "".join(f'<li class="{"fits" if fits else "not"}">{escape(line)}</li>' for fits, line in preview.lines)
         st.html(f'{_LIST}<ul class="fit">{lines}</ul>')
-    return preview, {"model": names, "revision": revision.strip() or None}
+    return preview, {"model": spec, "revision": revision.strip() or None}
 
 
 _LIST = """
@@ -74,29 +74,29 @@ _LIST = """
 
 
 def _numbers() -> dict[str, Any]:
-    """Ask for how many texts, which seed, and how neurons are read."""
-    options = given("n_texts", 150)
+    """Ask for the number of texts, the seed, and how neurons are read."""
+    widget = given("n_texts", 150)
     sized = given("size", 150)
     row = st.columns([2.5, 0.9, 0.9], vertical_alignment="bottom")
     with row[0]:
         st.segmented_control(
-            "Texts (N); the paper's sizes, or any",
+            "Number of texts (N): a size from the paper, or any",
             [*_SIZES, 0],
             format_func=lambda n: f"{n:,}" if n else "any",
             **sized,
         )
     n_texts = int(form["size"])
     if not n_texts:
-        n_texts = int(row[1].number_input("N", 2, 100_000, **options))
-    options = given("seed", 0)
-    seed = int(row[2].number_input("Seed of the draw", 0, 2**32 - 1, **options))
+        n_texts = int(row[1].number_input("N", 2, 100_000, **widget))
+    widget = given("seed", 0)
+    seed = int(row[2].number_input("Sampling seed", 0, 2**32 - 1, **widget))
     row = st.columns(3, vertical_alignment="bottom")
     with row[0]:
         tokens = select("Tokens", "tokens", _TOKENS)
     with row[1]:
         tap = select("Tap", "tap", _TAPS)
-    options = given("max_length", 128)
-    length = int(row[2].number_input("Longest text, in tokens", 3, 512, **options))
+    widget = given("max_length", 128)
+    length = int(row[2].number_input("Longest text, in tokens", 3, 512, **widget))
     more: dict[str, Any] = {}
     with st.expander("More"):
         row = st.columns(4)
@@ -104,16 +104,16 @@ def _numbers() -> dict[str, Any]:
             more["device"] = select("Device", "device", ("auto", "cpu", "cuda", "mps"))
         with row[1]:
             more["dtype"] = select("Compute in", "dtype", ("float32", "bfloat16", "float16", "float64"))
-        options = given("batch_size", 32)
-        more["batch_size"] = int(row[2].number_input("Texts in a batch", 1, 4096, **options))
-        options = given("threads", 0)
-        more["threads"] = int(row[3].number_input("Threads (0: all)", 0, 1024, **options)) or None
-        options = given("heldout", "")
+        widget = given("batch_size", 32)
+        more["batch_size"] = int(row[2].number_input("Texts in a batch", 1, 4096, **widget))
+        widget = given("threads", 0)
+        more["threads"] = int(row[3].number_input("Threads (0: all)", 0, 1024, **widget)) or None
+        widget = given("heldout", "")
         more["heldout"] = (
             st.text_input(
-                "Held out to measure fidelity: a file, a share, or none",
-                placeholder="empty: those not drawn; 25% of a file taken whole",
-                **options,
+                "Held-out texts for fidelity: a file, a share, or none",
+                placeholder="empty: the texts not drawn, or 25% of a file used in full",
+                **widget,
             ).strip()
             or None
         )
@@ -122,16 +122,16 @@ def _numbers() -> dict[str, Any]:
     return {"n_texts": n_texts, "seed": seed, "tokens": tokens, "tap": tap, "max_length": length} | more
 
 
-def _bill(estimate: AnalysisEstimate, preview: Preview) -> None:
+def _facts(estimate: AnalysisEstimate, preview: Preview) -> None:
     report = preview.report
-    first_step = "the start not measured" if estimate.start is None else f"{duration(estimate.start)} of it to start"
+    start = "start-up time not measured" if estimate.start is None else f"{duration(estimate.start)} of it to start"
     time_ = (
         ("not measured", "", "no earlier analysis of this model")
         if estimate.seconds is None or estimate.rate is None
         else (
             duration(estimate.seconds),
             "",
-            f"{first_step}; {amount(estimate.rate, 2)} texts a second, measured on {count(estimate.measured_on)}",
+            f"{start}; {amount(estimate.rate, 2)} texts a second, measured on {count(estimate.measured_on)}",
         )
     )
     free = "" if estimate.memory_free is None else f"{megabytes(estimate.memory_free)} free"
@@ -142,7 +142,7 @@ def _bill(estimate: AnalysisEstimate, preview: Preview) -> None:
                 "download",
                 megabytes(preview.download) if preview.download else "none",
                 "",
-                "once, from the hub" if preview.download else "it is here",
+                "once, from the hub" if preview.download else "already on this machine",
             ),
             ("memory", megabytes(estimate.memory), "", f"about; {free}" if free else "about"),
             (
@@ -155,9 +155,11 @@ def _bill(estimate: AnalysisEstimate, preview: Preview) -> None:
         ]
     )
     if estimate.memory_free is not None and estimate.memory > estimate.memory_free:
-        layout.note("<b>More memory than is free now.</b> Close something, or choose a smaller model.")
+        layout.note("<b>This needs more memory than is free.</b> Close other programs, or choose a smaller model.")
     if estimate.disk > estimate.disk_free:
-        layout.note("<b>More disk than is free.</b> Choose fewer texts, or [CLS] in place of all tokens.")
+        layout.note(
+            "<b>This needs more disk space than is free.</b> Choose fewer texts, or [CLS] instead of all tokens."
+        )
 
 
 def _command(job: dict[str, Any]) -> str:
@@ -175,9 +177,9 @@ def _start(preview: Preview | ObceError | None, job: dict[str, Any], ready: bool
     st.subheader("Estimate", anchor=False)
     fits = isinstance(preview, Preview)
     if not isinstance(preview, Preview):
-        layout.note("Known once the model can be read.")
+        layout.note("The estimate appears once the model can be read.")
     elif "n_texts" in job:
-        _bill(
+        _facts(
             bill(
                 preview.report,
                 n_texts=job["n_texts"],
@@ -196,21 +198,21 @@ def _start(preview: Preview | ObceError | None, job: dict[str, Any], ready: bool
     if not ready or not fits:
         layout.note("Start waits for " + ("a model that can be read." if not fits else "texts that can be read."))
     if "texts" in job:
-        with st.expander("The command that does the same"):
+        with st.expander("The equivalent command"):
             st.code(_command(job), language="bash", wrap_lines=True)
 
 
 def _lead(preview: Preview | ObceError | None, job: dict[str, Any]) -> str:
-    """Say in one sentence what would be measured."""
+    """Return one sentence on what would be measured."""
     if not isinstance(preview, Preview) or "texts" not in job:
-        return "What is measured, on what: every neuron's output for every text, and from it r<sub>f</sub>."
+        return "Measure the output of every neuron for every text, and compute r<sub>f</sub> from the outputs."
     report = preview.report
     layers = range(1, report.shape.layers + 1)
     neurons = sum(len(report.neurons(layer, name)) for layer in layers for name in COMPONENTS)
     return (
-        f"<b>{count(neurons)}</b> neurons of <b>{escape(layout.short_name(report.source.name))}</b> hand on a value "
-        "for each of "
-        f"<b>{count(job['n_texts'])}</b> texts; from the gaps between these comes r<sub>f</sub>."
+        f"<b>{count(neurons)}</b> neurons of <b>{escape(layout.short_name(report.source.name))}</b> give one value for "
+        f"each "
+        f"of <b>{count(job['n_texts'])}</b> texts; r<sub>f</sub> is computed from the gaps between these values."
     )
 
 
@@ -231,17 +233,18 @@ with top:
 saved.table()
 with st.expander("How to read this"):
     st.markdown(
-        "An analysis reads every neuron's output for each of N texts: at the [CLS] token (one number a text, as in "
-        "the paper), as the "
-        "mean over the text's tokens, or at every token. **Tap** says where: what the neuron hands on, the linear map "
-        "before its "
-        "activation, or the block's output after LayerNorm.\n\n**Same inputs, same id**: model, texts, seed and the "
-        "choices above give "
-        "the id, and an analysis that is there already is opened, not computed again.\n\n**Limits.** The time is that "
-        "of an earlier "
-        "analysis of the same model on this machine, scaled by the number of texts, and the start of its job; where "
-        "there is none it "
-        "is not guessed. Memory is an estimate: the weights in float32 and the worker's own. More texts do not make "
-        "r_f's ranks stable: a "
-        "widest gap is set by extremes."
+        "An analysis reads every neuron's output for each of N texts: at the [CLS] token (one number per text, as in "
+        "the "
+        "paper), as the mean over the text's tokens, or at every token. **Tap** is the hook point: the neuron's "
+        "output, the "
+        "linear map before its activation, or the block's output after LayerNorm.\n\n**Same inputs, same id**: the id "
+        "follows "
+        "from model, texts, seed and the options above. An existing analysis with this id is opened, not computed "
+        "again.\n\n**Limits.** The time is that of an earlier analysis of the same model on this machine, scaled by "
+        "the number "
+        "of texts, plus the start-up time of its job. Without an earlier analysis no time is shown. Memory is an "
+        "estimate: the "
+        "weights in float32 plus the worker itself. More texts do not make the ranks by r_f stable, because a widest "
+        "gap is "
+        "set by extreme values."
     )

@@ -17,15 +17,15 @@ _TOKENS = {"cls": "[CLS]", "mean": "mean", "all": "all"}
 
 
 def table() -> None:
-    """Show the table and what can be done with its rows."""
+    """Show the table and the actions on its rows."""
     st.subheader("Saved analyses", anchor=False)
     with guards.caught():
         _undo()
         saved = cached.saved()
         if not saved:
-            layout.note("None yet. Start makes the first one; the demo takes about ten seconds.")
+            layout.note("None yet. Press Start to make the first one; the demo takes about ten seconds.")
             return
-        visible = st.dataframe(
+        selected_rows = st.dataframe(
             [_row(entry) for entry in saved],
             hide_index=True,
             width="stretch",
@@ -35,7 +35,7 @@ def table() -> None:
             column_config={
                 "": st.column_config.TextColumn(width=30, help="The selected analysis"),
                 "[UNK]": st.column_config.NumberColumn(
-                    format="percent", help="Share of the word pieces that the tokenizer does not know"
+                    format="percent", help="Share of word pieces unknown to the tokenizer"
                 ),
                 "MB": st.column_config.NumberColumn(format="%.1f"),
                 "seconds": st.column_config.NumberColumn(format="%.1f"),
@@ -44,7 +44,7 @@ def table() -> None:
         older = [entry.name or entry.id for entry in saved if entry.is_older_kind]
         if older:
             layout.note(escape(f"{', '.join(older[:6])}{' …' if len(older) > 6 else ''}: {OLDER}"))
-        _actions([saved[row] for row in visible["selection"]["rows"] if row < len(saved)])
+        _actions([saved[row] for row in selected_rows["selection"]["rows"] if row < len(saved)])
 
 
 def _row(entry: Saved) -> dict[str, Any]:
@@ -88,7 +88,9 @@ def _actions(picked: list[Saved]) -> None:
             nav.go("importance")
         if st.button("Delete", disabled=not picked or not writable, icon=":material/delete:"):
             _delete(picked, along=False)
-    layout.note("Tick one row to open, rename or delete it, two to compare them. Deleted analyses can be brought back.")
+    layout.note(
+        "Tick one row to open, rename or delete it; tick two to compare them. Deleted analyses can be restored."
+    )
     for note in one.notes if one is not None else ():
         layout.note(escape(note))
     blocked = [entry for entry in picked if entry.id in selection.blocked]
@@ -97,7 +99,7 @@ def _actions(picked: list[Saved]) -> None:
 
 
 def _explain(blocked: list[Saved], picked: list[Saved]) -> None:
-    """Say what still needs an analysis, and offer to delete that too."""
+    """List the entries that still need an analysis, and offer to delete them too."""
     for entry in blocked:
         needed = referrers(find_entry(f"analyses/{entry.id}"))
         if needed:
@@ -126,12 +128,12 @@ def _delete(picked: list[Saved], *, along: bool) -> None:
 
 
 def _undo() -> None:
-    """Offer to bring back what was deleted last."""
+    """Offer to restore the last deletion."""
     selection = state.get()
     if not selection.deleted:
         return
     columns = st.columns([3.2, 1, 1], vertical_alignment="center")
-    columns[0].text("Deleted. It lies in the trash of the cache until obce cache rm trash empties it.")
+    columns[0].text("Deleted. It stays in the trash of the cache until obce cache rm trash empties it.")
     if columns[1].button("Undo", icon=":material/undo:", width="stretch", key="undo-delete"):
         step, selection.deleted = selection.deleted, ""
         try:

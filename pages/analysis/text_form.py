@@ -1,4 +1,4 @@
-"""The texts of an analysis: where they come from, and which they are."""
+"""The texts of an analysis: their source and a preview."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _ENDINGS = ["txt", "csv", "tsv", "jsonl", "parquet"]
 
 
 def texts() -> dict[str, Any]:
-    """Ask for the texts; return the options of the job, empty while something is missing."""
+    """Ask for the texts; return the options of the job, empty while input is missing."""
     form = values()
-    options = given("source", "demo")
-    st.segmented_control("Texts", list(_SOURCES), format_func=_SOURCES.get, **options)
+    widget = given("source", "demo")
+    st.segmented_control("Texts", list(_SOURCES), format_func=_SOURCES.get, **widget)
     source = form["source"]
     if source == "demo":
         layout.note(
-            "600 encyclopedic sentences on 12 topics, written for this project; the ones not drawn measure fidelity "
-            "later."
+            "600 encyclopedic sentences on 12 topics, written for this project; those not drawn are held out for "
+            "fidelity."
         )
         return {"texts": "demo"}
     if source == "wikipedia":
         layout.note(
-            "The paper's texts: English Wikipedia, split at periods, streamed from the hub when the analysis runs "
+            "The paper's texts: English Wikipedia, split at periods, streamed from the hub during the analysis "
             "(minutes)."
         )
         return {"texts": "wikipedia"}
@@ -51,19 +51,19 @@ def texts() -> dict[str, Any]:
         columns = st.columns([1, 2])
         with columns[0]:
             task = select("Task", "task", {name: row.folder for name, row in TASKS.items()})
-        options = given("glue_dir", str(settings.glue_dir() or ""))
+        widget = given("glue_dir", str(settings.glue_dir() or ""))
         folder = columns[1].text_input(
-            "Folder of GLUE tasks (official TSV layout)", placeholder="empty: from the hub", **options
+            "Folder of GLUE tasks (official TSV layout)", placeholder="empty: from the hub", **widget
         )
         if folder.strip():
             typed_path(folder.strip(), what="GLUE folder")
         return {"texts": f"glue:{task}", "glue_dir": folder.strip() or None}
     if source == "file":
         return _file()
-    options = given("pasted", _pasted(form.get("pasted_at", "")))
-    pasted = st.text_area("Texts, one a line", height=140, **options)
+    widget = given("pasted", _pasted(form.get("pasted_at", "")))
+    pasted = st.text_area("Texts, one per line", height=140, **widget)
     if not pasted.strip():
-        layout.note("Paste at least two different texts.")
+        layout.note("Paste at least two different texts to continue.")
         return {}
     path = store_upload(pasted.encode("utf-8", "replace"), "pasted.txt")
     form["pasted_at"] = upload_ref(path)
@@ -71,7 +71,7 @@ def texts() -> dict[str, Any]:
 
 
 def _pasted(name: str) -> str:
-    """Read what was pasted before a reload."""
+    """Return the text pasted before a reload."""
     try:
         return upload_path(name).read_text("utf-8") if name else ""
     except OSError:
@@ -79,33 +79,34 @@ def _pasted(name: str) -> str:
 
 
 def preview(job: dict[str, Any]) -> bool:
-    """Show the texts that will be used, name in `job` what is held out by default; return whether there are enough."""
+    """Show the texts that will be used; return True if there are enough. Sets the default of `job["heldout"]`."""
     form, spec = values(), job["texts"]
     away = spec == "wikipedia" or (spec.startswith("glue:") and not job.get("glue_dir"))
     if away and settings.offline():
-        layout.note("These texts are read from the hub, and the network is forbidden here (OBCE_OFFLINE).")
+        layout.note("These texts are read from the hub, but network access is disabled (OBCE_OFFLINE).")
         return False
     if spec == "wikipedia":
         layout.note(
-            "Which sentences are drawn is known once they have been streamed; the saved analysis keeps them with "
-            "their digest."
+            "The sentences are drawn while they are streamed; the saved analysis stores them with their digest."
         )
         return True
     if away and form.get("asked") != spec:
         if st.button("Fetch these texts and show them", icon=":material/download:"):
             form["asked"] = spec
             st.rerun()
-        layout.note("Start works without it too.")
+        layout.note("This is optional: Start fetches them too.")
         return True
     options = {name: job.get(name) for name in ("column", "split", "glue_dir", "heldout")}
     try:
         with st.spinner("Reading the texts", show_time=True):
             sample = cached.texts(spec, job["n_texts"], job["seed"], _stamps(job), **options)
     except TooFewTexts as error:
-        names = _named(spec)
-        asked, there = count(job["n_texts"]), count(error.available)
-        guards.show_error(ObceError(f"{asked} texts are asked for, and {names} has {there} different ones."))
-        st.button(f"Use all {there}", key="texts-all", type="primary", on_click=_take, args=(error.available,))
+        named = _named(spec)
+        requested, available = count(job["n_texts"]), count(error.available)
+        guards.show_error(
+            ObceError(f"{requested} texts are requested, but {named} has only {available} different ones.")
+        )
+        st.button(f"Use all {available}", key="texts-all", type="primary", on_click=_take, args=(error.available,))
         return False
     except ObceError as error:
         message, hint = (part.replace(Path(spec).name, _named(spec)) for part in (error.message, error.hint or ""))
@@ -119,21 +120,21 @@ def preview(job: dict[str, Any]) -> bool:
 
 
 def _named(spec: str) -> str:
-    """Name texts as people gave them: files lie under the digest of what is in them."""
+    """Return the name of the texts as the user knows it: files are stored under the digest of their content."""
     form = values()
     if form["source"] == "paste":
-        return "what was pasted"
+        return "the pasted text"
     return str(form.get("file_name") or "the file") if form["source"] == "file" else spec
 
 
 def _take(available: int) -> None:
-    """Ask for as many texts as there are."""
+    """Set the number of texts to the available number."""
     put("size", 0)
     put("n_texts", available)
 
 
 def _stamps(job: dict[str, Any]) -> tuple[int, ...]:
-    """Return the states of the files that a job's texts come from."""
+    """Return the stamps of the files that a job's texts come from."""
     paths = [job["texts"], job.get("heldout") or ""]
     if job["texts"].startswith("glue:") and job.get("glue_dir"):
         paths += [str(path) for path in task_files(job["texts"].removeprefix("glue:"), Path(job["glue_dir"]))]
@@ -141,10 +142,12 @@ def _stamps(job: dict[str, Any]) -> tuple[int, ...]:
 
 
 def _file() -> dict[str, Any]:
-    """Ask for a file; the one that was given before stays until another comes."""
+    """Ask for a file; an earlier upload stays in use until it is replaced."""
     form = values()
     upload = st.file_uploader(
-        "A .txt (a line is a text), .csv, .tsv, .jsonl or .parquet file, at most 25 MB", _ENDINGS, key="analysis-upload"
+        "A .txt (one text per line), .csv, .tsv, .jsonl or .parquet file, at most 25 MB",
+        _ENDINGS,
+        key="analysis-upload",
     )
     if upload is not None and form.get("file_id") != upload.file_id:
         stored = store_upload(upload.getvalue(), upload.name)
@@ -152,10 +155,10 @@ def _file() -> dict[str, Any]:
     name = form.get("file", "")
     path = str(upload_path(name)) if name else ""
     if not name or not Path(path).is_file():
-        layout.note("Choose a file. For larger files: <code>obce analyze --texts FILE</code>.")
+        layout.note("Choose a file to continue. For larger files: <code>obce analyze --texts FILE</code>.")
         return {}
     if upload is None:
-        st.text(f"Using {form['file_name']}, given before.")
+        st.text(f"Using {form['file_name']}, uploaded before.")
     options: dict[str, Any] = {"texts": path}
     with st.spinner("Reading the file", show_time=True):
         names, guess = cached.columns(path, cached.stamp(path))
@@ -166,17 +169,17 @@ def _file() -> dict[str, Any]:
 
 
 def _split() -> str | None:
-    """Offer to cut longer texts into sentences, as the paper does."""
-    options = given("split", False)
-    return "periods" if st.checkbox("Cut longer texts at periods, as the paper does", **options) else None
+    """Offer to split longer texts into sentences, as the paper does."""
+    widget = given("split", False)
+    return "periods" if st.checkbox("Split longer texts at periods, as the paper does", **widget) else None
 
 
 def _show(sample: Texts) -> None:
     words = sorted(len(text.split()) for text in sample.texts)
     layout.facts(
         [
-            ("texts", count(len(sample)), "", f"of {count(sample.available)} different ones"),
-            ("words a text", count(words[len(words) // 2]), "", f"median; {count(words[0])} to {count(words[-1])}"),
+            ("texts", count(len(sample)), "", f"of {count(sample.available)} different texts"),
+            ("words per text", count(words[len(words) // 2]), "", f"median; {count(words[0])} to {count(words[-1])}"),
             (
                 "held out",
                 count(len(sample.heldout)),

@@ -1,4 +1,4 @@
-"""The Home page: an overview, and the demo in one click."""
+"""The Home page: what OBCE does, the demo, and the user's work."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ def _done(result: dict[str, Any]) -> None:
 
 
 def _open(entry: Analysis | Compressed) -> None:
-    """Go to what an analysis measured, or to a model, with the analysis that it was made from where that is still
-    there."""
+    """Open an analysis on Importance, or a model on Model with the analysis that it was made from, if that exists."""
     if isinstance(entry, Analysis):
         state.select_analysis(entry.id)
         nav.go("importance")
@@ -37,24 +36,24 @@ def _open(entry: Analysis | Compressed) -> None:
         nav.go("model")
 
 
-def _station(name: str, text: str, result: bool) -> str:
-    return f'<div class="{"done" if result else ""}"><b>{name}</b><span>{escape(text)}</span></div>'
+def _station(name: str, text: str, is_done: bool) -> str:
+    return f'<div class="{"done" if is_done else ""}"><b>{name}</b><span>{escape(text)}</span></div>'
 
 
 def _is_demo(entry: Analysis) -> bool:
-    """Return True if an analysis is the one that the demo button creates."""
+    """Return True if an analysis has the inputs of the demo."""
     texts = entry.meta["texts"]
-    made = {
+    inputs = {
         "model": entry.meta["model"]["spec"],
         "texts": texts["source"],
         "n_texts": texts["n"],
         "seed": texts["seed"],
     }
-    return made == _DEMO and (entry.meta["tokens"], entry.meta["tap"]) == ("cls", "neuron")
+    return inputs == _DEMO and (entry.meta["tokens"], entry.meta["tap"]) == ("cls", "neuron")
 
 
 def _shown(analyses: list[Analysis]) -> Analysis | None:
-    """Return the selected analysis, the newest where none is selected, None where the selected one is gone."""
+    """Return the selected analysis, the newest if none is selected, or None if the selected one is missing."""
     selection = state.get()
     if not selection.analysis:
         selection.analysis = analyses[0].id
@@ -71,19 +70,21 @@ selection = state.get()
 source = _shown(analyses) if analyses else None
 unknown, selection.unknown = selection.unknown, ""
 if unknown:
-    guards.show_notice(f"The page /{unknown} does not exist. This is Home; all pages are in the menu at the left.")
+    guards.show_notice(f"There is no page /{unknown}. This is Home; all pages are in the menu at the left.")
 if selection.analysis and source is None:
     with guards.caught():
-        guards.need_analysis()  # says what is wrong, and offers the others
+        guards.need_analysis()  # shows the error, and offers the others
 left, right = st.columns([1, 1.05], gap="large", vertical_alignment="center")
 with left:
     st.html(
-        '<h1 style="font-size:35px;line-height:1.15;font-weight:680;padding:0;margin:0 0 12px">Which neurons of a '
-        "BERT matter, "
-        "and how small can it be without the others?</h1>"
-        '<p class="lead">OBCE reads the outputs of every neuron over a set of texts, measures with persistent '
-        "homology how far "
-        "apart they fall, cuts the neurons that say little, and proves the smaller model equal to the masked one.</p>"
+        '<h1 style="font-size:35px;line-height:1.15;font-weight:680;padding:0;margin:0 0 12px">Find the neurons that '
+        "matter "
+        "in a BERT, and cut the rest.</h1>"
+        '<p class="lead">OBCE reads the output of every neuron over a set of texts, measures with persistent homology '
+        "how "
+        "far the outputs spread, cuts the neurons with the smallest spread, and verifies that the smaller model equals "
+        "the "
+        "masked one.</p>"
     )
     with guards.caught():
         busy = job_panel.panel("demo", _done)
@@ -105,17 +106,15 @@ with left:
                 st.rerun()
             if buttons[1].button("Use my own model", width="stretch"):
                 nav.go("analysis")
-    demo = next((entry for entry in analyses if _is_demo(entry)), None)
-    first_step = cached.starts().get(demo.id) if demo is not None else None
-    start = f"{duration(first_step)} to start and " if first_step is not None else ""
-    times = (
-        f"its last run took {start}{duration(demo.meta['seconds'])} of computing"
-        if demo is not None
-        else "its time was not measured here yet"
+    made = next((entry for entry in analyses if _is_demo(entry)), None)
+    start_seconds = cached.starts().get(made.id) if made is not None else None
+    start = f"{duration(start_seconds)} to start and " if start_seconds is not None else ""
+    told = (
+        f"its last run took {start}{duration(made.meta['seconds'])} to compute"
+        if made is not None
+        else "its run time was not measured here yet"
     )
-    layout.note(
-        f"The demo: all-MiniLM-L6-v2, 22.7 M parameters, 150 sentences, no network once it is installed; {times}."
-    )
+    layout.note(f"The demo: all-MiniLM-L6-v2, 22.7 M parameters, 150 sentences, no network once installed; {told}.")
 with right:
     if source is not None:
         with guards.caught():
@@ -133,12 +132,12 @@ with right:
             data = film_data(values, texts, title=f"Layer {layer} · {TITLES[component]} · neuron {neuron}")
             mounts.film({**data, "compact": True}, key="home-film")
             layout.note(
-                f"One neuron (layer {layer}, {component}, {neuron}): its output for {len(values):,} {noun}, a growing "
-                "disk around each. "
+                f"One neuron (layer {layer}, {component}, {neuron}): its output for {len(values):,} {noun}, with a "
+                f"growing disk around each. "
                 "When the last gap closes, the radius is <b>r<sub>f</sub></b>."
             )
     else:
-        layout.note("A neuron appears here after the first analysis.")
+        layout.note("The film of a neuron appears here after the first analysis.")
 
 first = source
 prune_spec = drafts.current(source.id) if source else None
@@ -199,6 +198,6 @@ with questions:
     st.subheader("Start from a question", anchor=False)
     nav.link("neuron", "What does a single neuron separate?", icon=":material/blur_on:")
     nav.link("importance", "Which layers hold the important neurons?", icon=":material/grid_on:")
-    nav.link("plan", "What would the paper cut in my model?", icon=":material/tune:")
-    nav.link("model", "Is the smaller model really the same function?", icon=":material/archive:")
-    nav.link("launch", "What does it still score after fine-tuning?", icon=":material/rocket_launch:")
+    nav.link("plan", "Which neurons would the paper's plan cut in my model?", icon=":material/tune:")
+    nav.link("model", "Is the smaller model the same function as the masked one?", icon=":material/archive:")
+    nav.link("launch", "What does the smaller model score after fine-tuning?", icon=":material/rocket_launch:")

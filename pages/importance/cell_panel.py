@@ -1,5 +1,4 @@
-"""The selected cell: its distribution, its neurons by head or rank, its reliability, and its table of
-neurons."""
+"""The selected cell: its distribution, its neurons by head or rank, how reliable they are, and the table of neurons."""
 
 from __future__ import annotations
 
@@ -28,24 +27,24 @@ from pages._shared import cached, downloads, drafts, layout, mounts, nav, state
 
 
 def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellComparison] = ()) -> None:
-    """Draw the selected cell: its distribution, its neurons by head or rank, and its reliability."""
-    chosen, mode = state.get(), layout.mode()
-    layer, component, name = chosen.layer, chosen.component, chosen.criterion
+    """Draw the selected cell: its distribution, its neurons by head or rank, and how reliable the ranks are."""
+    selection, mode = state.get(), layout.mode()
+    layer, component, name = selection.layer, selection.component, selection.criterion
     st.subheader(f"Layer {layer} · {TITLES[component]}", anchor=False)
     if rows:
         _numbers(rows)
     if source.degenerate(layer, component, name):
-        explanation = (
+        message = (
             "Every text gives the same value here"
             if source.width(layer, component)
             else "An earlier cut left no neuron here"
         )
-        layout.note(f"{explanation}: there is nothing to rank. Choose another cell.")
+        layout.note(f"{message}, so there is nothing to rank. Choose another cell.")
         return
     prune_spec = drafts.current(source.id)
     scores, neurons = source.scores(layer, component, name), source.neurons(layer, component)
-    planned = _kept(source, prune_spec, layer, component)
-    mask = planned if planned is not None else np.ones(len(scores), dtype=bool)
+    plan_mask = _kept(source, prune_spec, layer, component)
+    mask = plan_mask if plan_mask is not None else np.ones(len(scores), dtype=bool)
     percentile = prune_spec.percentile(layer, component) if prune_spec.criterion == name else 0
     view = cell_view(
         scores,
@@ -56,15 +55,15 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
         head_size=source.shape.head_size,
         name=name,
         percentile=percentile,
-        selected=chosen.neuron,
-        edge_length=chosen.edge_length,
+        selected=selection.neuron,
+        edge_length=selection.edge_length,
     )
     opened = mounts.cell_view(
         view,
         key="cell-view",
-        view=chosen.cell_view,
+        view=selection.cell_view,
         on_view=_turn,
-        signature=digest([source.id, name, chosen.presentation, view])[:16],
+        signature=digest([source.id, name, selection.presentation, view])[:16],
     )
     if opened is not None:
         _open(opened)
@@ -72,30 +71,30 @@ def panel(source: Analysis, other: Analysis | None = None, rows: Sequence[CellCo
     close = near_zero(scores)
     trust = f" <b>{share(close, 0)} of these values lie near zero</b> ({NEAR_RULE})." if close >= MANY else ""
     stays = (
-        f"<b>Solid</b> is kept, <b>hollow</b> is cut by the plan under edit: {count(int(mask.sum()))} of "
-        f"{count(len(mask))} stay."
-        if planned is not None
-        else "The plan under edit cannot be carried out: nothing is drawn as cut."
+        f"<b>Solid</b>: kept; <b>hollow</b>: cut by the current plan, which keeps {count(int(mask.sum()))} of "
+        f"{count(len(mask))}."
+        if plan_mask is not None
+        else "The current plan cannot be applied, so no neuron is drawn as cut."
     )
     layout.note(f"{stays}{locked}{trust} {_against(source, other, layer, component)}")
 
     def picture() -> Any:
-        by, told = factor(name, edge_length=chosen.edge_length), title(name, edge_length=chosen.edge_length)
-        above = distribution(by * scores, mask, component, title=told, mode=mode)
-        headed = component in HEADED and chosen.cell_view == "head"
+        by, message = factor(name, edge_length=selection.edge_length), title(name, edge_length=selection.edge_length)
+        above = distribution(by * scores, mask, component, title=message, mode=mode)
+        headed = component in HEADED and selection.cell_view == "head"
         lower = (
-            strip(by * scores, mask, component, source.shape.head_size, neurons, title=told, mode=mode)
+            strip(by * scores, mask, component, source.shape.head_size, neurons, title=message, mode=mode)
             if headed
-            else rank_curve(by * scores, mask, component, neurons, title=told, mode=mode)
+            else rank_curve(by * scores, mask, component, neurons, title=message, mode=mode)
         )
         return both(above, lower)
 
     def table() -> str:
-        columns = neuron_table(source, layer, component, planned, name=name)
+        columns = neuron_table(source, layer, component, plan_mask, name=name)
         return downloads.to_csv(list(columns), zip(*(values.tolist() for values in columns.values()), strict=True))
 
-    picture_unit, _ = file_units(name, edge_length=chosen.edge_length)
-    _, table_unit = file_units(edge_length=chosen.edge_length)  # whatever the criterion is, the table has r_f too
+    picture_unit, _ = file_units(name, edge_length=selection.edge_length)
+    _, table_unit = file_units(edge_length=selection.edge_length)  # the table has r_f for every criterion
     downloads.row(f"layer{layer}-{component}-{name}", figure=picture, csv_text=table, units=(picture_unit, table_unit))
 
 
@@ -115,7 +114,7 @@ def neurons(source: Analysis) -> None:
         edge_length=selection.edge_length,
     )
     number = st.column_config.NumberColumn
-    told = {
+    formats = {
         named: number(format="%.3g")
         for named, values in columns.items()
         if getattr(values, "dtype", None) == np.float64
@@ -128,7 +127,7 @@ def neurons(source: Analysis) -> None:
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
         key=f"neurons-{source.id}-{layer}-{component}-{name}",
-        column_config=told
+        column_config=formats
         | {
             "percentile in cell": st.column_config.ProgressColumn(
                 format="%.0f", min_value=0, max_value=100, width="medium"
@@ -141,7 +140,7 @@ def neurons(source: Analysis) -> None:
     left, right = st.columns([3, 1])
     with left:
         layout.note(
-            "Click a row to open its neuron. Click a column's title to sort; the table's own search finds a number."
+            "Click a row to open its neuron, or a column's title to sort. The search of the table finds a number."
         )
     right.download_button(
         "All neurons (CSV)",
@@ -155,7 +154,7 @@ def neurons(source: Analysis) -> None:
 
 
 def _numbers(rows: Sequence[CellComparison]) -> None:
-    """Show the numbers of a comparison for the selected cell."""
+    """Show the numbers of the selected cell in a comparison."""
     selection = state.get()
     row = next(r for r in rows if (r.layer, r.component) == (selection.layer, selection.component))
     if row.first is None or row.second is None or row.jaccard is None:
@@ -173,17 +172,17 @@ def _numbers(rows: Sequence[CellComparison]) -> None:
 
 
 def _against(source: Analysis, other: Analysis | None, layer: int, component: str) -> str:
-    """Show how similarly another set of texts ranks the neurons of this cell."""
+    """Return a sentence on how similarly another set of texts ranks this cell's neurons."""
     name = state.get().criterion
     sibling = find_sibling(source, [entry for entry in cached.saved() if other is None or entry.id == other.id])
     if sibling is None:
         missing = (
-            "How far another set of texts would rank them alike: not measured (analyse other texts or another seed)."
+            "Agreement of the ranks with another set of texts: not measured (analyse other texts or another seed)."
         )
         return missing if other is None else ""
     try:
         row, spread = (cached.compared_cell(source.id, sibling.id, by, layer, component) for by in (name, "std"))
-    except ObceError:  # the other one is damaged: its own page says so
+    except ObceError:  # the other analysis is damaged; its own page shows the error
         return ""
     if row.spearman is None:
         return ""
@@ -194,16 +193,13 @@ def _against(source: Analysis, other: Analysis | None, layer: int, component: st
         else f"sets of {here['n']:,} and {there['n']:,} texts"
     )
     also = f", {spread.spearman:.2f} for std" if name != "std" and spread.spearman is not None else ""
-    label = criterion(name).title.replace("r_f", "r<sub>f</sub>")
-    return (
-        f"Ranks by {label}: Spearman {row.spearman:.2f} between {sets} (seeds {here['seed']} and "
-        f"{there['seed']}){also}."
-    )
+    criterion_title = criterion(name).title.replace("r_f", "r<sub>f</sub>")
+    seeds = f"seeds {here['seed']} and {there['seed']}"
+    return f"Ranks by {criterion_title}: Spearman {row.spearman:.2f} between {sets} ({seeds}){also}."
 
 
 def _kept(source: Analysis, prune_spec: PruneSpec, layer: int, component: str) -> np.ndarray | None:
-    """Return which neurons of a cell the plan under edit keeps, shape (neurons,); None when it cannot be carried
-    out."""
+    """Return the mask of a cell's neurons that the current plan keeps, shape (neurons,), or None."""
     try:
         plan, _ = cached.resolved(source.id, prune_spec)
     except PlanError:  # an impossible draft is explained on the Plan page

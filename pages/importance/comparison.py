@@ -1,4 +1,4 @@
-"""Comparison of two analyses: both figures on one scale, their differences, and the selected cell."""
+"""Two analyses side by side: both figures on one scale, their differences, and the selected cell."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pages.importance import cell_panel, figure
 
 
 def compared(source: Analysis, other: Analysis) -> list[CellComparison]:
-    """Compare the two by the page's choices; raise AnalysisError if they are not comparable."""
+    """Compare two analyses with the options of the page; raises AnalysisError if they cannot be compared."""
     selection = state.get()
     return cached.compared(source.id, other.id, selection.criterion, selection.aggregate, figure.below())
 
 
 def beside(source: Analysis, other: Analysis) -> None:
-    """Two analyses: both figures on one scale, then what differs, and the selected cell."""
-    chosen, mode = state.get(), layout.mode()
+    """Draw two analyses: both figures on one scale, their differences, and the selected cell."""
+    selection, mode = state.get(), layout.mode()
     pair = (source, other)
     ends = [figure.map_of(analysis)["limits"] for analysis in pair]
     limits = (min(end[0] for end in ends), max(end[1] for end in ends))
@@ -33,9 +33,10 @@ def beside(source: Analysis, other: Analysis) -> None:
         with column:
             st.html(f'<p class="note plain"><b>{letter}</b> · {escape(naming.label(analysis))}</p>')
             figure.draw(figure.map_of(analysis, limits), letter, letter, limits)
-    apart = cached.told_apart(source.id, other.id)
+    difference_words = cached.input_differences(source.id, other.id)
     layout.note(
-        f"A and B have {escape('; '.join(apart)) if apart else 'the same inputs'}. Both figures share one scale."
+        f"A and B have {escape('; '.join(difference_words)) if difference_words else 'the same inputs'}. Both figures "
+        f"use the same scale."
     )
     left, right = st.columns([1.5, 1], gap="large")
     with left:
@@ -43,19 +44,19 @@ def beside(source: Analysis, other: Analysis) -> None:
         top[0].subheader("B against A", anchor=False)
         with top[1]:
             figure.choice("number", "Number", NUMBERS, segmented=True)
-        by = figure.unit_factor() if chosen.aggregate != "share under" else 1.0
+        by = figure.unit_factor() if selection.aggregate != "share under" else 1.0
         below = figure.below() * figure.unit_factor()
-        visible = what(chosen.criterion, chosen.aggregate, below=below, edge_length=chosen.edge_length)
+        shown = what(selection.criterion, selection.aggregate, below=below, edge_length=selection.edge_length)
         data = difference_map(
-            rows, number=chosen.number, aggregate=chosen.aggregate, scale=chosen.scale, by=by, what=visible
+            rows, number=selection.number, aggregate=selection.aggregate, scale=selection.scale, by=by, what=shown
         )
         mounts.cell_map(
             {**data, "heading": "B against A"},
             key="map-difference",
-            selected=(chosen.layer, chosen.component),
+            selected=(selection.layer, selection.component),
             on_select=state.select_cell,
         )
-        number = what(chosen.criterion, chosen.aggregate, below=figure.below())
+        number = what(selection.criterion, selection.aggregate, below=figure.below())
         header = [
             "layer",
             "component",
@@ -66,19 +67,20 @@ def beside(source: Analysis, other: Analysis) -> None:
             "jaccard_chance",
             "note",
         ]
-        listed = [[r.layer, r.component, r.first, r.second, r.spearman, r.jaccard, r.chance, r.reason] for r in rows]
+        table_rows = [
+            [r.layer, r.component, r.first, r.second, r.spearman, r.jaccard, r.chance, r.reason] for r in rows
+        ]
         downloads.row(
-            f"difference-{chosen.criterion}",
+            f"difference-{selection.criterion}",
             figure=lambda: map_figure(data, heading="B against A", mode=mode),
-            csv_text=lambda: downloads.to_csv(header, listed),
-            units=file_units(chosen.criterion, edge_length=chosen.edge_length),
+            csv_text=lambda: downloads.to_csv(header, table_rows),
+            units=file_units(selection.criterion, edge_length=selection.edge_length),
         )
         layout.note(
-            "<b>Difference</b>: B minus A; brown is less, teal is more, the stronger the larger the ratio (or, with "
-            "linear colours, the "
-            "difference). <b>Spearman</b>: do both rank the neurons alike (1: yes, 0: not at all). <b>Jaccard</b>: "
-            "how much of what P50 "
-            "removes is the same; random halves share 0.33. A dashed cell cannot be compared."
+            "<b>Difference</b>: B minus A; brown is less, teal is more. The colour grows with the ratio, or with the "
+            "difference for linear colours. <b>Spearman</b>: agreement of the ranks (1: identical, 0: unrelated). "
+            "<b>Jaccard</b>: overlap of the neurons that P50 removes; 0.33 for random halves. A dashed cell cannot be "
+            "compared."
         )
     with right:
         cell_panel.panel(source, other, rows)

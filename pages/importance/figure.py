@@ -1,4 +1,4 @@
-"""The figure of one analysis as a map or as lines, with its choices; also used for both figures of a comparison."""
+"""The figure of one analysis as a map or as lines, and its options; a comparison draws two of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pages._shared import cached, charts, downloads, layout, mounts, state
 
 
 def keep(field: str, key: str) -> None:
-    """Write a widget's value back into the state; an emptied choice leaves it as it was."""
+    """Write a widget's value back into the state; a cleared choice leaves the state unchanged."""
     value = st.session_state[key]
     if value is not None:
         setattr(state.get(), field, value)
@@ -31,22 +31,22 @@ def choice(
     segmented: bool = False,
     width: int | Literal["stretch"] = "stretch",
 ) -> None:
-    """Draw a choice whose value lives in the state; a segmented one is as wide as its words."""
+    """Draw a choice whose value is stored in the state; a segmented control is as wide as its labels."""
     key, names = state.key(f"importance-{field}"), list(options)
-    given: dict[str, Any] = {
+    widget: dict[str, Any] = {
         "format_func": lambda name: options.get(name, name),
         "key": key,
         "on_change": keep,
         "args": (field, key),
     }
     if segmented:
-        st.segmented_control(label, names, default=getattr(state.get(), field), width="content", **given)
+        st.segmented_control(label, names, default=getattr(state.get(), field), width="content", **widget)
     else:
-        st.selectbox(label, names, names.index(getattr(state.get(), field)), width=width, **given)
+        st.selectbox(label, names, names.index(getattr(state.get(), field)), width=width, **widget)
 
 
 def map_of(analysis: Analysis, limits: tuple[float, float] | None = None) -> dict[str, Any]:
-    """Make the data of an analysis's map by the page's choices."""
+    """Return the data of an analysis's map with the options of the page."""
     selection = state.get()
     return cached.importance_map(
         analysis.id,
@@ -60,24 +60,26 @@ def map_of(analysis: Analysis, limits: tuple[float, float] | None = None) -> dic
 
 
 def below() -> float:
-    """Return the value of the aggregate `share under`, a radius; it must not make a new map where it plays no part."""
+    """Return the threshold of the aggregate `share under`, a radius; 0 for others, so that it changes no cache key."""
     selection = state.get()
     return selection.below if selection.aggregate == "share under" else 0.0
 
 
 def unit_factor() -> float:
-    """Return what the criterion's stored numbers are multiplied by where they are shown."""
+    """Return the factor between the stored and the displayed values of the criterion."""
     selection = state.get()
     return factor(selection.criterion, edge_length=selection.edge_length)
 
 
 def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float, float] | None = None) -> None:
     """Draw one analysis as a map or as lines, with its downloads."""
-    chosen, mode = state.get(), layout.mode()
-    cell = (chosen.layer, chosen.component)
-    name = f"importance-{chosen.criterion}-{which}" if which else f"importance-{chosen.criterion}"
-    if chosen.figure == "lines":
-        figure = lines(data, aggregate=chosen.aggregate, scale=chosen.scale, selected=cell, limits=limits, mode=mode)
+    selection, mode = state.get(), layout.mode()
+    cell = (selection.layer, selection.component)
+    name = f"importance-{selection.criterion}-{which}" if which else f"importance-{selection.criterion}"
+    if selection.figure == "lines":
+        figure = lines(
+            data, aggregate=selection.aggregate, scale=selection.scale, selected=cell, limits=limits, mode=mode
+        )
         charts.choose(
             figure,
             key=f"lines-{which}-{data['signature']}",
@@ -87,8 +89,8 @@ def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float,
     else:
         mounts.cell_map({**data, "heading": heading}, key=f"map-{which}", selected=cell, on_select=state.select_cell)
         make = lambda: map_figure(data, heading=heading, mode=mode)  # noqa: E731
-    scale = 1.0 if chosen.aggregate == "share under" else unit_factor()
-    column = what(chosen.criterion, chosen.aggregate, below=below())
+    scale = 1.0 if selection.aggregate == "share under" else unit_factor()
+    column = what(selection.criterion, selection.aggregate, below=below())
     header = ["layer", "component", column, f"share near zero ({NEAR_RULE})", "note"]
     rows = [
         [
@@ -104,5 +106,5 @@ def draw(data: Mapping[str, Any], which: str, heading: str, limits: tuple[float,
         name,
         figure=make,
         csv_text=lambda: downloads.to_csv(header, rows),
-        units=file_units(chosen.criterion, edge_length=chosen.edge_length),
+        units=file_units(selection.criterion, edge_length=selection.edge_length),
     )

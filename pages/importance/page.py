@@ -1,5 +1,4 @@
-"""The Importance page: the map or its lines, the distribution of one cell, its neurons, and another analysis
-beside it."""
+"""The Importance page: the map or lines, one cell's distribution and neurons, and comparisons."""
 
 from __future__ import annotations
 
@@ -24,20 +23,20 @@ source = guards.need_analysis()
 
 
 def _below(by: float, key: str) -> None:
-    """Keep the value of `share under` as a radius."""
+    """Store the threshold of `share under` as a radius."""
     selection.below = st.session_state[key] / by
 
 
 def _controls(others: list[Saved]) -> None:
-    """Draw the row above the figure; it wraps where the page is narrow."""
-    name = {"": "nothing"} | {entry.id: naming.name_of(entry) for entry in others}
-    gone = selection.compare not in name
+    """Draw the row of options above the figure."""
+    names = {"": "nothing"} | {entry.id: naming.name_of(entry) for entry in others}
+    is_missing = selection.compare not in names
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         figure.choice("figure", "Figure", {"map": "Map", "lines": "Lines"}, segmented=True)
         figure.choice("aggregate", "Number in a cell", {name: name for name in AGGREGATES}, width=150)
         if selection.aggregate == "share under":
             by, key = figure.unit_factor(), state.key("importance-below")
-            st.session_state[key] = selection.below * by  # a radius is kept, and shown in the unit of the page
+            st.session_state[key] = selection.below * by  # stored as a radius, displayed in the unit of the page
             st.number_input(
                 "Value",
                 0.0,
@@ -56,71 +55,70 @@ def _controls(others: list[Saved]) -> None:
             {name: name for name in SCALES},
             segmented=True,
         )
-        figure.choice("compare", "Compare with", ({selection.compare: "deleted"} if gone else {}) | name, width=230)
-    if gone:
+        figure.choice(
+            "compare", "Compare with", ({selection.compare: "deleted"} if is_missing else {}) | names, width=230
+        )
+    if is_missing:
         guards.show_gone(
-            "compare", f"Analysis {selection.compare} was deleted, or is in another cache: nothing is compared."
+            "compare", f"Analysis {selection.compare} was deleted, or is in another cache, so nothing is compared."
         )
 
 
 def _lead(data: Mapping[str, Any]) -> str:
-    """Describe in one sentence where the chosen criterion is large and where it is small."""
-    extremes_ = extremes(data)
-    if extremes_ is None:
-        return "Every text gives the same value everywhere: this criterion has nothing to tell here."
-    low, high = extremes_
-    label = (
+    """Return one sentence on where the selected criterion is largest and smallest."""
+    ends = extremes(data)
+    if ends is None:
+        return "Every text gives the same value in every cell, so this criterion cannot rank the neurons."
+    low, high = ends
+    name = (
         title(selection.criterion, edge_length=True) if selection.edge_length else criterion(selection.criterion).title
     ).replace("r_f", "r<sub>f</sub>")
     what = criterion(selection.criterion).definition.split(":")[0].split(" (")[0]
     if selection.edge_length and selection.criterion == "r_f":
         what = "the widest gap between the neuron's outputs"
-    named_items = [f"layer {cell['layer']} {TITLES[cell['component']].lower()}" for cell in (high, low)]
+    cells = [f"layer {cell['layer']} {TITLES[cell['component']].lower()}" for cell in (high, low)]
     under = f"{selection.aggregate} {amount(selection.below * figure.unit_factor())}"
     of = under if selection.aggregate == "share under" else selection.aggregate
     return (
-        f"{label} is {what}. Of the cells that can be cut, {named_items[0]} has the largest {of} "
-        f"(<b>{high['text']}</b>), "
-        f"{named_items[1]} the smallest (<b>{low['text']}</b>)."
+        f"{name} is {what}. Of the cells that can be cut, {cells[0]} has the largest {of} (<b>{high['text']}</b>), "
+        f"{cells[1]} the smallest (<b>{low['text']}</b>)."
     )
 
 
 def _banner(data: Mapping[str, Any]) -> None:
-    """Name the cells that can be cut and hold many scores near zero; how stable their ranks are is another
-    measurement."""
+    """List the cells that can be cut and have many scores near zero. This is not a measure of rank stability."""
     near = [cell for cell in data["cells"] if cell.get("near") and not cell["locked"]]
     if near:
-        named_items = [
+        cells = [
             f"layer {cell['layer']} {TITLES[cell['component']].lower()} ({share(cell['near_share'], 0)})"
             for cell in near
         ]
-        more = f" and {len(named_items) - 6} more" if len(named_items) > 6 else ""
-        label = criterion(selection.criterion).title
+        more = f" and {len(cells) - 6} more" if len(cells) > 6 else ""
+        name = criterion(selection.criterion).title
         st.info(
-            f"Share of {label} near zero ({NEAR_RULE}): {', '.join(named_items[:6])}{more}. It compares sizes within "
-            "one "
-            "sample; whether ranks "
-            "hold is Spearman between two sets of texts.",
+            f"Share of {name} near zero ({NEAR_RULE}): {', '.join(cells[:6])}{more}. It compares sizes within one "
+            f"sample; "
+            "the stability of ranks is measured by Spearman between two sets of texts.",
             icon=":material/info:",
         )
 
 
 _HOW_MAP = (
-    "Click a cell, or move with the arrows. <b>Padlock</b>: attention output and output feed a residual sum, so they "
-    "are shown but "
-    "never cut. <b>All equal</b>: every text gives the same value, so no ranking means anything (on [CLS], layer 1 "
-    "sees the same "
-    "token at the same place in every text)."
+    "Click a cell, or move with the arrow keys. <b>Padlock</b>: attention output and output feed a residual sum, so "
+    "they are "
+    "shown but never cut. <b>All equal</b>: every text gives the same value, so a ranking has no meaning (on [CLS], "
+    "layer 1 "
+    "sees the same token at the same position in every text)."
 )
 _HOW_LINES = (
-    "The paper's Figure 6: one line a component. <b>Dotted</b>: attention output and output, which feed a residual "
-    "sum and are never "
-    "cut. A gap: every text gives the same value there. Click a point to see its cell."
+    "The paper's Figure 6: one line per component. <b>Dotted</b>: attention output and output, which feed a residual "
+    "sum and "
+    "are never cut. <b>Gap in a line</b>: every text gives the same value. Click a point to see its cell."
 )
 
 
 def _alone() -> None:
-    """One analysis: its figure left, the selected cell right."""
+    """Draw one analysis: its figure at the left, the selected cell at the right."""
     data = figure.map_of(source)
     left, right = st.columns([1.5, 1], gap="large")
     with left:
@@ -150,20 +148,21 @@ def _body() -> None:
     cell_panel.neurons(source)
     with st.expander("How to read this"):
         st.markdown(
-            "**r_f** is half of the widest gap between a neuron's outputs over the texts: grow a disk of radius r "
+            "**r_f** is half of the widest gap between a neuron's outputs over the texts. With a disk of radius r "
             "around each "
-            "output, and at r_f all disks are one piece (zero-dimensional persistent homology, arXiv 2312.10702). A "
-            "radius: the edge "
-            "length that gudhi and ripser report is twice as long; the switch in the sidebar shows it.\n\n"
-            "**Pxx** marks the percentile at or below which a plan removes neurons of this cell. **Hills** share one "
-            "log axis over all "
-            f"cells. **Near zero** means {NEAR_RULE}.\n\n"
-            "**Limits.** One widest gap is set by one or two extreme texts, so ranks by r_f change from sample to "
-            "sample more than "
-            "ranks by std; compare both, and two sets of texts, before you cut. Cells are comparable in their own "
-            "layer and component "
-            "only, which is why percentiles are taken there. [CLS] alone says little about what a neuron does at "
-            "other tokens."
+            "output, the disks become connected at r = r_f (zero-dimensional persistent homology, arXiv 2312.10702). "
+            "It is a "
+            "radius; the edge length that gudhi and ripser report is twice as long. The switch in the sidebar shows "
+            "edge "
+            "lengths.\n\n"
+            "**Pxx** marks the percentile at or below which a plan removes neurons of this cell. The **density "
+            "curves** of all "
+            f"cells share one log axis. **Near zero** means {NEAR_RULE}.\n\n"
+            "**Limits.** A widest gap is set by one or two extreme texts, so ranks by r_f vary more between samples "
+            "than ranks "
+            "by std. Compare both, and two sets of texts, before you cut. Values are comparable only within a layer "
+            "and "
+            "component, so percentiles are taken there. [CLS] alone says little about a neuron at other tokens."
         )
 
 

@@ -1,5 +1,4 @@
-"""The estimate of Launch: existing and remaining evaluations, the time, the equivalent command,
-Start."""
+"""The right side of Launch: finished and remaining evaluations, the time estimate, the equivalent command, Start."""
 
 from __future__ import annotations
 
@@ -23,41 +22,40 @@ from obce_core.jobs.process import device_here
 from obce_core.storage.digests import digest
 from obce_core.texts.sources.glue_rows import split_file
 from pages._shared import cached, cached_results, guards, job_panel, layout, nav, state
-from pages.launch.form import Asked
+from pages.launch.form import LaunchRequest
 
 _FORM = "launch"
 
 
-def show(asked: Asked | None) -> None:
+def show(request: LaunchRequest | None) -> None:
     """Show the estimate and the Start button."""
     st.subheader("Estimate", anchor=False)
-    if asked is None or not asked.choices.tasks:
-        layout.note("Available when the form is complete.")
+    if request is None or not request.choices.tasks:
+        layout.note("The estimate appears once the form at the left is complete.")
         st.button(
             "Start", type="primary", icon=":material/play_arrow:", disabled=True, width="stretch", key="launch-start"
         )
         return
-    document = sweep_document(asked.choices)
+    document = sweep_document(request.choices)
     if not document["variants"]:
-        layout.note("Choose at least one model: the original, a percentile, a plan or a built one.")
+        layout.note("Choose at least one model: the original, a percentile, a plan or a built model.")
         return
     evaluations = cached_results.evaluations()
-    key, changed = digest(document), _stamps(asked)
-    if asked.folder is None:
-        changed = (*changed, (len(evaluations), 0))  # without the data, what is there is known by what was asked
+    key, changed = digest(document), _stamps(request)
+    if request.folder is None:
+        changed = (*changed, (len(evaluations), 0))  # without the data, evaluations are matched by their inputs
     with st.spinner("Reading the tasks and making the plans", show_time=True):
         sweep = cached_results.sweep(key, changed, document)
-        lines, wrong = cached_results.laid_out(key, changed, asked.folder, document)
-    device = (
-        device_here(asked.device) if asked.launcher == "local" else asked.device
-    )  # a cluster's nodes are not known here
-    estimate_ = bill(lines, {one.id for one in evaluations}, evaluations, device=device, workers=asked.at_once)
-    _facts(estimate_, lines, unread=asked.folder is None)
+        lines, wrong = cached_results.laid_out(key, changed, request.folder, document)
+    # The devices of a cluster's nodes are not known here.
+    device = device_here(request.device) if request.launcher == "local" else request.device
+    estimate = bill(lines, {one.id for one in evaluations}, evaluations, device=device, workers=request.at_once)
+    _facts(estimate, lines, unread=request.folder is None)
     for line in wrong:
         guards.show_error(ObceError(line))
-    _measure(asked, estimate_)
-    _start(asked, sweep, estimate_, ready=bool(lines))
-    _command(asked, document)
+    _measure(request, estimate)
+    _start(request, sweep, estimate, ready=bool(lines))
+    _command(request, document)
     _lines(lines, {one.id for one in evaluations})
 
 
@@ -65,14 +63,14 @@ def _facts(estimate: LaunchEstimate, lines: list[Line], *, unread: bool) -> None
     if estimate.seconds is None:
         time_ = ("–", f"not measured: {len(estimate.unmeasured)} of {len({line.task for line in lines})} tasks")
     elif not estimate.steps_left:
-        time_ = ("none", "all is there already")
+        time_ = ("none", "all evaluations exist already")
     else:
-        time_ = (duration(estimate.seconds), "about, from measured steps")
+        time_ = (duration(estimate.seconds), "approximate, from measured steps")
     models = len({line.label for line in lines})
     layout.facts(
         [
             ("evaluations", count(estimate.evaluations), "", f"{models} {'model' if models == 1 else 'models'}"),
-            ("there already", count(estimate.done), "", "these are not made again" if estimate.done else "none yet"),
+            ("already done", count(estimate.done), "", "not repeated" if estimate.done else "none yet"),
             ("steps to do", count(estimate.steps_left), "", f"of {count(estimate.steps)}"),
             ("time", time_[0], "", time_[1]),
         ]
@@ -80,22 +78,20 @@ def _facts(estimate: LaunchEstimate, lines: list[Line], *, unread: bool) -> None
     if estimate.learning_rates:
         layout.note(f"Learning rate {estimate.learning_rates}.")
     if unread:
-        layout.note(
-            "The tasks are on the hub and are not downloaded for the estimate: steps follow from the official counts."
-        )
+        layout.note("The tasks are on the hub and were not read; steps are computed from the official counts.")
     if estimate.measured:
         rates = ", ".join(f"{TASKS[name].title} {amount(rate, 2)}" for name, rate in estimate.measured.items())
-        layout.note(f"Measured on {' and '.join(estimate.devices)}: training examples a second: {rates}.")
+        layout.note(f"Measured on {' and '.join(estimate.devices)}, training examples per second: {rates}.")
 
 
-def _measure(request: Asked, estimate: LaunchEstimate) -> None:
-    """Offer to measure the steps that no evaluation tells of: 20 steps of the tier smoke, one evaluation a task."""
+def _measure(request: LaunchRequest, estimate: LaunchEstimate) -> None:
+    """Offer to measure unknown step times: 20 steps of the tier smoke, one evaluation per task."""
     if job_panel.panel("launch-measure", lambda _: st.rerun()):
         return
     if not estimate.unmeasured:
         return
     names = ", ".join(TASKS[name].title for name in estimate.unmeasured)
-    layout.note(f"Time not measured: no step of this model on {names} has run on this device.")
+    layout.note(f"No step of this model on {names} was measured on this device yet, so no time is shown.")
     if st.button(f"Measure 20 steps on {names}", icon=":material/timer:", width="stretch", key="launch-measure"):
         whole = Variant(label="original", model=request.choices.model)
         units = [Unit(variant=whole, task=name, seed=0, recipe=recipe_of("smoke")) for name in estimate.unmeasured]
@@ -103,7 +99,7 @@ def _measure(request: Asked, estimate: LaunchEstimate) -> None:
         st.rerun()
 
 
-def _options(request: Asked, units: list[Unit]) -> dict[str, Any]:
+def _options(request: LaunchRequest, units: list[Unit]) -> dict[str, Any]:
     return {
         **job_options(units),
         "glue_dir": request.folder,
@@ -113,9 +109,9 @@ def _options(request: Asked, units: list[Unit]) -> dict[str, Any]:
     }
 
 
-def _start(request: Asked, sweep: Sweep, estimate: LaunchEstimate, *, ready: bool) -> None:
-    """Start one job per worker; submitting the same form twice gives the same jobs."""
-    selection = state.get()
+def _start(request: LaunchRequest, sweep: Sweep, estimate: LaunchEstimate, *, ready: bool) -> None:
+    """Offer to start one job per worker; submitting the same form twice starts the jobs once."""
+    visitor = state.get()
     rest = estimate.evaluations - estimate.done
     nothing = rest == 0 and not request.save_model
     label = f"Start {rest:,} {'evaluation' if rest == 1 else 'evaluations'}" if rest else "Start"
@@ -127,7 +123,7 @@ def _start(request: Asked, sweep: Sweep, estimate: LaunchEstimate, *, ready: boo
         width="stretch",
         key="launch-start",
     ):
-        options, nonce = _options(request, sweep.units), selection.nonce(_FORM)
+        options, nonce = _options(request, sweep.units), visitor.nonce(_FORM)
         with st.spinner("Starting"):
             starter = launcher_named(
                 request.launcher,
@@ -137,16 +133,16 @@ def _start(request: Asked, sweep: Sweep, estimate: LaunchEstimate, *, ready: boo
                 confirmed=request.confirmed,
             )
             runs = [starter.submit("evaluate", options, f"{nonce}-{at}", form=_FORM) for at in range(request.workers)]
-        selection.run = runs[0].id
-        selection.renew(_FORM)
+        visitor.run = runs[0].id
+        visitor.renew(_FORM)
         nav.go("runs")
     if nothing and ready:
-        layout.note("All results exist already.")
+        layout.note("All evaluations exist already.")
         nav.link("results", "See the results", icon=":material/leaderboard:")
 
 
-def _command(request: Asked, document: dict[str, Any]) -> None:
-    with st.expander("The command that does the same"):
+def _command(request: LaunchRequest, document: dict[str, Any]) -> None:
+    with st.expander("The equivalent command"):
         command = sweep_command(
             glue_dir=request.folder,
             save_model=request.save_model,
@@ -170,7 +166,7 @@ def _lines(lines: list[Line], finished: set[str]) -> None:
         st.dataframe(
             [
                 {
-                    "": "● there" if line.id in finished else "○ to do",
+                    "": "● done" if line.id in done else "○ to do",
                     "model": line.label,
                     "task": TASKS[line.task].title,
                     "seed": line.seed,
@@ -185,16 +181,14 @@ def _lines(lines: list[Line], finished: set[str]) -> None:
         )
 
 
-def _stamps(request: Asked) -> tuple[tuple[int, int], ...]:
-    """Tell one state of everything that is read from another: task files, plans, models."""
-    selection = request.choices
-    files = [str(Path(path)) for path in selection.plans.values()]
-    for model in (selection.model, *selection.models.values()):
+def _stamps(request: LaunchRequest) -> tuple[tuple[int, int], ...]:
+    """Return the stamps of all files that are read: task files, plans, models."""
+    choices = request.choices
+    files = [str(Path(path)) for path in choices.plans.values()]
+    for model in (choices.model, *choices.models.values()):
         files += [f"{model}/model.safetensors", f"{model}/config.json"]
     if request.folder is not None:
         files += [
-            str(split_file(name, Path(request.folder), split))
-            for name in selection.tasks
-            for split in TASKS[name].files
+            str(split_file(name, Path(request.folder), split)) for name in choices.tasks for split in TASKS[name].files
         ]
     return tuple(cached.stamp(path) for path in files)

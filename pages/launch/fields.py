@@ -1,4 +1,4 @@
-"""Fields of the Launch form. Their values are stored in the state, so they are kept when the page changes."""
+"""Fields of the Launch form. Their values are stored in the state, so they survive a change of page."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from pages._shared import state
 
 
 def values() -> dict[Any, Any]:
-    """Return what the form is set to, by name."""
+    """Return the values of the form by name."""
     return state.get().launch
 
 
 def kept(name: str, default: Any) -> dict[str, Any]:
-    """Give a widget its key, and keep what it is set to; its value is `values()[name]`, the default until somebody
-    changes it."""
+    """Return the key and callback of a widget; its value is `values()[name]`, the default until the user changes it."""
     form, key = values(), state.key(f"launch-{name}")
 
     def keep() -> None:
@@ -30,10 +29,12 @@ def kept(name: str, default: Any) -> dict[str, Any]:
 
 
 def text(label: str, name: str, default: str, **more: Any) -> str:
+    """Draw a text field of the form, and return its stripped text."""
     outlives = kept(name, default)
     return str(st.text_input(label, values()[name], **more, **outlives)).strip()
 
 
 def toggle(label: str, name: str, default: bool) -> bool:
+    """Draw a toggle of the form, and return its value."""
     outlives = kept(name, default)
     return bool(st.toggle(label, values()[name], **outlives))

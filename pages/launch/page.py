@@ -1,4 +1,4 @@
-"""The Launch page: models, tasks and recipe of a comparison, its estimate, and Start."""
+"""The Launch page: choose models, tasks and a recipe, see the estimate, and start the evaluations."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ with top:
 with st.expander("How to read this"):
     st.markdown(
         "Each evaluation fine-tunes one model on one task with one seed and scores it on the whole validation split. "
-        "**Same seeds for "
-        "all**: draws of examples, the head and the order of batches agree, so that differences are of the "
-        "models.\n\n**Controls** keep "
-        "other neurons and store exactly the same shapes as the plan: each head takes the plan's counts, the "
-        "criterion only decides "
-        "which. **Order**: cut, then fine-tune (the paper), or fine-tune the whole model and carry the same intent "
-        "out on it, "
-        "without more training.\n\n**There already**: an evaluation is named by all that decides its result; what was "
-        "made once, by "
-        "whoever, is not made again. A retry or a second Start is harmless.\n\n**Limits.** The time is that of "
-        "earlier evaluations of "
-        "the same model on the same task on this machine, scaled by examples and looks at the validation split. Of a "
-        "cut that was not "
-        "measured it takes the speed of the same model as measured with another cut, or whole. It leaves out the "
-        "download of data."
+        "**Same "
+        "seeds for all**: the sampled examples, the initial head and the order of batches are the same, so differences "
+        "are due "
+        "to the models.\n\n**Controls** keep other neurons and store exactly the same shapes as the plan: each head "
+        "keeps as "
+        "many neurons as in the plan, and the control only selects which. **Order**: cut, then fine-tune (the paper), "
+        "or "
+        "fine-tune the whole model and apply the same prune spec to it, without more training.\n\n**Already done**: "
+        "the id of "
+        "an evaluation follows from all inputs of its result, and an existing evaluation is not repeated. A retry or a "
+        "second "
+        "Start is harmless.\n\n**Limits.** The time is that of earlier evaluations of the same model on the same task "
+        "on this "
+        "machine, scaled by the number of examples and of validation passes. For a cut without measurements, the speed "
+        "of the "
+        "same model with another cut, or uncut, is used. Downloads of data are not included."
     )

@@ -23,11 +23,11 @@ _CURRENT = "current plan"
 
 
 def variants(source: Analysis | None) -> dict[str, Any]:
-    """Ask for the models; what can be chosen depends on the analysis."""
+    """Ask for the models; the options depend on the analysis."""
     form = fields.values()
     options: dict[str, Any] = {"original": fields.toggle("The original", "original", True)}
     if source is None:
-        layout.note("Plans need an analysis, and there is none yet: only the original model can be evaluated.")
+        layout.note("No analysis yet, so there is no plan to apply: only the original model can be evaluated.")
     else:
         options |= _cuts(source)
     built = {entry.folder.name: entry for entry in list_models()}
@@ -35,22 +35,22 @@ def variants(source: Analysis | None) -> dict[str, Any]:
         key: f"{layout.short_name(one.name)}, {share(one.budget.encoder_share)} of the encoder, {key[:8]}"
         for key, one in built.items()
     }
-    selection = fields.kept("models", [])
+    widget = fields.kept("models", [])
     if built:
-        picked = st.multiselect(
-            "Built models, as they lie there",
+        selected = st.multiselect(
+            "Built models",
             list(built),
             [key for key in form["models"] if key in built],
             format_func=names.__getitem__,
             placeholder="none",
-            **selection,
+            **widget,
         )
-        options["models"] = {names[key]: str(built[key].folder) for key in picked}
+        options["models"] = {names[key]: str(built[key].folder) for key in selected}
     return options
 
 
 def choose_built(source: Analysis, folder: str, *, of_draft: bool) -> None:
-    """Let the form compare a built model: by its plan, where that is the one under edit, which can have controls."""
+    """Select a built model in the form; if it is of the current plan, select that plan, which can have controls."""
     form = fields.values()
     if of_draft:
         versions, prune_spec = _plans(source)
@@ -63,23 +63,20 @@ def choose_built(source: Analysis, folder: str, *, of_draft: bool) -> None:
 
 
 def _plans(source: Analysis) -> tuple[dict[str, PruneSpec], PruneSpec]:
-    """Return what can be chosen by name, the draft first and then the newest version, and the draft."""
+    """Return the selectable prune specs by name, the draft first and then the newest version; and the draft."""
     versions = {version.name: version.prune_spec for version in list_versions(source.id)}
     prune_spec = drafts.current(source.id)
     return ({_CURRENT: prune_spec, **versions} if prune_spec.cells or prune_spec.drop else versions), prune_spec
 
 
 def _proposed(source: Analysis, versions: Mapping[str, PruneSpec], prune_spec: PruneSpec) -> list[str]:
-    """Name the plan that is chosen at first: the version that the draft equals, else the newer of draft and newest
-    version."""
+    """Return the default plan: the version that equals the draft, else the newer of draft and newest version."""
     same = [name for name, version in versions.items() if name != _CURRENT and version == prune_spec]
     newest = max((version.written for version in list_versions(source.id)), default="")
-    draft_is_newer = (
-        read_draft(source.id).written >= newest
-    )  # to the second: a draft of the same second was edited after saving
-    by_age = sorted(
-        versions, key=lambda name: (name == _CURRENT) != draft_is_newer
-    )  # stable: versions stay newest first
+    # Times are in seconds; a draft of the same second was edited after the version was saved.
+    draft_is_newer = read_draft(source.id).written >= newest
+    # The sort is stable: versions stay newest first.
+    by_age = sorted(versions, key=lambda name: (name == _CURRENT) != draft_is_newer)
     return (same or by_age)[:1]
 
 
@@ -88,24 +85,24 @@ def _cuts(source: Analysis) -> dict[str, Any]:
     whole = not _was_cut(source)
     versions, prune_spec = _plans(source)
     proposed = _proposed(source, versions, prune_spec)
-    selection = fields.kept("percentiles", [30, 50] if whole and not proposed else [])
+    widget = fields.kept("percentiles", [30, 50] if whole and not proposed else [])
     st.pills(
         "Uniform percentiles, by r_f from layer 3",
         [10, 20, 30, 40, 50, 60, 70, 80, 90],
         selection_mode="multi",
         default=form["percentiles"],
         format_func=lambda value: f"P{value}",
-        **selection,
+        **widget,
     )
-    selection = fields.kept("plans", proposed)
+    widget = fields.kept("plans", proposed)
     names = st.multiselect(
         "Plans",
         list(versions),
         [name for name in form["plans"] if name in versions],
         placeholder="none saved" if not versions else "none",
         disabled=not versions,
-        help="The plan being edited and its saved versions",
-        **selection,
+        help="The current plan and its saved versions",
+        **widget,
     )
     plans = {}
     for name in names:
@@ -114,35 +111,34 @@ def _cuts(source: Analysis) -> dict[str, Any]:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_plan(plan, path)
-        plans[f"plan {plan.digest[:8]}" if name == _CURRENT else name] = str(
-            path
-        )  # which plan is current changes, a result's name stays
+        # The current plan changes, but the label of a result must not.
+        plans[f"plan {plan.digest[:8]}" if name == _CURRENT else name] = str(path)
     row = st.columns([1.6, 1], gap="medium", vertical_alignment="bottom")
-    selection = fields.kept("controls", ["random"] if whole else [])
+    widget = fields.kept("controls", ["random"] if whole else [])
     with row[0]:
         st.pills(
             "Controls of the same stored shape",
             list(CONTROLS),
             selection_mode="multi",
             default=form["controls"],
-            **selection,
+            **widget,
         )
-    selection = fields.kept("draws", 1)
+    widget = fields.kept("draws", 1)
     draws = row[1].number_input(
-        "Random draws", 1, 100, form["draws"], disabled="random" not in form["controls"], **selection
+        "Random draws", 1, 100, form["draws"], disabled="random" not in form["controls"], **widget
     )
-    selection = fields.kept("orders", ["cut-first"])
+    widget = fields.kept("orders", ["cut-first"])
     st.pills(
         "Order",
         list(ORDERS),
         selection_mode="multi",
         default=form["orders"],
         format_func=_ORDER_WORDS.__getitem__,
-        **selection,
+        **widget,
     )
     if not whole:
         layout.note(
-            "This model was cut before: a uniform percentile may find an empty cell, and controls need the whole model."
+            "This model was cut before: a uniform percentile may meet an empty cell, and controls need the uncut model."
         )
     cuts = bool(form["percentiles"] or plans)
     return {
@@ -155,6 +151,6 @@ def _cuts(source: Analysis) -> dict[str, Any]:
 
 
 def _was_cut(source: Analysis) -> bool:
-    """Return True if the analysed model was cut before."""
+    """Return True if the analysed model lacks neurons of its uncut form."""
     layers = range(1, source.shape.layers + 1)
     return any(source.width(layer, name) != source.shape.width(name) for layer in layers for name in CUTTABLE)

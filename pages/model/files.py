@@ -1,4 +1,4 @@
-"""Downloads of a built model: the zip, the lines that load it, the commands, and the formats of other tools."""
+"""The downloads of a built model: the zip, code that loads it, commands, and exports for other tools."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ _FORMS = {
     "dense": (
         "Stock shapes",
         "export-dense",
-        "The same function in the shapes of an uncut BERT, for tools that know nothing of us.",
+        "The same function in the shapes of an uncut BERT, for tools without OBCE support.",
     ),
 }
-"""Each export by the end of its folder's name, which is a folder's: `model-onnx`, never `model.onnx`, which names a
-file."""
+"""The exports by the suffix of their folder's name: `model-onnx`, not `model.onnx`, which would look like a file."""
 
 
 def packed(folder: Path) -> bytes:
-    """Pack a folder; weights are stored, not squeezed (they do not shrink)."""
+    """Return a folder as a zip file, uncompressed because weights do not compress."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
@@ -42,7 +41,7 @@ def _commands(built: Compressed, original: str) -> str:
     folder, against = shlex.quote(str(built.folder)), shlex.quote(original)
     return (
         f"obce compress --analysis {built.analysis} --plan {shlex.quote(str(built.folder / 'pruning_plan.json'))} "
-        "--out my-model\n"
+        f"--out my-model\n"
         f"obce verify {folder} --against {against}\n"
         f"obce latency {folder} --against {against}\n"
         f"obce export {folder} --onnx my-model-onnx\n"
@@ -51,7 +50,7 @@ def _commands(built: Compressed, original: str) -> str:
 
 
 def take(built: Compressed, original: str) -> None:
-    """Offer the model as a zip, its folder, the lines that load it, and the formats of other tools."""
+    """Offer the model as a zip, its folder, code that loads it, and exports for other tools."""
     st.subheader("Download", anchor=False)
     if built.budget.bytes_left < _ZIP_LIMIT:
         st.download_button(
@@ -64,24 +63,25 @@ def take(built: Compressed, original: str) -> None:
             on_click="ignore",
         )
     else:
-        layout.note("Too large for a download from a page: use the folder.")
+        layout.note("Too large for a download: copy the folder below.")
     st.code('import obce_core\n\nmodel, tokenizer = obce_core.load("obce-model")', language="python", wrap_lines=True)
     layout.note(
         f"<code>model.num_parameters()</code> gives the {count(built.budget.parameters_left)} parameters counted here. "
-        "<code>sum(p.numel() for p in model.parameters())</code> may give more: in memory a cut layer is padded to "
-        "its widest head."
+        "<code>sum(p.numel() for p in model.parameters())</code> may give more, because a cut layer is padded in "
+        "memory to its "
+        "widest head."
     )
     layout.note(
-        'Without this package: <code>AutoModel.from_pretrained("obce-model", trust_remote_code=True)</code>. On this '
-        "machine it lies in"
+        'Without this package: <code>AutoModel.from_pretrained("obce-model", trust_remote_code=True)</code>. '
+        "Its folder on this machine:"
     )
     st.code(str(built.folder), language=None, wrap_lines=True)
-    with st.expander("The commands that do the same"):
+    with st.expander("The equivalent commands"):
         st.code(_commands(built, original), language="bash", wrap_lines=True)
-    with st.expander("In the forms of other tools"):
-        for form, (title, kind, told) in _FORMS.items():
+    with st.expander("Export for other tools"):
+        for form, (title, kind, description) in _FORMS.items():
             target = built.folder.with_name(f"{built.folder.name}-{form}")
-            layout.note(f"<b>{title}</b>. {told}")
+            layout.note(f"<b>{title}</b>. {description}")
             if is_export_of(target, built.folder):
                 st.download_button(
                     f"{title} (zip)",

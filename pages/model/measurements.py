@@ -1,4 +1,4 @@
-"""Measurements of a built model on this machine: the verification against the masked original, and its speed."""
+"""Measurements of a built model on this machine: verification against the masked original, and latency."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _again(_: dict[str, Any]) -> None:
 
 
 def job(label: str, form: str, kind: str, options: dict[str, Any], icon: str, why_not: str = "") -> None:
-    """Offer a job on the built model, or show its progress; `why_not` says what keeps it from being started."""
+    """Offer a job on the built model, or show its progress; `why_not` says why it cannot be started."""
     if job_panel.panel(form, _again, shared=True):
         return
     if not guards.writable(label):
@@ -30,15 +30,16 @@ def job(label: str, form: str, kind: str, options: dict[str, Any], icon: str, wh
 
 
 def proof(built: Compressed, original: str) -> None:
-    """Show the proof that the model is the masked original, or offer it."""
-    st.subheader("Proof", anchor=False)
+    """Show the verification against the masked original, or offer to run it."""
+    st.subheader("Verification", anchor=False)
     form = f"verify-{built.folder.name}"
     result = find_result(form)
     if result is None:
         layout.note(
-            f"Built: largest difference {amount(built.difference, 2)} of the largest output on "
-            f"{built.difference_texts} texts. The full "
-            "proof folds the original again and compares every tensor and output, in float32 and float64."
+            f"Largest difference when built: {amount(built.difference, 2)} of the largest output, on "
+            f"{built.difference_texts} "
+            "texts. The full verification folds the original again and compares every tensor and output in float32 and "
+            "float64."
         )
     else:
         same = "the same function" if result["equal"] else "NOT the same function"
@@ -61,7 +62,7 @@ def proof(built: Compressed, original: str) -> None:
             hide_index=True,
             width="stretch",
         )
-    label = "Prove it in full" if result is None else "Prove it again"
+    label = "Verify in full" if result is None else "Verify again"
     job(label, form, "verify", {"model": str(built.folder), "against": original}, ":material/fact_check:")
 
 
@@ -70,21 +71,21 @@ def _share(value: float | str | None) -> str:
 
 
 def speed(built: Compressed, original: str) -> None:
-    """Show how fast both models are on this machine, or offer to measure it."""
+    """Show the latency of both models on this machine, or offer to measure it."""
     st.subheader("Speed on this machine", anchor=False)
-    latency = read_latency(built.folder)
-    if latency is None:
-        layout.note("Not measured. Both models will run the same batches alternately.")
+    result = read_latency(built.folder)
+    if result is None:
+        layout.note("Not measured. The measurement runs the same batches on both models in alternation.")
     else:
-        st.dataframe(_times(latency), hide_index=True, width="stretch")
+        st.dataframe(_times(result), hide_index=True, width="stretch")
         unsteady = (
-            "" if all(row.steady for row in latency.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
+            "" if all(row.steady for row in result.rows) else " <b>Unsteady: the machine was busy. Measure again.</b>"
         )
         layout.note(
-            f"Medians, {latency.length} tokens a text, float32, {escape(latency.device)}, {latency.threads} CPU "
+            f"Medians, {result.length} tokens per text, float32, {escape(result.device)}, {result.threads} CPU "
             f"threads.{unsteady}"
         )
-    label = "Measure batches of 1 and 32" if latency is None else "Measure again"
+    label = "Measure batches of 1 and 32" if result is None else "Measure again"
     job(
         label,
         f"latency-{built.folder.name}",
@@ -94,13 +95,13 @@ def speed(built: Compressed, original: str) -> None:
     )
 
 
-def _times(latency: Latency) -> list[dict[str, Any]]:
+def _times(result: Latency) -> list[dict[str, Any]]:
     return [
         {
             "batch": row.batch,
             "this model": f"{row.model:.1f} ms",
             "original": f"{row.original:.1f} ms",
-            "of its time": f"{row.model / row.original:.2f}",
+            "relative time": f"{row.model / row.original:.2f}",
         }
-        for row in latency.rows
+        for row in result.rows
     ]

@@ -1,4 +1,4 @@
-"""The Model page: build the smaller model, verify it, show its size and speed, and download it."""
+"""The Model page: build the smaller model, verify it against the masked one, see size and latency, download it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _facts(size: Budget, built: Compressed | None) -> None:
 
 
 def _layers(plan: Plan) -> list[dict[str, Any]]:
-    """List what each layer stores before and after."""
+    """Return the stored widths of each layer before and after the cut."""
     home = cached.analysis(plan.analysis)
     now = [stored_widths(home, layer) for layer in range(1, home.shape.layers + 1)]
     return [
@@ -104,8 +104,7 @@ def _before_after(plan: Plan) -> None:
         csv_text=lambda: downloads.to_csv(header, rows),
     )
     layout.note(
-        "<b>Solid</b> is stored, <b>hatched</b> is gone. A query/key dimension is stored only where both sides are "
-        "kept."
+        "<b>Solid</b>: stored; <b>hatched</b>: removed. A query/key dimension is stored only where both sides are kept."
     )
     with st.expander("Rows of every layer"):
         st.dataframe(_layers(plan), hide_index=True, width="stretch")
@@ -129,23 +128,19 @@ def _show(built: Compressed) -> None:
 def _lead(plan: Plan | None, budget: Budget | None, built: Compressed | None) -> str:
     if built is not None:
         close = built.fidelity
-        closeness = (
-            f" and stays at a cosine of <b>{close.pooled:.3f}</b> to the original, before any fine-tuning"
-            if close
-            else ""
+        cosine_words = (
+            f" and has a cosine of <b>{close.pooled:.3f}</b> to the original before any fine-tuning" if close else ""
         )
         return (
-            f"It holds <b>{share(built.budget.encoder_share)}</b> of the encoder, equals the masked original to "
-            f"{amount(built.difference, 2)} of the largest output{closeness}."
+            f"The model keeps <b>{share(built.budget.encoder_share)}</b> of the encoder, equals the masked original to "
+            f"{amount(built.difference, 2)} of the largest output{cosine_words}."
         )
     if plan is None or budget is None:
-        return "The plan under edit cannot be carried out as it stands; nothing can be built from it until it can."
+        return "The current plan cannot be applied, so no model can be built from it."
     if not plan.kept:
-        return "The smaller model, built from the plan under edit, held against the masked original, and ready to load."
+        return "Build the smaller model from the current plan, and compare it with the masked original."
     left = share(budget.encoder_share)
-    return (
-        f"The plan under edit cuts <b>{count(budget.neurons_cut)}</b> neurons and leaves <b>{left}</b> of the encoder."
-    )
+    return f"The current plan cuts <b>{count(budget.neurons_cut)}</b> neurons and leaves <b>{left}</b> of the encoder."
 
 
 def _others(built: Compressed | None) -> None:
@@ -170,8 +165,8 @@ def _others(built: Compressed | None) -> None:
         selection_mode="single-row",
         key=f"models-{selection.model}",
     )
-    if picked := table["selection"]["rows"]:
-        selection.model = entries[picked[0]].folder.name
+    if selected := table["selection"]["rows"]:
+        selection.model = entries[selected[0]].folder.name
         st.rerun()
     layout.note("Tick a row to see that model.")
 
@@ -189,14 +184,14 @@ def _body() -> None:
     layout.title("Model", _lead(plan, budget, built))
     if selection.model and name != selection.model:
         guards.show_gone(
-            "model", f"Model {selection.model} was deleted, or is in another cache; shown is the plan under edit."
+            "model", f"Model {selection.model} was deleted, or is in another cache; the current plan is shown."
         )
     if wrong is not None:
         guards.show_error(wrong)
         nav.link("plan", "Edit the plan", icon=":material/tune:")
     if built is not None and name != own:
-        layout.note("This model was not built from the plan being edited.")
-        if own and st.button("Go to the model of the plan", icon=":material/arrow_back:"):
+        layout.note("This model was not built from the current plan.")
+        if own and st.button("Show the model of the current plan", icon=":material/arrow_back:"):
             selection.model = own
             st.rerun()
     if built is not None:
@@ -209,14 +204,15 @@ def _body() -> None:
         _facts(built.budget, built)
         _show(built)
     elif plan is not None and budget is not None and not plan.kept:
-        st.info("The plan under edit cuts nothing yet.")
+        st.info("The current plan cuts nothing yet.")
         nav.link("plan", "Choose what to cut", icon=":material/tune:")
     elif plan is not None and budget is not None:
         _facts(budget, None)
         if not job_panel.panel(f"compress-{own}", _built, shared=True):
             layout.note(
-                "Building folds the removed neurons away, proves the result against the masked original and measures "
-                "it on held-out texts."
+                "Building folds the removed neurons into the remaining weights, verifies the result against the masked "
+                "original, "
+                "and measures it on held-out texts."
             )
             row = st.columns([1, 1, 4])
             with row[0]:
@@ -230,16 +226,17 @@ def _body() -> None:
     _others(built)
     with st.expander("How to read this"):
         st.markdown(
-            "**Masked = cut**: the original, with every removed neuron replaced by its constant or prediction, "
-            "against the smaller model; "
-            "the largest difference of any output, as a share of the largest output. Rounding alone gives about "
-            "1e-06; above 1e-05 nothing "
-            "would have been written. **Cosine**: to the original, on texts that the analysis did not "
-            "see.\n\n**Limits.** Equality is to "
-            "the *masked* model, and exact. How well that one does its work is the cosine, and after fine-tuning the "
-            "task's own "
-            "metric. Speed is of this machine, at this moment: a share of the original's time, never a promise for "
-            "another."
+            "**Masked = cut** compares the smaller model with the original in which every removed neuron is replaced "
+            "by its "
+            "constant or prediction. It is the largest difference of any output, as a share of the largest output. "
+            "Rounding alone "
+            "gives about 1e-06; a model with a difference above 1e-05 is not written. **Cosine**: to the original, on "
+            "texts that "
+            "the analysis did not read.\n\n**Limits.** The equality is with the *masked* model, and exact. The quality "
+            "of the "
+            "masked model is measured by the cosine and, after fine-tuning, by the metric of a task. Speed is that of "
+            "this machine "
+            "at the time of the measurement, relative to the original; it differs on other machines."
         )
 
 

@@ -1,4 +1,4 @@
-"""Vector clouds: all neurons of a head or of a component, one point a text."""
+"""Vector clouds: all neurons of a head or of a component, one point per text."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from obce_core.topology import Barcode
 from pages._shared import background, cached, charts, downloads, layout, state
 
 LARGEST = 4096
-"""Points up to which a vector cloud is measured: its tree needs all pairs."""
+"""The largest number of points of a vector cloud: its minimum spanning tree needs all pairs."""
 
 _VIEWS = {"pca": "PCA", "umap": "UMAP"}
 
 
 def show(source: Analysis, layer: int, component: str, head: int | None, colour: Mapping[str, Any] | None) -> None:
-    """Show a vector cloud's projection and the barcode of the whole."""
+    """Show a projection of a vector cloud, and the barcode in all dimensions."""
     selection = state.get()
     texts = source.texts.texts
     if source.meta["tokens"] == "all" or len(texts) > LARGEST:
         layout.note(
-            f"A vector cloud is measured on at most {LARGEST:,} points, one a text. This analysis has one a token or "
-            "more texts: "
-            "make one with [CLS] or the mean of tokens."
+            f"A vector cloud is measured on at most {LARGEST:,} points, one per text. This analysis has one per token, "
+            f"or more "
+            "texts. Make an analysis with [CLS] or the mean of tokens."
         )
         return
     where = (
@@ -44,11 +44,11 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
     widest = float(deaths[-1]) if len(deaths) else 0.0
     layout.note(
         f"<b>{'2 r<sub>f</sub>' if unit == 2 else 'r<sub>f</sub>'} of the vector cloud: {amount(unit * widest)}</b> "
-        f"({'edge length' if unit == 2 else 'radius'}). No disks are drawn here: in a projection they would touch "
-        "where the texts do not. "
-        "Only distances in all dimensions merge, and the barcode is made of these."
+        f"({'edge length' if unit == 2 else 'radius'}). No disks are drawn, because in a projection they would touch "
+        f"where the "
+        "texts are far apart. The barcode uses distances in all dimensions."
     )
-    picked = st.segmented_control(
+    choice = st.segmented_control(
         "Projection",
         list(_VIEWS),
         default=selection.projection or "pca",
@@ -57,8 +57,8 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
         key=f"projection-{selection.projection or 'pca'}",
         required=True,
     )
-    if picked != (selection.projection or "pca"):
-        selection.projection = "umap" if picked == "umap" else ""
+    if choice != (selection.projection or "pca"):
+        selection.projection = "umap" if choice == "umap" else ""
         st.rerun()
     name = f"cloud-layer{layer}-{component}" + (f"-head{head}" if head is not None else "")
     left, right = st.columns([1.5, 1], gap="large")
@@ -69,20 +69,20 @@ def show(source: Analysis, layer: int, component: str, head: int | None, colour:
             axes = tuple(f"PC {at + 1}, {share(part)} of the variance" for at, part in enumerate(pca.explained))
             _scatter(pca.points, texts, (axes[0], axes[1]), colour, f"{name}-pca")
             layout.note(
-                f"The two axes hold {share(sum(pca.explained))} of the variance; two texts may look close and be far "
-                "apart."
+                f"The two axes explain {share(sum(pca.explained))} of the variance; texts that look close may be far "
+                f"apart."
             )
     with right:
         figure = bars(deaths, edge_length=selection.edge_length, mode=layout.mode())
         units = file_units(edge_length=selection.edge_length)
         charts.show(figure, key="cloud-bars", name=f"{name}-barcode", csv_text=lambda: diagram_csv(deaths), units=units)
         layout.note(
-            f"One bar a text, in all {dims:,} dimensions; it ends when its part is absorbed. The top one never ends."
+            f"One bar per text, in all {dims:,} dimensions; it ends when its component merges. The top bar never ends."
         )
 
 
 def diagram_csv(deaths: np.ndarray) -> str:
-    """Write a diagram in radii, the infinite bar last."""
+    """Return a diagram as CSV in radii, the infinite bar last."""
     return downloads.to_csv(
         ["dim", "birth (radius)", "death (radius)"], [[0, *row] for row in Barcode(deaths=deaths).diagram().tolist()]
     )
@@ -101,7 +101,7 @@ def _scatter(
 def _umap(
     source: Analysis, layer: int, component: str, head: int | None, colour: Mapping[str, Any] | None, name: str
 ) -> None:
-    """Show the UMAP layout when the background worker has it; poll each second until then."""
+    """Show the UMAP layout, or poll the background worker for it every second."""
     question = {"analysis": source.id, "layer": layer, "component": component, "head": head, "seed": 0}
     answer = background.ask("umap", question)
     if answer.state == "done":
@@ -109,8 +109,7 @@ def _umap(
         _scatter(points, source.texts.texts, ("UMAP 1", "UMAP 2"), colour, f"{name}-umap")
         near = answer.value["neighbours"]
         layout.note(
-            f"UMAP with {near} neighbours, seed 0: neighbourhoods are preserved, distances and the sizes of gaps are "
-            "not."
+            f"UMAP with {near} neighbours, seed 0. It preserves neighbourhoods, not distances or the sizes of gaps."
         )
     elif answer.state == "failed":
         with st.container(height=460, border=True):
@@ -124,8 +123,8 @@ def _umap(
                 st.rerun()
             with st.container(height=460, border=True):
                 st.text(
-                    "UMAP is being computed; the first time its code is loaded too, up to half a minute. PCA is there "
-                    "at once."
+                    "Computing UMAP. The first time takes up to half a minute, because its code is loaded. PCA needs "
+                    "no wait."
                 )
 
         waiting()

@@ -1,4 +1,4 @@
-"""The title, the summary and the numbers of a neuron."""
+"""The title, the lead sentence and the numbers of a neuron."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from obce_core.topology.sides import Sides
 from pages._shared import cached, drafts, layout, state
 
 
-def lead(source: Analysis, layer: int, component: str, neuron: int, told: Sides | None) -> str:
-    """Say in a sentence what the widest gap separates and how much hangs on one text."""
+def lead(source: Analysis, layer: int, component: str, neuron: int, gap: Sides | None) -> str:
+    """Return a sentence on what the widest gap separates and how much depends on one text."""
     noun = "token" if source.meta["tokens"] == "all" else "text"
     size = len(cached.neuron(source.id, layer, component, neuron))
     head = source.shape.head_of(component, neuron)
     place = f" Head {head}, offset {neuron % source.shape.head_size}." if head is not None else ""
-    if told is None:
-        return f"All {size:,} {noun}s give the same value: there is no gap, r<sub>f</sub> is 0.{place}"
+    if gap is None:
+        return f"All {size:,} {noun}s give the same value, so there is no gap and r<sub>f</sub> is 0.{place}"
     alone, without, _ = cached.fragile(source.id, layer, component, neuron)
     unit = 2 if state.get().edge_length else 1
-    which = f"that {noun}" if told.small.texts == (alone,) else f"its most isolated {noun}"
-    name, r_f = "2 r<sub>f</sub>" if unit == 2 else "r<sub>f</sub>", (told.high - told.low) / 2
+    which = f"that {noun}" if gap.small.texts == (alone,) else f"its most isolated {noun}"
+    name, r_f = "2 r<sub>f</sub>" if unit == 2 else "r<sub>f</sub>", (gap.high - gap.low) / 2
     would = (
         f"stays {amount(unit * r_f)}"
         if without == r_f
-        else f"would be {amount(unit * without)}, {share(without / r_f, 0)} of what it is"
+        else f"would be {amount(unit * without)}, {share(without / r_f, 0)} of its value"
     )
     return (
-        f"Its widest gap sets <b>{told.small.size:,}</b> of {size:,} {noun}s apart. Without {which} {name} "
+        f"Its widest gap separates <b>{gap.small.size:,}</b> of {size:,} {noun}s from the others. Without {which} "
+        f"{name} "
         f"{would}.{place}"
     )
 
 
 def plan_says(source: Analysis, layer: int, component: str, neuron: int) -> Verdict | None:
-    """Ask the plan under edit; None when it cannot be carried out."""
+    """Return the current plan's verdict on a neuron, or None if the plan cannot be applied."""
     try:
         plan, _ = cached.resolved(source.id, drafts.current(source.id))
         return verdict(source, plan, layer, component, neuron)
@@ -45,13 +46,13 @@ def plan_says(source: Analysis, layer: int, component: str, neuron: int) -> Verd
 
 
 def numbers(source: Analysis, layer: int, component: str, neuron: int) -> None:
-    """Write the neuron's numbers between two hairlines."""
+    """Show the row of the neuron's numbers."""
     unit = 2 if state.get().edge_length else 1
     cell, at = source.cell(layer, component), source.position(layer, component, neuron)
     place = standing(cell["r_f"], at)
     _, without, interval = cached.fragile(source.id, layer, component, neuron)
-    says = plan_says(source, layer, component, neuron)
-    name, value, more = _plan_words(says, unit)
+    plan_verdict = plan_says(source, layer, component, neuron)
+    name, value, more = _plan_words(plan_verdict, unit)
     noun = "token" if source.meta["tokens"] == "all" else "text"
     layout.facts(
         [
@@ -75,28 +76,26 @@ def numbers(source: Analysis, layer: int, component: str, neuron: int) -> None:
                 "",
                 "bootstrap: not measured"
                 if interval is None
-                else (
-                    f"bootstrap {share(interval.share, 0)}: {amount(unit * interval.low, 2)} – "
-                    f"{amount(unit * interval.high, 2)}"
-                ),
+                else f"bootstrap {share(interval.share, 0)}: {amount(unit * interval.low, 2)} – "
+                f"{amount(unit * interval.high, 2)}",
             ),
         ]
     )
 
 
-def _plan_words(says: Verdict | None, unit: int) -> tuple[str, str, str]:
-    if says is None:
-        return "by the plan", "no plan", "it cannot be carried out"
-    if says.state == "locked":
+def _plan_words(plan_verdict: Verdict | None, unit: int) -> tuple[str, str, str]:
+    if plan_verdict is None:
+        return "by the plan", "no plan", "it cannot be applied"
+    if plan_verdict.state == "locked":
         return "by the plan", "locked", "feeds a residual sum"
-    name = f"by the plan (P{says.percentile:g} here)" if says.percentile else "by the plan"
-    if says.threshold is None:
-        return name, says.state, "no percentile in this cell"
-    scale = unit if says.criterion == "r_f" else 1
-    title = "2 r_f" if scale == 2 else criterion(says.criterion).title
-    return name, says.state, f"cut at {title} ≤ {amount(scale * says.threshold)}"
+    name = f"by the plan (P{plan_verdict.percentile:g} here)" if plan_verdict.percentile else "by the plan"
+    if plan_verdict.threshold is None:
+        return name, plan_verdict.state, "no percentile in this cell"
+    scale = unit if plan_verdict.criterion == "r_f" else 1
+    title = "2 r_f" if scale == 2 else criterion(plan_verdict.criterion).title
+    return name, plan_verdict.state, f"cut at {title} ≤ {amount(scale * plan_verdict.threshold)}"
 
 
 def title(layer: int, component: str, neuron: int) -> str:
-    """Name a neuron for people."""
+    """Return the displayed name of a neuron."""
     return f"Layer {layer} · {TITLES[component]} · neuron {neuron}"

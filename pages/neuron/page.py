@@ -1,4 +1,4 @@
-"""The Neuron page: rank and score, the texts that the widest gap separates, and the stability of r_f."""
+"""The Neuron page: one neuron's numbers, what its widest gap separates, and how much depends on single texts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ source = guards.need_analysis()
 tokens = source.meta["tokens"] == "all"
 noun = story.noun(source)
 _VIEWS = {"": "This neuron", "head": "Its head", "component": "Its component"}
-_LENGTHS = {"": "Place on the line", "characters": "Length in characters", "words": "Length in words"}
+_LENGTHS = {"": "Position on the line", "characters": "Length in characters", "words": "Length in words"}
 
 
 def _step(by: int) -> None:
@@ -40,7 +40,7 @@ def _pin(name: str) -> None:
 
 
 def _colour(name: str) -> dict[str, Any] | None:
-    """Return what the dots show, None for their place on the line."""
+    """Return the colours of the dots, or None to colour them by position."""
     columns = source.texts.columns
     if tokens or not name:
         return None
@@ -63,7 +63,7 @@ def _film(layer: int, component: str, neuron: int) -> tuple[np.ndarray, ThinLine
 
 
 def _pinned() -> tuple[int, str, int] | None:
-    """Return the pinned neuron when this analysis has it; one that it has not is forgotten."""
+    """Return the pinned neuron if this analysis has it; else clear the pin."""
     if not selection.pinned:
         return None
     layer, component, neuron = selection.pinned.split(".")
@@ -74,16 +74,16 @@ def _pinned() -> tuple[int, str, int] | None:
 
 
 def _view(component: str) -> str:
-    """Return the view that is chosen and that this component has: a head only where there are heads."""
+    """Return the selected view, or the default where it is a head and the component has no heads."""
     return "" if selection.view == "head" and source.shape.head_of(component, 0) is None else selection.view
 
 
-def _controls(layer: int, component: str, neuron: int, there: np.ndarray) -> None:
+def _controls(layer: int, component: str, neuron: int, present: np.ndarray) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.button("Higher", icon=":material/arrow_upward:", on_click=_step, args=(-1,), help="Next higher rank, key [")
         st.button("Lower", icon=":material/arrow_downward:", on_click=_step, args=(1,), help="Next lower rank, key ]")
         typed = st.number_input(
-            "Neuron", int(there[0]), int(there[-1]), neuron, key=f"neuron-{layer}-{component}-{neuron}", width=140
+            "Neuron", int(present[0]), int(present[-1]), neuron, key=f"neuron-{layer}-{component}-{neuron}", width=140
         )
         views = [view for view in _VIEWS if view != "head" or source.shape.head_of(component, neuron) is not None]
         now = _view(component)
@@ -108,8 +108,8 @@ def _controls(layer: int, component: str, neuron: int, there: np.ndarray) -> Non
                 key=f"colour-{at}",
                 width=230,
             )
-    if typed != neuron:  # of those that are there, the nearest
-        selection.neuron = int(there[np.argmin(np.abs(there - typed))]) if typed not in there else int(typed)
+    if typed != neuron:  # select the nearest existing neuron
+        selection.neuron = int(present[np.argmin(np.abs(present - typed))]) if typed not in present else int(typed)
         st.rerun()
     if view != now:
         selection.view = str(view or "")
@@ -121,12 +121,12 @@ def _controls(layer: int, component: str, neuron: int, there: np.ndarray) -> Non
 
 def _body() -> None:
     layer, component = selection.layer, selection.component
-    there = source.neurons(layer, component)
-    if not len(there):
-        layout.note("An earlier cut left no neuron here: choose another cell on the Importance page.")
+    present = source.neurons(layer, component)
+    if not len(present):
+        layout.note("An earlier cut left no neuron here. Choose another cell on the Importance page.")
         raise guards.Ended
     if selection.neuron is None:
-        selection.neuron = int(there[np.argmax(source.scores(layer, component))])
+        selection.neuron = int(present[np.argmax(source.scores(layer, component))])
     neuron, prune_spec = selection.neuron, drafts.current(source.id)
     values, line, data = _film(layer, component, neuron)
     name, pinned, colour = f"{layer}.{component}.{neuron}", _pinned(), _colour(selection.colour)
@@ -139,12 +139,16 @@ def _body() -> None:
             st.button("Unpin", icon=":material/keep_off:", on_click=_pin, args=("",))
         else:
             st.button(
-                "Pin", icon=":material/keep:", on_click=_pin, args=(name,), help="Compare it with the next one you open"
+                "Pin",
+                icon=":material/keep:",
+                on_click=_pin,
+                args=(name,),
+                help="Compare it with the next neuron that you open",
             )
     facts.numbers(source, layer, component, neuron)
     if source.degenerate(layer, component):
-        layout.note("Every text gives the same value in this cell up to rounding: what follows is noise.")
-    _controls(layer, component, neuron, there)
+        layout.note("Every text gives the same value in this cell up to rounding; the values below are noise.")
+    _controls(layer, component, neuron, present)
     if _view(component):
         head = source.shape.head_of(component, neuron) if _view(component) == "head" else None
         cloud.show(source, layer, component, head, colour)
@@ -162,8 +166,8 @@ def _body() -> None:
         )
     elif selection.pinned == name:
         layout.note(
-            "This neuron is pinned. Open another one (Higher, Lower, a number, another cell) and it plays below it on "
-            "one clock."
+            "This neuron is pinned. Open another one (Higher, Lower, a number, another cell) to play both films in "
+            "step."
         )
     data = {
         **data,

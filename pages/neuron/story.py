@@ -1,4 +1,4 @@
-"""The texts on either side of a neuron's widest gap, captions of the animation, downloads."""
+"""The texts around a neuron's film: the two sides of its widest gap, captions, downloads, and the explanation."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from pages._shared import downloads, layout, state
 
 
 def noun(source: Analysis) -> str:
-    """Say what one point of a cloud is."""
+    """Return what one point of a cloud stands for: `token` or `text`."""
     return "token" if source.meta["tokens"] == "all" else "text"
 
 
 def separates(source: Analysis, values: np.ndarray, line: ThinLine) -> None:
     """Show the texts on either side of the widest gap."""
-    text = sides(values, line)
-    if text is None or noun(source) == "token":
+    gap = sides(values, line)
+    if gap is None or noun(source) == "token":
         return
     st.subheader("What this neuron separates", anchor=False)
     small, large = st.columns(2, gap="large")
-    left = "left" if text.small_is_left else "right"
+    left = "left" if gap.small_is_left else "right"
     with small:
-        _side(source, text.small, f"The smaller side, on the {left}")
+        _side(source, gap.small, f"The smaller side, on the {left}")
     with large:
-        _side(source, text.large, f"The larger side, on the {'right' if text.small_is_left else 'left'}")
-    part = values <= text.low if text.small_is_left else values >= text.high
+        _side(source, gap.large, f"The larger side, on the {'right' if gap.small_is_left else 'left'}")
+    part = values <= gap.low if gap.small_is_left else values >= gap.high
     for name, column in list(source.texts.columns.items())[:4]:
         if dot_colours(name, column)["kind"] == "category" and len(set(column)) <= max(20, len(column) // 4):
             counts = shares(column, part)
@@ -54,8 +54,8 @@ def _side(source: Analysis, side: Side, name: str) -> None:
             st.text(shorten(source.texts.texts[at], 300))
 
 
-def _merges_csv(source: Analysis, films: dict[str, ThinLine]) -> str:
-    """Write the merges of the neurons that are shown, the last one first, at the radii of the touches."""
+def merges_csv(source: Analysis, films: dict[str, ThinLine]) -> str:
+    """Return the merges of the displayed neurons as CSV, the last one first, with their radii."""
     texts, rows = source.texts.texts, []
     for name, line in films.items():
         for merge in (merge for merge in reversed(line.merges) if merge.radius > line.start or not line.start):
@@ -66,14 +66,14 @@ def _merges_csv(source: Analysis, films: dict[str, ThinLine]) -> str:
     return downloads.to_csv(["neuron", "radius", "left_size", "right_size", "left_text", "right_text"], rows)
 
 
-def _diagram_csv(clouds: Mapping[str, np.ndarray]) -> str:
-    """Write the diagrams of the neurons that are shown, one after the other, in radii."""
+def diagram_csv(clouds: Mapping[str, np.ndarray]) -> str:
+    """Return the diagrams of the displayed neurons as CSV, one after the other, in radii."""
     rows = [[name, 0, *point] for name, values in clouds.items() for point in barcode(values).diagram().tolist()]
     return downloads.to_csv(["neuron", "dim", "birth (radius)", "death (radius)"], rows)
 
 
-def _values_csv(source: Analysis, clouds: Mapping[str, np.ndarray]) -> str:
-    """Write the outputs of the neurons that are shown, one after the other."""
+def values_csv(source: Analysis, clouds: Mapping[str, np.ndarray]) -> str:
+    """Return the outputs of the displayed neurons as CSV, one after the other."""
     texts, point = source.texts.texts, noun(source)
     rows = (
         [name, at, float(value), "" if point == "token" else texts[at]]
@@ -90,9 +90,9 @@ def offer(
     picture, unit = file_units(edge_length=state.get().edge_length)
     files = (
         ("Film (HTML)", lambda: film_html(data, " and ".join(films)), f"film-{name}-{picture}.html", "text/html"),
-        ("Merges (CSV)", lambda: _merges_csv(source, films), f"merges-{name}-{unit}.csv", "text/csv"),
-        ("Diagram (CSV)", lambda: _diagram_csv(clouds), f"diagram-{name}-{unit}.csv", "text/csv"),
-        ("Points (CSV)", lambda: _values_csv(source, clouds), f"points-{name}.csv", "text/csv"),
+        ("Merges (CSV)", lambda: merges_csv(source, films), f"merges-{name}-{unit}.csv", "text/csv"),
+        ("Diagram (CSV)", lambda: diagram_csv(clouds), f"diagram-{name}-{unit}.csv", "text/csv"),
+        ("Points (CSV)", lambda: values_csv(source, clouds), f"points-{name}.csv", "text/csv"),
     )
     with st.container(horizontal=True, gap="small"):
         for label, make, file, media in files:
@@ -100,54 +100,53 @@ def offer(
 
 
 def captions(source: Analysis, line: ThinLine, colour: dict[str, Any] | None, pair: bool) -> None:
-    """Say what is drawn, what is left out, and how two films compare."""
-    lines = []
+    """Explain what is drawn, what is left out, and how two films compare."""
+    sentences = []
     if pair:
-        lines.append(
-            "Both films show the same radius at every moment, so their disks, parts and bars can be compared; the "
-            "diagrams share "
-            "their axes, and each film stops at its own r<sub>f</sub>. The bottleneck distance is the farthest that a "
-            "point must "
-            "move to turn one diagram into the other, to a point of it or to the diagonal."
+        sentences.append(
+            "Both films show the same radius at the same time, so their disks, components and bars can be compared. "
+            "The diagrams "
+            "share their axes, and each film stops at its own r<sub>f</sub>. The bottleneck distance is the largest "
+            "distance that "
+            "a point must move, to a point of the other diagram or to the diagonal, in the best matching."
         )
     if line.total > len(line.points):
-        lines.append(
-            f"Of {line.total:,} {noun(source)}s {len(line.points):,} are drawn: both ends of the widest gaps, and "
-            "others evenly along the "
-            f"line. The merges that the film shows, their sizes and r<sub>f</sub> are those of all {line.total:,}."
+        sentences.append(
+            f"{len(line.points):,} of {line.total:,} {noun(source)}s are drawn: both ends of the widest gaps, and "
+            f"others evenly "
+            f"along the line. The merges in the film, their sizes and r<sub>f</sub> are those of all {line.total:,}."
         )
     if colour is not None and colour["kind"] == "category" and colour["others"]:
-        lines.append(f"Six shapes can be told apart: the {colour['others']} rarer values share the last one.")
+        sentences.append(f"There are six shapes; the {colour['others']} rarer values share the last one.")
     if colour is not None:
-        lines.append("The colours and shapes paint the dots only; the disks keep the colours of their parts.")
-    if lines:
-        layout.note(" ".join(lines))
+        sentences.append("Colours and shapes apply to the dots only; the disks keep the colours of their components.")
+    if sentences:
+        layout.note(" ".join(sentences))
 
 
 def reading() -> None:
     """Explain the film, its numbers and their limits."""
     with st.expander("How to read this"):
         st.markdown(
-            "Each dot is this neuron's output for one text. A disk grows around every dot; where two disks touch, two "
-            "parts become "
-            "one, and a point appears in the birth-death diagram at the radius of the touch (all are born at 0). N "
-            "texts give N − 1 "
-            "such deaths and one part that never dies. The last death is **r_f**. Radii here, unless *Edge length* is "
-            "on: gudhi and "
-            "ripser report edge lengths, twice as long.\n\n"
-            "**Percentile in its cell**: the share of the other neurons with a smaller r_f. A plan with P*xx* for "
-            "this cell cuts the "
+            "Each dot is this neuron's output for one text. A disk grows around every dot. Where two disks touch, two "
+            "components "
+            "merge, and a point appears in the birth-death diagram at that radius (all are born at 0). N texts give N "
+            "− 1 such "
+            "deaths and one component that never dies. The last death is **r_f**. Values are radii unless *Edge "
+            "length* is on: "
+            "gudhi and ripser report edge lengths, twice as long.\n\n"
+            "**Percentile in its cell**: the share of the other neurons with a smaller r_f. A plan with P*xx* for this "
+            "cell cuts the "
             "neuron when *xx* is at least that.\n\n"
-            "**Limits.** A single extreme text can set r_f alone: the number without its most isolated text shows how "
-            "much. The "
-            "bootstrap interval is a percentile bootstrap: 1,000 samples of as many texts are drawn with replacement, "
-            "and the "
-            "middle 90 % of their r_f are shown. A text drawn twice adds a gap of zero and about 37 % of the texts "
-            "are missing each "
-            "time; and the "
-            "bootstrap of a largest gap is not consistent: the interval shows how much hangs on few texts, not where "
-            "the r_f of all "
-            "possible texts lies with 90 % certainty. It is not measured where every token is a point: tokens of one "
-            "text do not vary "
-            "on their own. What a neuron separates here is read off these texts and need not hold for others."
+            "**Limits.** A single extreme text can determine r_f; the value without the most isolated text shows by "
+            "how much. The "
+            "interval is a percentile bootstrap: 1,000 samples with as many texts are drawn with replacement, and the "
+            "middle 90 % "
+            "of their r_f are shown. A text drawn twice adds a gap of zero, about 37 % of the texts are missing from "
+            "each sample, "
+            "and the bootstrap of a largest gap is not consistent. So the interval shows how much depends on few "
+            "texts, not where "
+            "the r_f of all possible texts lies with 90 % certainty. It is not measured where every token is a point, "
+            "because "
+            "tokens of one text are not independent. What a neuron separates here may not hold for other texts."
         )

@@ -1,4 +1,4 @@
-"""Differences between two versions of a plan, or a version and the draft."""
+"""The difference between two versions of a plan, or between a version and the draft."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from pages._shared import cached, downloads, layout, previews, state
 
 
 def difference(source: Analysis, prune_spec: PruneSpec) -> list[previews.Question]:
-    """Show the differences between two versions, or a version and the draft; nothing if none are chosen.
+    """Show the difference of the two selected versions, if any; either may be the draft.
 
-    Returns what of them is being measured.
+    Returns the pending measurements.
     """
     selection = state.get()
     if selection.compared is None:
         return []
-    results = {version.id: version for version in cached.versions(source.id)}
-    if any(key and key not in results for key in selection.compared):
+    versions = {version.id: version for version in cached.versions(source.id)}
+    if any(key and key not in versions for key in selection.compared):
         selection.compared = None
         return []
-    names = [results[key].name if key else "the draft" for key in selection.compared]
+    names = [versions[key].name if key else "the draft" for key in selection.compared]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Difference", anchor=False)
         st.button(
@@ -36,17 +36,17 @@ def difference(source: Analysis, prune_spec: PruneSpec) -> list[previews.Questio
         )
     try:
         (one, size), (two, other) = (
-            cached.resolved(source.id, results[key].prune_spec if key else prune_spec) for key in selection.compared
+            cached.resolved(source.id, versions[key].prune_spec if key else prune_spec) for key in selection.compared
         )
     except PlanError as error:
         st.text(str(error))
         return []
-    requests: list[previews.Question] = []
+    pending: list[previews.Question] = []
     cosines = []
     for plan in (one, two):
         measured = previews.Previews(source, plan.prune_spec)
         cosines.append(measured.words(measured.whole(plan, priority=1)) if plan.kept else "–")
-        requests += measured.asked
+        pending += measured.asked
     st.dataframe(
         [
             {
@@ -97,12 +97,12 @@ def difference(source: Analysis, prune_spec: PruneSpec) -> list[previews.Questio
             ),
         )
         layout.note(
-            "First and second: the rows of the upper table, in this order. <b>obce plan diff</b> compares two plan "
-            "files likewise."
+            "First and second are the rows of the upper table. <b>obce plan diff</b> compares two plan files in the "
+            "same way."
         )
     else:
-        layout.note("Both cut the same neurons.")
-    return requests
+        layout.note("Both plans cut the same neurons.")
+    return pending
 
 
 def _some(neurons: list[int]) -> str:

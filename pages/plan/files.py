@@ -1,4 +1,4 @@
-"""Downloads of the Plan page: the plan as files and commands."""
+"""The downloads and commands of the Plan page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def take_away(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
             "application/yaml",
             on_click="ignore",
             disabled=not yaml,
-            help=None if yaml else "Too many neurons for a YAML plan (256 kB): take the JSON",
+            help=None if yaml else "Too many neurons for a YAML plan (256 kB): use the JSON file",
         )
         st.download_button(
             "intent.json",
@@ -48,21 +48,21 @@ def take_away(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Clos
         )
     st.code(plan_commands(source.id, plan.prune_spec), language="bash", wrap_lines=True)
     layout.note(
-        "plan.json holds the intent and every kept neuron; intent.json what is asked for, with all options, for this "
-        "or another analysis "
-        "of the same kind of model; cells.csv the grid."
+        "plan.json contains the prune spec and every kept neuron; intent.json contains the prune spec only, with all "
+        "options, "
+        "for this or another analysis of the same kind of model; cells.csv contains the grid."
     )
 
 
 def sizes_csv(budget: Budget | None, paper: Budget | None) -> str:
-    """Write the numbers behind the bars."""
-    named_items = [("this plan", budget), ("the paper's plan", paper)]
-    rows = [[name, *asdict(size).values()] for name, size in named_items if size is not None]
+    """Return the numbers behind the bars as CSV."""
+    named = [("this plan", budget), ("the paper's plan", paper)]
+    rows = [[name, *asdict(size).values()] for name, size in named if size is not None]
     return downloads.to_csv(["plan", *(field.name for field in fields(Budget))], rows)
 
 
 def cells_csv(source: Analysis, plan: Plan, close: Mapping[tuple[int, str], Closeness]) -> str:
-    """Write the grid as a table."""
+    """Return the grid as CSV."""
     header = ["layer", "component", "percentile", "neurons", "kept", "cosine_mean_pooled_alone"]
     rows = []
     for layer in range(1, source.shape.layers + 1):

@@ -1,4 +1,4 @@
-"""The actions of the Plan page: undo, redo, ways to fill the grid, versions, build."""
+"""The actions of the Plan page: undo, redo, presets, versions, build."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pages.plan import versions
 
 
 def menu(source: Analysis) -> None:
-    """The actions of the page: undo, redo, ways to fill the grid, versions, build."""
+    """Draw the actions of the page: undo, redo, presets, versions, build."""
     with st.container(horizontal=True, width="content", gap="small", key="plan-menu"):
         for name, step in (("undo", -1), ("redo", 1)):
             st.button(
@@ -42,12 +42,12 @@ def menu(source: Analysis) -> None:
 
 def _presets(source: Analysis) -> None:
     layers = source.shape.layers
-    for name, told in PRESETS.items():
+    for name, description in PRESETS.items():
         fits = name == "paper-scaled" or layers == (12 if name == "paper-bert-base" else 24)
         st.button(
             name,
             key=f"preset-{name}",
-            help=told,
+            help=description,
             disabled=not fits,
             on_click=_preset,
             args=(source, name),
@@ -65,26 +65,26 @@ def _presets(source: Analysis) -> None:
             width="stretch",
         )
     st.button(
-        "Leave all whole",
+        "Clear all cuts",
         key="all-0",
         on_click=_whole,
         args=(source,),
         width="stretch",
-        help="No percentiles and no manual overrides",
+        help="Remove all percentiles and manual overrides",
     )
     st.divider()
     of = st.radio(
-        "Leave at most this share of",
+        "Keep at most this share of",
         ["encoder", "model"],
         format_func={"encoder": "the encoder", "model": "the whole model"}.get,
         horizontal=True,
         key="target-of",
     )
-    share_ = st.number_input("Share in percent", 1.0, 99.0, 60.0 if of == "encoder" else 80.0, key=f"share-{of}")
+    percent = st.number_input("Share in percent", 1.0, 99.0, 60.0 if of == "encoder" else 80.0, key=f"share-{of}")
     st.button(
         "Find the smallest percentile",
         on_click=_target,
-        args=(source, of, share_ / 100, first),
+        args=(source, of, percent / 100, first),
         width="stretch",
         key="target",
     )
@@ -95,9 +95,9 @@ def _preset(source: Analysis, name: str) -> None:
     try:
         prune_spec, notes = preset(name, source, base)
         drafts.edit(source.id, replace(prune_spec, keep=base.keep, drop=base.drop, hardware=base.hardware))
-        state.get().told += notes
+        state.get().messages += notes
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]
 
 
 def _uniform(source: Analysis, value: float, first: int) -> None:
@@ -112,7 +112,7 @@ def _uniform(source: Analysis, value: float, first: int) -> None:
 
 
 def _whole(source: Analysis) -> None:
-    """Cut nothing, neither by percentile nor by override, in one step that can be undone."""
+    """Remove all percentiles and manual overrides in one step that can be undone."""
     drafts.edit(source.id, replace(drafts.current(source.id), cells={}, keep=(), drop=()))
 
 
@@ -131,8 +131,8 @@ def _target(source: Analysis, of: str, left: float, first: int) -> None:
             **{"target_encoder" if of == "encoder" else "target_params": left},
         )
         drafts.edit(source.id, replace(plan.prune_spec, keep=base.keep, drop=base.drop))
-        state.get().told += [line for line in plan.notes if line.startswith("--")]
+        state.get().messages += [line for line in plan.notes if line.startswith("--")]
         if base.keep or base.drop:
-            state.get().told.append("Neurons chosen by hand were left as they are; they come on top of the target.")
+            state.get().messages.append("Manual overrides were left unchanged; they come on top of the target.")
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]

@@ -1,4 +1,4 @@
-"""Options of a plan: criterion, compensation, hardware widths."""
+"""The options of a plan: criterion, compensation for removed neurons, and hardware constraints."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pages._shared import drafts, state
 
 
 def options(source: Analysis, prune_spec: PruneSpec) -> None:
-    """Criterion, compensation and hardware, behind one button that names what is not the default."""
+    """Draw criterion, compensation and hardware options behind one button, which lists the non-default ones."""
     plain = PruneSpec()
     parts = [
         CRITERIA[prune_spec.criterion].title if prune_spec.criterion != plain.criterion else "",
@@ -55,8 +55,7 @@ def options(source: Analysis, prune_spec: PruneSpec) -> None:
             "Compensation",
             METHODS,
             key="plan-method",
-            help="The replacement of a removed neuron: a constant, or (least-squares) a prediction from the kept "
-            "neurons",
+            help="Replaces a removed neuron: a constant, or (least-squares) a prediction from the kept neurons",
             **changed,
         )
         st.selectbox(
@@ -73,13 +72,13 @@ def options(source: Analysis, prune_spec: PruneSpec) -> None:
         st.selectbox(
             "Round stored widths up to a multiple of",
             [0, 8, 16],
-            format_func={0: "– (leave them)", 8: "8", 16: "16"}.get,
+            format_func={0: "– (no rounding)", 8: "8", 16: "16"}.get,
             key="plan-round",
-            help="Adds neurons back, the highest criterion first: some hardware is faster with such widths",
+            help="Adds neurons back, highest criterion first; some hardware is faster with such widths",
             **changed,
         )
         st.toggle(
-            "Make the heads of a layer equally wide",
+            "Equal width for all heads of a layer",
             key="plan-heads",
             help="Adds neurons back to the narrower heads",
             **changed,
@@ -87,15 +86,15 @@ def options(source: Analysis, prune_spec: PruneSpec) -> None:
 
 
 def _options(source: Analysis) -> None:
-    base, said = drafts.current(source.id), st.session_state
-    method = said["plan-method"]
+    base, values = drafts.current(source.id), st.session_state
+    method = values["plan-method"]
     prune_spec = replace(
         base,
-        criterion=said["plan-criterion"],
-        seed=int(said.get("plan-seed", base.seed)),
-        compensation=Compensation(method=method, tokens=None if method == "least-squares" else said["plan-tokens"]),
-        hardware=Hardware(round_to=said["plan-round"], per_head=bool(said["plan-heads"])),
+        criterion=values["plan-criterion"],
+        seed=int(values.get("plan-seed", base.seed)),
+        compensation=Compensation(method=method, tokens=None if method == "least-squares" else values["plan-tokens"]),
+        hardware=Hardware(round_to=values["plan-round"], per_head=bool(values["plan-heads"])),
     )
     prune_spec, notes = without_equal(source, prune_spec)
     drafts.edit(source.id, prune_spec)
-    state.get().told += notes
+    state.get().messages += notes

@@ -1,4 +1,4 @@
-"""The Plan page: edit percentiles, show sizes and fidelity, export the plan."""
+"""The Plan page: edit percentiles, see the size and the cosine of the smaller model, and export the plan."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from obce_core.plan.spec import choices
 from pages._shared import cached, charts, downloads, drafts, guards, layout, mounts, previews, state
 from pages.plan import difference, files, menu, options, table
 
-# The sentence has room for two lines from the start: it grows when the cosine arrives.
+# Reserve two lines for the lead sentence, which grows when the cosine arrives.
 _STYLE = (
     "<style>.st-key-plan-facts .facts{grid-template-columns:repeat(auto-fit,minmax(COLUMNpx,1fr));gap:10px 14px}"
     ".st-key-plan-head .lead{min-height:2.9em} .st-key-plan-head b{white-space:nowrap}</style>"
@@ -44,7 +44,7 @@ def _link() -> None:
 
 
 def _carried(prune_spec: PruneSpec) -> tuple[Plan | None, Budget | None]:
-    """Resolve the draft into a plan; show the reason if that is impossible."""
+    """Resolve the draft and count its size; if that fails, show the error and return (None, None)."""
     try:
         return cached.resolved(source.id, prune_spec)
     except PlanError as error:
@@ -53,31 +53,31 @@ def _carried(prune_spec: PruneSpec) -> tuple[Plan | None, Budget | None]:
 
 
 def _lead(plan: Plan | None, budget: Budget | None, close: float | None) -> str:
-    """Describe the draft in one sentence."""
+    """Return one sentence on what the draft does."""
     if plan is None or budget is None:
-        return "This plan cannot be carried out as it stands; nothing is counted until it can."
+        return "This plan cannot be applied, so its size is not known."
     ranked = CRITERIA[plan.prune_spec.criterion].title.replace("r_f", "r<sub>f</sub>")
     if not plan.kept:
         return (
-            "Nothing is cut yet. Select cells and type a number: P50 removes the half of a cell's neurons with "
-            f"the smallest {ranked}."
+            "Nothing is cut yet. Select cells and type a number: P50 removes the half of a cell's neurons with the "
+            "smallest "
+            f"{ranked}."
         )
     cells = sum(len(row) for row in plan.kept.values())
     kept = f"; its outputs keep a cosine of <b>{cosine(close)}</b> to the original's" if close is not None else ""
     return (
         f"Cuts <b>{count(budget.neurons_cut)}</b> neurons of {cells} {'cell' if cells == 1 else 'cells'} by {ranked}, "
-        "leaves "
+        f"leaves "
         f"<b>{share(budget.encoder_share)}</b> of the encoder{kept}."
     )
 
 
 def _paper() -> tuple[Plan | None, Budget | None, tuple[str, ...]]:
-    """Return the paper's plan, its size and its notes; where it cannot be carried out on this model, the reason is the
-    note."""
+    """Return the paper's plan, its size and its notes; if it cannot be applied here, the note is the reason."""
     try:
         return cached.paper(source.id)
     except PlanError as error:
-        return None, None, (f"◇ The paper's plan cannot be carried out here: {error}",)
+        return None, None, (f"◇ The paper's plan cannot be applied here: {error}",)
 
 
 def _numbers(budget: Budget | None, paper: Budget | None, close: str, paper_close: str) -> None:
@@ -111,26 +111,27 @@ def _numbers(budget: Budget | None, paper: Budget | None, close: str, paper_clos
 
 
 def _theirs() -> None:
-    """Ask which draft to continue with if another tab or person has written one since."""
-    other = drafts.theirs(source.id)
-    if other is None:
+    """Ask which draft to continue with if another session has written one."""
+    draft = drafts.theirs(source.id)
+    if draft is None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="theirs"):
         st.text(
-            f"Another tab changed this plan at {other.written[11:19]} UTC. Yours is not saved until you choose; undo "
-            "brings it back."
+            f"Another tab changed this plan at {draft.written[11:19]} UTC. Your changes are not saved until you "
+            f"choose; undo "
+            "restores them."
         )
         st.button("Take theirs", on_click=drafts.take_theirs, args=(source.id,), width="content")
         st.button("Keep mine", on_click=drafts.keep_mine, args=(source.id,), width="content")
 
 
 def _hands(prune_spec: PruneSpec) -> None:
-    results = list(choices(prune_spec))
+    overrides = list(choices(prune_spec))
     st.subheader("Manual overrides", anchor=False)
-    if not results:
-        layout.note("None. The Neuron page has buttons to keep or drop a neuron.")
+    if not overrides:
+        layout.note("No neuron is kept or dropped manually. Use Keep and Drop on the Neuron page.")
         return
-    for number, choice in enumerate(results[:50]):
+    for number, choice in enumerate(overrides[:50]):
         row = st.columns([0.8, 3, 4, 1.4], vertical_alignment="center", gap="small")
         row[0].text("keep" if choice.side == "keep" else "drop")
         row[1].text(f"Layer {choice.layer} · {TITLES[choice.component]} · {choice.neuron}")
@@ -142,8 +143,8 @@ def _hands(prune_spec: PruneSpec) -> None:
             on_click=drafts.release,
             args=(source.id, choice.layer, choice.component, choice.neuron),
         )
-    if len(results) > 50:
-        layout.note(f"{count(len(results) - 50)} more are in the exported plan.")
+    if len(overrides) > 50:
+        layout.note(f"{count(len(overrides) - 50)} more are in the exported plan.")
 
 
 def _body() -> None:
@@ -155,47 +156,45 @@ def _body() -> None:
     words = head.container(width="stretch")
     plan, budget = _carried(prune_spec)
     paper_plan, paper, notes = _paper()
-    whole = measured.whole(plan) if plan is not None else None
+    fidelity = measured.whole(plan) if plan is not None else None
     with words:
-        layout.title("Plan", _lead(plan, budget, whole.pooled if whole else None))
-    theirs = previews.Previews(source, paper_plan.prune_spec if paper_plan is not None else prune_spec)
-    paper_whole = theirs.whole(paper_plan, priority=1) if paper_plan is not None else None
+        layout.title("Plan", _lead(plan, budget, fidelity.pooled if fidelity else None))
+    paper_previews = previews.Previews(source, paper_plan.prune_spec if paper_plan is not None else prune_spec)
+    paper_fidelity = paper_previews.whole(paper_plan, priority=1) if paper_plan is not None else None
     nothing = plan is None or not plan.kept
     _numbers(
         budget,
         paper,
-        "–" if nothing else measured.words(whole),
-        "◇ " + ("–" if paper_plan is None else theirs.words(paper_whole)),
+        "–" if nothing else measured.words(fidelity),
+        "◇ " + ("–" if paper_plan is None else paper_previews.words(paper_fidelity)),
     )
-    with head:  # filled after the numbers, which the user waits for
+    with head:  # filled last, so that the numbers appear first
         menu.menu(source)
-    named_items = {12: "Table 2", 24: "Table 3"}.get(
-        source.shape.layers, f"Table 2, carried to {source.shape.layers} layers"
-    )
-    texts = whole or paper_whole
-    closeness = (
+    named = {12: "Table 2", 24: "Table 3"}.get(source.shape.layers, f"Table 2, scaled to {source.shape.layers} layers")
+    texts = fidelity or paper_fidelity
+    cosine_note = (
         f" Cosine to the original: {texts.texts} held-out texts"
         if texts
         else " Cosine to the original: on held-out texts"
     )
-    closeness += (
-        f", [CLS] {cosine(whole.cls)}."
-        if whole
+    cosine_note += (
+        f", [CLS] {cosine(fidelity.cls)}."
+        if fidelity
         else f"; this plan's is not measured: {escape(measured.reason)}."
         if measured.reason
         else "."
     )
     layout.note(
-        f"◇ the paper's plan ({named_items}), counted by the same rule on this model: query and key fold to shared "
-        f"pairs.{closeness}"
+        f"◇ the paper's plan ({named}), counted by the same rule on this model: query and key share stored "
+        f"pairs.{cosine_note}"
     )
     if measured.reason and source.id in selection.unmeasured:
-        st.button("Try again to measure", on_click=selection.unmeasured.pop, args=(source.id, None), type="tertiary")
+        st.button("Measure again", on_click=selection.unmeasured.pop, args=(source.id, None), type="tertiary")
     _theirs()
-    for line in selection.told:
+    for line in selection.messages:
         st.text(line)
     compared = difference.difference(source, prune_spec)
-    # on a projector everything is larger, and the two stand below one another
+    # In presentation mode everything is larger, so the two columns are stacked.
     left, right = (st.container(), st.container()) if selection.presentation else st.columns([1.34, 1], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -212,18 +211,20 @@ def _body() -> None:
             on_edit=_edited,
         )
         layout.note(
-            "Bar: solid is kept, hatched is cut. Small number: cosine to the original, mean-pooled, when this cell "
-            "alone is cut; faint "
-            "while it is measured again. A layer's number or a component's name selects all of it, Shift extends. "
-            "Arrows move, digits "
-            "set, + and − change by 5, Delete clears. * has neurons chosen by hand."
+            "Bar: solid is kept, hatched is cut. Small number: mean-pooled cosine to the original when only this cell "
+            "is cut; "
+            "faint while it is measured again. Click a layer's number or a component's name to select all of it; Shift "
+            "extends "
+            "the selection. Arrow keys move, digits set a percentile, + and − change it by 5, Delete clears it. * "
+            "marks cells "
+            "with manual overrides."
         )
         if plan is not None:
-            carried = plan  # the lambda below runs at a click
+            resolved_plan = plan  # bound here because the lambda below runs at a click
             downloads.row(
                 "plan-grid",
                 figure=lambda: plan_figure(grid, mode=mode),
-                csv_text=lambda: files.cells_csv(source, carried, close),
+                csv_text=lambda: files.cells_csv(source, resolved_plan, close),
             )
         _hands(prune_spec)
     with right:
@@ -235,34 +236,36 @@ def _body() -> None:
             )
         _next(prune_spec, budget, measured)
     if plan is not None:
-        files.take_away(source, plan, close, whole)
+        files.take_away(source, plan, close, fidelity)
     for line in (*(plan.notes if plan else ()), *(notes if prune_spec.cells or paper is None else ())):
         layout.note(escape(line))
-    previews.watch([*measured.asked, *theirs.asked, *compared])
+    previews.watch([*measured.asked, *paper_previews.asked, *compared])
 
 
 def _next(prune_spec: PruneSpec, budget: Budget | None, measured: previews.Previews) -> None:
     st.subheader("Cheapest next cuts", anchor=False)
     cuts = cached.next_steps(source.id, prune_spec, linked=selection.link_qk)
-    automatic = budget is None or previews.automatic(budget.encoder) or source.id in selection.next_asked
-    lost = measured.losses(cuts) if automatic else previews.Previews(source, prune_spec, reason="later").losses(cuts)
+    is_measured = budget is None or previews.automatic(budget.encoder) or source.id in selection.next_requested
+    losses = (
+        measured.losses(cuts) if is_measured else previews.Previews(source, prune_spec, reason="later").losses(cuts)
+    )
     mounts.next_cut_list(
-        {**next_cut_list(cuts, lost, waiting=automatic and not measured.reason), "large": selection.presentation},
+        {**next_cut_list(cuts, losses, waiting=is_measured and not measured.reason), "large": selection.presentation},
         key=f"next-{source.id}",
         revision=f"{prune_spec!r}",
         on_apply=lambda place: _apply(dict(cuts[place].changes)),
     )
-    if not automatic and not measured.reason:
+    if not is_measured and not measured.reason:
         st.button(
             f"Measure these {len(cuts)} steps",
-            on_click=selection.next_asked.add,
+            on_click=selection.next_requested.add,
             args=(source.id,),
             icon=":material/speed:",
         )
     layout.note(
-        "Sorted by cosine lost for each parameter saved. Each cell is measured alone, against its present percentile, "
-        "so the sum is a "
-        "guide and no promise. Nothing is applied before you click."
+        "Sorted by cosine lost per parameter saved. Each cell is measured alone, against its current percentile, so "
+        "the sum is "
+        "only an approximation. A cut is applied when you click it."
     )
 
 
@@ -270,26 +273,27 @@ with guards.caught():
     _body()
     with st.expander("How to read this"):
         st.markdown(
-            "**Pxx** keeps the neurons strictly above the xx-th percentile of their own layer and component. "
-            "**Folding is exact**: a "
-            "removed neuron is a constant, and the constant goes into the weights that stay, so the smaller model is "
-            "the same "
-            "function as the masked one. A query/key dimension survives only where both sides are kept; where only "
-            "the key is, it "
-            "becomes part of one extra key row a head. That is why P50 on both leaves about a quarter of the pairs. "
-            "Under "
-            "**least-squares** a removed neuron is predicted from the kept ones (query, key and value: of its own "
-            "head), which is "
-            "folded in as exactly; a head then stores as many pairs as the fewer of its kept queries and kept keys, "
-            "so more stays."
+            "**Pxx** keeps the neurons strictly above the xx-th percentile of their own layer and component. **Folding "
+            "is "
+            "exact**: a removed neuron is replaced by a constant, and the constant is folded into the remaining "
+            "weights, so the "
+            "smaller model is the same function as the masked one. A query/key dimension is stored only where both "
+            "sides are "
+            "kept; where only the key is kept, it becomes part of one extra key row per head. Therefore P50 on both "
+            "leaves about "
+            "a quarter of the pairs. With **least-squares** a removed neuron is predicted from the kept ones (for "
+            "query, key and "
+            "value: those of its own head), which is folded in exactly as well. A head then stores as many pairs as "
+            "the smaller "
+            "number of its kept queries and kept keys, so more pairs are left."
             "\n\n**Cosine** compares the last hidden states of the original and of the masked model, which equals the "
-            "cut one: of "
-            "[CLS], and of the mean over all tokens of a text; shown is the mean over at most 150 texts that the "
-            "analysis did not read, "
-            "drawn with seed 0 from those held out."
-            "\n\n**Limits.** A cosine near 1 says that the outputs stay alike before any fine-tuning, not that a "
-            "task's score stays. "
-            "Cells are measured alone; together they lose more or less than the sum. Least-squares is fitted when the "
-            "model is built, "
-            "and not measured before. FLOPs are of the layers."
+            "cut one: "
+            "of [CLS], and of the mean over all tokens of a text. The value is the mean over at most 150 texts that "
+            "the analysis "
+            "did not read, drawn with seed 0 from the held-out texts."
+            "\n\n**Limits.** A cosine near 1 means that the outputs are similar before any fine-tuning, not that a "
+            "task's score is "
+            "preserved. Cells are measured alone; together they may lose more or less than the sum. Least-squares is "
+            "fitted when "
+            "the model is built, and is not measured before. FLOPs are those of the layers."
         )

@@ -1,4 +1,4 @@
-"""The plan as an editable table."""
+"""The percentiles of the plan as an editable table."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pages._shared import drafts, layout, state
 
 
 def table(source: Analysis, prune_spec: PruneSpec) -> None:
-    """Offer every percentile in a table; nothing changes before Apply."""
+    """Offer every percentile in a table; changes take effect with Apply."""
     place = st.popover("Edit as table", icon=":material/table:", key="plan-table", on_change="rerun")
-    if not place.open:  # an edit of the grid does not wait for a hidden table
+    if not place.open:  # an edit of the grid does not wait for a closed table
         return
     with place, st.form("plan-table-form", border=False):
         column = st.column_config.NumberColumn
@@ -32,7 +32,7 @@ def table(source: Analysis, prune_spec: PruneSpec) -> None:
                 },
             },
         )
-        layout.note("Percentiles; 0 cuts nothing, None cannot be cut. Query and key have separate values.")
+        layout.note("Percentiles; 0 cuts nothing, None cannot be cut. Query and key are edited separately.")
         if st.form_submit_button("Apply", type="primary"):
             try:
                 edited, notes = read_rows(source, prune_spec, rows)
@@ -40,5 +40,5 @@ def table(source: Analysis, prune_spec: PruneSpec) -> None:
                 st.text(str(error))
                 return
             drafts.edit(source.id, edited)
-            state.get().told += notes
+            state.get().messages += notes
             st.rerun()

@@ -19,14 +19,14 @@ from obce_core.plan.storage import Version, delete_version, rename_version, rest
 from pages._shared import cached, drafts, guards, state
 
 _DRAFT = ""
-"""Stands for the draft where a version's id is expected."""
+"""The id of the draft where a version's id is expected."""
 
 
-@st.dialog("Versions of this plan", width="large", on_dismiss=lambda: state.get().told.clear())
+@st.dialog("Versions of this plan", width="large", on_dismiss=lambda: state.get().messages.clear())
 def dialog(source: Analysis) -> None:
-    """Show the versions, and what can be done with them."""
-    selection = state.get()
-    for line in selection.told:
+    """Show the versions and the actions on them."""
+    visitor = state.get()
+    for line in visitor.messages:
         st.text(line)
     row = st.columns([2, 3, 1], vertical_alignment="bottom")
     row[0].text_input("Save the draft as", key="version-name", max_chars=80, placeholder="a name")
@@ -41,34 +41,34 @@ def dialog(source: Analysis) -> None:
         width="stretch",
         disabled=not writable,
     )
-    versions_ = cached.versions(source.id)
-    if versions_:
-        _table(source, versions_)
-        _actions(source, {version.id: version for version in versions_}, writable=writable)
+    saved = cached.versions(source.id)
+    if saved:
+        _table(source, saved)
+        _actions(source, {version.id: version for version in saved}, writable=writable)
     else:
         st.caption(
-            "No version yet. The draft itself is kept without a name, with its undo, until you save it under one."
+            "No version yet. The draft and its undo history are kept on disk; save it under a name to make a version."
         )
-    if selection.version_deleted is not None and selection.version_deleted[0] == source.id:
+    if visitor.version_deleted is not None and visitor.version_deleted[0] == source.id:
         st.button("Undo the deletion", key="version-undo", icon=":material/undo:", on_click=_restore, args=(source,))
     st.file_uploader(
-        "Open a plan or an intent from a file, JSON or YAML",
+        "Open a plan or a prune spec (intent) from a JSON or YAML file",
         ["json", "yaml", "yml"],
         key="plan-upload",
         on_change=_import,
         args=(source,),
         disabled=not writable,
     )
-    st.caption("Opening or importing replaces the draft; undo restores it.")
+    st.caption("An opened version or file replaces the draft; undo restores the draft.")
 
 
-def _table(source: Analysis, found: list[Version]) -> None:
+def _table(source: Analysis, saved: list[Version]) -> None:
     rows = []
-    for version in found:
+    for version in saved:
         try:
             left = share(cached.resolved(source.id, version.prune_spec)[1].encoder_share)
         except PlanError:
-            left = "cannot be carried out"
+            left = "cannot be applied"
         rows.append(
             {
                 "name": version.name,
@@ -80,42 +80,49 @@ def _table(source: Analysis, found: list[Version]) -> None:
     st.dataframe(rows, hide_index=True, width="stretch")
 
 
-def _actions(source: Analysis, versions_: Mapping[str, Version], *, writable: bool) -> None:
+def _actions(source: Analysis, saved: Mapping[str, Version], *, writable: bool) -> None:
     one = st.columns([3, 1, 1], vertical_alignment="bottom")
-    picked = one[0].selectbox(
-        "Version", list(versions_), format_func=lambda key: versions_[key].name, key="version-picked"
-    )
-    if one[1].button("Open", key="version-open", on_click=_open, args=(source, versions_[picked]), width="stretch"):
+    selected = one[0].selectbox("Version", list(saved), format_func=lambda key: saved[key].name, key="version-picked")
+    if one[1].button("Open", key="version-open", on_click=_open, args=(source, saved[selected]), width="stretch"):
         st.rerun()
     one[2].button(
-        "Delete", key="version-delete", on_click=_delete, args=(source, picked), width="stretch", disabled=not writable
+        "Delete",
+        key="version-delete",
+        on_click=_delete,
+        args=(source, selected),
+        width="stretch",
+        disabled=not writable,
     )
     two = st.columns([3, 1, 1], vertical_alignment="bottom")
-    others = [_DRAFT, *(key for key in versions_ if key != picked)]
+    others = [_DRAFT, *(key for key in saved if key != selected)]
     other = two[0].selectbox(
-        "Compare it with",
-        others,
-        format_func=lambda key: versions_[key].name if key else "the draft",
-        key="version-other",
+        "Compare it with", others, format_func=lambda key: saved[key].name if key else "the draft", key="version-other"
     )
-    if two[1].button("Compare", key="version-compare", on_click=_compare, args=(other, picked), width="stretch"):
+    if two[1].button("Compare", key="version-compare", on_click=_compare, args=(other, selected), width="stretch"):
         st.rerun()
     three = st.columns([3, 1, 1], vertical_alignment="bottom")
-    three[0].text_input("New name", key="version-new-name", max_chars=80, placeholder=versions_[picked].name)
+    three[0].text_input("New name", key="version-new-name", max_chars=80, placeholder=saved[selected].name)
     three[1].button(
-        "Rename", key="version-rename", on_click=_rename, args=(source, picked), width="stretch", disabled=not writable
+        "Rename",
+        key="version-rename",
+        on_click=_rename,
+        args=(source, selected),
+        width="stretch",
+        disabled=not writable,
     )
 
 
 def _save(source: Analysis) -> None:
-    form = st.session_state
+    values = st.session_state
     try:
-        version = save_version(source.id, form["version-name"], drafts.current(source.id), note=form["version-note"])
+        version = save_version(
+            source.id, values["version-name"], drafts.current(source.id), note=values["version-note"]
+        )
         drafts.came_from(source.id, version.id)
-        form["version-name"] = form["version-note"] = ""
-        state.get().told = []
+        values["version-name"] = values["version-note"] = ""
+        state.get().messages = []
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]
 
 
 def _open(source: Analysis, version: Version) -> None:
@@ -132,7 +139,7 @@ def _rename(source: Analysis, key: str) -> None:
         rename_version(source.id, key, st.session_state["version-new-name"])
         st.session_state["version-new-name"] = ""
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]
 
 
 def _delete(source: Analysis, key: str) -> None:
@@ -140,17 +147,17 @@ def _delete(source: Analysis, key: str) -> None:
         delete_version(source.id, key)
         state.get().version_deleted = (source.id, key)
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]
 
 
 def _restore(source: Analysis) -> None:
-    selection = state.get()
-    deleted, selection.version_deleted = selection.version_deleted, None
+    visitor = state.get()
+    deleted, visitor.version_deleted = visitor.version_deleted, None
     try:
         if deleted is not None:
             restore_version(source.id, deleted[1])
     except ObceError as error:
-        selection.told = [str(error)]
+        visitor.messages = [str(error)]
 
 
 def _import(source: Analysis) -> None:
@@ -163,6 +170,6 @@ def _import(source: Analysis) -> None:
         prune_spec = parse_prune_spec(document.get("intent", document), upload.name)
         resolve(source, prune_spec)
         drafts.edit(source.id, prune_spec)
-        state.get().told.append(f"{upload.name[:80]} took the draft's place.")
+        state.get().messages.append(f"{upload.name[:80]} replaced the draft.")
     except ObceError as error:
-        state.get().told = [str(error)]
+        state.get().messages = [str(error)]

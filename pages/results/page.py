@@ -1,5 +1,4 @@
-"""The Results page: our rows next to published ones, score against size, differences, changed examples,
-downloads."""
+"""The Results page: the leaderboard, score against size, differences, changed examples and downloads."""
 
 from __future__ import annotations
 
@@ -22,24 +21,23 @@ from pages.results import parts
 selection = state.get()
 
 _HELP = f"""
-**Split.** Our scores are of the validation split, whose labels are public. Published scores are of the test server or
-of a split that is not stated. † marks a difference between scores whose split or metric differ or are not stated.
+**Split.** Our scores are on the validation split, whose labels are public. Published scores are from the test server
+or on a split that is not stated. † marks a difference where split or metric differ or are not stated.
 
-**Interval.** Paired bootstrap over the examples of the split, 2,000 resamples: how much the difference would vary with
-other examples. ± shows how much it varies with the seed. If the interval contains zero, neither model is shown to be
-better.
+**Interval.** Paired bootstrap over the examples of the split, 2,000 resamples: the variation of the difference with
+other examples. ± is the variation over seeds. An interval that contains zero is not evidence of a difference.
 
 **Majority class.** {WORDS}
 
-**{MARK_WORDS.split(":")[0]}.**{MARK_WORDS.split(":")[1]} A cut of a model that has not learned the task says nothing
-about the cut.
+**{MARK_WORDS.split(":")[0]}.**{MARK_WORDS.split(":")[1]}
+If a model has not learned a task, its cuts cannot be judged by that task.
 
-**Size.** Stored parameters, including embeddings and head. The share is that of the encoder's layers. The paper states
-58.47 %; its own Table 2 leaves 62.8 % of the encoder.
+**Size.** Stored parameters, with embeddings and head; the share is that of the encoder's layers. The paper states
+58.47 %, but its own Table 2 gives 62.8 % of the encoder.
 
-**Controls** store exactly the same shapes as the plan; they differ only in the neurons that are kept.
+**Controls** store exactly the same shapes as the plan and keep different neurons.
 
-**Limits.** With few seeds ± itself is uncertain. A tier other than *paper* trains less than the paper did, so its
+**Limits.** With few seeds, ± itself is uncertain. Tiers other than *paper* train less than the paper did, so their
 scores are not comparable with the paper's.
 """
 
@@ -53,12 +51,12 @@ def _row(key: str) -> None:
 
 
 def _group(groups: Sequence[Group]) -> Group:
-    """Ask which recipe; rows of two recipes never share a table."""
+    """Ask for the recipe; a table contains the rows of one recipe only."""
     keys = [group.key for group in groups]
-    gone = bool(selection.recipe) and selection.recipe not in keys
+    is_missing = bool(selection.recipe) and selection.recipe not in keys
     if not selection.recipe:
         selection.recipe = keys[0]
-    visible = keys[0] if gone else selection.recipe
+    key_shown = keys[0] if is_missing else selection.recipe
     names = {group.key: f"{group.title} ({len(group.evaluations)})" for group in groups}
 
     key = state.key("results-recipe")
@@ -69,44 +67,41 @@ def _group(groups: Sequence[Group]) -> Group:
 
     widget = {"options": keys, "format_func": names.__getitem__, "key": key, "on_change": keep}
     if len(keys) <= 4 and all(len(name) < 34 for name in names.values()):
-        st.segmented_control("Tier or recipe; one table never mixes two", default=visible, **widget)
+        st.segmented_control("Tier or recipe; a table shows one of them", default=key_shown, **widget)
     else:
-        st.selectbox("Tier or recipe; one table never mixes two", index=keys.index(visible), **widget)
-    if gone:
+        st.selectbox("Tier or recipe; a table shows one of them", index=keys.index(key_shown), **widget)
+    if is_missing:
         guards.show_gone(
             "recipe",
             f"The results of recipe {selection.recipe} were deleted, or are in another cache; another recipe is shown.",
         )
-    return groups[keys.index(visible)]
+    return groups[keys.index(key_shown)]
 
 
 def _lead(rows: Sequence[Row], task: str) -> str:
-    """Describe the selected task: the best cut relative to its original."""
+    """Return one sentence on the selected task: the best cut relative to its original, with the 95 % interval."""
     cuts = [row for row in rows if task in row.cells and not row.original and not is_control(row)]
     compared = [(row, row.cells[task].differences.get(row.cells[task].main)) for row in cuts]
-    known_values = [(row, gap) for row, gap in compared if gap is not None]
+    with_difference = [(row, gap) for row, gap in compared if gap is not None]
     title = TASKS[task].title
-    if not known_values:
-        return (
-            f"<b>{sum(len(row.cells) for row in rows)}</b> scores on validation splits; no cut stands beside its "
-            f"original on {title}."
-        )
+    if not with_difference:
+        scores = sum(len(row.cells) for row in rows)
+        return f"<b>{scores}</b> scores on validation splits; no cut can be compared with its original on {title}."
     original = next((row for row in rows if row.original and task in row.cells), None)
     if original is not None and mark(original.cells[task], original.cells[task].main):
         return (
-            f"On {title} <b>{escape(original.label)}</b> is <b>not learned</b>: its 95 % interval does not lie above "
-            "the majority "
-            "class, so differences to it say nothing about the cuts. A longer tier may learn it."
+            f"On {title} <b>{escape(original.label)}</b> is <b>not learned</b>: its 95 % interval is not above the "
+            f"majority "
+            "class, so differences to it do not measure the cuts. A longer tier may learn it."
         )
-    row, gap = max(known_values, key=lambda pair: pair[1].mean)
-    if not any(other.mean or other.low or other.high for _, other in known_values):
+    row, gap = max(with_difference, key=lambda pair: pair[1].mean)
+    if not any(other.mean or other.low or other.high for _, other in with_difference):
         return (
-            f"On {title} no cut differs from its original in any answer that counts: too little was learned to "
-            "tell them apart."
+            f"On {title} no cut differs from its original in any scored answer: too little was learned to compare them."
         )
-    clear = "" if gap.clear else "; the interval holds zero, so this says neither better nor worse"
+    clear = "" if gap.clear else "; the interval contains zero, so this is not evidence of a difference"
     return (
-        f"On {title} the cut that does best against its original is <b>{escape(row.label)}</b>: "
+        f"On {title} the best cut relative to its original is <b>{escape(row.label)}</b>: "
         f"<b>{percent(gap.mean, signed=True)}</b> points, 95 % from {percent(gap.low, signed=True)} to "
         f"{percent(gap.high, signed=True)}{clear}."
     )
@@ -114,12 +109,12 @@ def _lead(rows: Sequence[Row], task: str) -> str:
 
 def _empty() -> None:
     layout.title(
-        "Results", "Our evaluations on GLUE beside the published ones; each number names its split, metric and seeds."
+        "Results", "Our evaluations on GLUE beside published ones; each score states its split, metric and seeds."
     )
     if selection.recipe:
-        guards.show_gone("recipe", f"The results of recipe {selection.recipe} were deleted or are in another cache.")
+        guards.show_gone("recipe", f"The results of recipe {selection.recipe} were deleted, or are in another cache.")
     st.info(
-        "No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the tier smoke is a first try of 20 "
+        "No evaluation yet. Launch fine-tunes the original and its cuts on GLUE; the tier smoke is a short test of 20 "
         "steps."
     )
     nav.link("launch", "Launch an evaluation", icon=":material/rocket_launch:")
@@ -140,44 +135,44 @@ def _body() -> None:
         return
     head = st.container()
     group = _group(groups)
-    board = cached_results.stamped(group.evaluations)
+    stamps = cached_results.stamped(group.evaluations)
     with st.spinner("Resampling examples for the intervals", show_time=True):
-        rows = cached_results.leaderboard(board, parts.home())
+        rows = cached_results.leaderboard(stamps, parts.home())
     scored = {name for row in rows for name in row.cells}
     tasks = [name for name in TASKS if name in scored or TASKS[name].usual]
     if selection.task not in scored:
         selection.task = next(name for name in tasks if name in scored)
-    gone = bool(selection.board_row) and selection.board_row not in {row.key for row in rows}
+    is_missing = bool(selection.board_row) and selection.board_row not in {row.key for row in rows}
     if not selection.board_row:
         selection.board_row = parts.first_choice(rows, selection.task)
     with head:
         layout.title("Results", _lead(rows, selection.task))
-    if gone and selection.recipe == group.key:
+    if is_missing and selection.recipe == group.key:
         guards.show_gone(
-            "board_row", "The selected row is not in this table any more: its results were deleted or computed again."
+            "board_row", "The selected row is no longer in this table: its results were deleted or recomputed."
         )
     smoke = f" <b>{escape(TIER_WORDS['smoke'])}.</b>" if group.title == "smoke" else ""
     layout.note(
-        f"<b>{escape(group.title)}</b>: {escape(group.words)}. The whole validation split unless said "
+        f"<b>{escape(group.title)}</b>: {escape(group.words)}. The whole validation split unless stated "
         f"otherwise.{smoke} "
         f"{left_out(rows)} {older_kind(rows)}"
     )
     data = leaderboard(rows, tasks, latency=parts.latencies(rows))
-    # With an element beside it the style stands where it is written; alone it would come after the table.
+    # The empty span keeps the style in its place; alone it would be placed after the table.
     st.html(f"<style>.st-key-board-room {{ min-height: {room(data)}px; }}</style><span></span>")
     with st.container(key="board-room"):
         mounts.leaderboard(data, key="board", task=selection.task, row=selection.board_row, on_task=_task, on_row=_row)
     layout.note(
-        "Scores in %: mean ± standard deviation over seeds; below it the difference to the original of the same "
-        "weights, recipe and seeds, "
-        "with its 95 % interval, brown for less and teal for more. Not learned: the score's own 95 % interval does "
-        "not lie above the "
-        "majority class. Click a task or a row to see it below."
-        + ("" if data["latency"] else " Latency: not measured; the Model page measures it on a built model.")
+        "Scores in %: mean ± standard deviation over seeds. Below each score: the difference to the original of the "
+        "same weights, "
+        "recipe and seeds, with its 95 % interval; brown is less, teal is more. Not learned: the 95 % interval of the "
+        "score is "
+        "not above the majority class. Click a task or a row to see its details below."
+        + ("" if data["latency"] else " Latency is not measured; the Model page measures it for a built model.")
     )
     parts.table_downloads(group, rows, tasks)
     parts.submissions(rows)
-    parts.task_view(rows, board, selection.task)
+    parts.task_view(rows, stamps, selection.task)
     parts.changed_examples(rows, selection.task)
     with st.expander("How to read this"):
         st.markdown(_HELP)

@@ -1,5 +1,4 @@
-"""The Runs page: all jobs in a table by state, and one job with its curves, log, and buttons to cancel and
-go on."""
+"""The Runs page: a table of all jobs, and one job open with its curves and log, Cancel and Resume."""
 
 from __future__ import annotations
 
@@ -16,15 +15,14 @@ _PAGE = 25
 selection = state.get()
 
 _HELP = """
-**● done** The result is there. **◐ running** A process holds the run's lock. **○ queued** The run waits for a free
-slot;
-the end of another job starts it, and this page may be closed. **✕ failed** with the reason. **‖ cancelled** Stopped on
-request; it can be resumed. **? lost** Its process ended unexpectedly (it was killed, or the machine stopped); it can be
-resumed. On a cluster a silent worker is not lost yet: the cluster is queried every few seconds, and a run whose node
-was lost is resumed, at most three times.
+**● done**: the result is available. **◐ running**: a process holds the run's lock. **○ queued**: the run waits for a
+free slot and starts when another job ends, even if this page is closed. **✕ failed**: the reason is shown. **‖
+cancelled**: stopped on request; it can be resumed. **? lost**: its process exited unexpectedly (killed, or the
+machine stopped); it can be resumed. On a cluster, a worker without a heartbeat is not lost yet: the cluster is
+queried every few seconds, and a run whose node was lost is restarted at most three times.
 
-**Resume** continues from the newest valid checkpoint. **Time left** divides the remaining steps by the speed of the
-current attempt; it does not know about slower evaluations to come.
+**Resume** continues from the newest valid checkpoint. **Time left** is the remaining work divided by the average
+speed of the current attempt; it does not account for slower evaluations later in the run.
 
 **Limits.** A run in the foreground of a shell can be cancelled here, and resumed as a job.
 """
@@ -32,12 +30,9 @@ current attempt; it does not know about slower evaluations to come.
 
 def _lead(rows: list[Listed]) -> str:
     if not rows:
-        return (
-            "Every job is a folder and a command: analyses, compressions, proofs and evaluations, started here or "
-            "by the shell."
-        )
+        return "All jobs: analyses, compressions, verifications and evaluations, started here or from the command line."
     counts = [f"<b>{count(number)}</b> {name}" for name, number in tally(rows).items()]
-    return ", ".join(counts) + ". Jobs continue when this page is closed."
+    return ", ".join(counts) + ". Jobs continue when you leave, reload or close this page."
 
 
 def _filter(rows: list[Listed]) -> list[Listed]:
@@ -51,7 +46,7 @@ def _filter(rows: list[Listed]) -> list[Listed]:
 
     default = selection.run_state or None
     st.pills(
-        "Only those that are",
+        "Filter by state",
         options,
         default=default,
         key=key,
@@ -62,7 +57,7 @@ def _filter(rows: list[Listed]) -> list[Listed]:
 
 
 def _pages(rows: list[Listed]) -> list[Listed]:
-    """Cut the list into pages; the one that is shown stays within it."""
+    """Return the rows of the current page of the list; a page number beyond the end is reduced to the last one."""
     pages = max(1, -(-len(rows) // _PAGE))
     selection.runs_page = min(selection.runs_page, pages)
     first = (selection.runs_page - 1) * _PAGE
@@ -92,7 +87,7 @@ def _turner(total: int) -> None:
 
 
 def _opened() -> Run | None:
-    """Return the run that the address or the table names; say so where it is not there."""
+    """Return the selected run, or None; show a notice if it does not exist."""
     if not selection.run:
         return None
     try:
@@ -103,11 +98,11 @@ def _opened() -> Run | None:
 
 
 def _body() -> None:
-    move_queue(seconds=0.5)  # a look starts what waits and has room
+    move_queue(seconds=0.5)  # starts queued jobs for which there is a free slot
     rows = listing()
     layout.title("Runs", _lead(rows))
     if not rows:
-        st.info("No run yet. Launch starts an evaluation; Analysis and Model start jobs too.")
+        st.info("No run yet. Start an evaluation on Launch, or a job on Analysis or Model.")
         nav.link("launch", "Launch an evaluation", icon=":material/rocket_launch:")
         nav.link("analysis", "Measure a model", icon=":material/play_circle:")
         return
@@ -117,7 +112,7 @@ def _body() -> None:
     _turner(len(visible))
     parts.show(page, opened)
     if not selection.run:
-        layout.note("Tick a row to open it: curves, log, cancel, resume.")
+        layout.note("Tick a row to see its curves and log, and to cancel or resume it.")
     with st.expander("How to read this"):
         st.markdown(_HELP)
 

@@ -1,4 +1,4 @@
-"""Runs on a page: the table, and one run open, alive while it works."""
+"""The table of runs, and one open run, both refreshed while a run has not ended."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ from obce_core.jobs.launchers.ray_cluster import public_address
 from obce_core.jobs.listing import Listed, state_words
 from obce_core.jobs.registry import list_runs, runs_home
 from pages._shared import cached_results, guards, layout, state
-from pages.runs.curves import show_curves, show_evaluations
+from pages.runs import results
 
-_SHOWN = 50
-"""So many evaluations of a run are listed; Results has them all."""
 _SHORT = 34
-"""Letters of a reason that stand beside the state; a longer one stands below."""
+"""The longest reason, in characters, that is shown beside the state; a longer one is shown below."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A run's state and progress at one moment: the table and the open run show the same."""
+    """A run's status and progress at one moment, shared by the table and the open run."""
 
     run: Run
     status: Status
@@ -36,7 +34,7 @@ class Reading:
 
 
 def show(rows: Sequence[Listed], opened: Run | None) -> None:
-    """Show the table and the run that is open, again every two seconds while one of them is alive; a tick opens one."""
+    """Show the table and the open run, every two seconds while one of the runs has not ended; a tick opens a run."""
     runs = [row.run for row in rows]
     states = {row.run.id: row.status.state for row in rows}
     if opened is not None and opened.id not in states:
@@ -49,9 +47,8 @@ def show(rows: Sequence[Listed], opened: Run | None) -> None:
 
 
 @st.fragment(run_every=2.0)
-def _live(runs: list[Run], opened: Run | None, visible_charts: dict[str, str], known: int) -> None:
-    """Show runs that change; where a state is another one than the page's head counts, or a run is new, all of the page
-    is."""
+def _live(runs: list[Run], opened: Run | None, drawn: dict[str, str], known: int) -> None:
+    """Refresh the runs; rerun the whole page when a state has changed or a run was added."""
     with guards.caught():
         now = _once(runs, opened)
         if {one.run.id: one.status.state for one in now} != visible_charts or len(list_runs()) != known:
@@ -61,11 +58,11 @@ def _live(runs: list[Run], opened: Run | None, visible_charts: dict[str, str], k
 def _once(runs: list[Run], opened: Run | None) -> list[Reading]:
     """Read every run once, and show the table and the open run from that."""
     if opened is not None and poll.told(opened).state not in FINAL:
-        poll.probe(opened)  # a look moves the queue, and takes up again what lost its node
+        poll.probe(opened)  # probing also starts queued runs and restarts those whose node was lost
     every = [*runs, *([opened] if opened is not None and opened.id not in {run.id for run in runs} else [])]
     now = [
-        Reading(run=run, status=told, progress=run.progress())
-        for run, told in zip(every, poll.look(every), strict=True)
+        Reading(run=run, status=status, progress=run.progress())
+        for run, status in zip(every, poll.look(every), strict=True)
     ]
     _table(now[: len(runs)])
     if opened is not None:
@@ -76,7 +73,7 @@ def _once(runs: list[Run], opened: Run | None) -> list[Reading]:
 def _table(rows: Sequence[Reading]) -> None:
     selection = state.get()
     signature = hashlib.sha256("".join(row.run.id for row in rows).encode()).hexdigest()[:12]
-    visible = st.dataframe(
+    table = st.dataframe(
         [_line(row) for row in rows],
         hide_index=True,
         width="stretch",
@@ -94,13 +91,13 @@ def _table(rows: Sequence[Reading]) -> None:
             "started (UTC)": st.column_config.TextColumn(width=90),
             "by": st.column_config.TextColumn(width=46),
             "run": st.column_config.TextColumn(
-                width=78, help="The beginning of its id, which is enough for obce runs show"
+                width=78, help="The first characters of its id, which obce runs show accepts"
             ),
         },
     )
-    picked = visible["selection"]["rows"]
-    if picked and picked[0] < len(rows) and rows[picked[0]].run.id != selection.run:
-        selection.run = rows[picked[0]].run.id
+    selected = table["selection"]["rows"]
+    if selected and selected[0] < len(rows) and rows[selected[0]].run.id != selection.run:
+        selection.run = rows[selected[0]].run.id
         st.rerun()
 
 
@@ -134,19 +131,19 @@ def _open(one: Reading) -> None:
             _close()
     st.html(f'<p class="note plain">{escape(what)}</p>')
     _show(one)
-    show_evaluations(one.run)
+    results.evaluations(one.run)
 
 
 def _close() -> None:
     selection = state.get()
     selection.run = ""
-    selection.runs_closed += 1  # its row is not ticked any more
+    selection.runs_closed += 1  # clears the tick of its row
     st.rerun()
 
 
 def _show(one: Reading) -> None:
     run, status, progress = one.run, one.status, one.progress
-    cancelling = run.cancel_asked() and status.state not in FINAL
+    is_cancelling = run.cancel_asked() and status.state not in FINAL
     count = f"{progress.done:,} of {progress.total:,} {progress.what}" if progress.total else ""
     rate = (
         f"{amount(progress.rate, 2)} {progress.what} a second"
@@ -157,7 +154,7 @@ def _show(one: Reading) -> None:
         [
             (
                 "state",
-                "‖ stopping" if cancelling else state_words(status.state),
+                "‖ stopping" if is_cancelling else state_words(status.state),
                 "",
                 status.reason if status.state != "failed" and len(status.reason) <= _SHORT else "",
             ),
@@ -167,7 +164,7 @@ def _show(one: Reading) -> None:
                 "took",
                 _took(status) or "–",
                 "",
-                f"begun {_clock(status.started)} UTC" if status.started else "not begun",
+                f"started {_clock(status.started)} UTC" if status.started else "not started",
             ),
             ("attempt", str(status.attempt), "", f"batch halved {status.halvings} times" if status.halvings else ""),
             ("started by", status.launcher or "a shell", "", public_address(status.launch.get("address"))),
@@ -180,9 +177,9 @@ def _show(one: Reading) -> None:
     elif len(status.reason) > _SHORT:
         layout.note(f'<span class="plain">{escape(status.reason)}</span>')
     _actions(run, status)
-    show_curves(run)
+    results.curves(run)
     log = run.log(6_000)
-    with st.expander("Log, its end", expanded=status.state in ("failed", "lost")):
+    with st.expander("End of the log", expanded=status.state in ("failed", "lost")):
         st.code(log or "The log is empty.", language=None, wrap_lines=True, height=220)
 
 
@@ -197,7 +194,7 @@ def _actions(run: Run, status: Status) -> None:
                 on_click=_safely,
                 args=(run, "cancel"),
                 disabled=run.cancel_asked() or not writable,
-                help="Asks it to stop after this step; what is finished stays",
+                help="Stops after the current step; finished results are kept",
             )
         if status.state in RESUMABLE:
             st.button(
@@ -208,23 +205,23 @@ def _actions(run: Run, status: Status) -> None:
                 on_click=_safely,
                 args=(run, "resume"),
                 disabled=not writable,
-                help="Goes on from the newest checkpoint that verifies",
+                help="Continues from the newest valid checkpoint",
             )
         st.code(f"obce runs show {run.id}", language="bash")
-    if (wrong := state.get().run_wrong) and wrong[0] == run.id:
-        guards.show_error(ObceError(wrong[1]))
+    if (error := state.get().run_error) and error[0] == run.id:
+        guards.show_error(ObceError(error[1]))
 
 
 def _safely(run: Run, action: str) -> None:
-    """Cancel or resume; what goes wrong is kept to be said when the page is drawn."""
-    state.get().run_wrong = ("", "")
+    """Cancel or resume a run; an error is stored and shown when the page is drawn."""
+    state.get().run_error = ("", "")
     try:
         if action == "cancel":
             poll.cancel(run)
         else:
             launcher_of(run).resume(run)
     except ObceError as error:
-        state.get().run_wrong = (run.id, str(error))
+        state.get().run_error = (run.id, str(error))
 
 
 def _left(status: Status, progress: Progress) -> str:
@@ -242,7 +239,7 @@ def _took(status: Status) -> str:
 
 
 def _day(moment: float) -> str:
-    """Write a moment in few words: the day and the minute of this year, only the day of another."""
+    """Return a time as month, day and minute in the current year, and as a date in other years."""
     this_year = time.gmtime(moment).tm_year == time.gmtime().tm_year
     return time.strftime("%m-%d %H:%M" if this_year else "%Y-%m-%d", time.gmtime(moment))
 

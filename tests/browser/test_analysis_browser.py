@@ -1,5 +1,4 @@
-"""The Analysis form in a real browser, which keeps the values of its fields itself: every way to a number of texts can
-be started."""
+"""The Analysis form in a real browser, which keeps field values itself: every way to set the number of texts works."""
 
 from __future__ import annotations
 
@@ -42,8 +41,7 @@ def pick(page: Any, name: str) -> None:
 
 
 def expect_texts(page: Any, many: int, available: int) -> None:
-    """The control says "any", the field says how many, and the preview shows them, less a quarter held out of all of
-    one's own."""
+    """Check the control ("any"), the number field and the preview; a quarter of the user's own texts is held out."""
     from playwright.sync_api import expect
 
     measured = many - many // 4 if many == available else many
@@ -71,7 +69,7 @@ def upload(page: Any, name: str, count: int) -> None:
 
 def test_all_pasted_texts_are_taken_started_and_measured(page: Any, cache: Path) -> None:
     pick(page, "Paste")
-    field = page.get_by_role("textbox", name="Texts, one a line")
+    field = page.get_by_role("textbox", name="Texts, one per line")
     field.fill("able cake\nacid cake\nbaby cake")
     field.press("Control+Enter")
     use_all(page, 3)
@@ -100,7 +98,7 @@ def test_a_file_its_successor_a_number_and_a_paste_can_each_be_started(page: Any
     use_all(page, 4)
     expect_texts(page, 4, 4)
     pick(page, "Paste")
-    field = page.get_by_role("textbox", name="Texts, one a line")
+    field = page.get_by_role("textbox", name="Texts, one per line")
     field.fill("able cake\nacid cake")
     field.press("Control+Enter")
     use_all(page, 2)

@@ -1,5 +1,4 @@
-"""The token in a real browser: in at the first load, out of the address and the history, and a link from another
-site."""
+"""The token in a real browser: accepted at the first load, removed from address and history; links from other sites."""
 
 from __future__ import annotations
 

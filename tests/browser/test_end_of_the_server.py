@@ -1,4 +1,4 @@
-"""Ctrl-C with a page open in a browser: the server ends at once, and its warm worker with it."""
+"""Ctrl-C with a page open in a browser: the server ends at once, and its background worker too."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def test_the_server_and_its_worker_end_while_a_page_is_open(
             page = browser.new_page()
             page.goto(f"{address}/plan?analysis={tiny_analysis.id}")
             page.locator(IDLE).wait_for(timeout=60_000)
-            assert until(lambda: children(server.pid), 20), "the plan's preview starts the warm worker"
+            assert until(lambda: children(server.pid), 20), "the plan's preview starts the background worker"
             workers = children(server.pid)  # importing for seconds: as busy as it gets
             server.send_signal(sent)
             start = time.monotonic()
             server.wait(10)
             assert time.monotonic() - start < 5
             assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 1), (
-                "the warm worker goes on"
+                "the background worker is still running"
             )
     finally:
         if server.poll() is None:

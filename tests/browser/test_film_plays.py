@@ -240,8 +240,8 @@ def test_a_rerun_with_the_same_film_does_not_restart_it(show):
     press(page, "End", "ArrowLeft")
     # The module's function is not reachable from outside: what it does at a rerun is `take`.
     page.evaluate(
-        "((v) => "
-        "v.take({...JSON.parse(document.getElementById('film-data').textContent)}))(document.querySelector('.film').filmView)"
+        "((v) => v.take({...JSON.parse(document.getElementById('film-data').textContent)}))"
+        "(document.querySelector('.film').filmView)"
     )
     settle(page)
     assert parts(page) == 2
@@ -262,8 +262,8 @@ PAIR = film_pair(
     bottleneck(barcode(VALUES), barcode(OTHER)),
 )
 REELS = (
-    "document.querySelector('.film').filmView.reels.map((v) => ({r: v.r, done: v.done, held: v.held, scale: "
-    "v.scale, xs: [...v.xs]}))"
+    "document.querySelector('.film').filmView.reels"
+    ".map((v) => ({r: v.r, done: v.done, held: v.held, scale: v.scale, xs: [...v.xs]}))"
 )
 
 
@@ -393,7 +393,7 @@ def test_colours_are_shown_without_a_new_start(show):
     assert not page.is_visible(".legend")
 
 
-def test_brackets_ask_for_the_next_neuron_only_where_somebody_listens(show):
+def test_brackets_ask_for_the_next_neuron_only_with_a_listener(show):
     page = show(FILM)
     page.evaluate(
         "void (window.asked = []); document.querySelector('.film').filmView.tell = (...what) => "
@@ -402,7 +402,7 @@ def test_brackets_ask_for_the_next_neuron_only_where_somebody_listens(show):
     page.keyboard.press("]")
     page.keyboard.press("[")
     assert page.evaluate("window.asked") == [["step", 1], ["step", -1]]
-    assert "[ and ]" not in page.inner_text(".keys")  # nobody does in a page of its own
+    assert "[ and ]" not in page.inner_text(".keys")  # a page of its own has no listener
 
 
 @pytest.mark.parametrize("film", [FILM, PAIR], ids=["one", "two"])

@@ -1,5 +1,4 @@
-"""Texts from anywhere on every page: shown as they are, never run, never asked of the network; two tabs, links, dark
-mode."""
+"""Untrusted texts on every page: shown as plain text, never run, never fetched; two tabs, links, dark mode."""
 
 from __future__ import annotations
 

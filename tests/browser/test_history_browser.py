@@ -218,7 +218,7 @@ def test_an_analysis_deleted_elsewhere_is_said_and_none_takes_its_place(
     page.get_by_role("button", name="Lower", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text(f"Analysis {made.id}")
     expect(page.get_by_role("alert")).to_contain_text("was deleted")
-    for name in ("Importance", "Plan", "Model", "Home"):  # it is said on every page, until somebody chooses
+    for name in ("Importance", "Plan", "Model", "Home"):  # it is said on every page, until the user selects another
         nav(page, name)
         settle(page)
         expect(page.get_by_role("alert")).to_contain_text("was deleted")

@@ -102,8 +102,7 @@ def show(page: Any, server: str, analysis: Analysis, path: str) -> None:
 
 
 def faults_of(page: Any) -> list[str]:
-    """Return what the check finds once the page has had time to settle: a widget's script may draw after the page's
-    end."""
+    """Return the check's report once the page has settled: a widget's script may draw after the page's script ends."""
     until = time.monotonic() + 10
     while (faults := page.evaluate(CHECK)) and time.monotonic() < until:
         page.wait_for_timeout(100)

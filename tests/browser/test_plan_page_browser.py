@@ -1,5 +1,4 @@
-"""The Plan page in a real browser: the grid listens, numbers follow, closeness arrives, and nothing closes under the
-hand."""
+"""The Plan page in a real browser: edits in the grid update the numbers and cosines, and dialogs stay open."""
 
 from __future__ import annotations
 
@@ -156,7 +155,7 @@ def test_closeness_arrives_by_itself_and_a_next_cut_is_one_click(page: Any) -> N
     page.keyboard.type("7")
     assert "old" in (
         cell(page, "3.value").locator(".cosine").get_attribute("class") or ""
-    )  # faint until it is measured anew
+    )  # faint until it is measured again
 
 
 def _download(page: Any, name: str) -> Any:

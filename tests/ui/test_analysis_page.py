@@ -1,4 +1,4 @@
-"""Analysis: the check, the texts, the bill, and the saved ones."""
+"""Analysis: the check, the texts, the estimate, and the saved analyses."""
 
 from __future__ import annotations
 
@@ -52,15 +52,17 @@ def tick(app: Any, *rows: int) -> Any:
     return app.run()
 
 
-def test_the_bill_names_no_time_that_was_not_measured(page: Any) -> None:
+def test_the_estimate_names_no_time_that_was_not_measured(page: Any) -> None:
     shown = words(page)
-    assert "4 layers, 3 heads of 8" in shown and "not measured" in shown and "it is here" in shown
-    assert "of 600 different ones" in shown and "Digest" in shown
+    assert "4 layers, 3 heads of 8" in shown and "not measured" in shown and "already on this machine" in shown
+    assert "of 600 different texts" in shown and "Digest" in shown
     assert not start(page).disabled
     assert "obce analyze --model" in words(page)
 
 
-def test_the_bill_takes_the_time_from_an_earlier_analysis(tiny_folder: Path, tiny_analysis: Any, cache: Path) -> None:
+def test_the_estimate_takes_the_time_from_an_earlier_analysis(
+    tiny_folder: Path, tiny_analysis: Any, cache: Path
+) -> None:
     adopt(tiny_analysis, cache)
     app = open_page("analysis")
     app.text_input(key="analysis-model").set_value(str(tiny_folder)).run()
@@ -91,7 +93,7 @@ def test_a_hub_model_in_the_store_that_repositories_share_can_be_started(
     lay_out(tiny_folder, tmp_path / "hub")
     app = open_page("analysis")
     app.text_input(key="analysis-model").set_value("owner/tiny").run()
-    assert "4 layers, 3 heads of 8" in words(app) and "it is here" in words(app)
+    assert "4 layers, 3 heads of 8" in words(app) and "already on this machine" in words(app)
     assert not start(app).disabled and not faults(app)
 
 
@@ -125,7 +127,7 @@ def test_a_tokenizer_that_does_not_fit_is_a_line_and_no_start_until_it_is_repair
     assert "ids up to" not in words(app) and not start(app).disabled
 
 
-def test_a_model_is_looked_at_once_and_not_at_each_rerun(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_previewed_once_and_not_at_each_rerun(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     preview = models.preview_model
 
@@ -174,7 +176,7 @@ def test_texts_that_could_not_be_read_are_asked_for_again(page: Any, monkeypatch
     assert "The texts are away." not in words(page) and not start(page).disabled
 
 
-def test_files_of_a_glue_folder_are_read_anew_when_they_change(page: Any, tmp_path: Path) -> None:
+def test_files_of_a_glue_folder_are_read_again_when_they_change(page: Any, tmp_path: Path) -> None:
     path = tmp_path / "SST-2" / "train.tsv"
     path.parent.mkdir()
     fill(page, source="glue", task="sst2", glue_dir=str(tmp_path), size=0, n_texts=2)
@@ -187,7 +189,7 @@ def test_files_of_a_glue_folder_are_read_anew_when_they_change(page: Any, tmp_pa
 
 def test_more_texts_than_there_are_is_a_line(page: Any) -> None:
     page.segmented_control(key="analysis-size").set_value(700).run()
-    assert "700 texts are asked for, and" in words(page) and start(page).disabled
+    assert "700 texts are requested, but" in words(page) and start(page).disabled
     page.segmented_control(key="analysis-size").set_value(0).run()
     page.number_input(key="analysis-n_texts").set_value(33).run()
     assert "<b>33</b> texts" in words(page) and not start(page).disabled
@@ -196,9 +198,11 @@ def test_more_texts_than_there_are_is_a_line(page: Any) -> None:
 def test_few_pasted_texts_are_taken_in_one_click(page: Any) -> None:
     page.segmented_control(key="analysis-source").set_value("paste").run()
     page.text_area(key="analysis-pasted").set_value("able cake\nacid cake\nbaby cake").run()
-    assert "150 texts are asked for, and what was pasted has 3 different ones" in words(page) and start(page).disabled
+    assert (
+        "150 texts are requested, but the pasted text has only 3 different ones" in words(page) and start(page).disabled
+    )
     page = press(page, "Use all 3")
-    assert "of 3 different ones" in words(page) and not faults(page) and not start(page).disabled
+    assert "of 3 different texts" in words(page) and not faults(page) and not start(page).disabled
     assert (page.segmented_control(key="analysis-size").value, page.number_input(key="analysis-n_texts").value) == (
         0,
         3,
@@ -214,7 +218,7 @@ def test_pasted_texts_are_counted_and_never_markup(page: Any, cache: Path) -> No
         "<script>alert(1)</script>\n<b>two</b> words\nable acid\nable acid"
     ).run()
     assert not page.exception and not start(page).disabled
-    assert "of 3 different ones" in words(page) and "repeated text was dropped" in words(page)
+    assert "of 3 different texts" in words(page) and "repeated text was dropped" in words(page)
     assert "alert(1)" not in words(page)
     assert len(list((cache / "texts").iterdir())) == 1
 
@@ -238,12 +242,12 @@ def test_a_table_offers_its_columns(page: Any, tmp_path: Path, cache: Path) -> N
     fill(page, source="file", size=0, n_texts=2)
     column = next(box for box in page.selectbox if box.label == "Column with the texts")
     assert (column.value, column.options) == ("review", ["id", "review", "label"])
-    assert not start(page).disabled and "of 3 different ones" in words(page)
+    assert not start(page).disabled and "of 3 different texts" in words(page)
     column.select("id").run()
     assert "--column id" in words(page)
 
 
-def test_the_form_outlives_a_change_of_page(page: Any, tiny_folder: Path) -> None:
+def test_the_form_survives_a_change_of_page(page: Any, tiny_folder: Path) -> None:
     page.number_input(key="analysis-seed").set_value(7).run()
     page.switch_page("pages/home/page.py").run()
     page.switch_page("pages/analysis/page.py").run()
@@ -259,7 +263,7 @@ def reloaded(app: Any) -> Any:
     return again
 
 
-def test_the_form_outlives_a_reload(page: Any, tiny_folder: Path) -> None:
+def test_the_form_survives_a_reload(page: Any, tiny_folder: Path) -> None:
     page.number_input(key="analysis-seed").set_value(7).run()
     page.segmented_control(key="analysis-size").set_value(0).run()
     page.number_input(key="analysis-n_texts").set_value(2).run()
@@ -279,7 +283,7 @@ def test_the_form_outlives_a_reload(page: Any, tiny_folder: Path) -> None:
     assert reloaded(again).number_input(key="analysis-seed").value == 8
 
 
-def test_an_upload_outlives_a_reload(page: Any, cache: Path) -> None:
+def test_an_upload_survives_a_reload(page: Any, cache: Path) -> None:
     from obce_core.texts.uploads import store_upload, upload_ref
 
     path = store_upload(b"id,review,label\n1,a good film,pos\n2,a bad film,neg\n3,one more film,pos\n", "films.csv")
@@ -287,11 +291,10 @@ def test_an_upload_outlives_a_reload(page: Any, cache: Path) -> None:
     fill(page, source="file", size=0, n_texts=2)
     next(box for box in page.selectbox if box.label == "Column with the texts").select("id").run()
     again = reloaded(page)
-    assert (
-        "Using films.csv, given before." in words(again) and "--column id" in words(again) and not start(again).disabled
-    )
+    shown = words(again)
+    assert "Using films.csv, uploaded before." in shown and "--column id" in shown and not start(again).disabled
     Path(path).unlink()
-    assert "Choose a file. For larger files" in words(reloaded(page))
+    assert "Choose a file to continue" in words(reloaded(page))
 
 
 def test_an_untouched_form_is_not_in_the_address(cache: Path) -> None:
@@ -315,10 +318,10 @@ def test_odd_values_in_the_address_are_ignored(cache: Path) -> None:
     assert not [name for name in app.query_params if name.startswith("new.") or name == "form_id"]
 
 
-def test_wikipedia_without_the_network_is_said(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wikipedia_without_the_network_shows_a_reason(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OBCE_OFFLINE", "1")
     page.segmented_control(key="analysis-source").set_value("wikipedia").run()
-    assert "network is forbidden here" in words(page) and start(page).disabled
+    assert "network access is disabled" in words(page) and start(page).disabled
 
 
 def test_start_makes_one_run_with_what_was_chosen(
@@ -353,7 +356,7 @@ def test_a_saved_analysis_is_renamed(saved: Any) -> None:
     assert table.value["name"].tolist() == ["<b>mine</b>"] and "<b>mine" not in words(saved)
 
 
-def test_a_saved_analysis_is_deleted_and_brought_back(saved: Any) -> None:
+def test_a_saved_analysis_is_deleted_and_restored(saved: Any) -> None:
     press(saved, "Delete")
     assert list_saved() == [] and "None yet" in words(saved)
     saved.button(key="undo-delete").click().run()

@@ -1,5 +1,4 @@
-"""Every download of the pages with numbers of the filtration: data hold radii whatever the page shows, pictures follow
-and say which."""
+"""Downloads with numbers of the filtration: data are always radii; pictures use and name the unit of the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importance: the figure, the selected cell, and another analysis beside it."""
+"""The Importance page: the figure, the selected cell, and the comparison with another analysis."""
 
 from __future__ import annotations
 
@@ -118,14 +118,14 @@ def test_a_picture_of_a_cell_names_the_unit_of_its_numbers(
     assert (layout.xaxis.title.text, layout.yaxis2.title.text) == (f"{told}, log scale", told)
 
 
-def test_a_plan_that_cannot_be_carried_out_is_not_drawn_as_one_that_keeps_all(tiny_analysis: Any, cache: Path) -> None:
+def test_a_plan_that_cannot_be_applied_is_not_drawn_as_one_that_keeps_all(tiny_analysis: Any, cache: Path) -> None:
     key = adopt(tiny_analysis, cache)
     app = open_page("importance", analysis=key, layer="3", component="value")
-    assert "24 of 24 stay" in words(app) and set(app.dataframe[0].value["plan"]) == {"kept"}
+    assert "which keeps 24 of 24" in words(app) and set(app.dataframe[0].value["plan"]) == {"kept"}
     write_draft(key, PruneSpec(cells={1: {"query": 50}}), seen="")
     app = open_page("importance", analysis=key, layer="3", component="value")
     assert not app.exception and not faults(app)
-    assert "The plan under edit cannot be carried out" in words(app) and "stay" not in words(app)
+    assert "The current plan cannot be applied" in words(app) and "which keeps" not in words(app)
     assert set(app.dataframe[0].value["plan"]) == {"–"}
 
 
@@ -156,7 +156,7 @@ def test_a_degenerate_cell_says_so_and_has_no_table(tiny_analysis: Any, cache: P
     assert "Every text gives the same value here" in words(app) and not app.dataframe
 
 
-def test_two_analyses_stand_side_by_side(tiny_analysis: Any, other: Any, cache: Path) -> None:
+def test_two_analyses_are_shown_side_by_side(tiny_analysis: Any, other: Any, cache: Path) -> None:
     key, second = adopt(tiny_analysis, cache), adopt(other, cache)
     rename(second, "<b>other</b> set")
     app = open_page("importance", analysis=key, layer="3", component="value", compare=second)
@@ -187,7 +187,7 @@ def test_another_shape_is_refused_with_the_reason(tiny_analysis: Any, cache: Pat
     assert "One model has 4 layers and the other 6" in words(app) and "Neurons of this cell" in words(app)
 
 
-def test_a_compared_analysis_that_is_gone_is_said_until_dismissed(tiny_analysis: Any, cache: Path) -> None:
+def test_a_compared_analysis_that_is_missing_is_noted_until_dismissed(tiny_analysis: Any, cache: Path) -> None:
     app = open_page("importance", analysis=adopt(tiny_analysis, cache), compare="0123456789abcdef").run()
     assert not app.exception and not faults(app)
     assert "Analysis 0123456789abcdef was deleted" in words(app)

@@ -1,5 +1,4 @@
-"""Launch: choices to a bill that counts what is there, no time that was not measured, Start once, the command that does
-the same."""
+"""The Launch page: the estimate counts finished evaluations and shows measured times only; Start; the command."""
 
 from __future__ import annotations
 
@@ -35,7 +34,7 @@ def press(app: Any, key: str) -> Any:
     return app.button(key=key).click().run()
 
 
-def test_the_bill_counts_and_names_no_time_that_was_not_measured(page: Any) -> None:
+def test_the_estimate_counts_and_names_no_time_that_was_not_measured(page: Any) -> None:
     shown = words(page)
     assert (
         "<b>1</b> original, <b>2</b> cuts, <b>2</b> controls on <b>1</b> task with <b>3</b> seeds, tier <b>quick</b>"
@@ -43,7 +42,7 @@ def test_the_bill_counts_and_names_no_time_that_was_not_measured(page: Any) -> N
     )
     assert "not measured" in shown and page.button(key="launch-start").label == "Start 15 evaluations"
     assert "Not in this folder:" in shown and "MRPC (MRPC/train.tsv, MRPC/dev.tsv)" in shown
-    assert "CoLA 8,551 to train on, 1,043 to validate" in shown
+    assert "CoLA 8,551 for training, 1,043 for validation" in shown
     assert "obce sweep sweep.yaml --glue-dir" in shown and "percentile: 50" in shown
     assert (
         "Learning rate 2e-04, by the model's width (24)." in shown
@@ -52,7 +51,7 @@ def test_the_bill_counts_and_names_no_time_that_was_not_measured(page: Any) -> N
     )
 
 
-def test_a_learning_rate_that_is_given_stands_in_the_bill_and_the_command(page: Any) -> None:
+def test_a_learning_rate_that_is_given_is_in_the_estimate_and_the_command(page: Any) -> None:
     page.number_input(key="launch-quick-learning_rate").set_value(3e-5).run()
     shown = words(page)
     assert not page.exception and "Learning rate 3e-05." in shown and "recipe: {learning_rate: 3.0e-05}" in shown
@@ -71,7 +70,7 @@ def test_what_is_there_is_not_counted_again_and_gives_the_time(page: Any, tiny_a
     made.folder.rename(made.folder.with_name(own))
     page.run()
     assert page.button(key="launch-start").label == "Start 14 evaluations"
-    assert "about, from measured steps" in words(page) and "CoLA 40" in words(page)
+    assert "approximate, from measured steps" in words(page) and "CoLA 40" in words(page)
 
 
 def test_a_speed_of_another_device_is_not_taken_for_this_one(
@@ -108,7 +107,7 @@ def test_measuring_asks_for_twenty_steps(page: Any, monkeypatch: pytest.MonkeyPa
     assert [(unit["task"], unit["recipe"]["steps"], unit["variant"]["plan"]) for unit in units] == [("cola", 20, None)]
 
 
-def test_other_choices_change_the_bill_and_outlive_the_page(page: Any) -> None:
+def test_other_choices_change_the_estimate_and_survive_a_page_change(page: Any) -> None:
     page.text_input(key="launch-seeds").set_value("0-4, 9").run()
     assert page.button(key="launch-start").label == "Start 30 evaluations"
     page.toggle(key="launch-original").set_value(False).run()
@@ -172,7 +171,7 @@ def test_the_newer_of_draft_and_saved_version_is_chosen_at_first(
     draft(20, 2)
     assert chosen() == ["current plan"]  # the draft was edited after the version was saved
     save("second", 50, 3)
-    assert chosen() == ["second"]  # somebody saved a version since
+    assert chosen() == ["second"]  # another session saved a version
     draft(20, 3)
     assert chosen() == ["current plan"]
     draft(70, 5)

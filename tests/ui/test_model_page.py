@@ -1,4 +1,4 @@
-"""The Model page: not built, built, proven, timed, and one that is not of the plan under edit."""
+"""The Model page: not built, built, verified, timed, and a model of another plan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from obce_core.plan.storage import read_draft, write_draft
 
 @pytest.fixture
 def key(tiny_analysis: Any, cache: Path) -> str:
-    """Adopt the analysis, with a plan under edit."""
+    """Adopt the analysis, with a current plan."""
     write_draft(tiny_analysis.id, make_plan(tiny_analysis, percentile=50).prune_spec, seen="")
     return adopt(tiny_analysis, cache)
 
@@ -44,7 +44,7 @@ def test_a_built_model_shows_what_was_measured_and_nothing_else(key: str, built:
     shown = words(app)
     assert not app.exception and not faults(app)
     assert f"cosine of <b>{built.fidelity.pooled:.3f}</b>" in shown
-    assert "Not measured. Both models run" in shown  # no latency yet
+    assert "Not measured. The measurement runs" in shown  # no latency yet
     assert "the same function" not in shown  # no proof yet
     assert app.query_params["model"] == built.folder.name
     assert 'obce_core.load("obce-model")' in shown and str(built.folder) in shown
@@ -60,7 +60,7 @@ def test_proof_and_latency_are_shown_once_they_were_run(key: str, built: Any, ti
     shown = words(open_page("model", analysis=key))
     tensors = (run.result() or {})["tensors"]
     assert f"<b>the same function</b>: all {tensors} stored tensors equal the refolded ones" in shown
-    assert "Medians, 8 tokens a text, float32, cpu" in shown
+    assert "Medians, 8 tokens per text, float32, cpu" in shown
 
 
 def test_another_plan_under_edit_leaves_the_chosen_model_and_says_so(
@@ -68,19 +68,19 @@ def test_another_plan_under_edit_leaves_the_chosen_model_and_says_so(
 ) -> None:
     write_draft(key, make_plan(tiny_analysis, percentile=30).prune_spec, seen=read_draft(key).stamp)
     shown = words(open_page("model", analysis=key, model=built.folder.name))
-    assert "This model was not built from the plan being edited." in shown
+    assert "This model was not built from the current plan." in shown
     shown = words(open_page("model", analysis=key))
-    assert "not built from the plan being edited" not in shown and "Other models" in shown
+    assert "not built from the current plan" not in shown and "Other models" in shown
 
 
-def test_a_plan_that_cannot_be_carried_out_hides_no_built_model(key: str, built: Any) -> None:
+def test_a_plan_that_cannot_be_applied_hides_no_built_model(key: str, built: Any) -> None:
     write_draft(key, PruneSpec(cells={1: {"query": 50}}), seen=read_draft(key).stamp)
     app = open_page("model", analysis=key)
     shown = words(app)
     assert (
         not app.exception
         and "every text gives the same value" in shown
-        and "cannot be carried out as it stands" in shown
+        and "cannot be applied, so no model can be built" in shown
     )
     assert "Other models" in shown and app.dataframe[-1].value["folder"].tolist() == [built.folder.name]
     assert "Edit the plan" in [link.proto.label for link in app.get("page_link")]
@@ -198,5 +198,5 @@ def test_the_page_and_the_card_say_which_call_gives_their_count(key: str, built:
     shown = words(open_page("model", analysis=key))
     assert (
         f"<code>model.num_parameters()</code> gives the {stored:,} parameters counted here" in shown
-        and "padded to its widest head" in shown
+        and "padded in memory to its widest head" in shown
     )

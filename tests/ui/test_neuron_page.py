@@ -1,4 +1,4 @@
-"""The Neuron page: where it stands, what it separates, its plan, its clouds; empty, loaded and failing."""
+"""The Neuron page: its numbers, what it separates, its plan, its clouds; empty, loaded and failing."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_pinning_is_in_the_address_and_the_next_neuron_plays_beside_it(key: str)
     clean(app)
     assert app.query_params["pinned"] == "3.value.7"
     next(button for button in app.button if button.label == "Lower").click().run()
-    assert "Both films show the same radius at every moment" in clean(app)
+    assert "Both films show the same radius at the same time" in clean(app)
     again = neuron_page(key, neuron="9", pinned="3.value.7")
     assert "Both films show the same radius" in clean(again)
     next(button for button in again.button if button.label.startswith("Unpin")).click().run()
@@ -126,7 +126,7 @@ def test_vector_clouds_say_their_dimension_and_that_no_disk_is_true_there(
     shown = clean(neuron_page(key, view=view))
     cloud = tiny_analysis.cloud(3, "value", 0 if view == "head" else None)
     assert f"20 texts in {cloud.shape[1]} dimensions" in shown
-    assert "Only distances in all dimensions merge" in shown
+    assert "The barcode uses distances in all dimensions" in shown
     assert amount(r_f(cloud)) in shown
     assert "of the variance" in shown
 
@@ -139,7 +139,7 @@ def test_a_component_without_heads_has_no_head_to_show(key: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (Answer(state="waiting"), "UMAP is being computed"),
+        (Answer(state="waiting"), "Computing UMAP."),
         (Answer(state="failed", reason=f"No memory {EVIL}"), "No memory"),
         (
             Answer(state="done", value={"points": [[float(i), 0.0] for i in range(20)], "neighbours": 15}),
@@ -148,7 +148,7 @@ def test_a_component_without_heads_has_no_head_to_show(key: str) -> None:
     ],
     ids=["waiting", "failed", "done"],
 )
-def test_umap_is_asked_of_the_warm_worker(
+def test_umap_is_computed_by_the_background_worker(
     key: str, answer: Answer, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, Any]] = []
@@ -216,13 +216,13 @@ def test_a_fault_is_a_line_with_a_number(key: str, monkeypatch: pytest.MonkeyPat
 
 def test_files_of_a_pair_hold_both_neurons(tiny_analysis: Any) -> None:
     clouds = {f"neuron {at}": tiny_analysis.neuron(3, "value", at) for at in (5, 7)}
-    points = list(csv.DictReader(io.StringIO(story._values_csv(tiny_analysis, clouds))))
+    points = list(csv.DictReader(io.StringIO(story.values_csv(tiny_analysis, clouds))))
     assert [row["neuron"] for row in points] == ["neuron 5"] * 20 + ["neuron 7"] * 20
     assert (
         float(points[23]["output"]) == pytest.approx(float(clouds["neuron 7"][3]))
         and points[23]["words"] == tiny_analysis.texts.texts[3]
     )
-    rows = list(csv.DictReader(io.StringIO(story._diagram_csv(clouds))))
+    rows = list(csv.DictReader(io.StringIO(story.diagram_csv(clouds))))
     assert [row["neuron"] for row in rows] == ["neuron 5"] * 20 + ["neuron 7"] * 20
     deaths = [row["death (radius)"] for row in rows]
     assert deaths.count("inf") == 2

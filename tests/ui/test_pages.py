@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made import make_board
 from pages_app import FILES, adopt, faults, open_page, words
 from tiny import sample
 
 from obce_core import analyze, compress
+from obce_core.jobs import Status, create_run
 from obce_core.plan import ManualOverride, make_plan, resolve
 
 EMPTY = {
@@ -31,12 +33,12 @@ LOADED = {
     "home": "Your work",
     "analysis": "Saved analyses",
     "importance": "Neurons of this cell",
-    "neuron": "Its widest gap sets",
+    "neuron": "Its widest gap separates",
     "plan": "of the whole model left",
     "model": "cuts nothing yet",
-    "launch": "by the official counts",
-    "runs": "No run yet",
-    "results": "No evaluation yet",
+    "launch": "from the official counts",
+    "runs": "Jobs continue when you leave",
+    "results": "the best cut relative to its original",
     "learn": "Your turn",
 }
 
@@ -48,6 +50,15 @@ def test_an_empty_page_says_what_to_do(name: str) -> None:
     assert EMPTY[name] in words(app)
 
 
+@pytest.fixture
+def jobs_and_evaluations(cache: Path) -> None:
+    """Put a finished run and a table of evaluations into the cache."""
+    run, _ = create_run("analyze", {"model": "demo", "n_texts": 9}, "finished", launcher="local")
+    run.write_status(Status(state="done", started=1.0, ended=2.0, launcher="local"))
+    make_board(cache / "evaluations", tasks=("cola",))
+
+
+@pytest.mark.usefixtures("jobs_and_evaluations")
 @pytest.mark.parametrize("name", FILES)
 def test_a_loaded_page_shows_the_analysis(name: str, tiny_analysis: Any, cache: Path) -> None:
     app = open_page(name, analysis=adopt(tiny_analysis, cache))
@@ -65,6 +76,7 @@ def cut_again(tiny_analysis: Any, tmp_path_factory: pytest.TempPathFactory) -> A
     return analyze(done.folder, sample(20), device="cpu", out=home / "analysis")
 
 
+@pytest.mark.usefixtures("jobs_and_evaluations")
 @pytest.mark.parametrize("name", FILES)
 def test_an_analysis_of_a_cut_model_is_shown_by_original_indices(name: str, cut_again: Any, cache: Path) -> None:
     key = adopt(cut_again, cache)
@@ -103,7 +115,7 @@ def test_an_unknown_analysis_in_the_address_is_a_line(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["home", "importance", "neuron", "plan", "model", "launch"])
-def test_a_deleted_analysis_is_said_until_another_one_is_chosen(
+def test_a_deleted_analysis_is_noted_until_another_one_is_chosen(
     name: str, tiny_analysis: Any, cut_again: Any, cache: Path
 ) -> None:
     gone, other = adopt(tiny_analysis, cache), adopt(cut_again, cache)
@@ -120,7 +132,7 @@ def test_a_deleted_analysis_is_said_until_another_one_is_chosen(
     assert app.query_params["analysis"] in (other, [other])
 
 
-def test_an_error_of_ours_shows_a_number_and_no_traceback(
+def test_an_unexpected_error_shows_a_number_and_no_traceback(
     tiny_analysis: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:
@@ -145,7 +157,7 @@ def test_the_address_opens_the_same_neuron(tiny_analysis: Any, cache: Path) -> N
 def test_an_odd_address_is_ignored(address: dict[str, str], tiny_analysis: Any, cache: Path) -> None:
     app = open_page("neuron", analysis=adopt(tiny_analysis, cache), **address)
     assert not app.exception
-    assert "Its widest gap sets" in words(app)
+    assert "Its widest gap separates" in words(app)
 
 
 def test_a_plan_edit_changes_the_numbers_and_survives_a_new_session(tiny_analysis: Any, cache: Path) -> None:

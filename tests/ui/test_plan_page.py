@@ -1,4 +1,4 @@
-"""The Plan page: what is edited, saved, compared and measured; the warm worker is a table of answers here."""
+"""The Plan page: what is edited, saved, compared and measured; a table of answers replaces the background worker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EVIL = "<b>bold</b> ![x](http://example.org/x.png)"
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, Any], int]]:
-    """Let nothing be measured; return what was asked for."""
+    """Replace the background worker by one that never answers; return the list of its requests."""
     found: list[tuple[str, Mapping[str, Any], int]] = []
 
     def ask(task: str, arguments: Mapping[str, Any], *, priority: int = 1) -> Answer:
@@ -55,7 +55,7 @@ def answers(cosine: Callable[[str, Mapping[str, Any]], float]) -> Ask:
     return ask
 
 
-def test_leave_all_whole_leaves_everything_whole_in_one_step(key: str, tiny_analysis: Any, asked: list[Any]) -> None:
+def test_clear_all_cuts_is_one_step(key: str, tiny_analysis: Any, asked: list[Any]) -> None:
     hand = {
         "keep": (ManualOverride(layer=3, component="value", neurons=(7,), reason="mine"),),
         "drop": (ManualOverride(layer=4, component="intermediate", neurons=(1, 2)),),
@@ -84,7 +84,7 @@ def test_sizes_do_not_wait_for_what_is_measured(key: str, asked: list[Any]) -> N
     assert len(first["cells"]) == 1 and parse_prune_spec(first["intent"]).percentile(*first["cells"][0]) == 50
 
 
-def test_what_was_measured_stands_among_the_numbers(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measured_cosines_are_among_the_numbers(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "pages._shared.background.ask", answers(lambda task, arguments: 0.625 if task == "preview_plan" else 0.875)
     )
@@ -103,7 +103,7 @@ def test_a_failure_is_a_line_and_can_be_tried_again(key: str, monkeypatch: pytes
     shown = words(app)
     assert "not measured" in shown and "&lt;b&gt;bold" in shown and "<b>bold" not in shown
     monkeypatch.setattr("pages._shared.background.ask", answers(lambda *_: 0.75))
-    next(button for button in app.button if button.label == "Try again to measure").click().run()
+    next(button for button in app.button if button.label == "Measure again").click().run()
     assert ".750" in words(app)
 
 
@@ -141,7 +141,7 @@ def test_a_criterion_that_cannot_rank_a_cell_leaves_it_whole_and_says_so(key: st
     assert read_draft(key).prune_spec.cells == {2: {"value": 30}}
 
 
-def test_presets_and_targets_leave_hand_choices_and_hardware(key: str, asked: list[Any]) -> None:
+def test_presets_and_targets_leave_manual_overrides_and_hardware(key: str, asked: list[Any]) -> None:
     start = PruneSpec(drop=(ManualOverride(layer=2, component="value", neurons=(3,), reason="r"),))
     write_draft(key, start, seen="")
     app = opened(key)
@@ -153,7 +153,7 @@ def test_presets_and_targets_leave_hand_choices_and_hardware(key: str, asked: li
     assert read_draft(key).prune_spec.drop == start.drop and "come on top" in words(app)
 
 
-def test_neurons_chosen_by_hand_are_listed_and_can_be_removed(key: str, asked: list[Any]) -> None:
+def test_manual_overrides_are_listed_and_can_be_removed(key: str, asked: list[Any]) -> None:
     write_draft(
         key, PruneSpec(keep=(ManualOverride(layer=2, component="value", neurons=(3, 5), reason=EVIL),)), seen=""
     )
@@ -172,7 +172,7 @@ def test_two_tabs_do_not_overwrite_each_other(key: str, asked: list[Any]) -> Non
     assert read_draft(key).prune_spec.percentile(3, "query") == 30
     two.button(key="all-70").click().run()
     assert "Another tab changed this plan" in words(two)
-    assert read_draft(key).prune_spec.percentile(3, "query") == 30, "nothing is overwritten before somebody chose"
+    assert read_draft(key).prune_spec.percentile(3, "query") == 30, "nothing is overwritten before the user chooses"
     next(button for button in two.button if button.label == "Keep mine").click().run()
     assert "Another tab" not in words(two) and read_draft(key).prune_spec.percentile(3, "query") == 70
     one.run()
@@ -183,7 +183,7 @@ def test_two_tabs_do_not_overwrite_each_other(key: str, asked: list[Any]) -> Non
     assert read_draft(key).prune_spec.percentile(3, "query") == 30, "one's own draft comes back by undo"
 
 
-def test_a_version_is_saved_opened_compared_renamed_deleted_and_brought_back(key: str, asked: list[Any]) -> None:
+def test_a_version_is_saved_opened_compared_renamed_deleted_and_restored(key: str, asked: list[Any]) -> None:
     app = opened(key)
     app.button(key="all-30").click().run()
     app.button(key="versions").click().run()
@@ -202,7 +202,7 @@ def test_a_version_is_saved_opened_compared_renamed_deleted_and_brought_back(key
     }
     app.button(key="versions").click().run()
     app.button(key="version-open").click().run()
-    assert read_draft(key).prune_spec.percentile(3, "query") == 30 and "Both cut the same neurons" in words(app)
+    assert read_draft(key).prune_spec.percentile(3, "query") == 30 and "Both plans cut the same neurons" in words(app)
     app.button(key="versions").click().run()
     app.text_input(key="version-new-name").input("light")
     app.button(key="version-rename").click().run()
@@ -217,7 +217,7 @@ def test_a_version_is_saved_opened_compared_renamed_deleted_and_brought_back(key
         assert not any("example.org" in str(getattr(element, "value", "")) for element in app.get(kind))
 
 
-def test_a_name_that_is_taken_is_said(key: str, asked: list[Any]) -> None:
+def test_a_name_that_exists_is_refused(key: str, asked: list[Any]) -> None:
     save_version(key, "one", PruneSpec())
     app = opened(key)
     app.button(key="versions").click().run()
@@ -243,7 +243,7 @@ def test_an_import_says_what_is_wrong_and_where(name: str, text: str, message: s
     assert read_draft(key).stamp == ""
 
 
-def test_an_import_takes_the_drafts_place_and_can_be_undone(key: str, asked: list[Any], tiny_analysis: Any) -> None:
+def test_an_import_replaces_the_draft_and_can_be_undone(key: str, asked: list[Any], tiny_analysis: Any) -> None:
     made = make_plan(tiny_analysis, percentile=40, first_layer=2, compensation="mean")
     app = opened(key)
     app.button(key="all-70").click().run()
@@ -256,20 +256,20 @@ def test_an_import_takes_the_drafts_place_and_can_be_undone(key: str, asked: lis
     assert read_draft(key).prune_spec.percentile(3, "query") == 70
 
 
-def test_a_draft_that_cannot_be_carried_out_says_so_and_counts_nothing(key: str, asked: list[Any]) -> None:
+def test_a_draft_that_cannot_be_applied_says_so_and_counts_nothing(key: str, asked: list[Any]) -> None:
     write_draft(key, PruneSpec(cells={1: {"query": 50}}), seen="")
     app = opened(key)
     shown = words(app)
-    assert "every text gives the same value" in shown and "cannot be carried out" in shown
+    assert "every text gives the same value" in shown and "cannot be applied" in shown
     assert shown.count('<div class="value">– <small>') == 7
 
 
-def test_the_paper_stands_beside_every_number(key: str, asked: list[Any]) -> None:
+def test_every_number_has_that_of_the_papers_plan(key: str, asked: list[Any]) -> None:
     shown = words(opened(key))
-    assert shown.count("◇") >= 8 and "carried to 4 layers" in shown
+    assert shown.count("◇") >= 8 and "scaled to 4 layers" in shown
 
 
-def test_a_paper_that_cannot_be_carried_out_leaves_the_page(
+def test_a_paper_that_cannot_be_applied_leaves_the_page(
     key: str, asked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: Any) -> Any:
@@ -280,7 +280,7 @@ def test_a_paper_that_cannot_be_carried_out_leaves_the_page(
     app.button(key="all-50").click().run()
     shown = words(app)
     assert not app.exception and not faults(app)
-    assert "The paper&#x27;s plan cannot be carried out here: No such table." in shown and shown.count("◇ –") == 7
+    assert "The paper&#x27;s plan cannot be applied here: No such table." in shown and shown.count("◇ –") == 7
     assert "neurons cut" in shown and "Cuts <b>" in shown and "Cheapest next cuts" in shown
     write_draft(key, PruneSpec(cells={1: {"query": 50}}), seen=read_draft(key).stamp)
     shown = words(opened(key))
@@ -330,7 +330,7 @@ def test_the_plan_can_be_typed_as_a_table(key: str, asked: list[Any]) -> None:
     assert read_draft(key).prune_spec.cells == {}
 
 
-def test_undo_redo_and_the_version_outlive_a_reload(key: str, asked: list[Any]) -> None:
+def test_undo_redo_and_the_version_survive_a_reload(key: str, asked: list[Any]) -> None:
     app = open_page("plan", analysis=key)
     app.button(key="all-30").click().run()
     app.button(key="versions").click().run()

@@ -1,5 +1,4 @@
-"""A read-only dashboard: every page opens, whatever can be pressed changes nothing on disk, plans are each visitor's
-own."""
+"""A read-only dashboard: every page opens, no button changes the disk, and each visitor has an own plan."""
 
 from __future__ import annotations
 
@@ -47,12 +46,12 @@ _FORBIDDEN = {
     "Resume",
     "Undo",
     "Save the name",
-    "Prove it in full",
+    "Verify in full",
 }
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_whatever_can_be_pressed_changes_nothing(name: str, demo: str, cache: Path) -> None:
+def test_no_button_changes_the_disk(name: str, demo: str, cache: Path) -> None:
     before = tree(cache)
     address = {"analysis": demo, "run": "run-failed"} if name == "runs" else {"analysis": demo}
     app = open_page(name, **address)

@@ -29,7 +29,7 @@ def test_the_sentence_and_the_figures_speak_of_the_chosen_task(loaded: Path) -> 
     app = open_page("results", task="mrpc")
     assert not app.exception and not faults(app)
     shown = words(app)
-    assert "On MRPC the cut that does best against its original is <b>P30 by r_f</b>" in shown
+    assert "On MRPC the best cut relative to its original is <b>P30 by r_f</b>" in shown
     assert (
         "MRPC against size" in shown and "MRPC, differences" in shown and "MRPC, examples whose answer changed" in shown
     )
@@ -44,14 +44,14 @@ def test_tiers_are_never_mixed(loaded: Path) -> None:
     other = open_page("results", recipe=recipe_key(recipe_of("smoke")))
     assert "20 steps, or 40 epochs where those are fewer" in words(
         other
-    ) and "no cut stands beside its original" in words(other)
+    ) and "no cut can be compared with its original" in words(other)
 
 
 def test_changed_examples_show_their_sentences_only_with_the_same_data(
     loaded: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
     app = open_page("results", task="cola")
-    assert "Their sentences are not at hand" in words(app)
+    assert "Their sentences are not available" in words(app)
     assert any("example" in frame.value.columns and "sentence 1" not in frame.value.columns for frame in app.dataframe)
     glue = tmp_path / "glue"
     (glue / "CoLA").mkdir(parents=True)
@@ -80,14 +80,17 @@ def test_the_best_cut_is_not_called_the_nearest(cache: Path) -> None:
     for label, plan, wrong in (("original", None, 0.3), ("near", "b" * 64, 0.31), ("far above", "c" * 64, 0.02)):
         make_evaluation(cache / "evaluations", label=label, plan=plan, wrong=wrong)
     shown = words(open_page("results"))
-    assert "the cut that does best against its original is <b>far above</b>: <b>+" in shown and "nearest" not in shown
+    assert "the best cut relative to its original is <b>far above</b>: <b>+" in shown and "nearest" not in shown
 
 
 def test_a_task_that_was_not_learned_is_named_before_its_differences(cache: Path) -> None:
     for label, plan in (("original", None), ("P50 by r_f", "c" * 64)):
         make_evaluation(cache / "evaluations", label=label, plan=plan, wrong=0.5)
     shown = words(open_page("results", task="cola"))
-    assert "On CoLA <b>original</b> is <b>not learned</b>" in shown and "does best against its original" not in shown
+    assert (
+        "On CoLA <b>original</b> is <b>not learned</b>" in shown
+        and "the best cut relative to its original" not in shown
+    )
     assert "dashed: the majority class" in shown and "learning rate 2e-04, by the model&#x27;s width (24)" in shown
 
 

@@ -1,4 +1,4 @@
-"""Runs: every state in words, one run open with curves and log, cancel and resume, a thousand of them by pages."""
+"""The Runs page: every state in words, an open run with curves and log, Cancel and Resume, a thousand runs."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_table_and_the_open_run_show_one_progress(done: int, percent: int) -
 
 
 def test_both_are_drawn_from_one_reading(monkeypatch: Any) -> None:
-    """Let the run go on at every look: a second look would show another number."""
+    """Advance the run at every probe, so that a second probe would show another number."""
     run, looks = make_run("running"), iter(range(100, 1000, 100))
     monkeypatch.setattr(
         "obce_core.jobs.run.Run.progress", lambda _: Progress(done=next(looks), total=1000, what="steps")
@@ -128,7 +128,7 @@ def test_a_run_links_to_the_evaluations_that_it_made(cache: Path) -> None:
         json.dumps({"evaluations": [made.id], "failed": ["P50, rte: no file"], "seconds": 1})
     )
     app = open_page("runs", run=run.id)
-    assert "Evaluations of this run: 1" in words(app) and "Not made: P50, rte: no file" in words(app)
+    assert "Evaluations of this run: 1" in words(app) and "Evaluation failed: P50, rte: no file" in words(app)
     assert made.id in app.dataframe[1].value["id"].to_list()
 
 

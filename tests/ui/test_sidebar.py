@@ -35,7 +35,7 @@ def test_every_part_of_the_selection_is_a_link(key: str) -> None:
     write_draft(key, PruneSpec(cells={3: {"value": 50.0}}), seen="")
     app = open_page("importance", analysis=key, layer="3", component="value")
     assert links(app)[:2] == ["Analysis", "Layer 3 · Value"] and "% of the encoder" in links(app)[2]
-    assert "draft, kept; no version of it" in below(app)
+    assert "draft without a version" in below(app)
 
 
 def test_the_plan_says_under_which_name_it_stands(key: str) -> None:
@@ -62,9 +62,9 @@ def test_an_edit_of_an_opened_version_is_said(key: str) -> None:
     assert 'edited since <b class="plain">mine' in below(app)
 
 
-def test_a_plan_that_cannot_be_carried_out_is_still_a_link(key: str) -> None:
+def test_a_plan_that_cannot_be_applied_is_still_a_link(key: str) -> None:
     write_draft(key, PruneSpec(cells={1: {"query": 50.0}}), seen=read_draft(key).stamp)
-    assert "Plan: cannot be carried out" in links(open_page("home", analysis=key))
+    assert "Plan: cannot be applied" in links(open_page("home", analysis=key))
 
 
 def test_where_none_is_selected_the_newest_is_offered(key: str) -> None:
