@@ -74,8 +74,8 @@ def leaderboard(made: Stamped, home: str) -> list[Row]:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _board(stamped_: Stamped, home: str) -> list[Row]:
-    return board([read_evaluation(Path(home) / name) for name, _ in stamped_])
+def _board(made: Stamped, home: str) -> list[Row]:
+    return board([read_evaluation(Path(home) / name) for name, _ in made])
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

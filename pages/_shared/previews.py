@@ -69,11 +69,11 @@ class Previews:
 
     def alone(self, plan: Plan, cells: Sequence[Cell], *, priority: int) -> float | None:
         """Return the mean-pooled cosine when these cells alone are cut, or None."""
-        kept_items: dict[int, dict[str, np.ndarray]] = {}
+        kept: dict[int, dict[str, np.ndarray]] = {}
         for layer, component in cells:
             if component in plan.kept.get(layer, {}):
-                kept_items.setdefault(layer, {})[component] = plan.kept[layer][component]
-        if not kept_items:
+                kept.setdefault(layer, {})[component] = plan.kept[layer][component]
+        if not kept:
             return 1.0  # the model as it is
         fidelity = self._known("preview_cell", kept, plan.prune_spec, cells, priority)
         return None if fidelity is None else fidelity.pooled

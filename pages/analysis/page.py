@@ -117,8 +117,8 @@ def _numbers() -> dict[str, Any]:
             ).strip()
             or None
         )
-        if (names := heldout_file(more["heldout"])) is not None:
-            typed_path(str(names), what="file of held-out texts")
+        if (named := heldout_file(more["heldout"])) is not None:
+            typed_path(str(named), what="file of held-out texts")
     return {"n_texts": n_texts, "seed": seed, "tokens": tokens, "tap": tap, "max_length": length} | more
 
 

@@ -193,7 +193,7 @@ with work:
             _open([*analyses[:6], *models[:4]][picked[0]])
         layout.note("Tick a row to open it: an analysis on Importance, a model on Model.")
     else:
-        layout.note("Nothing yet. <b>Run the demo</b> creates a first analysis.")
+        layout.note("Nothing yet. <b>Run the demo</b> makes a first analysis.")
 with questions:
     st.subheader("Start from a question", anchor=False)
     nav.link("neuron", "What does a single neuron separate?", icon=":material/blur_on:")

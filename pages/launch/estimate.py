@@ -161,7 +161,7 @@ def _command(request: LaunchRequest, document: dict[str, Any]) -> None:
         )
 
 
-def _lines(lines: list[Line], finished: set[str]) -> None:
+def _lines(lines: list[Line], done: set[str]) -> None:
     with st.expander(f"Every evaluation ({len(lines):,})"):
         st.dataframe(
             [

@@ -45,10 +45,8 @@ def separates(source: Analysis, values: np.ndarray, line: ThinLine) -> None:
 
 def _side(source: Analysis, side: Side, name: str) -> None:
     whole = len(side.texts) == side.size
-    visible = (
-        f"all {side.size:,} texts" if whole else f"{len(side.texts)} of {side.size:,} texts, the nearest to the gap"
-    )
-    layout.note(f"<b>{name}</b>: {'1 text' if side.size == 1 else visible}")
+    shown = f"all {side.size:,} texts" if whole else f"{len(side.texts)} of {side.size:,} texts, the nearest to the gap"
+    layout.note(f"<b>{name}</b>: {'1 text' if side.size == 1 else shown}")
     with st.container(gap="xxsmall", key=f"side-{name.split()[1]}"):
         for at in side.texts:
             st.text(shorten(source.texts.texts[at], 300))

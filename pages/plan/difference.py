@@ -106,5 +106,5 @@ def difference(source: Analysis, prune_spec: PruneSpec) -> list[previews.Questio
 
 
 def _some(neurons: list[int]) -> str:
-    visible = ", ".join(str(neuron) for neuron in neurons[:8])
-    return f"{count(len(neurons))}: {visible}{', …' if len(neurons) > 8 else ''}" if neurons else "–"
+    shown = ", ".join(str(neuron) for neuron in neurons[:8])
+    return f"{count(len(neurons))}: {shown}{', …' if len(neurons) > 8 else ''}" if neurons else "–"

@@ -106,10 +106,10 @@ def _body() -> None:
         nav.link("launch", "Launch an evaluation", icon=":material/rocket_launch:")
         nav.link("analysis", "Measure a model", icon=":material/play_circle:")
         return
-    visible = _filter(rows)
+    shown = _filter(rows)
     opened = _opened()
-    page = _pages(visible)
-    _turner(len(visible))
+    page = _pages(shown)
+    _turner(len(shown))
     parts.show(page, opened)
     if not selection.run:
         layout.note("Tick a row to see its curves and log, and to cancel or resume it.")

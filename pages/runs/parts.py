@@ -51,7 +51,7 @@ def _live(runs: list[Run], opened: Run | None, drawn: dict[str, str], known: int
     """Refresh the runs; rerun the whole page when a state has changed or a run was added."""
     with guards.caught():
         now = _once(runs, opened)
-        if {one.run.id: one.status.state for one in now} != visible_charts or len(list_runs()) != known:
+        if {one.run.id: one.status.state for one in now} != drawn or len(list_runs()) != known:
             st.rerun()
 
 

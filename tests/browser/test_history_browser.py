@@ -199,7 +199,7 @@ def test_home_by_name_and_an_unknown_page(page: Any, server: str) -> None:
     settle(page)
     expect(page.get_by_text("Page not found")).to_have_count(0)
     page.goto(f"{server}/nowhere")
-    expect(page.get_by_text("The page /nowhere does not exist.")).to_be_visible()
+    expect(page.get_by_text("There is no page /nowhere.")).to_be_visible()
     page.get_by_role("heading", name="Your work").wait_for()
     expect(page.get_by_role("dialog")).to_have_count(0)
 

@@ -20,7 +20,7 @@ from obce_core.glue.recipe import Recipe, recipe_of, tier_name
 from obce_core.glue.tasks import TASKS
 from obce_core.glue.train import finetune
 from obce_core.glue.trainer import Saving
-from obce_core.glue.training_arguments import _arguments, share_of_batch
+from obce_core.glue.training_arguments import share_of_batch, training_arguments
 from obce_core.models import check_model
 from obce_core.models.tokenizer import load_tokenizer
 from obce_core.storage.checkpoints import committed, newest
@@ -237,7 +237,7 @@ def test_a_batch_stays_what_it_is_on_many_devices() -> None:
 
 def test_a_gpu_other_than_the_first_is_refused_with_the_way_to_choose_it(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="CUDA_VISIBLE_DEVICES=2"):
-        _arguments(RECIPE, 0, torch.device("cuda:2"), tmp_path, 48)
+        training_arguments(RECIPE, 0, torch.device("cuda:2"), tmp_path, 48)
 
 
 def test_only_two_checkpoints_stay_and_all_verify(model, data, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_other_choices_change_the_estimate_and_survive_a_page_change(page: Any) 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
-    [("launch-seeds", "a lot", "Seeds are"), ("launch-folder", "no/such", "does not exist")],
+    [("launch-seeds", "a lot", "Seeds are"), ("launch-folder", "no/such", "There is no folder")],
 )
 def test_a_choice_that_cannot_be_is_a_line_and_no_start(page: Any, key: str, value: str, message: str) -> None:
     page.text_input(key=key).set_value(value).run()

@@ -24,7 +24,7 @@ EMPTY = {
     "neuron": "No analysis yet",
     "plan": "No analysis yet",
     "model": "No analysis yet",
-    "launch": "Plans need an analysis",
+    "launch": "No analysis yet, so there is no plan",
     "runs": "No run yet",
     "results": "No evaluation yet",
     "learn": "Click to add a point",
