@@ -16,6 +16,7 @@ from obce_core.cli.cluster import confirm_cluster
 from obce_core.cli.console import replacing, say, show, work
 from obce_core.errors import BadInput
 from obce_core.glue.learning_rate import rate_words
+from obce_core.jobs.launcher_kinds import is_remote
 
 
 class Starter(NamedTuple):
@@ -52,7 +53,7 @@ def refuse_options(starter: Starter, out: str | None) -> None:
         raise BadInput(
             "--workers is for --launcher local or ray; this shell is one worker.", hint="Add --launcher local."
         )
-    if name != "ray":
+    if not is_remote(name):
         for flag, given in (
             ("--address", starter.address),
             ("--cpus", starter.cpus != 1.0),
@@ -148,7 +149,7 @@ def submit_sweep(selection: Mapping[str, Any], starter: Starter, *, json: bool) 
     """Hand the units to a launcher: several jobs with the same list share it, each unit is made once."""
     from obce_core.jobs.launchers import launcher_named
 
-    confirmed = starter.launcher == "ray" and confirm_cluster(starter.address)
+    confirmed = is_remote(starter.launcher) and confirm_cluster(starter.address)
     chief = launcher_named(
         starter.launcher, address=starter.address, cpus=starter.cpus, gpus=starter.gpus, confirmed=confirmed
     )

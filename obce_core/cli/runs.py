@@ -139,14 +139,13 @@ def drill(
 
 def _launcher(name: str, address: str | None) -> Any:
     from obce_core.jobs import launcher_named
+    from obce_core.jobs.launcher_kinds import is_remote
 
-    if name != "ray" and address is not None:
-        raise BadInput(f"--address is for --launcher ray, not {name}.")
-    if name != "ray":
+    if not is_remote(name):
+        if address is not None:
+            raise BadInput(f"--address is for --launcher ray, not {name}.")
         return launcher_named(name)
-    from obce_core.jobs.launchers.ray import RayLauncher
-
-    return RayLauncher(address, confirmed=confirm_cluster(address))
+    return launcher_named(name, address=address, confirmed=confirm_cluster(address))
 
 
 def _found(run_id: str) -> Any:

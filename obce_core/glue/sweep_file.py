@@ -79,6 +79,7 @@ def sweep_command(
     glue_dir: str | None,
     save_model: bool,
     launcher: str,
+    remote: bool,
     address: str | None,
     workers: int,
     device: str = "auto",
@@ -93,7 +94,7 @@ def sweep_command(
     if save_model:
         parts += ["--save-model"]
     parts += ["--launcher", launcher]
-    if launcher == "ray":
+    if remote:
         parts += ["--address", shlex.quote(address or "http://HOST:8265"), "--cpus", f"{cpus:g}", "--gpus", f"{gpus:g}"]
     if workers > 1:
         parts += ["--workers", str(workers)]

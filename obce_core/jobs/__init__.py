@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from obce_core.jobs.kinds import KINDS, Kind, kind_of
-from obce_core.jobs.launchers import LAUNCHERS, launcher_named, launcher_of
+from obce_core.jobs.launcher_kinds import LAUNCHERS
+from obce_core.jobs.launchers import launcher_named, launcher_of
 from obce_core.jobs.launchers.base import Launcher
 from obce_core.jobs.launchers.local import LocalLauncher, move_queue
 from obce_core.jobs.registry import create_run, find_live, find_result, find_run, list_runs

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from obce_core.errors import ObceError, shorten
+from obce_core.jobs.launcher_kinds import is_remote
 from obce_core.jobs.launchers import launcher_of
 from obce_core.jobs.run import Run
 from obce_core.jobs.status import FINAL, Status
@@ -56,7 +57,7 @@ def told(run: Run) -> Status:
     takes the run up again (see `look`). It is lost once that was written down.
     """
     status = run.status()
-    if status.state != "lost" or status.launcher != "ray":
+    if status.state != "lost" or not is_remote(status.launcher):
         return status
     stored = run.stored()
     return status if stored is None or stored.state in FINAL else replace(stored, reason=_silence(run, stored))
@@ -77,7 +78,7 @@ def look(runs: Sequence[Run], *, wait: float = WAIT_SECONDS) -> list[Status]:
     by_address: dict[str, list[Run]] = {}
     for run in runs:
         stored = run.stored()
-        if stored is not None and stored.launcher == "ray" and stored.state not in FINAL:
+        if stored is not None and is_remote(stored.launcher) and stored.state not in FINAL:
             by_address.setdefault(str(stored.launch.get("address")), []).append(run)
     until = time.monotonic() + wait
     for thread in [_ask(address, asked) for address, asked in by_address.items()]:
@@ -89,7 +90,7 @@ def look(runs: Sequence[Run], *, wait: float = WAIT_SECONDS) -> list[Status]:
 def probe(run: Run) -> Status:
     """Return one job's state, as its launcher does, but wait for no cluster longer than `look` does."""
     stored = run.stored()
-    return look([run])[0] if stored is not None and stored.launcher == "ray" else launcher_of(run).probe(run)
+    return look([run])[0] if stored is not None and is_remote(stored.launcher) else launcher_of(run).probe(run)
 
 
 def cancel(run: Run) -> None:

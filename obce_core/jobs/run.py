@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 
 from obce_core.access.readonly import refuse_if_read_only
 from obce_core.errors import BadInput, DiskFull, shorten
+from obce_core.jobs.launcher_kinds import is_remote
 from obce_core.jobs.records import progress_rate, tail_of
 from obce_core.jobs.status import FINAL, Progress, Status
 from obce_core.jobs.validation import Damaged, check_result, check_spec, check_status, check_step
@@ -156,7 +157,9 @@ class Run:
 
     def is_alive(self, told: Status) -> bool:
         """Return True if a worker holds the lock or, where locks are not visible, has sent a recent heartbeat."""
-        return self.is_held() or (told.launcher == "ray" and told.state == "running" and self.silence() < SILENCE)
+        if self.is_held():
+            return True
+        return is_remote(told.launcher) and told.state == "running" and self.silence() < SILENCE
 
     def silence(self) -> float:
         """Return the seconds since the worker's last sign of life, by the clock of the disk that it writes to."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from obce_core.errors import shorten
+from obce_core.jobs.launcher_kinds import is_remote
 from obce_core.jobs.status import STATES, Status
 from obce_core.settings import CARRIED
 
@@ -105,7 +106,7 @@ def check_result(value: object) -> dict[str, Any]:
 
 
 def _launch(launch: dict[str, Any], launcher: str) -> None:
-    if launcher == "ray":  # all that a submission reads is there
+    if is_remote(launcher):  # everything that a submission reads is present
         launch.update({"cpus": 1.0, "gpus": 0.0, "python": sys.executable} | launch)
     for name in ("address", "python"):
         _text(launch, name)

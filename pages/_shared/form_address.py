@@ -14,6 +14,7 @@ from obce_core.glue.recipe import TIERS
 from obce_core.glue.sweep import CONTROLS
 from obce_core.glue.tasks import TASKS
 from obce_core.glue.unit import ORDERS
+from obce_core.jobs.launcher_kinds import LAUNCHERS
 
 Check = Callable[[Any], bool]
 _LONGEST = 1_000
@@ -83,7 +84,7 @@ LAUNCH: dict[str, Check] = {
     "tests": _among(True, False),
     "tier": _among(*TIERS),
     "seeds": _text(r"[0-9,\s–-]{1,300}"),
-    "launcher": _among("local", "ray"),
+    "launcher": _among(*LAUNCHERS),
     "workers": _number(1, 256),
     "device": _among("auto", "cpu", "cuda", "mps"),
     "save_model": _among(True, False),

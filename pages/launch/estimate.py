@@ -17,6 +17,7 @@ from obce_core.glue.sweep import Sweep
 from obce_core.glue.sweep_file import sweep_command, sweep_document, sweep_file
 from obce_core.glue.tasks import TASKS
 from obce_core.glue.unit import Unit, Variant
+from obce_core.jobs.launcher_kinds import is_remote
 from obce_core.jobs.launchers import launcher_named
 from obce_core.jobs.process import device_here
 from obce_core.storage.digests import digest
@@ -48,7 +49,7 @@ def show(request: LaunchRequest | None) -> None:
         sweep = cached_results.sweep(key, changed, document)
         lines, wrong = cached_results.laid_out(key, changed, request.folder, document)
     # The devices of a cluster's nodes are not known here.
-    device = device_here(request.device) if request.launcher == "local" else request.device
+    device = request.device if is_remote(request.launcher) else device_here(request.device)
     estimate = bill(lines, {one.id for one in evaluations}, evaluations, device=device, workers=request.at_once)
     _facts(estimate, lines, unread=request.folder is None)
     for line in wrong:
@@ -147,6 +148,7 @@ def _command(request: LaunchRequest, document: dict[str, Any]) -> None:
             glue_dir=request.folder,
             save_model=request.save_model,
             launcher=request.launcher,
+            remote=is_remote(request.launcher),
             address=request.address,
             workers=request.workers,
             device=request.device,

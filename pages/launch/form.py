@@ -17,6 +17,7 @@ from obce_core.errors import BadInput, shorten
 from obce_core.glue.learning_rate import rule_words
 from obce_core.glue.recipe import TIER_WORDS, TIERS
 from obce_core.glue.sweep_file import Choices
+from obce_core.jobs.launcher_kinds import LAUNCHERS, is_remote
 from obce_core.jobs.launchers.ray_cluster import check_address, needs_confirmation, public_address
 from obce_core.jobs.queue import would_use_gpu
 from obce_core.jobs.slots import places
@@ -172,12 +173,12 @@ def _launcher() -> dict[str, Any]:
     with row[0]:
         st.segmented_control(
             "Launcher",
-            ["local", "ray"],
+            list(LAUNCHERS),
             default=form["launcher"],
-            format_func={"local": "this machine", "ray": "Ray cluster"}.get,
+            format_func=lambda name: LAUNCHERS[name].title,
             **widget,
         )
-    ray = form["launcher"] == "ray"
+    remote = is_remote(form["launcher"])
     widget = fields.kept("workers", 1)
     workers = int(
         row[1].number_input(
@@ -196,7 +197,7 @@ def _launcher() -> dict[str, Any]:
         "gpus": 0.0,
     }
     options["confirmed"] = False
-    if ray:
+    if remote:
         row = st.columns([2, 1, 1], gap="medium")
         with row[0]:
             options["address"] = fields.text(
@@ -214,7 +215,7 @@ def _launcher() -> dict[str, Any]:
                 "The Ray launcher needs the address of a cluster.", hint="http://host:8265, or set OBCE_RAY_ADDRESS."
             )
         options["address"], options["confirmed"] = _cluster(options["address"])
-    here = None if ray else _here(device)
+    here = None if remote else _here(device)
     if here is not None and workers > here[0]:
         layout.note(
             f"This machine runs <b>{here[0]}</b> {'job' if here[0] == 1 else 'jobs'} at a time ({here[1]}); the others "

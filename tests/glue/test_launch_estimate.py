@@ -95,9 +95,16 @@ def test_names_of_recipes_stay_what_they_were() -> None:
 
 
 def test_the_command_names_what_is_not_the_default() -> None:
-    plain = {"glue_dir": None, "save_model": False, "launcher": "local", "address": None, "workers": 1}
+    plain = {"glue_dir": None, "save_model": False, "launcher": "local", "remote": False, "address": None, "workers": 1}
     assert sweep_command(**plain) == "obce sweep sweep.yaml --launcher local"
-    cluster = plain | {"launcher": "ray", "address": "http://h:1", "workers": 4, "glue_dir": "/a b", "gpus": 1.0}
+    cluster = plain | {
+        "launcher": "ray",
+        "remote": True,
+        "address": "http://h:1",
+        "workers": 4,
+        "glue_dir": "/a b",
+        "gpus": 1.0,
+    }
     assert sweep_command(**cluster) == (
         "obce sweep sweep.yaml --glue-dir '/a b' --launcher ray --address http://h:1 --cpus 1 --gpus 1 --workers 4"
     )

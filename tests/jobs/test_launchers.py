@@ -6,7 +6,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,18 @@ import pytest
 from launching import LONG, QUICK, SbatchLauncher, ended, nobody_left, undisturbed, until, worker_pid
 
 from obce_core.errors import BadInput, UnknownName
-from obce_core.jobs import FINAL, LAUNCHERS, Launcher, LocalLauncher, Run, launcher_named, launcher_of, list_runs
+from obce_core.jobs import (
+    FINAL,
+    LAUNCHERS,
+    Launcher,
+    LocalLauncher,
+    Run,
+    create_run,
+    launcher_named,
+    launcher_of,
+    list_runs,
+)
+from obce_core.jobs.launcher_kinds import LauncherKind, is_remote
 from obce_core.jobs.launchers.in_process import InProcessLauncher
 from obce_core.jobs.process import identify
 from obce_core.storage.checkpoints import committed
@@ -152,8 +166,6 @@ def test_an_unknown_kind_leaves_no_folder(launcher: Launcher, cache: Path) -> No
 
 
 def test_launchers_are_found_by_name_and_by_run(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from obce_core.jobs import create_run
-
     assert set(LAUNCHERS) == {"local", "ray"}
     assert all(launcher_named(name).name == name for name in LAUNCHERS)
     with pytest.raises(UnknownName, match="Unknown launcher 'kubernetes'; known: local, ray"):
@@ -184,3 +196,53 @@ def test_a_cluster_that_cannot_be_used_is_refused_and_leaves_no_run(
     with pytest.raises(BadInput, match=words):
         RayLauncher(address).submit("drill", QUICK)
     assert list_runs() == []
+
+
+class Elsewhere(LocalLauncher):
+    """A launcher from outside of the package, for jobs whose locks are not visible here."""
+
+    name = "elsewhere"
+
+    def __init__(self, address: str | None, **_: object) -> None:
+        super().__init__()
+        self.address = address
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Register the launcher by one row."""
+    kind = LauncherKind(name="elsewhere", title="elsewhere", path=f"{__name__}:Elsewhere", remote=True)
+    monkeypatch.setitem(LAUNCHERS, kind.name, kind)
+    return kind.name
+
+
+def test_one_row_makes_a_launcher_known_everywhere(elsewhere: str, cache: Path) -> None:
+    from obce_core.cache.fsck.runs import check_runs
+    from obce_core.glue.sweep_file import sweep_command
+
+    run, _ = create_run("drill", {}, launcher=elsewhere, launch={"address": "http://there:1"})
+    assert isinstance(launcher_of(run), Elsewhere)
+    status = run.stored()
+    assert status is not None and (status.launch["cpus"], status.launch["python"]) == (1.0, sys.executable)
+    run.write_status(replace(status, state="running", started=time.time()))
+    (run.folder / "worker.lock").touch()  # a heartbeat, and a lock that nobody holds here
+    assert not run.is_held() and run.status().state == "running"
+    assert [fault for fault in check_runs() if "holds its lock" in fault.what] == []
+    command = sweep_command(
+        glue_dir=None,
+        save_model=False,
+        launcher=elsewhere,
+        remote=is_remote(elsewhere),
+        address="http://there:1",
+        workers=1,
+    )
+    assert "--launcher elsewhere --address http://there:1" in command
+
+
+def test_the_lock_of_a_local_worker_decides_and_not_its_heartbeat(cache: Path) -> None:
+    run, _ = create_run("drill", {}, launcher="local")
+    status = run.stored()
+    assert status is not None
+    run.write_status(replace(status, state="running", started=time.time()))
+    (run.folder / "worker.lock").touch()
+    assert run.status().state == "lost"

@@ -192,13 +192,13 @@ def test_no_limit_takes_the_tiers_limit_away(page: Any) -> None:
 
 def test_jobs_of_a_gpu_are_counted_by_gpus_and_not_by_processors(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     page.number_input(key="launch-workers").set_value(9).run()
-    assert "does <b>1</b> job at a time (OBCE_JOBS)" in words(page)
+    assert "runs <b>1</b> job at a time (OBCE_JOBS)" in words(page)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     monkeypatch.setenv("OBCE_GPU_JOBS", "3")
     page.run()
     assert "does <b>6</b> jobs at a time (2 GPUs, OBCE_GPU_JOBS)" in words(page)
     page.selectbox(key="launch-device").set_value("cpu").run()
-    assert not page.exception and "does <b>1</b> job at a time (OBCE_JOBS)" in words(page)
+    assert not page.exception and "runs <b>1</b> job at a time (OBCE_JOBS)" in words(page)
 
 
 def test_a_fresh_form_proposes_the_plan_that_was_made(glue: Path, tiny_analysis: Any, cache: Path) -> None:

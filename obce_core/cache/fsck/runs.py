@@ -8,6 +8,7 @@ from typing import Any
 
 from obce_core.cache.fsck.faults import Fault
 from obce_core.glue.evaluation import evaluations_home
+from obce_core.jobs.launcher_kinds import is_remote
 from obce_core.jobs.registry import list_runs, registered, runs_home, stray_entries, taken_away
 from obce_core.jobs.run import Run
 from obce_core.jobs.status import FINAL
@@ -86,7 +87,7 @@ def _state(run: Run, removed: set[str]) -> Iterator[Fault]:
                 )
     elif status.state in FINAL and not status.reason:
         yield Fault(condition="N4", path=path, what=f"is {status.state} without a reason")
-    elif status.state == "running" and status.launcher != "ray" and not run.is_held():
+    elif status.state == "running" and not is_remote(status.launcher) and not run.is_held():
         yield Fault(condition="N4", path=path, what="has the state running, but no process holds its lock")
 
 
