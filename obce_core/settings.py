@@ -134,7 +134,15 @@ def ray_address() -> str | None:
     return os.environ.get("OBCE_RAY_ADDRESS") or os.environ.get("RAY_ADDRESS") or None
 
 
-CARRIED = ("OBCE_OFFLINE", "HF_HUB_OFFLINE", "OBCE_GLUE_DIR", "OBCE_TEXT_MEMORY")
+CARRIED = (
+    "OBCE_OFFLINE",
+    "HF_HUB_OFFLINE",
+    "OBCE_GLUE_DIR",
+    "OBCE_TEXT_MEMORY",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+)
 """The environment variables that a run passes from its submitter to its worker; a spec can set no others."""
 
 

@@ -6,16 +6,15 @@ import shutil
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from obce_core import settings
 from obce_core.analysis.analysis import BASE_COLUMNS, STORED_CRITERIA
 from obce_core.analysis.catalog import Saved
 from obce_core.components import COMPONENTS
 from obce_core.models import ModelReport
+from obce_core.storage.resources import available_memory
 
 _COLUMNS = len(dict.fromkeys((*BASE_COLUMNS, *STORED_CRITERIA)))
-_MEMINFO = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +79,7 @@ def bill(
         at_most=tokens == "all",
         disk_free=_disk_free(),
         memory=report.memory_bytes,
-        memory_free=_memory_free(),
+        memory_free=available_memory(),
         seconds=None if rate is None else n_texts / rate + (start or 0.0),
         rate=rate,
         measured_on=0 if nearest is None else nearest.meta["texts"]["n"],
@@ -93,12 +92,3 @@ def _disk_free() -> int:
     while not home.exists():
         home = home.parent
     return shutil.disk_usage(home).free
-
-
-def _memory_free() -> int | None:
-    """Read the memory that is available; None where the system does not say."""
-    try:
-        line = next(line for line in _MEMINFO.read_text().splitlines() if line.startswith("MemAvailable:"))
-        return 1024 * int(line.split()[1])
-    except (OSError, StopIteration, ValueError, IndexError):
-        return None

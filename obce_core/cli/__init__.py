@@ -16,6 +16,7 @@ from obce_core.cli.app import app as open_app
 from obce_core.cli.cache import app as cache
 from obce_core.cli.compress import compress
 from obce_core.cli.console import fail, outlets, say
+from obce_core.cli.doctor import doctor
 from obce_core.cli.evaluate import evaluate, sweep
 from obce_core.cli.export import export
 from obce_core.cli.fsck import fsck
@@ -34,7 +35,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Which neurons of a BERT matter, by persistent homology; cut the others; ship the smaller model.",
+    help="Find the neurons that matter in a BERT, and cut the rest.",
 )
 app.command()(analyze)
 app.command()(info)
@@ -49,6 +50,7 @@ app.command()(report)
 app.command()(latency)
 app.command()(export)
 app.command()(fsck)
+app.command()(doctor)
 app.command("app")(open_app)
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer does not export it by name

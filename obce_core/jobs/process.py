@@ -16,8 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from obce_core.storage.resources import read_text, total_memory
+
 _PROC = Path("/proc")
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 def identify(pid: int) -> dict[str, Any]:
@@ -44,34 +45,6 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def total_memory() -> int:
-    """Return the bytes that this machine (or the container around us) has."""
-    return min(
-        filter(
-            None,
-            [_meminfo("MemTotal") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), _cgroup("memory.max")],
-        )
-    )
-
-
-def free_memory() -> int:
-    """Return the available memory in bytes; the total where the system does not report it."""
-    free = [_meminfo("MemAvailable") or total_memory()]
-    limit, used = _cgroup("memory.max"), _cgroup("memory.current")
-    if limit is not None and used is not None:
-        free.append(limit - used + (_stat("inactive_file") or 0))
-    return max(0, min(free))
-
-
-def memory_kills() -> int:
-    """Count the processes that the kernel killed for lack of memory, here or in the container."""
-    counts = [0]
-    for path in (_PROC / "vmstat", _CGROUP / "memory.events"):
-        match = re.search(r"^oom_kill (\d+)$", _read(path), re.MULTILINE)
-        counts.append(int(match.group(1)) if match else 0)
-    return sum(counts)
-
-
 def peak_memory() -> tuple[int, int]:
     """Return this process's largest use so far and its limit, in bytes: of addresses when these are limited, else of
     memory."""
@@ -79,7 +52,7 @@ def peak_memory() -> tuple[int, int]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if limit == resource.RLIM_INFINITY:
         return peak, total_memory()
-    match = re.search(r"^VmPeak:\s+(\d+) kB$", _read(_PROC / "self" / "status"), re.MULTILINE)
+    match = re.search(r"^VmPeak:\s+(\d+) kB$", read_text(_PROC / "self" / "status"), re.MULTILINE)
     return (int(match.group(1)) * 1024 if match else peak), limit
 
 
@@ -116,29 +89,7 @@ def _started(pid: int) -> str:
 
 
 def _boot() -> str:
-    text = _read(_PROC / "sys" / "kernel" / "random" / "boot_id").strip()
+    text = read_text(_PROC / "sys" / "kernel" / "random" / "boot_id").strip()
     if text or sys.platform != "darwin":
         return text
     return subprocess.run(["sysctl", "-n", "kern.boottime"], capture_output=True, text=True, check=False).stdout.strip()
-
-
-def _meminfo(name: str) -> int | None:
-    match = re.search(rf"^{name}:\s+(\d+) kB$", _read(_PROC / "meminfo"), re.MULTILINE)
-    return int(match.group(1)) * 1024 if match else None
-
-
-def _cgroup(name: str) -> int | None:
-    text = _read(_CGROUP / name).strip()
-    return int(text) if text.isdigit() else None
-
-
-def _stat(name: str) -> int | None:
-    match = re.search(rf"^{name} (\d+)$", _read(_CGROUP / "memory.stat"), re.MULTILINE)
-    return int(match.group(1)) if match else None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace")
-    except OSError:
-        return ""

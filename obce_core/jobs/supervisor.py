@@ -24,13 +24,14 @@ from obce_core.jobs.attempts import Attempt, next_try
 from obce_core.jobs.exit_status import Death, name_death
 from obce_core.jobs.launchers.base import gigabytes
 from obce_core.jobs.launchers.local import move_queue
-from obce_core.jobs.process import end_group, free_memory, identify, memory_kills
+from obce_core.jobs.process import end_group, identify
 from obce_core.jobs.run import Run
 from obce_core.jobs.spawn import command, environment
 from obce_core.jobs.status import FINAL
 from obce_core.jobs.worker import places
 from obce_core.storage.atomic import open_regular
 from obce_core.storage.disk_space import fullest
+from obce_core.storage.resources import free_memory, memory_kills
 
 GRACE = 2.5
 """Seconds in which a worker must acknowledge a cancel."""

@@ -83,5 +83,6 @@ def test_the_start_is_that_of_earlier_runs_of_the_model(tiny_analysis: Any, tiny
 
 
 def test_where_the_system_does_not_say_memory_is_unknown(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("obce_core.analysis.estimate._MEMINFO", Path("/nowhere"))
+    monkeypatch.setattr("obce_core.storage.resources._PROC", Path("/nowhere"))
+    monkeypatch.setattr("obce_core.storage.resources._CGROUP", Path("/nowhere"))
     assert bill(check_model(tiny_folder), n_texts=2, max_length=8, tokens="cls").memory_free is None

@@ -309,8 +309,10 @@ def test_settings_that_mean_nothing_are_refused(name: str, value: str, monkeypat
 
 def test_a_job_keeps_the_settings_of_who_asked(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OBCE_GLUE_DIR", "/data/glue")
+    monkeypatch.setenv("HF_HUB_CACHE", "/data/hub")
     monkeypatch.setenv("HF_TOKEN", "secret")
     spec = create_run("drill", {})[0].spec
+    assert spec["environment"]["HF_HUB_CACHE"] == "/data/hub"
     assert spec["environment"]["OBCE_GLUE_DIR"] == "/data/glue" and "secret" not in str(spec)
     assert settings.job_memory() is None
     monkeypatch.setenv("OBCE_JOB_MEMORY", "8G")

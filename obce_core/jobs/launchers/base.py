@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from obce_core.errors import BadInput
 from obce_core.jobs.kinds import kind_of
-from obce_core.jobs.process import total_memory
 from obce_core.jobs.run import Run
 from obce_core.jobs.status import Status
 from obce_core.settings import job_memory
+from obce_core.storage.resources import total_memory
 
 
 class Launcher(Protocol):
