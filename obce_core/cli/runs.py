@@ -173,7 +173,7 @@ def _row(run: Any) -> dict[str, Any]:
     except (ObceError, OSError):  # use what the folder says if a launcher fails; one run must not hide the others
         launcher = run.status()
     if launcher.state == "lost":
-        launcher = poll.told(run)  # on a cluster, silence does not mean that a run has ended
+        launcher = poll.run_status(run)  # on a cluster, silence does not mean that a run has ended
     spec, progress = run.spec, run.progress()
     return {
         "run": run.id,

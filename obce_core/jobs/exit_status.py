@@ -27,10 +27,10 @@ class Death:
     starved: bool = False
 
 
-def name_death(death: Death, told: Status, *, cancelled: bool) -> tuple[str, str, bool]:
+def name_death(death: Death, status: Status, *, cancelled: bool) -> tuple[str, str, bool]:
     """Return the final state, the reason, and whether it was for want of memory."""
     if death.code == EXIT_MEMORY:
-        return "failed", told.reason or "out of memory", True
+        return "failed", status.reason or "out of memory", True
     if death.code == -signal.SIGKILL and death.starved and not death.forced:
         return "failed", "out of memory: the system ended it; choose a smaller --batch-size or a smaller model", True
     if death.forced:

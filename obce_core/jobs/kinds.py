@@ -28,9 +28,9 @@ class Kind:
 def _analyze(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.analysis.analyze import analyze
 
-    chosen = _common(options)
+    arguments = _common(options)
     analysis = analyze(
-        **chosen, progress=lambda done, total: context.progress(done, total, "texts"), cancelled=context.cancelled
+        **arguments, progress=lambda done, total: context.progress(done, total, "texts"), cancelled=context.cancelled
     )
     return {"analysis": analysis.id, "folder": str(analysis.folder), "seconds": analysis.meta["seconds"]}
 
@@ -38,9 +38,9 @@ def _analyze(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def _compress(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.compression.build import compress
 
-    chosen = _common(options)
+    arguments = _common(options)
     result = compress(
-        **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
+        **arguments, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
     )
     return result.plain()
 
@@ -48,9 +48,9 @@ def _compress(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def _verify(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.measure.verify import verify
 
-    chosen = _common(options)
+    arguments = _common(options)
     result = verify(
-        **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
+        **arguments, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
     )
     return result.plain()
 
@@ -58,9 +58,9 @@ def _verify(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def _latency(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.measure.latency import measure_latency
 
-    chosen = _common(options)
+    arguments = _common(options)
     latency = measure_latency(
-        **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
+        **arguments, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
     )
     return latency.plain()
 
@@ -68,27 +68,27 @@ def _latency(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def _export_dense(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.export.dense import export_dense
 
-    chosen = _common(options)
+    arguments = _common(options)
     return export_dense(
-        **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
+        **arguments, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
     )
 
 
 def _export_onnx(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.export.onnx import export_onnx
 
-    chosen = _common(options)
+    arguments = _common(options)
     return export_onnx(
-        **chosen, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
+        **arguments, progress=lambda at, total: context.progress(at, total, "steps"), cancelled=context.cancelled
     )
 
 
 def _evaluate(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.glue.job import evaluate_units
 
-    chosen = _common(options)
+    arguments = _common(options)
     return evaluate_units(
-        **chosen,
+        **arguments,
         folder=context.folder,
         attempt=context.attempt,
         guard=context.guard,

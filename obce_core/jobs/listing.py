@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from obce_core.jobs.kinds import KINDS
-from obce_core.jobs.poll import told
+from obce_core.jobs.poll import run_status
 from obce_core.jobs.registry import list_runs
 from obce_core.jobs.run import Run
 from obce_core.jobs.status import STATES, Status
@@ -28,7 +28,7 @@ class Listed:
 def listing(most: int | None = None) -> list[Listed]:
     """List every run (or the newest `limit`) with its state, newest first; specs, progress and logs are not
     read."""
-    return [Listed(run, told(run)) for run in list_runs()[:most]]
+    return [Listed(run, run_status(run)) for run in list_runs()[:most]]
 
 
 def tally(rows: Sequence[Listed]) -> dict[str, int]:

@@ -50,7 +50,7 @@ _CLUSTERS: dict[str, _Cluster] = {}
 _LOCK = threading.Lock()
 
 
-def told(run: Run) -> Status:
+def run_status(run: Run) -> Status:
     """Return a job's state by its folder.
 
     Of a cluster's run a silent worker is not the end: whether its node was lost is for the launcher to find out, which
@@ -84,7 +84,7 @@ def look(runs: Sequence[Run], *, wait: float = WAIT_SECONDS) -> list[Status]:
     for thread in [_ask(address, asked) for address, asked in by_address.items()]:
         if thread is not None:
             thread.join(max(0.0, until - time.monotonic()))
-    return [told(run) for run in runs]
+    return [run_status(run) for run in runs]
 
 
 def probe(run: Run) -> Status:

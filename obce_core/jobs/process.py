@@ -27,9 +27,9 @@ def identify(pid: int) -> dict[str, Any]:
     return {"pid": pid, "started": started, "boot": _boot()} if started else {}
 
 
-def is_same(told: Mapping[str, Any]) -> bool:
+def is_same(identity: Mapping[str, Any]) -> bool:
     """Return True if the identified process is still alive, and not another one with the same PID."""
-    return bool(told) and identify(int(told["pid"])) == dict(told)
+    return bool(identity) and identify(int(identity["pid"])) == dict(identity)
 
 
 def end_group(pid: int, number: int) -> None:

@@ -133,16 +133,16 @@ class Run:
     def status(self) -> Status:
         """Read the state: a final one counts once the lock is free, and a job whose worker is gone without one is
         lost."""
-        told = self.stored()
-        if told is None:
+        status = self.stored()
+        if status is None:
             why = f"damaged: {self.fault()}; obce runs rm {self.id} removes it"
             return Status(state="running", reason=why) if self.is_held() else Status(state="lost", reason=why)
-        if told.state in FINAL:
-            return self._settled(told)
-        if self.is_alive(told):
-            return told
+        if status.state in FINAL:
+            return self._settled(status)
+        if self.is_alive(status):
+            return status
         # The worker may have ended between the two reads: its last word counts.
-        again = self.stored() or told
+        again = self.stored() or status
         if again.state in FINAL:
             return self._settled(again)
         if again.state == "queued" and self._may_wait(again):
@@ -155,11 +155,11 @@ class Run:
         )
         return Status(**again.__dict__ | {"state": "lost", "reason": why})
 
-    def is_alive(self, told: Status) -> bool:
+    def is_alive(self, status: Status) -> bool:
         """Return True if a worker holds the lock or, where locks are not visible, has sent a recent heartbeat."""
         if self.is_held():
             return True
-        return is_remote(told.launcher) and told.state == "running" and self.silence() < SILENCE
+        return is_remote(status.launcher) and status.state == "running" and self.silence() < SILENCE
 
     def silence(self) -> float:
         """Return the seconds since the worker's last sign of life, by the clock of the disk that it writes to."""
@@ -293,6 +293,6 @@ class Run:
         """Return a final state, or "running" while a worker or its keeper, which wrote it, still holds the lock."""
         return replace(stored, state="running", reason=FINISHING, ended=None) if self.is_held() else stored
 
-    def _may_wait(self, told: Status) -> bool:
+    def _may_wait(self, status: Status) -> bool:
         """Return True if no worker is expected yet: the run is queued, or was created a moment ago."""
-        return bool(told.launcher) or time.time() - float(self.spec["created"]) < START_SECONDS
+        return bool(status.launcher) or time.time() - float(self.spec["created"]) < START_SECONDS

@@ -95,7 +95,7 @@ def commit(
     try:
         with writing(stage):
             write(stage)
-            told = {
+            manifest_fields = {
                 "format": FORMAT,
                 "step": step,
                 "attempt": attempt,
@@ -103,7 +103,7 @@ def commit(
                 "files": manifest(stage),
             }
             _sync_below(stage, mode)
-            write_json(stage / MANIFEST, told)
+            write_json(stage / MANIFEST, manifest_fields)
         guard()
         if target.exists():
             if not checkpoint_faults(target):
@@ -154,8 +154,8 @@ def checkpoint_faults(folder: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return [f"{folder / MANIFEST} is not the manifest of a checkpoint"]
     strangers = sorted(_files(folder) - set(read_json(folder / MANIFEST)["files"]))
-    told = [f"{name} is not in the manifest" for name in strangers]
-    return told if step == int(folder.name[5:]) else [*told, f"it holds step {step}"]
+    faults = [f"{name} is not in the manifest" for name in strangers]
+    return faults if step == int(folder.name[5:]) else [*faults, f"it holds step {step}"]
 
 
 def sweep_stale(home: Path, *, older: float = 0.0) -> list[str]:

@@ -30,12 +30,12 @@ def trash_home() -> Path:
     return settings.cache_dir() / "trash"
 
 
-def new_step(told: dict[str, Any]) -> Path:
+def new_step(fields: dict[str, Any]) -> Path:
     """Make the folder of a step, with what it holds written down before anything is moved in."""
     step = private_folder(trash_home() / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:6]}")
     try:
         with writing(step.parent, 4096), (step / MOVED).open("w", encoding="utf-8") as stream:
-            json.dump(told, stream, indent=1)
+            json.dump(fields, stream, indent=1)
             stream.flush()
             os.fsync(stream.fileno())
     except DiskFull:

@@ -38,7 +38,7 @@ def show(rows: Sequence[Listed], opened: Run | None) -> None:
     runs = [row.run for row in rows]
     states = {row.run.id: row.status.state for row in rows}
     if opened is not None and opened.id not in states:
-        states[opened.id] = poll.told(opened).state
+        states[opened.id] = poll.run_status(opened).state
     with guards.caught():
         if any(one not in FINAL for one in states.values()):
             _live(runs, opened, states, len(list_runs()))
@@ -57,7 +57,7 @@ def _live(runs: list[Run], opened: Run | None, drawn: dict[str, str], known: int
 
 def _once(runs: list[Run], opened: Run | None) -> list[Reading]:
     """Read every run once, and show the table and the open run from that."""
-    if opened is not None and poll.told(opened).state not in FINAL:
+    if opened is not None and poll.run_status(opened).state not in FINAL:
         poll.probe(opened)  # probing also starts queued runs and restarts those whose node was lost
     every = [*runs, *([opened] if opened is not None and opened.id not in {run.id for run in runs} else [])]
     now = [

@@ -43,10 +43,10 @@ def silent(cache: Any) -> Run:
 
 
 def test_a_silent_worker_of_a_cluster_is_not_called_lost(silent: Run) -> None:
-    assert poll.told(silent).state == "running" and "no sign of life" in poll.told(silent).reason
-    assert [row.status.state for row in listing()] == ["running"] and not poll.works(poll.told(silent))
+    assert poll.run_status(silent).state == "running" and "no sign of life" in poll.run_status(silent).reason
+    assert [row.status.state for row in listing()] == ["running"] and not poll.works(poll.run_status(silent))
     silent.write_status(replace(silent.stored(), state="lost", reason="its node was lost, 4 times"))
-    assert poll.told(silent).reason == "its node was lost, 4 times" and poll.told(silent).state == "lost"
+    assert poll.run_status(silent).reason == "its node was lost, 4 times" and poll.run_status(silent).state == "lost"
 
 
 def test_a_look_has_the_launcher_take_the_run_up_again(silent: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,15 +81,17 @@ def test_a_cluster_that_does_not_answer_holds_up_nobody(silent: Run, monkeypatch
     assert time.monotonic() - begun < 0.5 and chief.asked == [silent.id]  # one question at a time, waited for once
     answer.set()
     deadline = time.monotonic() + 10
-    while "timed out" not in poll.told(silent).reason and time.monotonic() < deadline:
+    while "timed out" not in poll.run_status(silent).reason and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert poll.told(silent).reason == "no sign of life from its worker; The Ray cluster did not answer: timed out"
+    assert (
+        poll.run_status(silent).reason == "no sign of life from its worker; The Ray cluster did not answer: timed out"
+    )
 
 
 def test_cancelling_does_not_wait_for_the_cluster(silent: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poll, "launcher_of", lambda run: Chief(lambda run: run.status()))
     poll.cancel(silent)
-    assert silent.cancel_asked() and "does not answer" in poll.told(silent).reason
+    assert silent.cancel_asked() and "does not answer" in poll.run_status(silent).reason
 
 
 def test_runs_of_this_machine_are_told_by_their_folders(cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,10 +112,10 @@ def _attempts(run: Run) -> Iterator[Fault]:
 
 
 def _answer(run: Run, answers: dict[str, tuple[Run, dict[str, Any]]]) -> Iterator[Fault]:
-    told, result = run.stored(), run.result()
+    status, result = run.stored(), run.result()
     if (
-        told is None
-        or told.state != "done"
+        status is None
+        or status.state != "done"
         or result is None
         or not set(_ANSWERS) & set(result)
         or result.get("device", "cpu") != "cpu"
@@ -124,7 +124,7 @@ def _answer(run: Run, answers: dict[str, tuple[Run, dict[str, Any]]]) -> Iterato
     answer = {name: result.get(name) for name in _ANSWERS}
     options = {name: value for name, value in run.spec["options"].items() if name != "out"}
     try:
-        key = digest({"kind": run.kind, "options": options, "halvings": told.halvings})
+        key = digest({"kind": run.kind, "options": options, "halvings": status.halvings})
     except ValueError:
         return  # not a JSON number, so it cannot have been submitted twice
     other = answers.setdefault(key, (run, answer))
