@@ -6,6 +6,6 @@ The dashboard's own process stays light. Work of more than a few seconds is a jo
 from __future__ import annotations
 
 from obce_core.background.client import Answer, BackgroundWorker
-from obce_core.background.functions import TASKS, Task
+from obce_core.background.functions import FUNCTIONS, Function
 
-__all__ = ["TASKS", "Answer", "BackgroundWorker", "Task"]
+__all__ = ["FUNCTIONS", "Answer", "BackgroundWorker", "Function"]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from obce_core.background.functions import task_of
+from obce_core.background.functions import function_named
 from obce_core.errors import ObceError
 from obce_core.jobs.spawn import command, environment
 from obce_core.settings import cache_dir
@@ -80,7 +80,7 @@ class BackgroundWorker:
         Raises:
             UnknownName: the function does not exist.
         """
-        task_of(task)
+        function_named(task)
         key, now = digest([task, arguments]), time.monotonic()
         with self._lock:
             if key in self._answers:
@@ -145,7 +145,7 @@ class BackgroundWorker:
         return self._working is not None
 
     def _work(self, key: str, question: _Question) -> tuple[Answer, int]:
-        limit = task_of(question.task).limit
+        limit = function_named(question.task).limit
         try:
             process = self._started()
             if self._closed:  # closed while it was being started; nothing else would end it

@@ -18,8 +18,8 @@ Memory = MutableMapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """One kind of short call: its function, and the seconds after which it is given up and the process replaced."""
+class Function:
+    """A function of the background worker, and the seconds after which it is aborted and the process replaced."""
 
     name: str
     work: Callable[[Mapping[str, Any], Memory], Any]
@@ -81,20 +81,20 @@ def _umap(arguments: Mapping[str, Any], _: Memory) -> dict[str, Any]:
     return {"points": points.tolist(), "neighbours": neighbours}
 
 
-TASKS: dict[str, Task] = {
+FUNCTIONS: dict[str, Function] = {
     task.name: task
     for task in (
-        Task(name="preheat", work=_preheat, limit=120),
-        Task(name="image", work=_image, limit=60),
-        Task(name="preview_plan", work=_preview, limit=300),
-        Task(name="preview_cell", work=_preview, limit=300),
-        Task(name="umap", work=_umap, limit=180),
+        Function(name="preheat", work=_preheat, limit=120),
+        Function(name="image", work=_image, limit=60),
+        Function(name="preview_plan", work=_preview, limit=300),
+        Function(name="preview_cell", work=_preview, limit=300),
+        Function(name="umap", work=_umap, limit=180),
     )
 }
 
 
-def task_of(name: str) -> Task:
-    """Return a task by name, or raise UnknownName."""
-    if name not in TASKS:
-        raise UnknownName("task", name, TASKS)
-    return TASKS[name]
+def function_named(name: str) -> Function:
+    """Return a function by name, or raise UnknownName."""
+    if name not in FUNCTIONS:
+        raise UnknownName("task", name, FUNCTIONS)
+    return FUNCTIONS[name]

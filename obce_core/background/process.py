@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import Any, TextIO
 
-from obce_core.background.functions import Memory, task_of
+from obce_core.background.functions import Memory, function_named
 from obce_core.errors import ObceError
 
 
@@ -21,7 +21,7 @@ def answer(line: str, memory: Memory) -> dict[str, Any]:
     question = json.loads(line)
     reply: dict[str, Any] = {"id": question["id"]}
     try:
-        reply["value"] = task_of(question["task"]).work(question["arguments"], memory)
+        reply["value"] = function_named(question["task"]).work(question["arguments"], memory)
         json.dumps(reply, allow_nan=False)
     except ObceError as error:
         return {"id": question["id"], "reason": str(error)}

@@ -39,7 +39,7 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backgrou
     stub = tmp_path / "stub.py"
     stub.write_text(STUB)
     monkeypatch.setattr(client, "command", lambda module, *, nice: [sys.executable, str(stub)])
-    monkeypatch.setitem(functions.TASKS, "stub", functions.Task(name="stub", work=lambda _, __: None, limit=5))
+    monkeypatch.setitem(functions.FUNCTIONS, "stub", functions.Function(name="stub", work=lambda _, __: None, limit=5))
     found = BackgroundWorker(log=tmp_path / "warm.log")
     yield found
     found.close()
@@ -113,10 +113,12 @@ def test_a_full_queue_takes_nothing_more_and_says_so_by_waiting(
 def test_what_takes_too_long_is_ended_and_the_next_one_answered(
     worker: BackgroundWorker, seen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(functions.TASKS, "stub", functions.Task(name="stub", work=lambda _, __: None, limit=0.4))
+    monkeypatch.setitem(
+        functions.FUNCTIONS, "stub", functions.Function(name="stub", work=lambda _, __: None, limit=0.4)
+    )
     found = until(worker, {"name": "slow", "seen": str(seen), "sleep": 30})
     assert found.state == "failed" and found.reason == "This took more than 0.4 s and was stopped."
-    monkeypatch.setitem(functions.TASKS, "stub", functions.Task(name="stub", work=lambda _, __: None, limit=5))
+    monkeypatch.setitem(functions.FUNCTIONS, "stub", functions.Function(name="stub", work=lambda _, __: None, limit=5))
     assert until(worker, {"name": "quick", "seen": str(seen)}).state == "done"
 
 
@@ -165,7 +167,7 @@ def test_a_fault_of_a_task_is_a_line(monkeypatch: pytest.MonkeyPatch, capsys: py
             "secret"
         )
 
-    monkeypatch.setitem(functions.TASKS, "stub", functions.Task(name="stub", work=fail, limit=5))
+    monkeypatch.setitem(functions.FUNCTIONS, "stub", functions.Function(name="stub", work=fail, limit=5))
     told = answer('{"id": "1", "task": "stub", "arguments": {"how": "value"}}', {})
     assert told == {"id": "1", "reason": "Internal error (ValueError); the log has the details."}
     assert "secret" in capsys.readouterr().err
@@ -174,7 +176,9 @@ def test_a_fault_of_a_task_is_a_line(monkeypatch: pytest.MonkeyPatch, capsys: py
 
 
 def test_not_a_number_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(functions.TASKS, "stub", functions.Task(name="stub", work=lambda _, __: float("nan"), limit=5))
+    monkeypatch.setitem(
+        functions.FUNCTIONS, "stub", functions.Function(name="stub", work=lambda _, __: float("nan"), limit=5)
+    )
     assert "Internal error" in answer('{"id": "1", "task": "stub", "arguments": {}}', {})["reason"]
 
 
