@@ -13,7 +13,7 @@ import pytest
 import torch
 from tiny import some_of_everything
 
-from obce_core.background import TASKS
+from obce_core.background import FUNCTIONS
 from obce_core.components import CUTTABLE
 from obce_core.compression.fidelity import fidelity
 from obce_core.compression.masked import masked
@@ -192,9 +192,9 @@ def test_the_warm_worker_is_answered_and_loads_a_model_once(
     prune_spec = make_plan(tiny_analysis, percentile=50, first_layer=2).prune_spec
     memory: dict[str, Any] = {}
     question = {"analysis": tiny_analysis.id, "intent": prune_spec_document(prune_spec)}
-    whole = TASKS["preview_plan"].work(question, memory)
+    whole = FUNCTIONS["preview_plan"].work(question, memory)
     loaded = memory["preview"].loaded
-    cell = TASKS["preview_cell"].work({**question, "cells": [[3, "value"]]}, memory)
+    cell = FUNCTIONS["preview_cell"].work({**question, "cells": [[3, "value"]]}, memory)
     assert memory["preview"].loaded is loaded
     assert 0 < whole["pooled"] < cell["pooled"] < 1 and whole["texts"] == 6
     part = answer(
