@@ -58,9 +58,8 @@ def main() -> None:
 
 _HEAD = """# The proof on GLUE, demo model
 
-Printed by `python -m benchmarks.glue --glue-dir GLUE` from evaluations that `obce sweep` made. `glue.json` has every
-seed,
-with the digests of the final weights. Validation split, metric of the last epoch, in percent: mean ± standard deviation
+Printed by `python -m benchmarks.glue --glue-dir GLUE` from evaluations that `obce sweep` made. `glue.json` has
+every seed, with the digests of the final weights. Validation split, metric of the last epoch, in percent: mean ± standard deviation
 over seeds. In brackets: the difference to the original (or to the named row) with its 95 % interval (paired bootstrap
 over examples, 2,000 resamples). The interval covers other examples, not other seeds. A score whose own 95 % interval
 (bootstrap
@@ -90,7 +89,7 @@ def _question(document: Mapping[str, Any]) -> str:
 
 def _section(name: str, made: Sequence[Evaluation], missing: Counter[str]) -> str:
     if not made:
-        return f"## `{name}`\n\nNot made yet.\n"
+        return f"## `{name}`\n\nNot run at this learning rate.\n"
     rows = board(made)
     tasks = [task for task in TASKS if any(task in row.cells for row in rows)]
     ways = Counter(
