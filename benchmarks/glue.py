@@ -58,13 +58,12 @@ def main() -> None:
 
 _HEAD = """# The proof on GLUE, demo model
 
-Printed by `python -m benchmarks.glue --glue-dir GLUE` from evaluations that `obce sweep` made. `glue.json` has
-every seed, with the digests of the final weights. Validation split, metric of the last epoch, in percent: mean ± standard deviation
-over seeds. In brackets: the difference to the original (or to the named row) with its 95 % interval (paired bootstrap
-over examples, 2,000 resamples). The interval covers other examples, not other seeds. A score whose own 95 % interval
-(bootstrap
-over examples) does not lie above the majority class is marked "not learned". Results from before the learning rate
-followed from the width of the model: `glue_2e-5.md`.
+Printed by `python -m benchmarks.glue --glue-dir GLUE` from evaluations that `obce sweep` made. `glue.json` has every
+seed, with the digests of the final weights. Validation split, metric of the last epoch, in percent: mean ± standard
+deviation over seeds. In brackets: the difference to the original (or to the named row) with its 95 % interval (paired
+bootstrap over examples, 2,000 resamples). The interval covers other examples, not other seeds. A score whose own 95 %
+interval (bootstrap over examples) does not lie above the majority class is marked "not learned". Results from before
+the learning rate followed from the width of the model: `glue_2e-5.md`.
 """
 
 
