@@ -15,7 +15,7 @@ from obce_core.formatting import amount, count
 
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "cross", "circle-open")
 LEVELS = {"light": ("#5FA8A4", "#3F93A0", "#1F6287", "#173A63"), "dark": ("#2B7F87", "#3A9396", "#82C4AE", "#E3F2DC")}
-"""The ramp of a numeric column, as in film.css: every step can be told from the background."""
+"""The ramp of a numeric column, as in `widgets/film/style.css`: every step can be told from the background."""
 
 
 def cloud_scatter(

@@ -1,4 +1,4 @@
-// The map of layers by components. Data comes from figures/cellmap.py; a click or the arrows select a cell.
+// The map of layers by components. Data comes from `data.py`; a click or the arrows select a cell.
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -1,4 +1,4 @@
-// One cell: the histogram of its scores and, below it, its neurons by head or by rank. Data comes from figures/cellview.py.
+// One cell: the histogram of its scores and, below it, its neurons by head or by rank. Data comes from `data.py`.
 // Solid is kept, hollow is cut. A click on a neuron, or Enter, opens it.
 
 const SVG = "http://www.w3.org/2000/svg";

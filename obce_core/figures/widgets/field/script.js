@@ -1,4 +1,4 @@
-// Points in a field. Data comes from figures/field.py, in whole thousandths. The figure draws at once and tells the
+// Points in a field. Data comes from `data.py`, in whole thousandths. The figure draws at once and tells the
 // server after a moment; a new `rev` in the data makes the server's points take over.
 //
 // With a radius it draws the Vietoris-Rips complex; without one, the simplices that were chosen by hand.

@@ -1,4 +1,4 @@
-// One neuron's outputs on a line. Data comes from figures/gapline.py. Disks grow with the slider; the server hears of it
+// One neuron's outputs on a line. Data comes from `data.py`. Disks grow with the slider; the server hears of it
 // after a moment, so that a link opens the same view. Texts are users' own: textContent only.
 
 const WAIT = 160;

@@ -1,4 +1,4 @@
-// The leaderboard: a click on a task's head or on a row's name is sent. Data comes from figures/leaderboard.py; all texts are text.
+// The leaderboard: a click on a task's head or on a row's name is sent. Data comes from `data.py`; all texts are text.
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;

@@ -1,4 +1,4 @@
-// The cheapest next cuts, a button a row. Data comes from figures/nextcuts.py; a click sends the row's place.
+// The cheapest next cuts, a button a row. Data comes from `data.py`; a click sends the row's place.
 
 const HEADS = ["component", "layer", "step", "saves", "cosine", ""];
 

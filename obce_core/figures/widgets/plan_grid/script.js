@@ -1,4 +1,4 @@
-// The plan as a grid. Data comes from figures/plangrid.py. The component paints at once and sends the whole plan;
+// The plan as a grid. Data comes from `data.py`. The component paints at once and sends the whole plan;
 // Python keeps the truth: a new `rev` in the data makes it take over (after undo, a preset, an import).
 
 const MARKS = [30, 50, 70];

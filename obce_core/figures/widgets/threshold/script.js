@@ -1,4 +1,4 @@
-// A cell's scores on a log axis, and a percentile to drag through them. Data comes from figures/threshold.py.
+// A cell's scores on a log axis, and a percentile to drag through them. Data comes from `data.py`.
 // Hollow is cut, solid is kept. The server hears of the percentile after a moment and counts what it saves.
 
 const WAIT = 120;
