@@ -19,7 +19,8 @@ from obce_core.lessons.scene import (
 from obce_core.topology import Complex
 from pages._shared import downloads, layout
 from pages.learn import parts
-from pages.learn.point_lessons import _WORDS
+
+PANEL_NAMES = {"bars": "Barcode", "diagram": "Births and deaths", "first": "∂₁", "second": "∂₂", "points": "Points"}
 
 
 def take(scene: Scene, data: dict[str, Any]) -> None:
@@ -67,7 +68,7 @@ def take_matrix(found: Complex, panel: str) -> None:
 
     downloads.row(
         "lesson-boundary",
-        label=f"Matrix {_WORDS[panel]}",
+        label=f"Matrix {PANEL_NAMES[panel]}",
         figure=lambda: matrix_figure(found, dim, named, mode=mode),
         csv_text=table,
     )

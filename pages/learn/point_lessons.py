@@ -35,11 +35,10 @@ from obce_core.lessons.scene import (
 from obce_core.topology import Complex
 from pages._shared import downloads, layout, mounts, state
 from pages.learn import parts
-from pages.learn.point_downloads import take, take_bars, take_matrix
+from pages.learn.point_downloads import PANEL_NAMES, take, take_bars, take_matrix
 
 _SHAPES = {"house": "House", "shell": "Hollow shell", "pieces": "Pieces", "broken": "Not a complex", "own": "Your own"}
 _SETS = {"ring": "Ring", "blobs": "Two blobs", "line": "Line", "noise": "Noise", "own": "Your own"}
-_WORDS = {"bars": "Barcode", "diagram": "Births and deaths", "first": "∂₁", "second": "∂₂", "points": "Points"}
 
 
 def _height() -> int:
@@ -236,7 +235,7 @@ def _choose(default: str, names: tuple[str, ...], panel: DeltaGenerator) -> str:
     selection = state.get()
     current = selection.lesson_panel if selection.lesson_panel in names else default
     with panel:
-        picked = parts.pick("Panel", f"panel-{'-'.join(names)}", {name: _WORDS[name] for name in names}, current)
+        picked = parts.pick("Panel", f"panel-{'-'.join(names)}", {name: PANEL_NAMES[name] for name in names}, current)
     if picked:
         selection.lesson_panel = current = picked
     return current

@@ -219,7 +219,7 @@ def test_an_output_below_a_file(plan: Path, tiny_analysis: Any, capsys: pytest.C
 
 
 def test_an_analysis_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    refused(run(capsys, "plan", "--analysis", tmp_path, "--percentile", 50), "no analysis")
+    refused(run(capsys, "plan", "--analysis", tmp_path, "--percentile", 50), "is not an analysis")
     refused(run(capsys, "plan", "--percentile", 50), "--analysis")
 
 

@@ -16,7 +16,7 @@ def test_a_report_is_written_once_and_of_one_recipe(
     cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["report", "--out", str(tmp_path / "r.html")]) == 2
-    assert "no evaluation to report on" in capsys.readouterr().err
+    assert "There are no evaluations to report on" in capsys.readouterr().err
     make_board(cache / "evaluations")
     make_evaluation(cache / "evaluations", recipe=recipe_of("smoke"))
     assert main(["report", "--out", str(tmp_path / "r.html"), "--json"]) == 0

@@ -170,7 +170,7 @@ def test_what_does_not_fit_is_refused_before_anything_long(folder: Path, glue: P
         Variant(label="x", model="demo", plan=plan, order="sideways")
     with pytest.raises(BadInput, match="needs a plan"):
         Variant(label="x", model="demo", order="finetune-first")
-    with pytest.raises(BadInput, match="no unit"):
+    with pytest.raises(BadInput, match="not a unit of evaluation"):
         read_unit({"task": "mrpc"})
     assert read_unit(json.loads(json.dumps(unit(folder).plain()))) == unit(folder)
 
@@ -296,7 +296,7 @@ def test_damaged_evaluations_are_left_out_and_named(folder: Path, glue: Path) ->
     made = perform(prepare(unit(folder), glue_dir=glue), device="cpu")
     (made.folder / "result.json").write_text("{")
     assert list_evaluations() == []
-    with pytest.raises(BadInput, match="no evaluation"):
+    with pytest.raises(BadInput, match="does not hold an evaluation"):
         read_evaluation(made.id)
     with pytest.raises(BadInput):
         read_evaluation("../../etc")

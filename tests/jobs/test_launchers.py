@@ -119,7 +119,11 @@ def test_one_that_does_not_answer_is_ended(launcher: Launcher) -> None:
     pid = worker_pid(run)
     launcher.cancel(run)
     until(lambda: launcher.probe(run).state in FINAL, every=0.0)  # as soon as it is reported, it must be so
-    assert not run.is_held() and identify(pid) == {}  # a zombie is none
+    assert not run.is_held()
+    if launcher.name == "local":
+        assert identify(pid) == {}  # a zombie is none
+    else:  # a batch system kills by itself, a moment after the lock is free
+        until(lambda: identify(pid) == {})
     assert run.status().state == "cancelled"
     assert run.status().reason.startswith("asked to stop; ")
 

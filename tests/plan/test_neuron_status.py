@@ -49,5 +49,5 @@ def test_neurons_added_back_for_the_hardware_are_reported(tiny_analysis: Any) ->
 
 
 def test_an_unknown_neuron_is_refused(tiny_analysis: Any) -> None:
-    with pytest.raises(AnalysisError, match="no neuron 24"):
+    with pytest.raises(AnalysisError, match="24 is out of range"):
         verdict(tiny_analysis, resolve(tiny_analysis, PruneSpec()), 3, "value", 24)

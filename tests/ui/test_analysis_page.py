@@ -184,7 +184,7 @@ def test_files_of_a_glue_folder_are_read_again_when_they_change(page: Any, tmp_p
     for films in (("a good film", "a bad film"), ("a good film", "a bad film", "one more film")):
         path.write_text("sentence\tlabel\n" + "".join(f"{film} \t1\n" for film in films))
         page.run()
-        assert f"of {len(films)} different ones" in words(page) and not start(page).disabled
+        assert f"of {len(films)} different texts" in words(page) and not start(page).disabled
 
 
 def test_more_texts_than_there_are_is_a_line(page: Any) -> None:

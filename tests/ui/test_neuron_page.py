@@ -198,7 +198,7 @@ def test_tokens_are_called_tokens_and_have_no_interval(
 ) -> None:
     found = analyze(tiny_folder, sample(12, heldout=0), tokens="all")
     shown = clean(neuron_page(found.id))
-    assert "tokens apart" in shown or "tokens give the same value" in shown
+    assert "tokens from the others" in shown or "tokens give the same value" in shown
     assert "bootstrap: not measured" in shown
     assert "A vector cloud is measured on at most" in clean(neuron_page(found.id, view="component"))
 

@@ -137,7 +137,7 @@ def test_a_criterion_that_cannot_rank_a_cell_leaves_it_whole_and_says_so(key: st
     write_draft(key, PruneSpec(criterion="magnitude", cells={1: {"query": 50}, 2: {"value": 30}}), seen="")
     app = opened(key)
     app.selectbox(key="plan-criterion").select("r_f").run()
-    assert "Layer 1 query is left whole" in words(app)
+    assert "Layer 1 query is not cut" in words(app)
     assert read_draft(key).prune_spec.cells == {2: {"value": 30}}
 
 
@@ -325,7 +325,7 @@ def test_the_plan_can_be_typed_as_a_table(key: str, asked: list[Any]) -> None:
     next(button for button in app.button if button.label == "Apply").click().run()
     assert not app.exception
     assert read_draft(key).prune_spec.cells == {3: {"value": 50.0}}
-    assert "Layer 1 query is left whole" in words(app)
+    assert "Layer 1 query is not cut" in words(app)
     app.button(key="undo").click().run()
     assert read_draft(key).prune_spec.cells == {}
 
