@@ -196,7 +196,7 @@ def test_jobs_of_a_gpu_are_counted_by_gpus_and_not_by_processors(page: Any, monk
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     monkeypatch.setenv("OBCE_GPU_JOBS", "3")
     page.run()
-    assert "does <b>6</b> jobs at a time (2 GPUs, OBCE_GPU_JOBS)" in words(page)
+    assert "runs <b>6</b> jobs at a time (2 GPUs, OBCE_GPU_JOBS)" in words(page)
     page.selectbox(key="launch-device").set_value("cpu").run()
     assert not page.exception and "runs <b>1</b> job at a time (OBCE_JOBS)" in words(page)
 
