@@ -47,7 +47,7 @@ def expect_texts(page: Any, many: int, available: int) -> None:
     measured = many - many // 4 if many == available else many
     expect(page.get_by_role("radio", name="any", exact=True)).to_be_checked()
     expect(page.get_by_role("spinbutton", name="N", exact=True)).to_have_value(str(many))
-    expect(page.locator(".facts", has_text=f"of {available} different ones").locator(".value").first).to_have_text(
+    expect(page.locator(".facts", has_text=f"of {available} different texts").locator(".value").first).to_have_text(
         f"{measured} "
     )
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
