@@ -76,8 +76,7 @@ def megabytes(value: float) -> str:
 
 
 def size(value: int) -> str:
-    """Write a number of bytes in the unit that fits, so that what is there is never "0.0": 412 is "412 bytes", 31200 is
-    "31.2 kB".
+    """Write a number of bytes in a fitting unit, never as "0.0": 412 is "412 bytes", 31200 is "31.2 kB".
 
     >>> size(0), size(1), size(300_000), size(13_000_000_000)
     ('0 bytes', '1 byte', '0.3 MB', '13.00 GB')

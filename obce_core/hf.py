@@ -15,8 +15,7 @@ from obce_core.architectures.modeling_obce import AUTO_CLASSES, ObceBertConfig
 
 
 def register() -> None:
-    """Enter the config, the model classes and the tokenizer into transformers' registries; more than once does no
-    harm."""
+    """Register config, model classes and tokenizer with transformers; repeated calls are harmless."""
     transformers.AutoConfig.register(ObceBertConfig.model_type, ObceBertConfig, exist_ok=True)
     transformers.AutoTokenizer.register(ObceBertConfig, fast_tokenizer_class=transformers.BertTokenizer, exist_ok=True)
     for auto, name in AUTO_CLASSES.items():

@@ -152,8 +152,7 @@ def carried() -> dict[str, str]:
 
 
 def ray_token() -> str | None:
-    """Read the token for a Ray cluster as it is now, from the three places where Ray looks, in its order; None for
-    none.
+    """Read the current token of a Ray cluster from the three places where Ray looks; None without one.
 
     Raises:
         BadInput: RAY_AUTH_TOKEN_PATH names a file that cannot be read.

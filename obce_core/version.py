@@ -8,8 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 __version__ = "0.1.0"
 
 ALGORITHMS = {"analysis": 3, "evaluation": 1, "preview": 1, "latency": 1, "export": 1}
-"""Raised by hand whenever the same inputs would give other numbers; part of the identity of every result of that
-kind."""
+"""Increased when equal inputs would give other numbers; part of the identity of every result."""
 
 
 def versions() -> dict[str, str]:

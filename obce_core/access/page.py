@@ -1,5 +1,4 @@
-"""The two pages before the dashboard: where to find the token, and the redirect that removes it from the
-address."""
+"""The pages before the dashboard: where to find the token, and the redirect that removes it from the address."""
 
 from __future__ import annotations
 

@@ -86,8 +86,7 @@ def check_host(host: str) -> str:
 
 
 def check_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Return Host names in lower case; raise BadInput for what cannot be one, such as an address with a scheme or a
-    port."""
+    """Return host names in lower case; raise BadInput for one with a scheme, a port or another impossible part."""
     results = []
     for name in names:
         value = name.strip().lower().rstrip(".")

@@ -1,5 +1,4 @@
-"""The read-only mode: one check, called by every function that starts jobs, uploads, deletes or writes for a
-visitor."""
+"""The read-only mode: one check, called by every function that writes, deletes or starts jobs for a visitor."""
 
 from __future__ import annotations
 

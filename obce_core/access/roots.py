@@ -63,8 +63,7 @@ def typed_model(spec: str) -> str:
 
 
 def _is_path(spec: str) -> bool:
-    """Return True unless a spec can only be a hub id: what starts like a path, climbs, or lies in the working
-    folder."""
+    """Return False if a spec can only be a hub id: not like a path, and not in the working folder."""
     if spec.startswith(("/", "~", ".")) or spec.count("/") > 1 or "\\" in spec or ".." in spec.split("/"):
         return True
     try:

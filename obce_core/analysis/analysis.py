@@ -79,8 +79,7 @@ class Analysis:
 
     @cached_property
     def layers(self) -> tuple[StoredLayer | None, ...]:
-        """What each layer stored of the original when the analysed model was cut already (None: all); empty when it was
-        not."""
+        """The stored rows of each layer if the analysed model was cut before (None: all rows); empty if it was not."""
         widths = self.meta["model"].get("widths")
         return () if widths is None else tuple(read_entries(widths, self.shape))
 

@@ -56,8 +56,7 @@ class Saved:
 
 
 def list_saved() -> list[Saved]:
-    """List every complete analysis of the cache, the newest first, without reading its numbers; unreadable ones are
-    left out."""
+    """List the complete analyses of the cache, newest first, without their numbers; skip unreadable ones."""
     home = settings.cache_dir() / "analyses"
     entries = []
     for folder in home.iterdir() if home.is_dir() else ():

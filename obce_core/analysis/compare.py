@@ -116,8 +116,7 @@ def agreement(first: Analysis, second: Analysis, name: str = "r_f") -> Agreement
 
 
 def find_sibling(analysis: Analysis, saved: Iterable[Saved]) -> Saved | None:
-    """Find another analysis of the same model, read in the same way, on other texts: the one nearest in number of
-    texts.
+    """Find an analysis of the same model with the same options on other texts, nearest in the number of texts.
 
     The same model is the same whole identity; two analyses of the older kind pass with the same weights.
     """

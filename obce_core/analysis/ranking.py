@@ -21,8 +21,7 @@ AGGREGATES = ("median", "mean", "IQR", "share under")
 
 
 def summarize(values: Float[np.ndarray, " neurons"], aggregate: str, *, below: float = 0.0) -> float:
-    """Reduce a cell's scores to one number: `median`, `mean`, `IQR`, or the `share under` a value (0 to 1, strictly
-    less).
+    """Reduce the scores of a cell to one number: `median`, `mean`, `IQR`, or `share under` a value (0 to 1, strictly).
 
     >>> summarize(np.array([1.0, 2.0, 3.0, 10.0]), "share under", below=3.0)
     0.5

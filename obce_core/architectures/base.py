@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from obce_core.architectures.config import Field
-from obce_core.components import HEADED
+from obce_core.components import COMPONENTS, HEADED
 from obce_core.errors import UnknownName
 
 Tap = Literal["neuron", "linear", "block"]
@@ -73,6 +73,12 @@ class Family(ABC):
     """Attribute under which a model with a head keeps its base model (`bert`)."""
     layers: str
     """Path of the list of layers (`encoder.layer`); its tensors are what "the encoder" counts."""
+    linears: Mapping[str, str]
+    """Path of each component's linear map within a layer."""
+    blocks: Mapping[str, str]
+    """Path within a layer of the module whose output is the residual stream, by the component that feeds it."""
+    norms: tuple[str, ...]
+    """Paths of the LayerNorms within a layer."""
     embeddings: str = "embeddings"
     """Path of the embeddings."""
     pooler: str = "pooler"
@@ -89,20 +95,12 @@ class Family(ABC):
         """Read the widths from a checked config."""
 
     @abstractmethod
-    def linear(self, layer: int, component: str) -> str:
-        """Return the path of a component's linear map; `layer` counts from 1."""
-
-    @abstractmethod
-    def tap(self, layer: int, component: str, tap: Tap) -> TapPoint:
-        """Return where a component's outputs are read; `layer` counts from 1."""
-
-    @abstractmethod
     def attention(self, layer: int) -> AttentionSite:
         """Return the self-attention module of a layer (from 1)."""
 
     @abstractmethod
-    def tensors(self, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-        """List every tensor that an encoder must have (embeddings and layers), with its shape."""
+    def embedding_tensors(self, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+        """List the tensors that the embeddings must have, with their shapes."""
 
     @abstractmethod
     def model_class(self, architecture: str) -> type:
@@ -116,9 +114,35 @@ class Family(ABC):
     def architectures(self) -> tuple[str, ...]:
         """List the class names that this family can load, the base model first."""
 
+    def linear(self, layer: int, component: str) -> str:
+        """Return the path of a component's linear map; `layer` counts from 1."""
+        return f"{self.layers}.{layer - 1}.{self.linears[component]}"
+
+    def tap(self, layer: int, component: str, tap: Tap) -> TapPoint:
+        """Return the hook point of a component's outputs; `layer` counts from 1."""
+        if tap == "block" and component in self.blocks:
+            return TapPoint(f"{self.layers}.{layer - 1}.{self.blocks[component]}", "output")
+        if tap == "neuron" and component == "intermediate":
+            # The neuron's output, after the activation, is the input of the next map.
+            return TapPoint(self.linear(layer, "output"), "input")
+        return TapPoint(self.linear(layer, component), "output")
+
+    def tensors(self, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+        """List every tensor that an encoder must have (embeddings and layers), with its shape."""
+        shape = self.shape(config)
+        shapes = self.embedding_tensors(config)
+        for layer in range(1, shape.layers + 1):
+            for component in COMPONENTS:
+                inputs = shape.intermediate if component == "output" else shape.hidden
+                shapes[f"{self.linear(layer, component)}.weight"] = (shape.width(component), inputs)
+                shapes[f"{self.linear(layer, component)}.bias"] = (shape.width(component),)
+            for norm in self.norms:
+                shapes[f"{self.layers}.{layer - 1}.{norm}.weight"] = (shape.hidden,)
+                shapes[f"{self.layers}.{layer - 1}.{norm}.bias"] = (shape.hidden,)
+        return shapes
+
     def head_tensors(self, architecture: str, config: Mapping[str, Any]) -> tuple[str, ...]:
-        """List the tensors outside the encoder that the outputs of an architecture need, poolers included, relative to
-        the base model.
+        """List the tensors outside the encoder that an architecture's outputs need, relative to the base model.
 
         A weight that is tied to one of the encoder is not among them. A family that does not list its heads has none to
         miss.
@@ -143,8 +167,7 @@ class Family(ABC):
         return named
 
     def part(self, name: str) -> str:
-        """Return what a tensor, named relative to the base model, belongs to: `layers`, `embeddings`, `pooler` or
-        `head`."""
+        """Return the part of a tensor named relative to the base model: `layers`, `embeddings`, `pooler` or `head`."""
         for part in ("layers", "embeddings", "pooler"):
             if name.startswith(getattr(self, part) + "."):
                 return part

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from obce_core.architectures.base import AttentionSite, EncoderShape, Family, Tap, TapPoint
+from obce_core.architectures.base import AttentionSite, EncoderShape, Family
 from obce_core.architectures.config import Field
 from obce_core.errors import shorten
 
-_LINEAR = {
-    "query": "attention.self.query",
-    "key": "attention.self.key",
-    "value": "attention.self.value",
-    "attention_output": "attention.output.dense",
-    "intermediate": "intermediate.dense",
-    "output": "output.dense",
-}
-_BLOCK = {"attention_output": "attention.output", "output": "output"}
 _POOLER, _PREDICTIONS = "pooler.dense", ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm")
 _HEADS = {
     "BertModel": (_POOLER,),
@@ -29,8 +20,7 @@ _HEADS = {
     "BertForMultipleChoice": (_POOLER, "classifier"),
     "BertForQuestionAnswering": ("qa_outputs",),
 }
-"""The modules outside the encoder that each architecture's outputs need; a decoder and the bias of the predictions are
-added."""
+"""The modules outside the encoder that each architecture needs, without a decoder and the predictions' bias."""
 
 
 class Bert(Family):
@@ -40,6 +30,16 @@ class Bert(Family):
     title = "BERT"
     root = "bert"
     layers = "encoder.layer"
+    linears: Mapping[str, str] = {
+        "query": "attention.self.query",
+        "key": "attention.self.key",
+        "value": "attention.self.value",
+        "attention_output": "attention.output.dense",
+        "intermediate": "intermediate.dense",
+        "output": "output.dense",
+    }
+    blocks: Mapping[str, str] = {"attention_output": "attention.output", "output": "output"}
+    norms = ("attention.output.LayerNorm", "output.LayerNorm")
     classifier = "BertForSequenceClassification"
     fields = (
         Field(name="vocab_size", kind=int, low=8, high=2_000_000),
@@ -95,39 +95,18 @@ class Bert(Family):
             return f"pad_token_id {shorten(pad)} is not below vocab_size {shorten(words)}."
         return None
 
-    def linear(self, layer: int, component: str) -> str:
-        return f"{self.layers}.{layer - 1}.{_LINEAR[component]}"
-
-    def tap(self, layer: int, component: str, tap: Tap) -> TapPoint:
-        if tap == "block" and component in _BLOCK:
-            return TapPoint(f"{self.layers}.{layer - 1}.{_BLOCK[component]}", "output")
-        if tap == "neuron" and component == "intermediate":
-            # The value handed on, after the activation, is what the next map receives.
-            return TapPoint(self.linear(layer, "output"), "input")
-        return TapPoint(self.linear(layer, component), "output")
-
     def attention(self, layer: int) -> AttentionSite:
         return AttentionSite(path=f"{self.layers}.{layer - 1}.attention.self")
 
-    def tensors(self, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-        shape = self.shape(config)
-        hidden = shape.hidden
-        shapes: dict[str, tuple[int, ...]] = {
+    def embedding_tensors(self, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+        hidden = config["hidden_size"]
+        return {
             "embeddings.word_embeddings.weight": (config["vocab_size"], hidden),
             "embeddings.position_embeddings.weight": (config["max_position_embeddings"], hidden),
             "embeddings.token_type_embeddings.weight": (config["type_vocab_size"], hidden),
             "embeddings.LayerNorm.weight": (hidden,),
             "embeddings.LayerNorm.bias": (hidden,),
         }
-        for layer in range(1, shape.layers + 1):
-            for component in _LINEAR:
-                inputs = shape.intermediate if component == "output" else hidden
-                shapes[f"{self.linear(layer, component)}.weight"] = (shape.width(component), inputs)
-                shapes[f"{self.linear(layer, component)}.bias"] = (shape.width(component),)
-            for block in _BLOCK.values():
-                shapes[f"{self.layers}.{layer - 1}.{block}.LayerNorm.weight"] = (hidden,)
-                shapes[f"{self.layers}.{layer - 1}.{block}.LayerNorm.bias"] = (hidden,)
-        return shapes
 
     def head_tensors(self, architecture: str, config: Mapping[str, Any]) -> tuple[str, ...]:
         modules = list(_HEADS[architecture])

@@ -58,8 +58,7 @@ class _Slotted(nn.Module, ABC):
 
     @abstractmethod
     def _stored(self) -> list[tuple[str, torch.Tensor, int, torch.Tensor]]:
-        """List, once padded, each stored tensor: its name, the tensor that holds it, and on which axis at which
-        places."""
+        """List each stored tensor: its name, the padded tensor that holds it, the axis, and the positions."""
 
     @property
     def surplus(self) -> int:
@@ -322,8 +321,7 @@ class ObceBertConfig(BertConfig):
         """Leave `auto_map` alone: it names every class, where transformers would write one."""
 
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """Save config.json, and beside it this file, which it names; so the folder opens without the package that made
-        it."""
+        """Save config.json and this file, which it names, so that the folder opens without the package."""
         self.auto_map = dict(AUTO_MAP)
         folder = Path(save_directory)
         if not folder.is_file():

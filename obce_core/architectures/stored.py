@@ -28,8 +28,7 @@ class LayerWidths:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerRows:
-    """The original indices of a cut layer's stored rows, rising: `pairs` (of queries and keys), `values`,
-    `intermediate`.
+    """The original indices of stored rows, rising: `pairs` (of queries and keys), `values`, `intermediate`.
 
     `mixed` has an entry a pair: 1 where the query row mixes several of the original's, 2 where the key row does, 0
         where

@@ -57,8 +57,7 @@ class _Question:
 
 
 class BackgroundWorker:
-    """One process and the questions before it. Safe to use from many threads; the process starts with the first
-    question."""
+    """The background process and its queue of requests. Thread-safe; the process starts with the first request."""
 
     def __init__(self, log: Path | None = None) -> None:
         self._log = log

@@ -1,5 +1,4 @@
-"""Read texts in a process of their own, so that no file can stop the dashboard: its memory and time are limited, and
-its end is named."""
+"""Read texts in a separate process with limits of memory and time, so that no file can stop the dashboard."""
 
 from __future__ import annotations
 

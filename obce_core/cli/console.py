@@ -16,8 +16,7 @@ from obce_core.errors import Cancelled, ObceError
 
 
 class _Outlet:
-    """An output stream that loses what cannot be delivered: the work behind a closed pipe goes on and ends as it
-    would."""
+    """An output stream that drops undeliverable text, so that work behind a closed pipe continues."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -48,8 +47,7 @@ class _Outlet:
 
 @contextmanager
 def outlets() -> Iterator[None]:
-    """Within the block no print fails: characters that the terminal's encoding lacks are replaced, a closed pipe is
-    ignored.
+    """Keep prints from failing within the block: replace unencodable characters, ignore a closed pipe.
 
     An answer comes after the work, so that a failure to print it must not turn work that is done into a failure.
     """

@@ -21,8 +21,7 @@ def fsck(
     ] = None,
     json: opt.Json = False,
 ) -> int:
-    """Check that nothing in the cache was lost, is half there, or says what is not so. Exit code 1 when something is
-    wrong.
+    """Check the cache for lost, incomplete or inconsistent entries. Exit code 1 if there are any.
 
     Example: obce fsck --json > before.json; ...; obce fsck --since before.json
     """

@@ -26,8 +26,7 @@ def list_(
     ] = None,
     json: opt.Json = False,
 ) -> None:
-    """List runs, the newest first, with their progress and the time left where it is known; a look also starts what
-    waits and has room."""
+    """List runs, newest first, with progress and time left. Listing also starts queued runs that have a free slot."""
     from obce_core.formatting import duration
     from obce_core.jobs import STATES, list_runs, move_queue
 

@@ -1,5 +1,4 @@
-"""Compress a model: from an analysis and a plan to a folder with the smaller model, verified against its masked
-twin."""
+"""Compress a model by a plan: write the smaller model, verified against its masked twin."""
 
 from __future__ import annotations
 

@@ -92,8 +92,7 @@ def load(where: str | Path, *, device: str = "auto", dtype: str = "float32") -> 
 
 
 def load_checked(report: ModelReport, *, device: str = "auto", dtype: str = "float32") -> Loaded:
-    """Load a model that was checked; what of its head is not in the file starts at random, without a warning (see
-    `ModelReport.head`)."""
+    """Load a checked model. Missing tensors of its head are random, without a warning (see `ModelReport.head`)."""
     import obce_core.hf  # noqa: F401  (so that pipelines and Auto classes know what is handed out)
 
     if not report.layers:

@@ -64,8 +64,7 @@ class CrossMoments:
 
 
 def split_folds(encoded: Encoded) -> list[Encoded]:
-    """Divide the texts into at most five folds: a seeded permutation, then every fifth. The same texts, the same
-    folds."""
+    """Divide the texts into at most five folds by a seeded permutation; equal texts give equal folds."""
     order = np.random.default_rng(_SEED).permutation(len(encoded.ids))
     parts = [order[fold::FOLDS] for fold in range(min(FOLDS, len(order)))]
     return [replace(encoded, ids=tuple(encoded.ids[text] for text in part)) for part in parts]
@@ -113,8 +112,7 @@ class _Enough(Exception):
 
 @contextmanager
 def _listening(base: torch.nn.Module, points: dict[str, TapPoint], read: dict[str, torch.Tensor]) -> Iterator[None]:
-    """Within the block, a forward pass puts each point's values into `read` and ends by `_Enough` when all are
-    there."""
+    """Within the block, a forward pass stores the values of each hook point in `read` and ends by `_Enough`."""
 
     def take(name: str, values: torch.Tensor) -> None:
         read[name] = values

@@ -116,8 +116,7 @@ def differences(reference: torch.nn.Module, model: torch.nn.Module, batches: Ite
 
 
 def _outputs(model: torch.nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
-    """Return every output by name, float64, padding left out; hidden states are `hidden 0` (the embeddings), `hidden
-    1`, …"""
+    """Return every output by name, float64, without padding; hidden states are `hidden 0` (embeddings) and so on."""
     output = _call(model, batch, output_hidden_states=True)
     results: dict[str, torch.Tensor] = {}
     for name, value in output.items():

@@ -44,8 +44,7 @@ def fit_maps(
 
 
 def _over(kept: np.ndarray, affine_map: AffineMap, there: np.ndarray) -> AffineMap:
-    """Bring a map from the neurons that are `there` to all that the plan does not cut: what an earlier cut took
-    predicts nothing."""
+    """Expand a map from the neurons that are `there` to all kept neurons; neurons cut earlier predict nothing."""
     removed = there[~(kept & there)]  # of the predicted neurons, those that this plan removes
     weight = np.zeros((int(removed.sum()), int(kept.sum())))
     weight[:, there[kept]] = affine_map.weight[removed]

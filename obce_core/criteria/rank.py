@@ -22,8 +22,7 @@ class Standing:
 
 
 def percentiles(scores: np.ndarray) -> np.ndarray:
-    """Return every score's percentile among the scores of its cell as `standing` tells it, shape (neurons,); NaN where
-    there is one.
+    """Return the percentile of every score of a cell, shape (neurons,); NaN in a cell of one neuron.
 
     >>> percentiles(np.array([1.0, 3.0, 2.0])).tolist()
     [0.0, 100.0, 50.0]

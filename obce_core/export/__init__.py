@@ -18,8 +18,7 @@ ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 def is_export_of(folder: Path, model: Path) -> bool:
-    """Return True if a complete export was made from the model that lies in `model` now, by the algorithm of this
-    version.
+    """Return True if a complete export was made from the present model by the algorithm of this version.
 
     An export of the older kind, which records no identity, is not one.
     """

@@ -44,8 +44,7 @@ def session(path: Path) -> Any:
 
 
 def feeds(model: PreTrainedModel, seed: int = 0) -> list[Feed]:
-    """Draw inputs: whole and padded rows (on the right, the left, almost everywhere), token types, every size of
-    `SIZES`."""
+    """Draw inputs for every size of `SIZES`: whole and padded rows (right, left, nearly all), and token types."""
     rng = np.random.default_rng(seed)
     config = model.config
     results: list[Feed] = []

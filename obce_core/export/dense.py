@@ -1,5 +1,4 @@
-"""Export a cut model in the stock shapes: the same function, and the original's size, for tools without uneven
-heads."""
+"""Export a cut model in the stock shapes: the same function and the original's size, for other tools."""
 
 from __future__ import annotations
 

@@ -1,2 +1,1 @@
-"""Figures: Plotly figures, which are returned and never shown, and the data and files of the dashboard's own
-widgets."""
+"""Plotly figures, which are returned and never shown, and the widgets of the dashboard."""

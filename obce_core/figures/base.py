@@ -45,8 +45,7 @@ def blank(colours: Palette, *, height: int) -> go.Figure:
 
 
 def level(figure: go.Figure, value: float, text: str, colours: Palette, *, upright: bool = False) -> None:
-    """Draw a dashed reference line across the plot at a value of the y axis (`upright`: of the x axis), with its
-    name."""
+    """Draw a named dashed line across the plot at a value of the y axis (with `upright`, of the x axis)."""
     line = {"color": colours.muted, "width": 1.2, "dash": "dash"}
     font = {"color": colours.muted, "size": 12}
     if upright:

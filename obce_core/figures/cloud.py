@@ -26,8 +26,7 @@ def cloud_scatter(
     *,
     mode: str = "light",
 ) -> go.Figure:
-    """Draw a projected cloud, shape (texts, 2), with each text on hover; colours and shapes as `dot_colours` sorted
-    them."""
+    """Draw a projected cloud, shape (texts, 2), with texts on hover and the colours and shapes of `dot_colours`."""
     colours = palette(mode)
     figure = blank(colours, height=460)
     hover = [plot_text(text, limit=200) for text in texts]
@@ -60,8 +59,7 @@ def cloud_scatter(
 
 
 def bars(deaths: np.ndarray, *, edge_length: bool = False, noun: str = "text", mode: str = "light") -> go.Figure:
-    """Draw a barcode, the longest bar on top and the infinite one above it; the red line stands where the last finite
-    bar ends."""
+    """Draw a barcode, the infinite bar and then the longest on top, with a red line at the last finite death."""
     colours, scale = palette(mode), 2.0 if edge_length else 1.0
     figure = blank(colours, height=460)
     ends = np.sort(np.asarray(deaths, dtype=np.float64))[::-1] * scale  # (bars,)

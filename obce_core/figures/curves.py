@@ -1,5 +1,4 @@
-"""Training curves: loss and score over the steps, one line per unit; the current unit is dark, earlier ones are
-grey."""
+"""Training curves: loss and score over the steps, the current unit dark and earlier ones grey."""
 
 from __future__ import annotations
 

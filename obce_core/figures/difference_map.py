@@ -31,8 +31,7 @@ def difference_map(
     by: float = 1.0,
     what: str = "",
 ) -> dict[str, Any]:
-    """Make the data of the map of a comparison; every number is second minus first, times `by` (2 for edge lengths);
-    `what` names it.
+    """Make the data of the map of a comparison: second minus first, times `by` (2 for edge lengths).
 
     The tint of a difference follows the ratio of the two numbers (`log`) or the difference (`linear`); that of Spearman
     and Jaccard their value from 0 to 1. A cell that cannot be compared is marked with its reason.

@@ -31,8 +31,7 @@ def missing() -> str:
 
 
 def image_request(figure: go.Figure, form: str, *, mode: str) -> dict[str, Any]:
-    """Return the arguments of the background function `image`: the figure on its mode's background, PNG at twice the
-    size."""
+    """Return the arguments of the background function `image`: the figure on its background, PNG at double size."""
     restyled = go.Figure(figure).update_layout(
         paper_bgcolor=palette(mode).background, margin={"l": 24, "r": 24, "t": 32, "b": 24}
     )

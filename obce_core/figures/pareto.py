@@ -135,8 +135,7 @@ def intervals(rows: Sequence[tuple[str, Cell]], *, floors: Sequence[float] = (),
 
 
 def below_original(rows: Sequence[Row], task: str) -> list[float]:
-    """Return what the majority-class baseline scores less than each original of a board on a task, by its own
-    metric."""
+    """Return the difference of the majority-class baseline to each original on a task, by the task's metric."""
     cells = [row.cells[task] for row in rows if row.original and task in row.cells]
     return list(dict.fromkeys(cell.intervals[cell.main].baseline - cell.spreads[cell.main].mean for cell in cells))
 

@@ -41,8 +41,7 @@ def title(name: str, *, edge_length: bool = False) -> str:
 
 
 def header(name: str) -> str:
-    """Return the header of a criterion's column in a data file: its name, and the unit where there are two to be told
-    apart.
+    """Return the header of a criterion's column in a data file: its name, with the unit if it has two.
 
     >>> header("total_persistence"), header("std_all")
     ('total_persistence (radius squared)', 'std_all')

@@ -11,8 +11,7 @@ from obce_core.texts.sources.glue_rows import split_file
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """One task: `missing` are files of the splits that training and scoring need, `tests` says that the test files are
-    there too."""
+    """The files of one task: `missing` lists absent training and validation files; `tests`: the test files exist."""
 
     task: Task
     missing: tuple[str, ...]

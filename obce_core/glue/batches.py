@@ -40,8 +40,7 @@ class Rows(Dataset[Row]):
 def tokenized(
     examples: Examples, tokenizer: PreTrainedTokenizerBase, max_length: int, positions: int, segments: int = 2
 ) -> Rows:
-    """Tokenize examples, pairs with their segments, cut at `max_length` tokens (of a pair the longer sentence loses
-    first).
+    """Tokenize examples, pairs with segment ids, truncated at `max_length` tokens (longest sentence first).
 
     Args:
         segments: how many the model has embeddings for (its type_vocab_size).
@@ -86,8 +85,7 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 class ByLength(Sampler[int]):
-    """The order of an epoch: seeded by seed and epoch alone, examples of similar length together, `batch` of them a
-    step."""
+    """The order of an epoch: determined by seed and epoch, with examples of similar length in one batch."""
 
     def __init__(self, lengths: np.ndarray, batch: int, seed: int) -> None:
         self.lengths, self.batch, self.seed, self.epoch = [int(length) for length in lengths], batch, seed, 0

@@ -19,8 +19,7 @@ _NAMED = re.compile(rf"(?:(random) (\d{{1,3}})|(\w{{1,40}})){_SHAPE}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
-    """What a control is: the digest of the plan whose shape it has, the criterion that chose its neurons, and the
-    draw."""
+    """A control: the digest of the plan whose shape it has, the criterion that chose its neurons, and the draw."""
 
     plan: str
     criterion: str

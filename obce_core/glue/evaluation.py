@@ -87,8 +87,7 @@ class Evaluation:
 
     @property
     def tier(self) -> str:
-        """The tier, or what sets the recipe apart from the nearest one: an older `quick` reads "quick, but learning
-        rate 2e-05"."""
+        """The tier, or the recipe's difference to the nearest tier, as in "quick, but learning rate 2e-05"."""
         return title(self.recipe)
 
     @property
@@ -99,8 +98,7 @@ class Evaluation:
 
     @cached_property
     def baseline(self) -> Mapping[str, Mapping[str, float]]:
-        """Scores of the majority-class baseline by split and metric (see `metrics.baseline`), from the labels that were
-        scored."""
+        """The scores of the majority-class baseline by split and metric (see `metrics.baseline`)."""
         stored = self.result.get(BASELINE)
         if stored is not None:
             return {split: dict(values) for split, values in stored.items()}
@@ -118,8 +116,7 @@ class Evaluation:
         return document
 
     def predictions(self, split: str) -> dict[str, np.ndarray]:
-        """Read `label` (NaN in a test split), `prediction`, each float64 of shape (examples,), and `logits` (examples,
-        classes).
+        """Read `label` (NaN in test splits) and `prediction`, shape (examples,), and `logits` (examples, classes).
 
         Raises:
             BadInput: this split was not predicted.
@@ -200,8 +197,7 @@ _OPTIONAL: Mapping[str, Mapping[str, tuple[type, ...]]] = {
 
 
 def _check_shape(evaluation: Evaluation) -> None:
-    """Raise KeyError, TypeError or ValueError where a file of an evaluation lacks a field, or has it in another
-    type."""
+    """Raise KeyError, TypeError or ValueError if a file of an evaluation lacks a field or has the wrong type."""
     for part, data in (("unit", evaluation.unit), ("result", evaluation.result)):
         for name, kinds in _NEEDED[part].items():
             _check_type(name, data[name], kinds)

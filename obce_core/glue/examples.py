@@ -43,8 +43,7 @@ class Examples:
         return digest([self.task, self.split, self.sentences, labels])
 
     def draw(self, most: int | None, seed: int) -> Examples:
-        """Draw at most `most` examples without replacement, by numpy's default_rng(seed), in their order; None draws
-        all."""
+        """Draw at most `most` examples without replacement by default_rng(seed), in their order; None keeps all."""
         if most is None or most >= len(self):
             return self
         rows = np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))

@@ -1,5 +1,4 @@
-"""Execute many units. Several processes may share one list: each takes units that are free, and each unit is computed
-once."""
+"""Execute many units. Processes may share one list: each takes free units, and each unit is computed once."""
 
 from __future__ import annotations
 
@@ -149,8 +148,7 @@ def _about(one: Prepared) -> dict[str, Any]:
 
 
 def _free() -> None:
-    """Give back what the last unit held: a Trainer and its model refer to each other, and would wait for the
-    collector."""
+    """Free the memory of the last unit: a Trainer and its model refer to each other."""
     import gc
 
     import torch

@@ -14,8 +14,7 @@ from obce_core.models.head import head_of
 
 @dataclass(frozen=True, kw_only=True)
 class KeptHead:
-    """How the outputs of a model's own classifier become a task's classes: class k is output `order[k]`; `note` says
-    it."""
+    """The order of a classifier's outputs: class k is output `order[k]`; `note` describes it."""
 
     order: tuple[int, ...]
     note: str

@@ -124,8 +124,7 @@ def _is_row(row: object) -> bool:
 
 
 def written(run_folder: Path) -> list[str]:
-    """Name the evaluations that a run has left, finished or not: those of its result, else those its curve speaks
-    of."""
+    """List the ids of a run's evaluations, finished or not: those of its result, else those of its curve."""
     try:
         document = read_json(run_folder / "result.json")["evaluations"]
         return [name for name in document if isinstance(name, str)]

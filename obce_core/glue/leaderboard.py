@@ -75,8 +75,7 @@ class Row:
 
 
 def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> list[Row]:
-    """Group evaluations into rows: same model, same cut, same order, same recipe; originals first, then by size, then
-    by name.
+    """Group evaluations into rows of one model, cut, order and recipe: originals first, then by size and name.
 
     The same model is the same whole identity; evaluations of the older kind, which name the weights only, have rows of
     their own. Each cell's difference is to the uncut model with the same recipe, data and seeds.
@@ -113,8 +112,7 @@ def compare(ours: Row, other: Row, *, resamples: int = RESAMPLES) -> dict[str, C
 
 
 def changes(ours: Cell, others: Mapping[int, Evaluation], split: str) -> dict[str, np.ndarray]:
-    """Count, example by example, the seeds in which the answer changed (see `changed`), with `label` and the seeds'
-    answers.
+    """Count for each example the seeds in which the answer changed (see `changed`), with the label and answers.
 
     Returns:
         `lost`, `won`, `moved`, `label` of shape (examples,); `ours`, `others` of shape (seeds, examples).

@@ -9,8 +9,7 @@ from obce_core.glue.leaderboard import Row, board_order
 
 
 def join(boards: Iterable[list[Row]]) -> list[Row]:
-    """Join boards of different tasks into the board of all of them: the same rows, cells and order as of one call of
-    `board`."""
+    """Join leaderboards of different tasks into one, equal to the result of one call of `board`."""
     results: dict[str, Row] = {}
     for row in (row for rows in boards for row in rows):
         known = results.get(row.key)

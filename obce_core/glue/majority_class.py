@@ -35,8 +35,7 @@ class Unlearned:
 
 
 def baselines(rows: Sequence[Row], task: str) -> dict[tuple[str, str], tuple[float, ...]]:
-    """Return the scores of the baseline on a task by (split, metric): one, or several where rows were scored on other
-    examples."""
+    """Return the baseline scores of a task by (split, metric): several where rows have different examples."""
     values: dict[tuple[str, str], dict[float, None]] = {}
     for row in rows:
         if task in row.cells:

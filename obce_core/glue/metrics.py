@@ -1,5 +1,4 @@
-"""The metrics of the paper's Table 1 and of the GLUE server, by scikit-learn and scipy: labels and predictions in, one
-number out.
+"""The metrics of the paper's Table 1 and of the GLUE server, by scikit-learn and scipy.
 
 Classes are compared as numbers; F1 is that of class 1. Where a metric is undefined (a correlation with predictions that
 are all equal), it counts as 0, so that a model that learned nothing has a score.
@@ -21,8 +20,7 @@ Values = Float[np.ndarray, " examples"]
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric: its name, a title for people, and what computes it from (labels, predictions), both of shape
-    (examples,).
+    """A metric: its name, its title, and its function of (labels, predictions), both of shape (examples,).
 
     `constant` returns the one answer that the majority-class baseline gives to every example, from the labels.
     """

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedRow:
-    """A row of the paper's Table 4: scores by task as printed, the size as claimed, and what is known of split and
-    metric.
+    """A row of the paper's Table 4: scores as printed, the stated size, and what is known of split and metric.
 
     `stated`: both are stated. `other` names tasks whose metric is known to be another one than the original row's.
     """

@@ -73,8 +73,7 @@ class Recipe:
         return min(self.steps, steps) if self.steps else steps
 
     def in_parts(self, at_once: int | None) -> Recipe:
-        """Return the recipe with each batch computed in the fewest equal parts of at most `at_once` examples; None
-        changes nothing."""
+        """Split each batch into the fewest equal parts of at most `at_once` examples; None changes nothing."""
         most = min(at_once or self.batch_size, self.batch_size // self.accumulation)
         parts = next(
             parts

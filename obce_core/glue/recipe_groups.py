@@ -21,8 +21,7 @@ class Group:
 
 
 def by_recipe(evaluations: Sequence[Evaluation]) -> list[Group]:
-    """Group evaluations by recipe: the paper's tier first, then quick, then own recipes, smoke last; the newest of
-    equal ones first."""
+    """Group evaluations by recipe: tier paper, quick, custom recipes, smoke; of equal units the newest."""
     evaluation: dict[str, list[Evaluation]] = {}
     for one in evaluations:
         evaluation.setdefault(recipe_key(one.recipe), []).append(one)

@@ -1,5 +1,4 @@
-"""Statistics of the difference between two models: spread over seeds, paired bootstrap over examples, changed
-answers."""
+"""Statistics of the difference between two models: spread, paired bootstrap, changed answers."""
 
 from __future__ import annotations
 
@@ -35,8 +34,7 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Ours minus the other's: the difference of the mean scores and the interval that holds 95 % of its bootstrap
-    resamples.
+    """The difference of two mean scores (ours minus the other's), with its 95 % bootstrap interval.
 
     `seeds` are those that both have. The interval speaks of the examples of this split; how much another seed would
     change is in the spread.
@@ -56,8 +54,7 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """The interval that holds 95 % of the bootstrap resamples of a mean score, and the score of the majority-class
-    baseline.
+    """The 95 % bootstrap interval of a mean score, and the score of the majority-class baseline.
 
     Both are of the same examples; `seeds` are those whose scores the mean is of.
     """
@@ -109,8 +106,7 @@ def difference(
 
 
 def interval(metric: str, labels: Labels, answers: Answers, *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
-    """Estimate how far a score, averaged over seeds, would vary with other examples, by the bootstrap, beside the
-    baseline on these.
+    """Estimate by the bootstrap how a score, averaged over seeds, varies with other examples.
 
     Args:
         labels: shape (examples,).

@@ -54,8 +54,7 @@ _MOST = 5_000
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """The grid, laid out: every unit is variant x task x seed, seeds outermost, so that early results already
-    compare."""
+    """The grid of variants x tasks x seeds, seeds outermost, so that early results can be compared."""
 
     variants: tuple[Variant, ...]
     tasks: tuple[str, ...]

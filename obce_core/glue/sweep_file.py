@@ -33,8 +33,7 @@ class Choices:
 
 
 def sweep_document(chosen: Choices) -> dict[str, Any]:
-    """Return the sweep as plain data, in the form that `read_sweep` takes; numbers that are the tier's own are left
-    out."""
+    """Return a sweep as the plain data that `read_sweep` takes, without numbers that equal the tier's."""
     rows: list[Any] = ["original"] if chosen.original else []
     shared: dict[str, Any] = {}
     if chosen.controls:

@@ -57,8 +57,7 @@ def lines(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False)
 
 
 def baseline_text(rows: Sequence[Row], task: str) -> str:
-    """Write the scores of the majority-class baseline on a task, as they stand in a row's cell; several where rows have
-    other examples."""
+    """Write the baseline's scores on a task; several where rows have different examples."""
     return " / ".join("; ".join(map(percent, scores)) for scores in baselines(rows, task).values())
 
 
@@ -78,8 +77,7 @@ def seed_words(number: int) -> str:
 
 
 def left_out(rows: Sequence[Row]) -> str:
-    """Say how many evaluations stand in no cell, or return an empty text: of one seed the newest counts, other examples
-    or not."""
+    """Return a note on evaluations that no cell shows (older ones of the same seed), or an empty text."""
     number = sum(cell.other_data for row in rows for cell in row.cells.values())
     return f"{number:,} older of the same model, task and seed, on other examples, left out." if number else ""
 
@@ -126,8 +124,7 @@ def latex(rows: Sequence[Row], tasks: Sequence[str], *, published: bool = False)
 
 
 def table_csv(rows: Sequence[Row]) -> str:
-    """Write every number of the board as CSV, a line a model, task, split and metric; text that a spreadsheet would run
-    is quoted."""
+    """Write every number as CSV, one line per model, task, split and metric, safe for spreadsheets."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = (

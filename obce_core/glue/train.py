@@ -254,8 +254,7 @@ class _Judge:
         self.best["epoch"] = torch.tensor(epoch)
 
     def _predict(self, split: str) -> Logits:
-        """Predict a split, the longest examples first so that batches are tight, and put the outputs in the given
-        order."""
+        """Predict a split in batches of similar length, and return the outputs in the given order."""
         rows = self.rows[split]
         order = np.argsort(-rows.lengths, kind="stable")
         with same_draws():

@@ -1,5 +1,4 @@
-"""transformers' Trainer with atomic checkpoints, an order of examples that a resume repeats, and a check
-for a cancellation."""
+"""transformers' Trainer with atomic checkpoints, a reproducible order, and checks for a cancellation."""
 
 from __future__ import annotations
 
@@ -48,8 +47,7 @@ class Saving:
 
     @property
     def scratch(self) -> Path:
-        """Where a checkpoint is written first: the processes of one `torchrun` fill it together, any other has its
-        own."""
+        """The temporary folder of a checkpoint, shared by the processes of one `torchrun`."""
         assert self.home is not None
         together = int(os.environ.get("WORLD_SIZE", "1")) > 1
         return self.home / f"saving.tmp-{self.attempt}{'' if together else f'-{self.mark}'}"

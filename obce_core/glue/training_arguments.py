@@ -34,8 +34,7 @@ def share_of_batch(recipe: Recipe, *, devices: int) -> int:
 
 
 def training_arguments(recipe: Recipe, seed: int, device: torch.device, home: Path, examples: int) -> TrainingArguments:
-    """Write a recipe as the Trainer's arguments; a batch is shared by all processes of a `torchrun`, or all GPUs of
-    this one."""
+    """Convert a recipe into the Trainer's arguments; processes or GPUs share each batch."""
     cuda = device.type == "cuda"
     if cuda and device.index:
         raise BadInput(

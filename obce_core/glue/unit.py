@@ -109,14 +109,12 @@ class Prepared:
 
     @property
     def id(self) -> str:
-        """The digest of everything that decides the result; what people call it, and what it is a control of, are not
-        among it."""
+        """The digest of everything that determines the result; labels and controls are not part of it."""
         return digest({name: value for name, value in self.document.items() if name not in _BESIDE})[:24]
 
     @property
     def older_id(self) -> str:
-        """The id that the unit had before identities were recorded, by which an interrupted run of the older kind is
-        found."""
+        """The id of the unit before identities were recorded, for finding interrupted older runs."""
         newer = (*_BESIDE, "identity", "algorithm", RATE_BY)
         older = {name: value for name, value in self.document.items() if name not in newer}
         if RATE_BY in self.document:
@@ -213,8 +211,7 @@ def prepare(
 
 
 def rate_entries(recipe: Recipe, width: int) -> dict[str, Any]:
-    """Return a document's recipe, its learning rate a number, and the width that the rate was chosen by, where it
-    was."""
+    """Return a document's recipe, its learning rate a number, and the width that determined the rate."""
     selected = {RATE_BY: {"width": width}} if recipe.learning_rate is None else {}
     return {"recipe": recipe.at_width(width).plain(), **selected}
 
@@ -234,8 +231,7 @@ def _origin(report: ModelReport) -> dict[str, Any]:
 
 
 def whole(prepared: Prepared) -> Prepared:
-    """Return the unit of the uncut model with the same examples, which a unit is cut from when the training comes
-    first."""
+    """Return the unit of the uncut model on the same examples, for units that train before the cut."""
     unit = prepared.unit
     parts = {part.split: part for part in prepared.others}
 

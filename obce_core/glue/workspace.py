@@ -26,8 +26,7 @@ _WAIT_SECONDS = 2.0
 """Seconds between two checks whether another process has finished the same evaluation."""
 
 _DEAD = 60.0
-"""An incomplete file that has been unchanged for this many seconds is stale; locks have no effect on some
-disks."""
+"""Seconds after which an unchanged incomplete file is stale; locks have no effect on some disks."""
 
 
 class Taken(Exception):

@@ -124,8 +124,7 @@ def next_attempt(run: Run, *, lost_contact: bool = False, seen: int | None = Non
 
 
 def next_try(attempt: Attempt, reason: str) -> Attempt | None:
-    """After running out of memory, continue as the next attempt with half the batch, under the same lock; None if that
-    was done twice.
+    """Return the next attempt with half the batch after running out of memory; None after two halvings.
 
     Only where the options name a batch size larger than what is left to halve.
     """
@@ -143,8 +142,7 @@ def next_try(attempt: Attempt, reason: str) -> Attempt | None:
 
 
 def batch_size(options: Mapping[str, Any], halvings: int) -> int | None:
-    """Return the batch size of some options after a number of halvings; None without a batch size, or with nothing left
-    to halve."""
+    """Return the batch size of some options after a number of halvings; None if it cannot be halved."""
     size = options.get("batch_size")
     return size >> halvings if isinstance(size, int) and size >> halvings >= 1 else None
 

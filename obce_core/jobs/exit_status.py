@@ -19,8 +19,7 @@ _RESUME = "resume continues from the last checkpoint"
 
 @dataclass(frozen=True)
 class Death:
-    """What its parent saw: the exit code (negative: a signal), whether it was forced, whether the kernel ran out of
-    memory."""
+    """What the parent saw: exit code (negative: signal), whether it was forced, whether memory ran out."""
 
     code: int
     forced: bool = False

@@ -26,8 +26,7 @@ class Listed:
 
 
 def listing(most: int | None = None) -> list[Listed]:
-    """List every run (or the newest `limit`) with its state, newest first; specs, progress and logs are not
-    read."""
+    """List every run (or the newest `limit`) with its state, newest first, without reading specs and logs."""
     return [Listed(run, run_status(run)) for run in list_runs()[:most]]
 
 

@@ -13,15 +13,13 @@ from typing import Any
 from obce_core.errors import ObceError
 
 LIBRARIES = 560_000_000
-"""Bytes that a process takes with torch, transformers and pyarrow in use: the demo's analysis, less 1.6 times its
-weights."""
+"""Bytes of a process with torch, transformers and pyarrow loaded, from a measured analysis of the demo."""
 
 Estimate = Callable[[Mapping[str, Any]], int | None]
 
 
 def times_the_weights(times: float, model: Callable[[Mapping[str, Any]], str]) -> Estimate:
-    """Estimate a job's bytes as the libraries' plus a multiple of the weights of a model; None where the model is not
-    at hand."""
+    """Estimate a job's bytes as the libraries' plus a multiple of the weights; None if the model is remote."""
 
     def estimate(options: Mapping[str, Any]) -> int | None:
         from obce_core.models.locate import WEIGHTS, locate

@@ -29,8 +29,7 @@ _SILENT = "no sign of life"
 
 @dataclass
 class _Cluster:
-    """What is known of a cluster: who asks it now, when each run was asked about, and what was said of those that are
-    silent."""
+    """The state of polling one cluster: the asking thread, the time of each request, and reasons for silence."""
 
     thread: threading.Thread | None = None
     asked: dict[Run, float] = field(default_factory=dict)
@@ -69,8 +68,7 @@ def works(status: Status) -> bool:
 
 
 def look(runs: Sequence[Run], *, wait: float = WAIT_SECONDS) -> list[Status]:
-    """Return the states of some jobs, in their order, after asking the clusters that have charge of them, if it is time
-    to.
+    """Return the states of some runs in order, after querying their clusters if a query is due.
 
     Args:
         wait: seconds in all to wait for answers; what comes later is seen by the next look.
@@ -100,8 +98,7 @@ def cancel(run: Run) -> None:
 
 
 def _ask(address: str, runs: list[Run]) -> threading.Thread | None:
-    """Ask a cluster about those of some runs that it is time to; return who waits for its answer, None where nothing
-    new is asked."""
+    """Query a cluster about the runs that are due; return the waiting thread, or None without a new query."""
     with _LOCK:
         known = _CLUSTERS.setdefault(address, _Cluster())
         due = known.due(runs)

@@ -46,8 +46,7 @@ def signal_name(number: int) -> str:
 
 
 def peak_memory() -> tuple[int, int]:
-    """Return this process's largest use so far and its limit, in bytes: of addresses when these are limited, else of
-    memory."""
+    """Return this process's peak memory and its limit in bytes (address space if that is limited)."""
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if limit == resource.RLIM_INFINITY:
@@ -65,8 +64,7 @@ def visible_gpus() -> list[str]:
 
 
 def device_here(name: str) -> str:
-    """Return the kind of device that a job of this machine would use, without loading torch: what `auto` means, where
-    that is known.
+    """Return the kind of device that a job here would use, without loading torch.
 
     Where it is not (Apple's GPUs, a driver that does not work), it stays `auto`.
     """

@@ -17,8 +17,7 @@ from obce_core.jobs.slots import Slot, queue_lock, take_slot
 from obce_core.jobs.status import Status
 
 Start = Callable[[Run, int, int, Slot], None]
-"""Starts a run: its attempt, the handle of its lock, its slot. Handles that it needs longer it duplicates or hands
-on."""
+"""A function that starts a run, given its attempt, the handle of its lock, and its slot."""
 
 _STARTS = 3
 """A run whose start was tried so often, and whose worker never said a word, is not tried again."""
@@ -45,8 +44,7 @@ def dispatch(launcher: str, start: Start, *, seconds: float = 20.0) -> list[Run]
 
 
 def _step(run: Run, status: Status, start: Start, full: set[bool]) -> bool:
-    """Strike a waiting run out or start it if a slot is free; return True if it was started. `full`: the slots that are
-    taken."""
+    """Finish a cancelled run, or start a waiting one if a slot is free; return True if it was started."""
     why = run.fault()
     if run.cancel_asked():
         run.write_status(replace(status, state="cancelled", reason="asked to stop", ended=time.time()))

@@ -106,8 +106,7 @@ def find_result(form: str) -> dict[str, Any] | None:
 
 
 def list_runs() -> list[Run]:
-    """List all runs, the newest first; a folder with a run's name whose files are damaged or missing is one too (see
-    `Run.fault`)."""
+    """List all runs, newest first, including folders whose files are damaged or missing (see `Run.fault`)."""
     match = [entry for entry in _entries() if _NONCE.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
     home = runs_home()
     return [Run(home / name) for _, name in sorted((-_asked(entry.path), entry.name) for entry in match)]

@@ -94,8 +94,7 @@ class Run:
             return None
 
     def fault(self) -> str:
-        """Return what makes this run unusable, in a line: its spec or its status is missing, damaged or another user's;
-        "" if nothing."""
+        """Return why this run is unusable (spec or status missing, damaged or of another user), or ""."""
         for name, check in (("spec.json", check_spec), ("status.json", check_status)):
             try:
                 self._read(name, check)
@@ -131,8 +130,7 @@ class Run:
             raise Damaged(f"{name}: is torn or not JSON ({shorten(error, 80)})") from None
 
     def status(self) -> Status:
-        """Read the state: a final one counts once the lock is free, and a job whose worker is gone without one is
-        lost."""
+        """Read the state. A final one counts once the lock is free; without a worker the run is lost."""
         status = self.stored()
         if status is None:
             why = f"damaged: {self.fault()}; obce runs rm {self.id} removes it"
@@ -231,8 +229,7 @@ class Run:
         return is_locked(self.folder / "worker.lock")
 
     def take(self) -> int:
-        """Take the worker's lock and return its handle, which may be handed to another process; BadInput when it is
-        held."""
+        """Take the worker's lock and return its inheritable handle; BadInput if it is held."""
         handle = os.open(self.folder / "worker.lock", os.O_RDWR | os.O_CREAT, 0o600)
         # A probe holds the lock for an instant; a worker for its life. Try long enough to tell them apart.
         for attempt in range(20):

@@ -65,8 +65,7 @@ def queue_home() -> Path:
 
 @contextmanager
 def queue_lock(seconds: float = 20.0) -> Iterator[None]:
-    """Hold the queue's lock, for starting, resuming or removing runs; ObceError if another process holds it for too
-    long."""
+    """Hold the queue's lock; ObceError if another process holds it for too long."""
     home = queue_home()
     private_folder(home)
     handle = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -15,8 +15,7 @@ _NEWEST = 200
 
 
 def start_seconds(saved: Iterable[Saved]) -> dict[str, float]:
-    """Return, by the id of an analysis, the seconds that its run took from the request to the end, less the measured
-    part.
+    """Return by analysis id the seconds of its run from request to end, without the measured part.
 
     Only runs that computed their analysis count: one that found it there has a start, but of less work. A wait for a
         free

@@ -38,8 +38,7 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a job is: `done` of `total`, `what` it counts, how many of it a second, seconds left (None: not known
-    yet)."""
+    """The progress of a job: `done` of `total` `what`, the rate per second, and the seconds left (or None)."""
 
     done: int = 0
     total: int = 0

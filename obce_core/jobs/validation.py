@@ -1,5 +1,4 @@
-"""Checks of the JSON files of a run folder: what another version, a crash or a person left there has the expected shape
-or is refused.
+"""Checks of the JSON files of a run folder, which may be damaged, edited or of another version.
 
 Each function takes parsed JSON and returns the checked value, or raises `Damaged` with one line that says what is
 wrong.

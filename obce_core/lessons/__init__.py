@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Lesson:
-    """One row of the table: a short name for the strip, its question as title, its idea, and how to read its figure
-    (Markdown)."""
+    """One lesson: a short name, its question as title, its idea, and how to read its figure (Markdown)."""
 
     name: str
     title: str

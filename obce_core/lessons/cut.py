@@ -110,8 +110,7 @@ def _count(cut: Cut) -> Question:
 
 
 def _at_the_percentile(cut: Cut) -> tuple[int, str]:
-    """Return the slip at the percentile itself: neurons that lie there go; where none does, the next one above
-    stays."""
+    """Return the wrong count of one who forgets the neurons at the percentile itself, and the reason."""
     there = int((cut.scores == cut.threshold).sum())
     if not there:
         return cut.gone + 1, "The neurons strictly above the percentile stay."

@@ -38,8 +38,7 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Line:
-    """One neuron's outputs, shape (texts,), its merges by growing radius, and up to four marked gaps from left to
-    right."""
+    """One neuron's outputs, shape (texts,), its merges by radius, and up to four marked gaps."""
 
     values: np.ndarray
     merges: tuple[LineMerge, ...]

@@ -84,8 +84,7 @@ def read_number(text: str) -> float | None:
 
 
 def counted(answer: int, slips: Iterable[tuple[int, str]]) -> tuple[tuple[str, ...], tuple[Slip, ...]]:
-    """Make choices of a count: the answer, what mistakes give, and neighbours; rising, and without giving the place
-    away."""
+    """Make choices of a count in rising order: the answer, the results of mistakes, and neighbours."""
     wrong: dict[int, str] = {}
     for value, why in slips:
         if value != answer and value >= 0:

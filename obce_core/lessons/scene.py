@@ -69,8 +69,7 @@ def named(simplex: Sequence[int]) -> str:
 
 
 def to_points(pairs: Iterable[Sequence[object]]) -> tuple[Point, ...]:
-    """Take points of the browser (thousandths) or leave out what is none; those outside are moved to the field's
-    edge."""
+    """Convert points from the browser (thousandths); drop invalid ones, and move others into the field."""
     results: list[Point] = []
     for pair in pairs:
         numbers = [v for v in pair if isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e9]

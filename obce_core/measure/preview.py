@@ -57,8 +57,7 @@ def not_measured(analysis: Analysis, compensation: Compensation) -> str:
 
 
 def preview_key(analysis: str, kept: Kept, compensation: Compensation) -> str:
-    """Name a measurement: the digest of the analysis (model, texts and held-out texts), the kept neurons and their
-    constants."""
+    """Return the id of a preview: the digest of the analysis, the kept neurons and their constants."""
     masks = [
         [layer, name, len(mask), hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()]
         for layer, row in sorted(kept.items())

@@ -1,5 +1,4 @@
-"""Measure plans on one loaded model: the original's outputs are computed once, and a pass starts at the first cut
-layer."""
+"""Measure plans on one loaded model; the original's outputs are computed once."""
 
 from __future__ import annotations
 
@@ -97,8 +96,7 @@ def measured(analysis: Analysis, plan: Plan, preview: Callable[[], Preview]) -> 
 
 
 def answer(arguments: Mapping[str, Any], memory: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Answer a request of the background worker: measure the `intent` (a document) on an `analysis` (an id), or single
-    `cells` of it.
+    """Answer a request for a preview of the `intent` (a document), or of single `cells`, on an `analysis`.
 
     The analysis asked for last stays in `memory`, with its model and its outputs. Returns a `Fidelity` as plain data.
     """

@@ -20,8 +20,7 @@ _USUAL_LENGTH = 32
 memory does not grow with the length of the texts."""
 
 _BATCH_PRICE = 48
-"""What another batch costs beside its tokens, in tokens: every weight is read again (BERT Base, 2 cores; 20 to 90 are
-alike)."""
+"""The fixed cost of a batch, in tokens: every weight is read again (BERT Base, 2 cores)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +127,7 @@ def padded(encoded: Encoded, rows: np.ndarray, device: torch.device | None = Non
 
 
 def _divide(lengths: np.ndarray, batch_size: int) -> list[tuple[int, int]]:
-    """Divide texts sorted by falling length into (start, stop), at the least cost: tokens with padding and a price a
-    batch.
+    """Divide texts sorted by falling length into (start, stop) at the least cost of padding and batches.
 
     Dynamic programming from the shortest text to the longest; `cost[i]` is that of the texts from i on.
     """

@@ -73,8 +73,7 @@ class ModelSource:
         return find_file(self.folder, name)
 
     def open(self, name: str) -> BinaryIO | None:
-        """Open one of the model's files, or return None; what was swapped since a check is refused (see
-        `open_file`)."""
+        """Open one of the model's files, or return None; refuse one that was replaced (see `open_file`)."""
         return open_file(self.folder, name)
 
     def required(self, name: str) -> Path:

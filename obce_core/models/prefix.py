@@ -1,5 +1,4 @@
-"""Recognise a model whose tensors carry the prefix of a wrapper: `module.`, `_orig_mod.`, `model.`, `0.auto_model.`,
-…"""
+"""Recognise models whose tensors carry the prefix of a wrapper: `module.`, `_orig_mod.`, `model.`, …"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Preview a model before it is downloaded: read the config and the header of the weights of a hub model, nothing
-else."""
+"""Preview a hub model before it is downloaded: read its config and the header of its weights only."""
 
 from __future__ import annotations
 

@@ -91,8 +91,7 @@ class ModelReport:
 
 
 def require_head(report: ModelReport) -> None:
-    """Raise ModelError where the outputs of the model's architecture would be random; a base model without a pooler has
-    its states."""
+    """Raise ModelError if the outputs of the model's architecture would be random."""
     head, base = report.head, report.family.architectures()[0]
     if head.is_complete or head.architecture == base:
         return

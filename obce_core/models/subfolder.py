@@ -1,5 +1,4 @@
-"""Find the model in a subfolder, as old versions of sentence-transformers saved it (`0_Transformer/`,
-`0_BERT/`)."""
+"""Find a model in a subfolder (`0_Transformer/`, `0_BERT/`), as old sentence-transformers saved it."""
 
 from __future__ import annotations
 

@@ -113,8 +113,7 @@ def _is_special(ids: set[int | None], tokenizer: PreTrainedTokenizerBase, expect
 
 @contextmanager
 def _staged(source: ModelSource) -> Iterator[Path]:
-    """Copy the files that a tokenizer may read into a private folder: each is a regular file of the model, opened
-    once."""
+    """Copy the tokenizer's files into a private folder: regular files of the model, opened once."""
     with tempfile.TemporaryDirectory(prefix="obce-") as made:  # mode 0700
         stage = Path(made)
         for name in TOKENIZER_FILES:
@@ -133,8 +132,7 @@ def _staged(source: ModelSource) -> Iterator[Path]:
 
 
 def _without_paths(raw: bytes) -> bytes:
-    """Take out of a tokenizer_config.json what names files or code: the constructor would open them wherever they
-    are."""
+    """Remove names of files and code from a tokenizer_config.json, which the constructor would open."""
     settings = parse_config(raw, _SETTINGS)
     if settings.get("auto_map"):
         raise ModelError("tokenizer_config.json asks for custom code (auto_map); custom code is never run.")

@@ -20,8 +20,7 @@ MAX_VALUES = 8_000_000
 """A vocabulary of a million pieces with scores fits."""
 
 MAX_GROWTH = 8
-"""Times that a text may become longer by what the file itself asks for: a text of a million characters then takes 150
-MB."""
+"""Maximum growth of a text by the tokenizer; a million characters then take 150 MB."""
 
 MAX_STEPS = 32
 MAX_PATTERN_CHARS = 2_000

@@ -123,8 +123,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def open_append(path: Path) -> IO[bytes]:
-    """Open a regular file to append to, 0600 if it is new and below the cache; raise OSError for anything else, without
-    waiting."""
+    """Open a regular file for appending, 0600 if new and in the cache; raise OSError for anything else."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, file_mode(path) or 0o666)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

@@ -20,16 +20,14 @@ NEARLY = 256_000
 
 
 def is_full(error: BaseException) -> bool:
-    """Return True for a write that failed for lack of space, in any library: libraries pass on the words, not the
-    number."""
+    """Return True for a write that failed for lack of space, also when a library changed the error."""
     if isinstance(error, OSError) and error.errno in _FULL:
         return True
     return any(os.strerror(number).lower() in str(error).lower() for number in _FULL)
 
 
 def free_bytes(path: Path) -> int | None:
-    """Return the bytes that this user can still write on the file system of a path, which need not exist; None if
-    nothing says so."""
+    """Return the free bytes of the file system of a path, which need not exist; None if unknown."""
     for at in (path, *path.parents):
         try:
             return shutil.disk_usage(at).free
@@ -65,8 +63,7 @@ def require_space(folder: Path, need: int) -> None:
 
 @contextmanager
 def writing(folder: Path, need: int | None = None) -> Iterator[None]:
-    """Within the block, turn a failure for want of space into DiskFull; without `need` what the folder holds so far is
-    named."""
+    """Within the block, convert failures for lack of space into DiskFull."""
     try:
         yield
     except DiskFull:

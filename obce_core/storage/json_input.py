@@ -18,8 +18,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse_json(raw: bytes, name: str, *, limit: int, error: type[BadInput]) -> dict[str, Any]:
-    """Parse a JSON object: UTF-8 (a BOM is accepted), bounded size, depth and number of values, no NaN, no duplicate
-    keys.
+    """Parse a JSON object: UTF-8, bounded in size, depth and values, without NaN and duplicate keys.
 
     Takes linear time, and at most about 100 bytes of memory a value beside the text itself.
 

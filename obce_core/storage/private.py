@@ -22,8 +22,7 @@ _OTHERS_WRITE = 0o022
 
 
 def private_folder(path: Path) -> Path:
-    """Create a folder with its parents and return it: 0700 for the cache and all below it, the user's umask
-    elsewhere."""
+    """Create a folder with its parents and return it: 0700 in the cache, the user's umask elsewhere."""
     root = settings.cache_dir()
     if path != root and not path.is_relative_to(root):
         path.mkdir(parents=True, exist_ok=True)
@@ -45,8 +44,7 @@ def file_mode(path: Path) -> int | None:
 
 
 def close_to_others(root: Path) -> bool:
-    """Take the right to write the cache's own folder from group and others, and say so once; return True if that was
-    done.
+    """Remove write access of others from the cache's folder, with a note; return True if changed.
 
     Who can write there can replace a run by one of his own. The right to read is the user's to give; folders inside are
     0700.

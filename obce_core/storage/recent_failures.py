@@ -16,8 +16,7 @@ _MOST = 64
 
 
 class Failures:
-    """Runs work that may raise `kind`, and raises the same error again, without work, for a while. Safe in many
-    threads.
+    """A thread-safe cache of errors of one `kind`: for a while the same request raises the same error.
 
     >>> failures = Failures(OSError)
     >>> failures.run("two", lambda: 1 + 1)

@@ -27,8 +27,7 @@ def free_memory() -> int:
 
 
 def available_memory() -> int | None:
-    """Return the available memory in bytes, within the limit of the container; None where the system does not report
-    it."""
+    """Return the available memory in bytes, within the container's limit; None if not reported."""
     free = [bytes_ for bytes_ in [_meminfo("MemAvailable")] if bytes_ is not None]
     limit, used = _cgroup("memory.max"), _cgroup("memory.current")
     if limit is not None and used is not None:

@@ -23,8 +23,7 @@ FORMAT = "obce-manifest/1"
 """The format that a manifest of ours names."""
 _MANIFEST_BYTES = 50_000_000
 _BESIDE = {"name.json", ".DS_Store"}
-"""Files that a folder may hold in addition to its manifest: the name of an analysis, a file
-manager's notes."""
+"""Files that a folder may hold besides its manifest's: an analysis's name, a file manager's notes."""
 
 
 @contextmanager

@@ -1,5 +1,4 @@
-"""Stream rows of many tensors into one safetensors file and read them back, with memory independent of the number of
-rows."""
+"""Stream rows of many tensors into one safetensors file, in constant memory, and read them back."""
 
 from __future__ import annotations
 

@@ -83,8 +83,7 @@ def replaced(path: str | Path) -> str | None:
 
 
 def step_path(step: Path) -> str | None:
-    """Return where the file or folder that a step of an --overwrite holds was; None for other steps, and for those of
-    other users."""
+    """Return the former place of what an --overwrite replaced; None for other steps and other users."""
     try:
         if foreign_owner(step) or not (step / MOVED).is_file() or foreign_owner(step / MOVED):
             return None

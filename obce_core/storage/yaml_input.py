@@ -16,8 +16,7 @@ _MAX_SCALAR = 100
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 _FLOAT = re.compile(r"-?(0|[1-9]\d*)(\.\d+([eE][-+]?\d+)?|[eE][-+]\d+)", re.ASCII)
-"""JSON's numbers, except an exponent with neither sign nor decimal point: an id such as 12345678e1234567 may look like
-one."""
+"""JSON's numbers without those that may be ids, such as 12345678e1234567."""
 
 _SURPRISES = re.compile(
     r"(?i)(y|n|yes|no|on|off|true|false|null|~|[-+]?0[0-9_]+|0x[0-9a-f_]+|0o[0-7_]+|0b[01_]+|"

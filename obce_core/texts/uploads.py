@@ -38,8 +38,7 @@ def store_upload(raw: bytes, name: str) -> str:
 
 
 def file_name(name: str) -> str:
-    """Return a name that a file can have: no folders, no control characters, at most 120 bytes, its ending in lower
-    case."""
+    """Return a valid file name: no folders or control characters, at most 120 bytes, lower-case ending."""
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
     base = "".join(char if char.isprintable() else "_" for char in base).strip().lstrip(".-~") or "texts"
     stem, suffix = (base[: -len(end)], end.lower()) if (end := Path(base).suffix) else (base, "")
@@ -49,8 +48,7 @@ def file_name(name: str) -> str:
 
 
 def upload_path(ref: str) -> Path:
-    """Return where an upload lies, or would: a folder of one file (DIGEST), or a file of an earlier version
-    (DIGEST.csv).
+    """Return the path of an upload: a folder named by its digest, or a file of an earlier version.
 
     Raises:
         PathError: a reference that leaves the folder.

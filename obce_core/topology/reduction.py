@@ -30,8 +30,7 @@ class Bars:
     h1: Float[np.ndarray, "loops 2"]
 
     def alive(self, radius: float) -> tuple[int, int]:
-        """Count the bars (of H0, of H1) at a radius: born at or before it and not yet dead, so they are Betti
-        numbers."""
+        """Count the bars of H0 and H1 that are alive at a radius, which are the Betti numbers."""
         pieces = self.points - int((self.h0 <= radius).sum())
         return pieces, int(((self.h1[:, 0] <= radius) & (radius < self.h1[:, 1])).sum())
 

@@ -11,14 +11,12 @@ from obce_core.errors import BadInput, NotFinite
 from obce_core.topology.line import line_r_f
 
 _BLOCK = 1 << 19
-"""Numbers held at once: the draws are made in blocks that fit the processor's cache, so N = 3000 needs no 3000 x 1000
-array."""
+"""Numbers held at once: draws are made in blocks that fit the processor's cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A percentile bootstrap interval of r_f, as radii: `share` of the `draws` resamples lie between `low` and
-    `high`."""
+    """A percentile bootstrap interval of r_f, in radii: `share` of the `draws` lie within it."""
 
     low: float
     high: float

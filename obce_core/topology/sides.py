@@ -24,8 +24,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """Both sides of the widest gap; of equal sizes the left is `small`. `low` and `high` are the outputs at its
-    ends."""
+    """Both sides of the widest gap (`small` is the left one if equal), and the outputs at its ends."""
 
     small: Side
     large: Side

@@ -1,5 +1,4 @@
-"""UMAP projection of a cloud in R^d, for display only. Importing umap takes up to half a
-minute."""
+"""UMAP projection of a cloud in R^d, for display only; its import takes up to half a minute."""
 
 from __future__ import annotations
 

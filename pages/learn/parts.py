@@ -1,5 +1,4 @@
-"""What the lessons share: the question beside the figure, the numbers that it may cover, and small choices of their
-own."""
+"""Parts shared by the lessons: the question, the numbers that it covers, and small choices."""
 
 from __future__ import annotations
 

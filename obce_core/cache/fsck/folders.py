@@ -53,8 +53,7 @@ def check_edits() -> Iterator[Fault]:
 
 
 def committed_units() -> dict[str, str]:
-    """Name everything that is committed: folders by the digest of their manifest; of a run, its newest checkpoint's
-    step."""
+    """Identify everything committed: folders by manifest digest, runs by the step of their newest checkpoint."""
     cache = settings.cache_dir()
     units: dict[str, str] = {}
     for folder in _below(cache):

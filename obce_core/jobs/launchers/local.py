@@ -102,8 +102,7 @@ def _start_keeper(run: Run, attempt: int, lock: int, slot: Slot) -> None:
 
 
 def _end_forsaken(run: Run, status: Status) -> None:
-    """End a worker that does not answer a cancel and whose keeper is gone, if it is still the process that was
-    noted."""
+    """Kill a worker that ignores a cancel and has no supervisor, if it is still the recorded process."""
     keeper, worker = status.process.get("keeper", {}), status.process.get("worker", {})
     if not worker or is_same(keeper) or not is_same(worker):
         return

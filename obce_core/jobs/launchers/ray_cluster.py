@@ -1,5 +1,4 @@
-"""A Ray cluster as an address and a client: which address may receive the token, and requests that carry the token of
-now."""
+"""A Ray cluster: the addresses that may receive the token, and a client that sends the current token."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The memory budget of the texts of one file, counted while reading, so that a small file cannot exhaust the
-machine."""
+"""The memory budget of the texts of one file, counted while reading."""
 
 from __future__ import annotations
 
@@ -9,8 +8,7 @@ from obce_core import settings
 from obce_core.errors import TextsError
 
 _TEXT = 128
-"""Bytes that a text takes beside its characters: its places in the list, among the line numbers and among the different
-ones."""
+"""Bytes of a text besides its characters: its entries in lists and sets."""
 
 _CELL = 8
 _MEMO = 10_000

@@ -36,8 +36,7 @@ def choose_text(table: Survey, column: str | None) -> tuple[str, tuple[str, ...]
 
 
 def choose_labels(table: Survey, text_column: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the other columns that are short labels (at most 8) with their tidied names, and a note naming those left
-    out."""
+    """Return the columns of short labels (at most 8), tidied, and a note on those left out."""
     labels: dict[str, str] = {}
     left_out = []
     for name, values in table.columns.items():

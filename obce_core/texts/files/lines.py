@@ -68,8 +68,7 @@ def read_txt(path: Path) -> list[str]:
 
 
 def _check_is_no_table(path: Path, lines: list[str]) -> None:
-    """Refuse lines that all have equally many tabs, or all end with a number behind one separator: labels would join
-    the texts."""
+    """Refuse lines that look like a table: equally many tabs, or each ends with a number after one separator."""
     rows = [line for line in lines if line]
     tabs = {line.count("\t") for line in rows}
     if len(rows) > 1 and len(tabs) == 1 and tabs != {0}:

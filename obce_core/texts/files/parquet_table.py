@@ -25,8 +25,7 @@ ROW_BYTES = 128
 MAX_FOOTER_BYTES = 8_000_000
 _BATCH_BYTES = 32_000_000
 _BATCH_ROWS = (128, 16_384)
-"""Rows decoded at a time, between these: no string is longer than the pages of its column, and a dictionary repeats
-it."""
+"""Limits of the rows decoded at once, since a dictionary may repeat long strings."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,7 @@ LOOKED_AT = 1_000
 
 @dataclass(kw_only=True)
 class Column:
-    """What is known of a column: all strings (or null), all short labels, and how many of its first values are running
-    text."""
+    """What is known of a column: all strings, all short labels, how many first values are running text."""
 
     is_text: bool = True
     is_label: bool = True
@@ -46,8 +45,7 @@ class Column:
 
 @dataclass(kw_only=True)
 class Survey:
-    """The columns of a table in file order, and its number of rows. `notes` say how the file was read, where that is
-    not plain."""
+    """The columns of a table in file order, its number of rows, and notes on how it was read."""
 
     name: str
     columns: dict[str, Column] = field(default_factory=dict)

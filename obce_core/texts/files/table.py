@@ -42,8 +42,7 @@ TABLES: dict[str, Format] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """The texts of a table and the labels that come along, each as long as `texts`; `places` are their line or row
-    numbers."""
+    """The texts of a table with their labels; `places` are their line or row numbers."""
 
     texts: list[str]
     labels: dict[str, list[str]]

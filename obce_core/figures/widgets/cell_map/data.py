@@ -128,8 +128,7 @@ def what(name: str, aggregate: str, *, below: float = 0.0, edge_length: bool = F
 
 
 def extremes(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """Return the cells with the smallest and the largest number among those that can be cut, or None where there is
-    none."""
+    """Return the cells with the smallest and the largest number among those that can be cut, or None."""
     cells = [cell for cell in data["cells"] if not cell["locked"] and not cell.get("equal")]
     if not cells:
         return None
@@ -137,8 +136,7 @@ def extremes(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, A
 
 
 def spread(numbers: Any, scale: str) -> tuple[float, float]:
-    """Return the numbers at the two ends of the colours: on a log scale those above 0, on a linear one 0 and the
-    largest."""
+    """Return the ends of the colour scale: positive numbers on a log scale, 0 and the largest on a linear one."""
     known_values = [float(value) for value in numbers if scale == "linear" or value > 0]
     if not known_values:
         return (0.0, 1.0) if scale == "linear" else (1.0, 1.0)
@@ -171,8 +169,7 @@ def cell_map_assets() -> tuple[str, str]:
 
 
 def inked(light: str, dark: str, at: float) -> dict[str, Any]:
-    """Colour a cell: its backgrounds in both modes, and the ink that can be read on each; `at` is its place on the
-    scale."""
+    """Return a cell's background and text colour in both modes; `at` is its position on the scale."""
     return {"light": light, "dark": dark, "ink_light": ink_on(light), "ink_dark": ink_on(dark), "at": round(at, 4)}
 
 
@@ -197,8 +194,7 @@ def _hill_edges(positive: list[np.ndarray]) -> np.ndarray:
 
 
 def _hill(values: np.ndarray, edges: np.ndarray) -> list[float]:
-    """Return the smoothed histogram of a cell's scores on the shared log axis, its top at 1; what lies beyond stands at
-    the ends."""
+    """Return the smoothed histogram of a cell's scores on the shared log axis, scaled to a maximum of 1."""
     heights, _ = np.histogram(np.clip(np.log10(values[values > 0]), edges[0], edges[-1]), bins=edges)
     smooth = np.convolve(heights, [0.25, 0.5, 0.25], mode="same")
     return [round(float(h), 3) for h in smooth / max(smooth.max(), 1e-12)]

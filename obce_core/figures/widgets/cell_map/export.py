@@ -12,8 +12,7 @@ from obce_core.figures.theme import palette
 
 
 def map_figure(data: Mapping[str, Any], *, heading: str = "", mode: str = "light") -> go.Figure:
-    """Draw the data of `cell_map` or `difference_map`: the same numbers on the same colours; what has no number is
-    hatched."""
+    """Draw the data of `cell_map` or `difference_map` with the same colours; cells without a number are hatched."""
     colours = palette(mode)
     layers, columns = data["layers"], data["columns"]
     row_height = 44 if len(layers) <= 12 else 26

@@ -65,8 +65,7 @@ def cell_view(
 
 
 def histogram(scores: np.ndarray, kept: np.ndarray) -> tuple[list[float], list[list[int]]]:
-    """Count scores above 0 on 36 equal steps of a log axis: (37 edges, [cut, kept] a step); empty where fewer than two
-    differ."""
+    """Count positive scores in 36 equal steps of a log axis: 37 edges, and [cut, kept] per step."""
     positive = scores > 0
     logs = np.log10(scores, where=positive, out=np.zeros(len(scores)))
     if positive.sum() < 2 or np.ptp(logs[positive]) <= 0:

@@ -1,5 +1,4 @@
-"""The neurons of a cell as Plotly figures: the histogram of their scores with percentile lines, a strip by head, a rank
-curve.
+"""Plotly figures of the neurons of a cell: histogram with percentile lines, strip by head, rank curve.
 
 The page draws them as a component of our own (`cellview`); these are what its downloads hold.
 """
@@ -27,8 +26,7 @@ def distribution(
     marks: Sequence[int] = MARKS,
     mode: str = "light",
 ) -> go.Figure:
-    """Draw the histogram of a cell's scores on a log axis: solid is kept, hollow is cut; lines at the percentiles
-    `marks`.
+    """Draw the histogram of a cell's scores on a log axis: kept solid, cut hollow, lines at the percentiles `marks`.
 
     `title` names the scores and their unit (see `units.title`). Scores of 0 have no place on a log axis and are counted
     in the axis title.

@@ -17,8 +17,7 @@ _UNIT = 1_000
 def field_figure(
     data: Mapping[str, Any], simplices: Sequence[Sequence[int]], names: Sequence[str], *, mode: str = "light"
 ) -> go.Figure:
-    """Draw the data of `field_data`: points by name, disks of its radius, and `simplices` as edges and shaded
-    triangles.
+    """Draw the data of `field_data`: named points, disks, and `simplices` as edges and shaded triangles.
 
     `simplices` are places of points in rising order, of two or three; an edge that a triangle lacks is dashed. Disks
     have the size of the axes' unit.

@@ -16,8 +16,7 @@ _MOST = 400
 
 
 def gap_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
-    """Draw the data of `gap_line`: a disk of the present radius at each output, brackets below the gaps, the widest one
-    red.
+    """Draw the data of `gap_line`: a disk at each output, and brackets below the gaps, the widest in red.
 
     A gap that has closed is dotted. Disks have the size of the axis' unit. Widths that give answers away are left out.
     """

@@ -1,5 +1,4 @@
-"""The leaderboard table: tasks as columns, our rows, then the published ones; as widget data, and as plain
-HTML."""
+"""The leaderboard table, our rows first and then published ones, as widget data and as plain HTML."""
 
 from __future__ import annotations
 

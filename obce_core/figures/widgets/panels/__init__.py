@@ -31,8 +31,7 @@ def numbers(rows: Sequence[tuple[str, str]]) -> str:
 
 
 def barcode_panel(found: Bars, radius: float, *, edge_length: bool = False, height: int = 200) -> str:
-    """Draw the bars of parts (solid) and of loops (hollow) with a red line at the radius: ended faint, alive ink, to
-    come ghost."""
+    """Draw the bars of components (solid) and loops (hollow) with a red line at the radius."""
     factor = 2 if edge_length else 1
     loops = [(float(birth), float(death)) for birth, death in found.h1]
     deaths = [*sorted(map(float, found.h0), reverse=True)]
@@ -69,8 +68,7 @@ def barcode_panel(found: Bars, radius: float, *, edge_length: bool = False, heig
 
 
 def diagram_panel(found: Bars, radius: float, *, edge_length: bool = False, height: int = 200) -> str:
-    """Draw births across and deaths up: dots are parts (born at 0), rings loops; the infinite one stands on the top
-    line."""
+    """Draw births against deaths: components as dots, loops as rings, the infinite one on the top line."""
     factor = 2 if edge_length else 1
     end = _end(found, radius)
     base, top = height - 24, 16

@@ -1,5 +1,4 @@
-"""Bars of components and loops, and births against deaths, as Plotly figures, for the downloads of the lessons'
-panels."""
+"""Plotly figures of barcodes and of births against deaths, for the downloads of the lessons' panels."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ _BEYOND = 1.12
 
 
 def barcode_figure(found: Bars, radius: float, *, edge_length: bool = False, mode: str = "light") -> go.Figure:
-    """Draw each bar of a part (solid, the infinite one on top) and of a loop (hollow, below), with a red line at the
-    radius."""
+    """Draw the bars of components (solid, on top) and of loops (hollow), with a red line at the radius."""
     colours, factor = palette(mode), 2 if edge_length else 1
     end = _end(found, radius)
     deaths = sorted(map(float, found.h0), reverse=True)
@@ -55,8 +53,7 @@ def barcode_figure(found: Bars, radius: float, *, edge_length: bool = False, mod
 
 
 def diagram_figure(found: Bars, radius: float, *, edge_length: bool = False, mode: str = "light") -> go.Figure:
-    """Draw births across and deaths up: dots are parts (born at 0), rings loops; the infinite one stands on the top
-    line."""
+    """Draw births against deaths: components as dots, loops as rings, the infinite one on the top line."""
     colours, factor = palette(mode), 2 if edge_length else 1
     end = factor * _end(found, radius)
     figure = blank(colours, height=460)

@@ -18,8 +18,7 @@ from obce_core.plan import Plan, PruneSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Closeness:
-    """What is known of a cell cut alone: its cosine (None: none yet), whether that is of an earlier cut, and why it is
-    not there."""
+    """The fidelity of one cell's cut: its cosine (None: unknown), whether it is outdated, and why it is missing."""
 
     cosine: float | None = None
     old: bool = False

@@ -14,8 +14,7 @@ _INSET = 0.03
 
 
 def plan_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
-    """Draw the data of `plan_grid`: in each cell its percentile and its cosine above a bar, solid what is kept, hatched
-    what is cut.
+    """Draw the data of `plan_grid`: percentile and cosine of each cell above a bar, kept solid and cut hatched.
 
     Locked columns are flat and grey; a cell with nothing to rank is dashed. A cosine that is being measured again is
     left out.

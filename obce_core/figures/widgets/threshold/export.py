@@ -13,8 +13,7 @@ from obce_core.figures.widgets.cell_view.export import distribution
 def threshold_figure(
     scores: np.ndarray, kept: np.ndarray, component: str, percentile: float, *, mode: str = "light"
 ) -> go.Figure:
-    """Draw the histogram of a cell's scores, hollow is cut, with a line at `percentile` (0 to 100) in place of the
-    usual ones."""
+    """Draw the histogram of a cell's scores, cut neurons hollow, with a line at `percentile` (0 to 100)."""
     colours = palette(mode)
     figure = distribution(scores, kept, component, title=title("r_f"), marks=(), mode=mode).update_layout(height=340)
     value = float(np.percentile(scores, percentile))
