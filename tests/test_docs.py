@@ -85,6 +85,18 @@ def test_paths_in_the_docs_exist() -> None:
     assert missing == []
 
 
+def test_every_registry_in_the_table_of_extensions_is_where_it_says() -> None:
+    rows = re.findall(r"`(\w+)` in `([\w/.]+\.py)`", PAGES["architecture"])
+    assert {"FAMILIES", "CRITERIA", "SOURCES", "PRESETS", "TASKS", "KINDS", "LAUNCHERS", "PAGES"} <= {
+        name for name, _ in rows
+    }
+    assert [
+        f"{name} in {path}"
+        for name, path in rows
+        if not re.search(rf"^{name}\b.*=", (ROOT / path).read_text("utf-8"), re.M)
+    ] == []
+
+
 def test_every_link_to_a_file_leads_somewhere() -> None:
     for page in (
         [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
