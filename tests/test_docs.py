@@ -86,7 +86,7 @@ def test_paths_in_the_docs_exist() -> None:
 
 
 def test_every_registry_in_the_table_of_extensions_is_where_it_says() -> None:
-    rows = re.findall(r"`(\w+)` in `([\w/.]+\.py)`", PAGES["architecture"])
+    rows = re.findall(r"`([A-Z_]+)` in `([\w/.]+\.py)`", PAGES["architecture"])
     assert {"FAMILIES", "CRITERIA", "SOURCES", "PRESETS", "TASKS", "KINDS", "LAUNCHERS", "PAGES"} <= {
         name for name, _ in rows
     }

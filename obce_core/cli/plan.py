@@ -14,6 +14,7 @@ from obce_core.cli.size_table import show_ledger
 from obce_core.components import CUTTABLE
 from obce_core.formatting import megabytes, share
 from obce_core.models.identity import OLDER
+from obce_core.plan.presets import PRESETS
 
 if TYPE_CHECKING:
     from obce_core.analysis.analysis import Analysis
@@ -31,7 +32,7 @@ def plan(
     percentile: Annotated[
         float | None, typer.Option(help="One percentile for all components from the first layer on.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="paper-bert-base, paper-bert-large or paper-scaled.")] = None,
+    preset: Annotated[str | None, typer.Option(help=f"One of {', '.join(PRESETS)}.")] = None,
     from_: Annotated[
         str | None,
         typer.Option("--from", callback=opt.expand, help="File with an intent (or a plan, whose intent is read)."),

@@ -6,7 +6,7 @@ from obce_core.architectures.stored import LayerWidths, original_widths
 from obce_core.plan.create import make_plan
 from obce_core.plan.plan import Plan, keep_above, resolve, to_ranges
 from obce_core.plan.plan_file import from_document, parse_document, read_plan, render, to_document, write_plan
-from obce_core.plan.presets import PRESETS, preset, preset_cells, uniform
+from obce_core.plan.presets import PRESETS, preset, preset_cells, preset_for, uniform
 from obce_core.plan.serialize import parse_prune_spec, prune_spec_document
 from obce_core.plan.size import Budget, count, plan_widths, stored_widths
 from obce_core.plan.size_table import Ledger, model_ledger, plan_ledger
@@ -37,6 +37,7 @@ __all__ = [
     "plan_widths",
     "preset",
     "preset_cells",
+    "preset_for",
     "prune_spec_document",
     "read_plan",
     "render",

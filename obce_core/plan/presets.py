@@ -32,11 +32,66 @@ TABLE_3: Table = {
     "intermediate": {30: (3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18), 50: (5, 6, 7, 17, 19, 20, 21, 22, 23, 24)},
 }
 
-PRESETS = {
-    "paper-bert-base": "Table 2 of the paper: 12 layers",
-    "paper-bert-large": "Table 3 of the paper: 24 layers",
-    "paper-scaled": "Table 2 scaled to any number of layers: layer l of L takes the row of paper layer ceil(12 l / L)",
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """One preset: its percentiles by layer, and the number of layers that it is for (None: scaled to any number)."""
+
+    name: str
+    description: str
+    table: Table
+    layers: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def fits(self, layers: int) -> bool:
+        """Return True if the preset applies to a model of `layers` layers."""
+        return self.layers is None or self.layers == layers
+
+    def cells(self, layers: int) -> dict[int, dict[str, float]]:
+        """Return the percentiles by layer and component; PlanError if it is for another number of layers."""
+        if not self.fits(layers):
+            raise PlanError(
+                f"{self.name} is for {self.layers} layers; this model has {layers}.",
+                hint="Use --preset paper-scaled, or --percentile.",
+            )
+        rows = _rows(self.table)
+        if self.layers is not None:
+            return rows
+        scaled = {layer: rows.get(math.ceil(12 * layer / layers), {}) for layer in range(1, layers + 1)}
+        return {layer: dict(row) for layer, row in scaled.items() if row}
+
+
+PRESETS: dict[str, Preset] = {
+    row.name: row
+    for row in (
+        Preset(name="paper-bert-base", description="Table 2 of the paper: 12 layers", table=TABLE_2, layers=12),
+        Preset(
+            name="paper-bert-large",
+            description="Table 3 of the paper: 24 layers",
+            table=TABLE_3,
+            layers=24,
+            notes=("Table 3 lists layer 13 of query and key under both P30 and P70; this preset uses P70.",),
+        ),
+        Preset(
+            name="paper-scaled",
+            description="Table 2 scaled to any number of layers: layer l of L takes the row of paper layer "
+            "ceil(12 l / L)",
+            table=TABLE_2,
+        ),
+    )
 }
+
+
+def preset_named(name: str) -> Preset:
+    """Return a preset by name, or raise UnknownName."""
+    if name not in PRESETS:
+        raise UnknownName("preset", name, PRESETS)
+    return PRESETS[name]
+
+
+def preset_for(layers: int) -> Preset:
+    """Return the preset of the paper's model with this number of layers, else the scaled one."""
+    return next(row for row in PRESETS.values() if row.fits(layers))
 
 
 def preset_cells(name: str, layers: int) -> dict[int, dict[str, float]]:
@@ -46,19 +101,7 @@ def preset_cells(name: str, layers: int) -> dict[int, dict[str, float]]:
         UnknownName: the preset does not exist.
         PlanError: the preset is for another number of layers.
     """
-    if name not in PRESETS:
-        raise UnknownName("preset", name, PRESETS)
-    if name == "paper-scaled":
-        rows = _rows(TABLE_2)
-        scaled = {layer: rows.get(math.ceil(12 * layer / layers), {}) for layer in range(1, layers + 1)}
-        return {layer: dict(row) for layer, row in scaled.items() if row}
-    table, required = (TABLE_2, 12) if name == "paper-bert-base" else (TABLE_3, 24)
-    if layers != required:
-        raise PlanError(
-            f"{name} is for {required} layers; this model has {layers}.",
-            hint="Use --preset paper-scaled, or --percentile.",
-        )
-    return _rows(table)
+    return preset_named(name).cells(layers)
 
 
 def preset(name: str, analysis: Analysis, base: PruneSpec) -> tuple[PruneSpec, tuple[str, ...]]:
@@ -67,9 +110,7 @@ def preset(name: str, analysis: Analysis, base: PruneSpec) -> tuple[PruneSpec, t
     A degenerate cell, or one whose percentile would keep no neuron, is not cut and gets a note.
     """
     cells = preset_cells(name, analysis.shape.layers)
-    notes = []
-    if name == "paper-bert-large":
-        notes.append("Table 3 lists layer 13 of query and key under both P30 and P70; this preset uses P70.")
+    notes = list(preset_named(name).notes)
     changes: dict[tuple[int, str], float] = {}
     for layer, row in cells.items():
         for component, percentile in row.items():

@@ -20,7 +20,7 @@ from obce_core.figures.widgets.cell_map.data import cell_map
 from obce_core.jobs.startup import start_seconds
 from obce_core.measure.preview import read_preview
 from obce_core.models import Preview, preview_model
-from obce_core.plan import Budget, Plan, PruneSpec, count, preset, resolve
+from obce_core.plan import Budget, Plan, PruneSpec, count, preset, preset_for, resolve
 from obce_core.plan.next_cuts import NextCut, next_cuts
 from obce_core.plan.plan import of_layer
 from obce_core.plan.storage import Version, list_versions, plans_home
@@ -236,6 +236,5 @@ def _versions(analysis_id: str, changed: tuple[int, int]) -> list[Version]:
 def paper(analysis_id: str) -> tuple[Plan, Budget, tuple[str, ...]]:
     """Return the paper's plan transferred to this model, its size and its notes."""
     source = analysis(analysis_id)
-    names = {12: "paper-bert-base", 24: "paper-bert-large"}
-    prune_spec, notes = preset(names.get(source.shape.layers, "paper-scaled"), source, PruneSpec())
+    prune_spec, notes = preset(preset_for(source.shape.layers).name, source, PruneSpec())
     return (*resolved(analysis_id, prune_spec), notes)

@@ -42,13 +42,12 @@ def menu(source: Analysis) -> None:
 
 def _presets(source: Analysis) -> None:
     layers = source.shape.layers
-    for name, description in PRESETS.items():
-        fits = name == "paper-scaled" or layers == (12 if name == "paper-bert-base" else 24)
+    for name, row in PRESETS.items():
         st.button(
             name,
             key=f"preset-{name}",
-            help=description,
-            disabled=not fits,
+            help=row.description,
+            disabled=not row.fits(layers),
             on_click=_preset,
             args=(source, name),
             width="stretch",
