@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from benchmarks.models import BASE, LARGE, made_up
 from obce_core.components import COMPONENTS, TITLES
 from obce_core.formatting import share
-from obce_core.plan import make_plan, plan_ledger
+from obce_core.plan import make_plan, plan_size_table
 
 if TYPE_CHECKING:
     from obce_core.compression.result import Compressed
@@ -47,7 +47,7 @@ def sizes() -> None:
     """Count BERT Base under the paper's Table 2 by component and in sum, and the readings of both of the paper's
     models."""
     base, large = made_up("BERT Base", BASE), made_up("BERT Large", LARGE)
-    table = plan_ledger(base, make_plan(base, preset="paper-bert-base"))
+    table = plan_size_table(base, make_plan(base, preset="paper-bert-base"))
     print("| BERT Base, 12 layers | neurons | kept by the plan | rows stored | extra key rows | parameters | left |")
     print("|---|---|---|---|---|---|---|")
     for component in COMPONENTS:
@@ -68,7 +68,7 @@ def sizes() -> None:
     print(f"| FLOPs of the layers, {table.length} tokens | {table.flops:,} | {flops} | | |")
     print("\n| | parameters left | of total | encoder only | encoder after / nominal size |\n|---|---|---|---|---|")
     for analysis, preset in ((base, "paper-bert-base"), (large, "paper-bert-large")):
-        table = plan_ledger(analysis, make_plan(analysis, preset=preset))
+        table = plan_size_table(analysis, make_plan(analysis, preset=preset))
         for what, left, found in (
             ("as stored", table.total.parameters_left, table.readings),
             ("by the paper's convention", table.paper_left, table.paper_readings),

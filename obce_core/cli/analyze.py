@@ -11,13 +11,13 @@ import typer
 from obce_core import settings
 from obce_core.cli import options as opt
 from obce_core.cli.console import absolute, free_name, replacing, say, show, work
-from obce_core.cli.size_table import show_ledger
+from obce_core.cli.size_table import show_size_table
 from obce_core.components import COMPONENTS, CUTTABLE, TITLES
 
 if TYPE_CHECKING:
     from obce_core.analysis.analysis import Analysis
     from obce_core.models import ModelReport
-    from obce_core.plan import Ledger
+    from obce_core.plan import SizeTable
 
 
 def analyze(
@@ -150,7 +150,7 @@ def info(
     from obce_core.models import check_model
 
     report = check_model(model, revision=revision)
-    source, ledger = report.source, _ledger(report, length) if table else None
+    source, size_table = report.source, _size_table(report, length) if table else None
     shape = report.shape
     answer = {
         "model": source.name,
@@ -181,17 +181,17 @@ def info(
             "notes": list(report.notes),
             "head": {"present": list(report.head.present), "absent": list(report.head.absent)},
         }
-        if ledger is not None:
-            answer["table"] = ledger.plain()
+        if size_table is not None:
+            answer["table"] = size_table.plain()
     show(answer, as_json=json)
     for note in () if json else report.notes:
         typer.echo(note)
-    if ledger is not None and not json:
-        show_ledger(ledger)
+    if size_table is not None and not json:
+        show_size_table(size_table)
 
 
-def _ledger(report: ModelReport, length: int) -> Ledger:
-    from obce_core.plan import model_ledger
+def _size_table(report: ModelReport, length: int) -> SizeTable:
+    from obce_core.plan import model_size_table
     from obce_core.plan.fact import read_kept_of_model
 
-    return model_ledger(report, read_kept_of_model(report) if report.layers else None, length=length)
+    return model_size_table(report, read_kept_of_model(report) if report.layers else None, length=length)

@@ -10,7 +10,7 @@ import typer
 
 from obce_core.cli import options as opt
 from obce_core.cli.console import free_name, replacing, say, show
-from obce_core.cli.size_table import show_ledger
+from obce_core.cli.size_table import show_size_table
 from obce_core.components import CUTTABLE
 from obce_core.formatting import megabytes, share
 from obce_core.models.identity import OLDER
@@ -18,7 +18,7 @@ from obce_core.plan.presets import PRESETS
 
 if TYPE_CHECKING:
     from obce_core.analysis.analysis import Analysis
-    from obce_core.plan import Ledger, Plan
+    from obce_core.plan import Plan, SizeTable
 
 app = typer.Typer(invoke_without_command=True, no_args_is_help=False, add_completion=False)
 
@@ -115,13 +115,13 @@ def show_plan(
     json: opt.Json = False,
 ) -> None:
     """Check a plan file against its analysis and count it."""
-    from obce_core.plan import plan_ledger
+    from obce_core.plan import plan_size_table
 
     made, source = _read(file, analysis)
-    ledger = plan_ledger(source, made, length=length) if table else None
-    _report(made, source, json=json, length=length, ledger=ledger)
-    if ledger is not None and not json:
-        show_ledger(ledger)
+    size_table = plan_size_table(source, made, length=length) if table else None
+    _report(made, source, json=json, length=length, size_table=size_table)
+    if size_table is not None and not json:
+        show_size_table(size_table)
     elif not json:
         for layer in range(1, source.shape.layers + 1):
             row = [
@@ -144,14 +144,14 @@ def diff(
     """Compare two plans: neurons that only one of them cuts, cell by cell, and the sizes."""
     (a, source), (b, other) = _read(first, analysis), _read(second, analysis)
     from obce_core.plan import count
-    from obce_core.plan.diff import compare_plans
+    from obce_core.plan.diff import plan_diff
 
     cells = {
         f"layer {cell.layer} {cell.component}": {
             "only_first_cuts": len(cell.only_first_cuts),
             "only_second_cuts": len(cell.only_second_cuts),
         }
-        for cell in compare_plans(source, a, b)
+        for cell in plan_diff(source, a, b)
     }
     sizes = [count(source, a), count(other, b)]
     if json:
@@ -183,14 +183,16 @@ def _older(source: Analysis) -> list[str]:
     return [] if source.identity is not None else [f"Analysis {source.id}: {OLDER}"]
 
 
-def _report(made: Plan, source: Analysis, *, json: bool, length: int = 128, ledger: Ledger | None = None) -> None:
+def _report(
+    made: Plan, source: Analysis, *, json: bool, length: int = 128, size_table: SizeTable | None = None
+) -> None:
     from obce_core.plan import count
 
     size = count(source, made, length=length)
     if json:
         shares = {"encoder_share": size.encoder_share, "model_share": size.model_share}
         notes = [*made.notes, *_older(source)]
-        table = {} if ledger is None else {"table": ledger.plain()}
+        table = {} if size_table is None else {"table": size_table.plain()}
         show(
             {"plan": made.digest, "analysis": source.id, **asdict(size), **shares, "notes": notes, **table},
             as_json=True,

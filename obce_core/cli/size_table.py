@@ -9,18 +9,18 @@ from obce_core.cli.console import say
 from obce_core.formatting import share
 
 if TYPE_CHECKING:
-    from obce_core.plan.size_table import Ledger, Readings
+    from obce_core.plan.size_table import Readings, SizeTable
 
 
-def show_ledger(ledger: Ledger) -> None:
+def show_size_table(size_table: SizeTable) -> None:
     """Print entries by layer and component, the parts that no plan cuts, the sums, FLOPs, and the three readings."""
     rows: list[Sequence[object]] = [
         ("layer", "component", "neurons", "kept by plan", "rows stored", "extra key rows", "parameters", "left"),
         *(
             (e.layer, e.component, e.neurons, e.kept, e.rows, e.extra, e.parameters, e.parameters_left)
-            for e in ledger.entries
+            for e in size_table.entries
         ),
-        *(("", _PARTS[name], "", "", "", "", count, count) for name, count in ledger.parts.items()),
+        *(("", _PARTS[name], "", "", "", "", count, count) for name, count in size_table.parts.items()),
     ]
     _align(rows)
     say("")
@@ -37,13 +37,13 @@ def show_ledger(ledger: Ledger) -> None:
                     s.bytes_left,
                     _share(s.bytes_left / s.bytes),
                 )
-                for s in ledger.scopes
+                for s in size_table.scopes
             ),
             (
-                f"FLOPs of the layers, {ledger.length} tokens",
-                ledger.flops,
-                ledger.flops_left,
-                _share(ledger.flops_left / ledger.flops),
+                f"FLOPs of the layers, {size_table.length} tokens",
+                size_table.flops,
+                size_table.flops_left,
+                _share(size_table.flops_left / size_table.flops),
                 "",
                 "",
                 "",
@@ -51,13 +51,13 @@ def show_ledger(ledger: Ledger) -> None:
         ]
     )
     say("")
-    paper, claim = ledger.paper_readings, ledger.claim
+    paper, claim = size_table.paper_readings, size_table.claim
     nominal = "nominal size" if claim is None else f"{claim.nominal // 10**6}M"
     _align(
         [
             ("", "parameters left", "of total", "encoder only", f"encoder after / {nominal}"),
-            ("as stored", ledger.total.parameters_left, *_shares(ledger.readings)),
-            ("by the paper's convention", ledger.paper_left, *(("-",) * 3 if paper is None else _shares(paper))),
+            ("as stored", size_table.total.parameters_left, *_shares(size_table.readings)),
+            ("by the paper's convention", size_table.paper_left, *(("-",) * 3 if paper is None else _shares(paper))),
         ]
     )
     say(

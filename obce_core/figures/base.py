@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -91,3 +92,22 @@ def _short(value: float) -> str:
         ((limit, unit) for limit, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")) if abs(value) >= limit), (1.0, "")
     )
     return f"{value / limit:.10g}{unit}".replace("-", MINUS)
+
+
+def grid_axes(figure: go.Figure, columns: Sequence[str], layers: Sequence[int]) -> None:
+    """Set the axes of a map of layers (down) by components (across): one cell per unit, names on top."""
+    figure.update_xaxes(
+        side="top",
+        tickvals=list(range(len(columns))),
+        ticktext=list(columns),
+        range=[-0.55, len(columns) - 0.45],
+        showline=False,
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(layers))),
+        ticktext=[str(layer) for layer in layers],
+        range=[len(layers) - 0.45, -0.55],
+        showgrid=False,
+        title_text="layer",
+        nticks=0,
+    )

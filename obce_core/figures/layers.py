@@ -9,14 +9,14 @@ from obce_core.figures.base import blank, size_ticks
 from obce_core.figures.theme import palette
 from obce_core.figures.widgets.cell_map.data import SHORT
 from obce_core.formatting import count
-from obce_core.plan.size_table import Ledger
+from obce_core.plan.size_table import SizeTable
 
 
-def layers(ledger: Ledger, *, mode: str = "light") -> go.Figure:
+def layers(size_table: SizeTable, *, mode: str = "light") -> go.Figure:
     """Draw one bar a layer, as long as the uncut layer: what is left by component, then the part that was cut."""
     colours = palette(mode)
-    rows = {(entry.layer, entry.component): entry for entry in ledger.entries}
-    numbers = sorted({entry.layer for entry in ledger.entries})
+    rows = {(entry.layer, entry.component): entry for entry in size_table.entries}
+    numbers = sorted({entry.layer for entry in size_table.entries})
     figure = blank(colours, height=96 + 27 * len(numbers))
     names = [str(layer) for layer in numbers]
     for component in COMPONENTS:

@@ -9,7 +9,7 @@ from obce_core.plan.plan_file import from_document, parse_document, read_plan, r
 from obce_core.plan.presets import PRESETS, preset, preset_cells, preset_for, uniform
 from obce_core.plan.serialize import parse_prune_spec, prune_spec_document
 from obce_core.plan.size import Budget, count, plan_widths, stored_widths
-from obce_core.plan.size_table import Ledger, model_ledger, plan_ledger
+from obce_core.plan.size_table import SizeTable, model_size_table, plan_size_table
 from obce_core.plan.spec import METHODS, Compensation, Hardware, ManualOverride, PruneSpec
 from obce_core.plan.widths import layer_widths
 
@@ -20,20 +20,20 @@ __all__ = [
     "Compensation",
     "Hardware",
     "LayerWidths",
-    "Ledger",
     "ManualOverride",
     "Plan",
     "PruneSpec",
+    "SizeTable",
     "count",
     "from_document",
     "keep_above",
     "layer_widths",
     "make_plan",
-    "model_ledger",
+    "model_size_table",
     "original_widths",
     "parse_document",
     "parse_prune_spec",
-    "plan_ledger",
+    "plan_size_table",
     "plan_widths",
     "preset",
     "preset_cells",

@@ -9,7 +9,7 @@ import numpy as np
 from obce_core.analysis.analysis import Analysis
 from obce_core.components import CUTTABLE, LOCKED
 from obce_core.plan.plan import Plan
-from obce_core.plan.spec import choice_of
+from obce_core.plan.spec import override_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ class CellDifference:
     only_second_cuts: np.ndarray  # (neurons,)
 
 
-def compare_plans(analysis: Analysis, first: Plan, second: Plan) -> list[CellDifference]:
+def plan_diff(analysis: Analysis, first: Plan, second: Plan) -> list[CellDifference]:
     """List the cells in which two plans keep different neurons, by layer and component."""
     differences = []
     for layer in range(1, analysis.shape.layers + 1):
@@ -57,7 +57,7 @@ def compare_plans(analysis: Analysis, first: Plan, second: Plan) -> list[CellDif
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class NeuronStatus:
     """The status of a neuron under a plan.
 
     `state` is one of: locked, kept, cut, kept by hand, dropped by hand, kept for the hardware.
@@ -73,7 +73,7 @@ class Verdict:
     reason: str = ""
 
 
-def verdict(analysis: Analysis, plan: Plan, layer: int, component: str, neuron: int) -> Verdict:
+def neuron_status(analysis: Analysis, plan: Plan, layer: int, component: str, neuron: int) -> NeuronStatus:
     """Return the status of a neuron, given by its original index, under a plan of this analysis.
 
     Raises:
@@ -81,7 +81,7 @@ def verdict(analysis: Analysis, plan: Plan, layer: int, component: str, neuron: 
     """
     at = analysis.position(layer, component, neuron)
     if component in LOCKED:
-        return Verdict(state="locked")
+        return NeuronStatus(state="locked")
     prune_spec = plan.prune_spec
     percentile, threshold = prune_spec.percentile(layer, component), None
     above = True
@@ -91,7 +91,7 @@ def verdict(analysis: Analysis, plan: Plan, layer: int, component: str, neuron: 
         )
         threshold = float(np.percentile(scores, percentile, method="linear"))
         above = bool(scores[at] > threshold)
-    override = choice_of(prune_spec, layer, component, neuron)
+    override = override_of(prune_spec, layer, component, neuron)
     kept = bool(plan.mask(layer, component, analysis.shape)[neuron])
     if override is not None and kept == (override.side == "keep"):
         state = "kept by hand" if kept else "dropped by hand"
@@ -99,7 +99,7 @@ def verdict(analysis: Analysis, plan: Plan, layer: int, component: str, neuron: 
         state = "kept for the hardware"
     else:
         state = "kept" if kept else "cut"
-    return Verdict(
+    return NeuronStatus(
         state=state,
         percentile=percentile,
         threshold=threshold,

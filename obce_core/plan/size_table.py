@@ -62,7 +62,7 @@ class Readings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ledger:
+class SizeTable:
     """The table: `entries` by layer and component, `parts` of the model that no plan cuts, and the sums by scope.
 
     `paper_left` is the total left under the paper's convention (each side of Q/K cut on its own, coupled columns cut
@@ -125,7 +125,7 @@ _SCOPES: dict[str, tuple[str, ...]] = {
 """The parts that each scope excludes (see `Family.part`)."""
 
 
-def plan_ledger(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_LENGTH) -> Ledger:
+def plan_size_table(analysis: Analysis, plan: Plan | None = None, *, length: int = FLOPS_LENGTH) -> SizeTable:
     """Fill the table for a plan of an analysis, without building a model; `plan` None means the analysed model itself.
 
     Args:
@@ -141,10 +141,10 @@ def plan_ledger(analysis: Analysis, plan: Plan | None = None, *, length: int = F
         return int(plan.mask(layer, component, shape)[analysis.neurons(layer, component)].sum())
 
     names = family.file_names(analysis.meta["model"]["tensors"])
-    return _ledger(family, shape, before, after, names, analysis.width, kept, length)
+    return _size_table(family, shape, before, after, names, analysis.width, kept, length)
 
 
-def model_ledger(report: ModelReport, kept: Kept | None = None, *, length: int = FLOPS_LENGTH) -> Ledger:
+def model_size_table(report: ModelReport, kept: Kept | None = None, *, length: int = FLOPS_LENGTH) -> SizeTable:
     """Fill the table for a model from the header of its safetensors file, compared with the uncut model of its config.
 
     Args:
@@ -171,10 +171,10 @@ def model_ledger(report: ModelReport, kept: Kept | None = None, *, length: int =
         mask = kept.get(layer, {}).get(component)
         return shape.width(component) if mask is None else int(mask.sum())
 
-    return _ledger(family, shape, before, after, family.file_names(report.tensors), width, left, length)
+    return _size_table(family, shape, before, after, family.file_names(report.tensors), width, left, length)
 
 
-def _ledger(
+def _size_table(
     family: Family,
     shape: EncoderShape,
     before: Tensors,
@@ -183,7 +183,7 @@ def _ledger(
     neurons: Callable[[int, str], int],
     kept: Callable[[int, str], int | None],
     length: int,
-) -> Ledger:
+) -> SizeTable:
     entries = tuple(
         _entry(layer, component, family, before, after, neurons(layer, component), kept(layer, component), length)
         for layer in range(1, shape.layers + 1)
@@ -198,7 +198,7 @@ def _ledger(
     total, encoder, without_embeddings = (
         _scope(name, excluded, family, before, after, names) for name, excluded in _SCOPES.items()
     )
-    return Ledger(
+    return SizeTable(
         entries=entries,
         parts=parts,
         scopes=(total, encoder, without_embeddings),

@@ -175,7 +175,7 @@ class NeuronOverride:
     reason: str
 
 
-def choose_neuron(
+def set_override(
     prune_spec: PruneSpec, side: Side, layer: int, component: str, neuron: int, reason: str = ""
 ) -> PruneSpec:
     """Keep or drop one neuron whatever its percentile says; replace its earlier override, if any.
@@ -185,7 +185,7 @@ def choose_neuron(
     Raises:
         PlanError: a locked component, an invalid layer or neuron index, or a reason that is too long.
     """
-    cleared = release_neuron(prune_spec, layer, component, neuron)
+    cleared = clear_override(prune_spec, layer, component, neuron)
     overrides = list(getattr(cleared, side))
     for index, override in enumerate(overrides):
         if (override.layer, override.component, override.reason) == (layer, component, reason):
@@ -196,7 +196,7 @@ def choose_neuron(
     return replace(cleared, keep=tuple(overrides)) if side == "keep" else replace(cleared, drop=tuple(overrides))
 
 
-def release_neuron(prune_spec: PruneSpec, layer: int, component: str, neuron: int) -> PruneSpec:
+def clear_override(prune_spec: PruneSpec, layer: int, component: str, neuron: int) -> PruneSpec:
     """Remove the manual override of a neuron, if any."""
 
     def without(overrides: tuple[ManualOverride, ...]) -> tuple[ManualOverride, ...]:
@@ -229,7 +229,7 @@ def choices(prune_spec: PruneSpec) -> Iterator[NeuronOverride]:
         yield from sorted(rows, key=lambda row: (row.layer, row.component, row.neuron))
 
 
-def choice_of(prune_spec: PruneSpec, layer: int, component: str, neuron: int) -> NeuronOverride | None:
+def override_of(prune_spec: PruneSpec, layer: int, component: str, neuron: int) -> NeuronOverride | None:
     """Return the manual override of a neuron, or None."""
     key = (layer, component, neuron)
     return next((row for row in choices(prune_spec) if (row.layer, row.component, row.neuron) == key), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from obce_core import settings
 from obce_core.plan import PruneSpec
-from obce_core.plan.spec import choose_neuron, release_neuron
+from obce_core.plan.spec import clear_override, set_override
 from obce_core.plan.storage import Draft, History, read_draft, read_history, write_draft
 from pages._shared import state
 
@@ -62,17 +62,17 @@ def move(analysis_id: str, step: int) -> None:
 
 def keep(analysis_id: str, layer: int, component: str, neuron: int, reason: str = "") -> None:
     """Keep a neuron regardless of its percentile; raises PlanError if that is not possible."""
-    edit(analysis_id, choose_neuron(current(analysis_id), "keep", layer, component, neuron, reason))
+    edit(analysis_id, set_override(current(analysis_id), "keep", layer, component, neuron, reason))
 
 
 def drop(analysis_id: str, layer: int, component: str, neuron: int, reason: str = "") -> None:
     """Drop a neuron regardless of its percentile; raises PlanError if that is not possible."""
-    edit(analysis_id, choose_neuron(current(analysis_id), "drop", layer, component, neuron, reason))
+    edit(analysis_id, set_override(current(analysis_id), "drop", layer, component, neuron, reason))
 
 
 def release(analysis_id: str, layer: int, component: str, neuron: int) -> None:
     """Remove the manual override of a neuron."""
-    edit(analysis_id, release_neuron(current(analysis_id), layer, component, neuron))
+    edit(analysis_id, clear_override(current(analysis_id), layer, component, neuron))
 
 
 def came_from(analysis_id: str, version_id: str) -> None:

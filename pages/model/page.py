@@ -12,7 +12,7 @@ from obce_core.errors import ObceError, PlanError
 from obce_core.figures.layers import layers
 from obce_core.formatting import amount, count, megabytes, millions, share
 from obce_core.plan import Budget, Plan, plan_widths, read_plan, stored_widths, write_plan
-from obce_core.plan.size_table import plan_ledger
+from obce_core.plan.size_table import plan_size_table
 from obce_core.storage.staging import is_complete
 from pages._shared import cached, charts, downloads, drafts, guards, job_panel, layout, nav, state
 from pages.launch import variants
@@ -91,14 +91,14 @@ def _layers(plan: Plan) -> list[dict[str, Any]]:
 
 def _before_after(plan: Plan) -> None:
     st.subheader("Layer by layer, before and after", anchor=False)
-    ledger = plan_ledger(cached.analysis(plan.analysis), plan)
+    size_table = plan_size_table(cached.analysis(plan.analysis), plan)
     header = ("layer", "component", "neurons", "kept", "rows stored", "extra key rows", "parameters", "parameters left")
     rows = [
         (e.layer, e.component, e.neurons, e.kept, e.rows, e.extra, e.parameters, e.parameters_left)
-        for e in ledger.entries
+        for e in size_table.entries
     ]
     charts.show(
-        layers(ledger, mode=mode),
+        layers(size_table, mode=mode),
         key="model-layers",
         name=f"layers-{plan.digest[:8]}",
         csv_text=lambda: downloads.to_csv(header, rows),

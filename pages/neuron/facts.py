@@ -7,7 +7,7 @@ from obce_core.components import TITLES
 from obce_core.criteria import criterion
 from obce_core.criteria.rank import standing
 from obce_core.formatting import amount, count, share
-from obce_core.plan.diff import Verdict, verdict
+from obce_core.plan.diff import NeuronStatus, neuron_status
 from obce_core.topology.sides import Sides
 from pages._shared import cached, drafts, layout, state
 
@@ -36,11 +36,11 @@ def lead(source: Analysis, layer: int, component: str, neuron: int, gap: Sides |
     )
 
 
-def plan_says(source: Analysis, layer: int, component: str, neuron: int) -> Verdict | None:
-    """Return the current plan's verdict on a neuron, or None if the plan cannot be applied."""
+def plan_says(source: Analysis, layer: int, component: str, neuron: int) -> NeuronStatus | None:
+    """Return the status of a neuron in the current plan, or None if the plan cannot be applied."""
     try:
         plan, _ = cached.resolved(source.id, drafts.current(source.id))
-        return verdict(source, plan, layer, component, neuron)
+        return neuron_status(source, plan, layer, component, neuron)
     except Exception:  # an impossible draft is explained on the Plan page
         return None
 
@@ -51,8 +51,8 @@ def numbers(source: Analysis, layer: int, component: str, neuron: int) -> None:
     cell, at = source.cell(layer, component), source.position(layer, component, neuron)
     place = standing(cell["r_f"], at)
     _, without, interval = cached.fragile(source.id, layer, component, neuron)
-    plan_verdict = plan_says(source, layer, component, neuron)
-    name, value, more = _plan_words(plan_verdict, unit)
+    plan_status = plan_says(source, layer, component, neuron)
+    name, value, more = _plan_words(plan_status, unit)
     noun = "token" if source.meta["tokens"] == "all" else "text"
     layout.facts(
         [
@@ -83,17 +83,17 @@ def numbers(source: Analysis, layer: int, component: str, neuron: int) -> None:
     )
 
 
-def _plan_words(plan_verdict: Verdict | None, unit: int) -> tuple[str, str, str]:
-    if plan_verdict is None:
+def _plan_words(plan_status: NeuronStatus | None, unit: int) -> tuple[str, str, str]:
+    if plan_status is None:
         return "by the plan", "no plan", "it cannot be applied"
-    if plan_verdict.state == "locked":
+    if plan_status.state == "locked":
         return "by the plan", "locked", "feeds a residual sum"
-    name = f"by the plan (P{plan_verdict.percentile:g} here)" if plan_verdict.percentile else "by the plan"
-    if plan_verdict.threshold is None:
-        return name, plan_verdict.state, "no percentile in this cell"
-    scale = unit if plan_verdict.criterion == "r_f" else 1
-    title = "2 r_f" if scale == 2 else criterion(plan_verdict.criterion).title
-    return name, plan_verdict.state, f"cut at {title} ≤ {amount(scale * plan_verdict.threshold)}"
+    name = f"by the plan (P{plan_status.percentile:g} here)" if plan_status.percentile else "by the plan"
+    if plan_status.threshold is None:
+        return name, plan_status.state, "no percentile in this cell"
+    scale = unit if plan_status.criterion == "r_f" else 1
+    title = "2 r_f" if scale == 2 else criterion(plan_status.criterion).title
+    return name, plan_status.state, f"cut at {title} ≤ {amount(scale * plan_status.threshold)}"
 
 
 def title(layer: int, component: str, neuron: int) -> str:

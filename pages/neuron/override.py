@@ -6,7 +6,7 @@ import streamlit as st
 
 from obce_core.components import LOCKED, TITLES
 from obce_core.plan import PruneSpec
-from obce_core.plan.spec import choice_of
+from obce_core.plan.spec import override_of
 from pages._shared import drafts, guards
 
 _WORDS = {"keep": ("Keep", "Kept", ":material/lock:"), "drop": ("Drop", "Dropped", ":material/content_cut:")}
@@ -14,7 +14,7 @@ _WORDS = {"keep": ("Keep", "Kept", ":material/lock:"), "drop": ("Drop", "Dropped
 
 def actions(analysis_id: str, prune_spec: PruneSpec, layer: int, component: str, neuron: int) -> None:
     """Show Keep and Drop; an existing override is shown with its reason and can be removed."""
-    choice = choice_of(prune_spec, layer, component, neuron) if component not in LOCKED else None
+    choice = override_of(prune_spec, layer, component, neuron) if component not in LOCKED else None
     for side, (verb, done, icon) in _WORDS.items():
         if component in LOCKED:
             why = f"{TITLES[component]} is locked: it feeds a residual sum, so no plan cuts it."

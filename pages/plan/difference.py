@@ -12,7 +12,7 @@ from obce_core.formatting import count, megabytes, millions, share
 from obce_core.plan import (
     PruneSpec,
 )
-from obce_core.plan.diff import compare_plans
+from obce_core.plan.diff import plan_diff
 from pages._shared import cached, downloads, layout, previews, state
 
 
@@ -64,7 +64,7 @@ def difference(source: Analysis, prune_spec: PruneSpec) -> list[previews.Questio
         hide_index=True,
         width="stretch",
     )
-    cells = compare_plans(source, one, two)
+    cells = plan_diff(source, one, two)
     if cells:
         rows = [
             {

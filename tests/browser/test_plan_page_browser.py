@@ -199,13 +199,13 @@ def test_a_whole_cell_with_a_neuron_kept_by_hand_has_its_star(
     from playwright.sync_api import expect
 
     from obce_core.plan import PruneSpec
-    from obce_core.plan.spec import choose_neuron
+    from obce_core.plan.spec import set_override
     from obce_core.plan.storage import read_draft, write_draft
 
     monkeypatch.setenv("OBCE_CACHE", str(home / "cache"))
     key = next((home / "cache" / "analyses").iterdir()).name
     assert (
-        write_draft(key, choose_neuron(PruneSpec(), "keep", 3, "value", 1, ""), seen=read_draft(key).stamp) is not None
+        write_draft(key, set_override(PruneSpec(), "keep", 3, "value", 1, ""), seen=read_draft(key).stamp) is not None
     )
     page.reload()
     expect(cell(page, "3.value").locator(".label")).to_have_text("–*")

@@ -9,9 +9,9 @@ import pytest
 from shell import run
 from tiny import copy_folder, memory_analysis
 
-from obce_core.cli.size_table import show_ledger
+from obce_core.cli.size_table import show_size_table
 from obce_core.formatting import share
-from obce_core.plan import make_plan, plan_ledger
+from obce_core.plan import make_plan, plan_size_table
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def plan(tiny_analysis: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_plan_is_shown_as_a_table(plan: Path, tiny_analysis: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    made = plan_ledger(tiny_analysis, make_plan(tiny_analysis, percentile=50), length=16)
+    made = plan_size_table(tiny_analysis, make_plan(tiny_analysis, percentile=50), length=16)
     answer = run(capsys, "plan", "show", plan, "--analysis", tiny_analysis.folder, "--table", "--length", 16)
     assert answer.code == 0, answer.err
     lines = [line.split() for line in answer.out.splitlines()]
@@ -68,7 +68,7 @@ def test_without_its_plan_the_kept_neurons_are_a_dash(
 
 def test_the_papers_claim_is_printed_beside_its_convention(capsys: pytest.CaptureFixture[str]) -> None:
     analysis = memory_analysis(12, 768, 12, 3072, vocab=28_996, positions=512)
-    show_ledger(plan_ledger(analysis, make_plan(analysis, preset="paper-bert-base")))
+    show_size_table(plan_size_table(analysis, make_plan(analysis, preset="paper-bert-base")))
     out = capsys.readouterr().out
     assert "encoder after / 110M" in out
     assert "by the paper's convention 76,672,051 70.79 % 62.80 % 48.56 %" in [

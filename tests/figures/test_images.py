@@ -13,7 +13,7 @@ from obce_core.figures.base import blank
 from obce_core.figures.layers import layers
 from obce_core.figures.theme import DARK, LIGHT, palette
 from obce_core.plan import make_plan
-from obce_core.plan.size_table import plan_ledger
+from obce_core.plan.size_table import plan_size_table
 
 
 @pytest.fixture
@@ -64,11 +64,11 @@ def test_what_is_missing_is_named(
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_bars_of_layers_hold_every_parameter_once(tiny_analysis: Any, mode: str) -> None:
-    ledger = plan_ledger(tiny_analysis, make_plan(tiny_analysis, percentile=50))
-    drawn = layers(ledger, mode=mode)
+    size_table = plan_size_table(tiny_analysis, make_plan(tiny_analysis, percentile=50))
+    drawn = layers(size_table, mode=mode)
     assert [trace.name for trace in drawn.data][-1] == "cut"
     assert {trace.marker.color for trace in drawn.data} >= set((DARK if mode == "dark" else LIGHT).components.values())
     for at, layer in enumerate(drawn.data[0].y):
         whole = sum(trace.x[at] for trace in drawn.data)
-        assert whole == sum(entry.parameters for entry in ledger.entries if entry.layer == int(layer))
-    assert sum(drawn.data[-1].x) == sum(entry.parameters - entry.parameters_left for entry in ledger.entries) > 0
+        assert whole == sum(entry.parameters for entry in size_table.entries if entry.layer == int(layer))
+    assert sum(drawn.data[-1].x) == sum(entry.parameters - entry.parameters_left for entry in size_table.entries) > 0

@@ -18,9 +18,9 @@ from obce_core.errors import ModelError
 from obce_core.measure.verify import verify
 from obce_core.models import check_model, preview_model
 from obce_core.models.load import load_model, read_state
-from obce_core.plan import model_ledger
+from obce_core.plan import model_size_table
 from obce_core.plan.size import count
-from obce_core.plan.size_table import plan_ledger
+from obce_core.plan.size_table import plan_size_table
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_they_are_counted_nowhere_and_named_once(short: Path, long: Path) -> Non
     assert two.memory_bytes == one.memory_bytes
     assert abs(two.bytes - one.bytes) < 8_000  # the header is longer
     assert two.notes == (NOTE,) and not one.notes
-    assert model_ledger(two).plain() == model_ledger(one).plain()
+    assert model_size_table(two).plain() == model_size_table(one).plain()
     assert [line for _, line in preview_model(str(long)).lines].count(NOTE) == 1
 
 
@@ -82,7 +82,7 @@ def test_what_is_cut_from_such_a_file_loads_and_is_the_masked_original(short: Pa
     for name, folder in (("short", short), ("long", long)):
         analysis = analyze(folder, sample(12, heldout=4), out=tmp_path / f"analysis-{name}")
         plan = some_of_everything(analysis)
-        plans.append((count(analysis, plan), plan_ledger(analysis, plan).plain()))
+        plans.append((count(analysis, plan), plan_size_table(analysis, plan).plain()))
         folders.append(compress(analysis, plan, tmp_path / f"cut-{name}", device="cpu").folder)
     assert plans[0] == plans[1]
     sizes = [(folder / "model.safetensors").stat().st_size for folder in folders]

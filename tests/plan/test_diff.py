@@ -10,7 +10,7 @@ from tiny import memory_analysis
 
 from obce_core.components import CUTTABLE
 from obce_core.plan import Compensation, Hardware, ManualOverride, PruneSpec, count, resolve, uniform
-from obce_core.plan.diff import compare_plans
+from obce_core.plan.diff import plan_diff
 from obce_core.plan.next_cuts import STEPS, cheapest, next_cuts
 from obce_core.plan.plan import alone, of_layer, only, without_equal
 
@@ -31,14 +31,14 @@ def test_cells_that_differ_are_listed_with_what_each_cuts() -> None:
             drop=(ManualOverride(layer=3, component="intermediate", neurons=(2,)),),
         ),
     )
-    differences = compare_plans(ANALYSIS, one, two)
+    differences = plan_diff(ANALYSIS, one, two)
     assert [(cell.layer, cell.component) for cell in differences] == [(2, "key"), (3, "query"), (3, "intermediate")]
     for cell in differences:
         a, b = kept_set(one, cell.layer, cell.component), kept_set(two, cell.layer, cell.component)
         assert cell.kept == (len(a), len(b)) and cell.neurons == SHAPE.width(cell.component)
         assert set(cell.only_first_cuts.tolist()) == b - a and set(cell.only_second_cuts.tolist()) == a - b
     assert [cell.percentiles for cell in differences] == [(50, 70), (50, 0), (0, 0)]
-    assert compare_plans(ANALYSIS, one, one) == []
+    assert plan_diff(ANALYSIS, one, one) == []
 
 
 @pytest.mark.parametrize("linked", [True, False])

@@ -21,14 +21,14 @@ from obce_core.models import check_model
 from obce_core.plan import (
     METHODS,
     Compensation,
-    Ledger,
     ManualOverride,
     Plan,
     PruneSpec,
+    SizeTable,
     count,
     make_plan,
-    model_ledger,
-    plan_ledger,
+    model_size_table,
+    plan_size_table,
     plan_widths,
     resolve,
 )
@@ -54,7 +54,7 @@ def plans(draw: st.DrawFn) -> Plan:
 
 @given(plans(), st.sampled_from([1, 128]))
 def test_the_sums_of_the_table_are_the_budget(plan: Plan, length: int) -> None:
-    table, size = plan_ledger(SMALL, plan, length=length), count(SMALL, plan, length=length)
+    table, size = plan_size_table(SMALL, plan, length=length), count(SMALL, plan, length=length)
     assert (table.total.parameters, table.total.parameters_left) == (size.parameters, size.parameters_left)
     assert (table.encoder.parameters, table.encoder.parameters_left) == (size.encoder, size.encoder_left)
     assert (table.total.bytes, table.total.bytes_left) == (size.bytes, size.bytes_left)
@@ -67,7 +67,7 @@ def test_the_sums_of_the_table_are_the_budget(plan: Plan, length: int) -> None:
 
 @given(plans())
 def test_neurons_kept_rows_stored_and_extra_rows_are_three_counts(plan: Plan) -> None:
-    table, widths = plan_ledger(SMALL, plan), plan_widths(SMALL, plan)
+    table, widths = plan_size_table(SMALL, plan), plan_widths(SMALL, plan)
     assert [(e.layer, e.component) for e in table.entries] == [(layer, name) for layer in (1, 2) for name in COMPONENTS]
     for entry in table.entries:
         row = widths[entry.layer - 1]
@@ -88,7 +88,7 @@ def test_neurons_kept_rows_stored_and_extra_rows_are_three_counts(plan: Plan) ->
 
 @given(plans())
 def test_a_layers_parameters_and_operations_are_those_counted_a_neuron_at_a_time(plan: Plan) -> None:
-    table = plan_ledger(SMALL, plan, length=7)
+    table = plan_size_table(SMALL, plan, length=7)
     for layer in (1, 2):
         m = {name: plan.mask(layer, name, SMALL.shape) for name in CUTTABLE}
         constants = plan.prune_spec.compensation.constants(SMALL.cell(layer, "query"))
@@ -100,13 +100,13 @@ def test_a_layers_parameters_and_operations_are_those_counted_a_neuron_at_a_time
 
 @given(plans())
 def test_the_papers_convention_counts_each_side_on_its_own(plan: Plan) -> None:
-    table = plan_ledger(SMALL, plan)
+    table = plan_size_table(SMALL, plan)
     layers = [{name: plan.mask(layer, name, SMALL.shape) for name in CUTTABLE} for layer in (1, 2)]
     assert table.paper_left == sum(table.parts.values()) + sum(count_each_side(masks, HIDDEN) for masks in layers)
 
 
 def test_parts_that_no_plan_cuts_are_listed_separately() -> None:
-    table = plan_ledger(SMALL)
+    table = plan_size_table(SMALL)
     hidden = HIDDEN
     assert table.parts == {
         "embeddings": (100 + 64 + 2 + 2) * hidden,
@@ -136,7 +136,7 @@ def test_the_papers_models_have_these_totals(
     preset: str, sizes: tuple[int, int, int, int], before: int, paper: int, stored: int, readings: tuple[float, ...]
 ) -> None:
     analysis = memory_analysis(*sizes, vocab=28_996, positions=512)
-    table = plan_ledger(analysis, make_plan(analysis, preset=preset))
+    table = plan_size_table(analysis, make_plan(analysis, preset=preset))
     assert (table.total.parameters, table.paper_left) == (before, paper)
     shares = table.paper_readings
     assert shares is not None and shares.of_nominal is not None
@@ -144,7 +144,7 @@ def test_the_papers_models_have_these_totals(
         tuple(round(100 * share, 2) for share in (shares.of_total, shares.encoder_only, shares.of_nominal)) == readings
     )
     assert table.total.parameters_left == stored < paper
-    zero = plan_ledger(analysis, make_plan(analysis, preset=preset, compensation="zero"))
+    zero = plan_size_table(analysis, make_plan(analysis, preset=preset, compensation="zero"))
     layers, hidden, heads, _ = sizes
     assert (
         stored - zero.total.parameters_left == (layers - 2) * heads * hidden
@@ -161,22 +161,22 @@ def test_the_papers_claim_stands_beside_models_of_its_shapes_only() -> None:
 
 def test_a_file_and_the_plan_that_it_was_cut_by_give_the_same_table(tiny_analysis: Analysis, tiny_cut: Path) -> None:
     report = check_model(tiny_cut)
-    by_file = model_ledger(report, read_kept_of_model(report), length=9)
-    assert by_file == plan_ledger(tiny_analysis, some_of_everything(tiny_analysis), length=9)
+    by_file = model_size_table(report, read_kept_of_model(report), length=9)
+    assert by_file == plan_size_table(tiny_analysis, some_of_everything(tiny_analysis), length=9)
     assert by_file.total.bytes_left == (tiny_cut / "model.safetensors").stat().st_size
     assert by_file.total.parameters_left == report.parameters < by_file.total.parameters
 
 
 def test_a_stock_file_is_whole(tiny_analysis: Analysis, tiny_folder: Path) -> None:
-    table = model_ledger(check_model(tiny_folder))
-    assert table == plan_ledger(tiny_analysis)
+    table = model_size_table(check_model(tiny_folder))
+    assert table == plan_size_table(tiny_analysis)
     assert table.total.bytes == table.total.bytes_left == (tiny_folder / "model.safetensors").stat().st_size
 
 
 def test_a_head_is_counted_in_the_total_and_not_in_the_encoder(tmp_path: Path) -> None:
     from transformers import BertForSequenceClassification
 
-    table = model_ledger(check_model(save_tiny(tmp_path / "head", BertForSequenceClassification)))
+    table = model_size_table(check_model(save_tiny(tmp_path / "head", BertForSequenceClassification)))
     assert table.parts["head"] == 2 * 24 + 2
     assert table.total.parameters == table.encoder.parameters + table.parts["embeddings"] + table.parts["pooler"] + 50
 
@@ -194,8 +194,8 @@ def test_after_a_second_cut_the_file_is_what_the_second_plan_counts(
         again, PruneSpec(drop=drop, cells={2: {"query": 40, "value": 30}}, compensation=Compensation(method=method))
     )
     folder = compress(again, plan, tmp_path / "twice", device="cpu").folder
-    planned, report = plan_ledger(again, plan), check_model(folder)
-    stored = model_ledger(report, read_kept_of_model(report))
+    planned, report = plan_size_table(again, plan), check_model(folder)
+    stored = model_size_table(report, read_kept_of_model(report))
     left = [(e.rows, e.extra, e.parameters_left, e.flops_left) for e in planned.entries]
     assert [(e.rows, e.extra, e.parameters_left, e.flops_left) for e in stored.entries] == left
     assert stored.total.bytes_left == planned.total.bytes_left == (folder / "model.safetensors").stat().st_size
@@ -215,7 +215,7 @@ def test_an_extra_row_of_an_earlier_cut_that_is_not_needed_any_more_is_not_count
     every = ManualOverride(layer=2, component="key", neurons=tuple(map(int, again.neurons(2, "key"))))
     plan = resolve(again, PruneSpec(drop=(every,), compensation=Compensation(method="least-squares")))
     widths = plan_widths(again, plan)[1]
-    table = plan_ledger(again, plan)
+    table = plan_size_table(again, plan)
     (key,) = (e for e in table.entries if (e.layer, e.component) == (2, "key"))
     assert (key.rows, key.extra) == (sum(widths.pairs), sum(widths.extra))
     assert any("layer.1." in name and name.endswith("extra") for name in again.meta["model"]["tensors"])
@@ -229,10 +229,10 @@ def test_without_its_plan_a_cut_model_does_not_know_what_was_kept(tiny_cut: Path
     (folder / "pruning_plan.json").unlink()
     report = check_model(folder)
     assert read_kept_of_model(report) is None
-    table = model_ledger(report)
+    table = model_size_table(report)
     assert {e.kept for e in table.entries if e.component in CUTTABLE} == {None}
     assert table.paper_left is None and table.paper_readings is None
-    assert table.total == model_ledger(check_model(tiny_cut)).total
+    assert table.total == model_size_table(check_model(tiny_cut)).total
 
 
 def test_a_plan_of_another_cut_is_refused(tiny_cut: Path, tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_plan_of_another_cut_is_refused(tiny_cut: Path, tmp_path: Path) -> Non
 
 
 def test_plain_data_is_json_with_the_readings() -> None:
-    table: Ledger = plan_ledger(SMALL, make_plan(SMALL, percentile=50, first_layer=1))
+    table: SizeTable = plan_size_table(SMALL, make_plan(SMALL, percentile=50, first_layer=1))
     plain = json.loads(json.dumps(table.plain()))
     assert plain["readings"] == {
         "of_total": table.readings.of_total,

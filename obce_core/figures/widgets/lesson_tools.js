@@ -25,3 +25,18 @@ function make(tag, name, text) {
   if (text !== undefined) element.textContent = text;
   return element;
 }
+
+// Mount a figure with one value that the viewer moves. The server's value takes over when `rev` changes.
+function mountValue({ data, parentElement, setStateValue }, figure, name, build, draw) {
+  const root = parentElement.querySelector(`.${figure}`);
+  if (!root || !data) return;
+  root.data = data;
+  root.tell = () => setStateValue(name, { rev: data.rev, [name]: root[name] });
+  root.classList.toggle("large", data.large);
+  if (root.rev !== data.rev) {
+    root.rev = data.rev;
+    root[name] = data[name];
+    build(root);
+  }
+  draw(root);
+}

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from obce_core.figures.base import blank
+from obce_core.figures.base import blank, grid_axes
 from obce_core.figures.theme import palette
 
 
@@ -52,21 +52,7 @@ def map_figure(data: Mapping[str, Any], *, heading: str = "", mode: str = "light
         hovertemplate="%{text}<extra></extra>",
     )
     titles = [name["title"] + (" (locked)" if name["locked"] else "") for name in columns]
-    figure.update_xaxes(
-        side="top",
-        tickvals=list(range(len(columns))),
-        ticktext=titles,
-        range=[-0.55, len(columns) - 0.45],
-        showline=False,
-    )
-    figure.update_yaxes(
-        tickvals=list(range(len(layers))),
-        ticktext=[str(layer) for layer in layers],
-        range=[len(layers) - 0.45, -0.55],
-        showgrid=False,
-        title_text="layer",
-        nticks=0,
-    )
+    grid_axes(figure, titles, layers)
     legend = data["legend"]
     notes.append(
         {

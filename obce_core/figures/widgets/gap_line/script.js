@@ -5,18 +5,7 @@ const WAIT = 160;
 const MOST = 120; // the slider ends at this percentage of r_f
 
 export default function (component) {
-  const { data, parentElement, setStateValue } = component;
-  const root = parentElement.querySelector(".gapline");
-  if (!root || !data) return;
-  root.data = data;
-  root.tell = () => setStateValue("percent", { rev: data.rev, percent: root.percent });
-  root.classList.toggle("large", data.large);
-  if (root.rev !== data.rev) {
-    root.rev = data.rev;
-    root.percent = data.percent;
-    build(root);
-  }
-  draw(root);
+  mountValue(component, "gapline", "percent", build, draw);
 }
 
 function build(root) {

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from obce_core.figures.base import blank
+from obce_core.figures.base import blank, grid_axes
 from obce_core.figures.theme import palette
 
 _INSET = 0.03
@@ -87,22 +87,7 @@ def plan_figure(data: Mapping[str, Any], *, mode: str = "light") -> go.Figure:
         hovertemplate="%{text}<extra></extra>",
     )
     names = [column["title"] for column in columns] + [f"{name} (locked)" for name in data["locked"]]
-    figure.update_xaxes(
-        side="top",
-        tickvals=list(range(len(names))),
-        ticktext=names,
-        range=[-0.55, len(names) - 0.45],
-        showline=False,
-        nticks=0,
-    )
-    figure.update_yaxes(
-        tickvals=list(range(len(layers))),
-        ticktext=[str(layer) for layer in layers],
-        range=[len(layers) - 0.45, -0.55],
-        showgrid=False,
-        title_text="layer",
-        nticks=0,
-    )
+    grid_axes(figure, names, layers)
     figure.update_layout(barmode="overlay", margin={"t": 32}, shapes=shapes, annotations=notes)
     return figure
 

@@ -6,22 +6,11 @@ const BINS = 48;
 const [FIRST, LAST] = [1, 95];
 
 export default function (component) {
-  const { data, parentElement, setStateValue } = component;
-  const root = parentElement.querySelector(".threshold");
-  if (!root || !data) return;
-  root.data = data;
-  root.tell = () => setStateValue("percentile", { rev: data.rev, percentile: root.percentile });
-  root.classList.toggle("large", data.large);
-  root.style.setProperty("--hue", `light-dark(${data.light}, ${data.dark})`);
-  if (root.rev !== data.rev) {
-    root.rev = data.rev;
-    root.percentile = data.percentile;
-    build(root);
-  }
-  draw(root);
+  mountValue(component, "threshold", "percentile", build, draw);
 }
 
 function build(root) {
+  root.style.setProperty("--hue", `light-dark(${root.data.light}, ${root.data.dark})`);
   root.replaceChildren();
   const label = make("label");
   root.reading = make("span");
