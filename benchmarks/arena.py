@@ -1,4 +1,4 @@
-"""Where jobs are tormented: an empty cache for each scenario, what went wrong in it, and `obce fsck` at its end."""
+"""The setting of a fault injection: an empty cache per scenario, the faults found in it, and `obce fsck` at its end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from obce_core.jobs.worker import execute
 
 @dataclass(frozen=True)
 class Job:
-    """What is tormented: about ten seconds of work with a checkpoint every second or so is best."""
+    """The job under test: about ten seconds of work with a checkpoint every second or so is best."""
 
     kind: str = "drill"
     options: Mapping[str, Any] = field(
@@ -48,7 +48,7 @@ class Outcome:
 def arena(name: str, what: str, **settings: str) -> Iterator[Outcome]:
     """Give a scenario an empty cache, and hold that against the seven conditions in the end."""
     outcome = Outcome(name, what)
-    with tempfile.TemporaryDirectory(prefix="obce-torment-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="obce-fault_injection-", ignore_cleanup_errors=True) as folder:
         chosen = {"OBCE_CACHE": folder, "OBCE_JOBS": "1", "OMP_NUM_THREADS": "1"} | settings
         kept = {key: os.environ.get(key) for key in chosen}
         os.environ.update(chosen)

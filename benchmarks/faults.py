@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import torment, torment_app, torment_finetune, torment_units
+from benchmarks import fault_injection, fault_injection_app, fault_injection_finetune, fault_injection_units
 from benchmarks.arena import Job, Outcome
 from obce_core.storage.atomic import read_json, write_json
 from obce_core.version import __version__
@@ -25,21 +25,21 @@ RESULTS = Path(__file__).resolve().parent / "results" / "faults.json"
 def scenarios(job: Job) -> dict[str, Callable[[], Outcome]]:
     """Return every scenario at its full size."""
     return {
-        "app": lambda: torment.app_killed(job),
-        "server": torment_app.server_killed,
-        "start": lambda: torment.double_start(job),
-        "reload": torment_app.reloaded_after_start,
-        "kill": lambda: torment.worker_killed(job),
-        "finetune": torment_finetune.finetuning_killed,
-        "damage": lambda: torment.checkpoint_damaged(job),
-        "memory": lambda: torment.memory_short(job),
-        "term": lambda: torment.terminated(job),
-        "sleep": lambda: torment.slept(job),
-        "server sleep": torment_app.server_slept,
-        "units": torment_units.same_units,
-        "evaluations": torment_units.same_evaluations,
-        "no locks": lambda: torment_units.same_evaluations(locks=False),
-        "stale": lambda: torment.stale_attempt(job),
+        "app": lambda: fault_injection.app_killed(job),
+        "server": fault_injection_app.server_killed,
+        "start": lambda: fault_injection.double_start(job),
+        "reload": fault_injection_app.reloaded_after_start,
+        "kill": lambda: fault_injection.worker_killed(job),
+        "finetune": fault_injection_finetune.finetuning_killed,
+        "damage": lambda: fault_injection.checkpoint_damaged(job),
+        "memory": lambda: fault_injection.memory_short(job),
+        "term": lambda: fault_injection.terminated(job),
+        "sleep": lambda: fault_injection.slept(job),
+        "server sleep": fault_injection_app.server_slept,
+        "units": fault_injection_units.same_units,
+        "evaluations": fault_injection_units.same_evaluations,
+        "no locks": lambda: fault_injection_units.same_evaluations(locks=False),
+        "stale": lambda: fault_injection.stale_attempt(job),
         "node": lambda: _on_a_cluster("node_lost", job),
         "sweep": lambda: _on_a_cluster("sweep_shared"),
     }
@@ -48,7 +48,7 @@ def scenarios(job: Job) -> dict[str, Callable[[], Outcome]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", help="names of scenarios; the results of the others stay")
-    parser.add_argument("--kind", default="drill", help="kind of job to torment")
+    parser.add_argument("--kind", default="drill", help="kind of job to disturb")
     parser.add_argument("--options", type=json.loads, help="its options as JSON")
     given = parser.parse_args()
     job = Job() if given.options is None else Job(given.kind, given.options)
@@ -86,9 +86,9 @@ def main() -> int:
 def _on_a_cluster(name: str, *given: Job) -> Outcome:
     if importlib.util.find_spec("ray") is None:
         return Outcome("C12", name, wrong=["Ray is not installed: pip install 'obce[ray]'"])
-    from benchmarks import torment_ray
+    from benchmarks import fault_injection_ray
 
-    outcome: Outcome = getattr(torment_ray, name)(*given)
+    outcome: Outcome = getattr(fault_injection_ray, name)(*given)
     return outcome
 
 

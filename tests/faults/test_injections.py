@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import torment, torment_units
+from benchmarks import fault_injection, fault_injection_units
 from benchmarks.arena import Job, Outcome, answer, arena, finish
 from obce_core.cache.fsck import check
 from obce_core.jobs import list_runs
@@ -19,16 +19,16 @@ from obce_core.storage.atomic import write_json
 
 SHORT = Job(options={"steps": 60, "seconds": 0.02, "every": 10, "pause": 0.02})
 CASES: dict[str, Callable[[], Outcome]] = {
-    "app killed": lambda: torment.app_killed(SHORT, 2),
-    "double start": lambda: torment.double_start(SHORT, 3),
-    "worker killed": lambda: torment.worker_killed(SHORT, 3, 2),
-    "checkpoint damaged": lambda: torment.checkpoint_damaged(SHORT, 1),
-    "memory short": lambda: torment.memory_short(SHORT),
-    "terminated": lambda: torment.terminated(SHORT, (3.0, 0.0)),
-    "slept": lambda: torment.slept(SHORT, 2.0),
-    "same units": lambda: torment_units.same_units(40, 4, 2),
-    "no locks": lambda: torment_units.same_evaluations(4, 3, 1, locks=False),
-    "stale attempt": lambda: torment.stale_attempt(SHORT),
+    "app killed": lambda: fault_injection.app_killed(SHORT, 2),
+    "double start": lambda: fault_injection.double_start(SHORT, 3),
+    "worker killed": lambda: fault_injection.worker_killed(SHORT, 3, 2),
+    "checkpoint damaged": lambda: fault_injection.checkpoint_damaged(SHORT, 1),
+    "memory short": lambda: fault_injection.memory_short(SHORT),
+    "terminated": lambda: fault_injection.terminated(SHORT, (3.0, 0.0)),
+    "slept": lambda: fault_injection.slept(SHORT, 2.0),
+    "same units": lambda: fault_injection_units.same_units(40, 4, 2),
+    "no locks": lambda: fault_injection_units.same_evaluations(4, 3, 1, locks=False),
+    "stale attempt": lambda: fault_injection.stale_attempt(SHORT),
 }
 
 
@@ -45,7 +45,7 @@ def test_a_ray_node_is_lost_and_every_result_is_there() -> None:
     # In a process of its own: Ray reads how it authenticates once, when it is imported, and another test may have
     # imported it.
     script = (
-        "import json\nfrom benchmarks.arena import Job\nfrom benchmarks.torment_ray import node_lost\n"
+        "import json\nfrom benchmarks.arena import Job\nfrom benchmarks.fault_injection_ray import node_lost\n"
         f"outcome = node_lost(Job(options={dict(SHORT.options)!r}).with_options(steps=100), 2)\n"
         "print(json.dumps([outcome.wrong, outcome.figures['results']]))"
     )

@@ -32,8 +32,8 @@ def node_lost(job: Job, jobs: int = 3, nodes: int = 2) -> Outcome:
     ):
         right = answer(job, outcome)
         launcher = RayLauncher(cluster.address)
-        runs = [launcher.submit(job.kind, job.options, f"tormented-{at}") for at in range(jobs)]
-        again = [launcher.submit(job.kind, job.options, f"tormented-{at}") for at in range(jobs)]
+        runs = [launcher.submit(job.kind, job.options, f"injected-{at}") for at in range(jobs)]
+        again = [launcher.submit(job.kind, job.options, f"injected-{at}") for at in range(jobs)]
         outcome.expect(runs == again and len(list_runs()) == jobs + 1, "a double submit made another run")
         first = runs[0]
         until(

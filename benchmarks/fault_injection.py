@@ -33,14 +33,14 @@ def app_killed(job: Job, count: int = 3) -> Outcome:
         script = (
             "import json, sys, time\nfrom obce_core.jobs import LocalLauncher\nkind, options, count = "
             "json.loads(sys.argv[1])\n"
-            "for at in range(count): LocalLauncher().submit(kind, options, f'tormented-{at}')\nprint('ready', "
+            "for at in range(count): LocalLauncher().submit(kind, options, f'injected-{at}')\nprint('ready', "
             "flush=True)\ntime.sleep(600)"
         )
         told = [sys.executable, "-c", script, json.dumps([job.kind, dict(job.options), count])]
         app = subprocess.Popen(told, env=environment(), start_new_session=True, stdout=subprocess.PIPE)
         assert app.stdout is not None
         app.stdout.readline()
-        runs = [find_run(f"tormented-{at}") for at in range(count)]
+        runs = [find_run(f"injected-{at}") for at in range(count)]
         until(lambda: all(run.progress().done > 2 for run in runs))
         pids = [worker_pid(run) for run in runs]
         os.killpg(app.pid, signal.SIGKILL)
@@ -111,7 +111,7 @@ def worker_killed(job: Job, count: int = 30, inside: int = 10) -> Outcome:
             except (TimeoutError, ProcessLookupError):
                 before = None
             until(lambda run=run: launcher.probe(run).state in FINAL)
-            if run.status().state == "done":  # outlived its torment: another one
+            if run.status().state == "done":  # finished before its fault: take another one
                 finish(run, right, outcome)
                 run = launcher.submit(job.kind, job.options)
                 continue

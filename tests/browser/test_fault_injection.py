@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.torment_app import reloaded_after_start, server_killed
+from benchmarks.fault_injection_app import reloaded_after_start, server_killed
 
 
 def test_a_killed_server_leaves_job_and_page_alive(needs_demo: None) -> None:
