@@ -101,6 +101,7 @@ def _evaluations(wanted: list[Unit], glue: Path, made: Any, at: int, cache: str,
     import torch
 
     from obce_core.glue.execute_many import perform_all
+    from obce_core.glue.execution import Execution
 
     os.environ["OBCE_CACHE"] = cache
     torch.set_num_threads(1)
@@ -108,10 +109,10 @@ def _evaluations(wanted: list[Unit], glue: Path, made: Any, at: int, cache: str,
         fcntl.flock = lambda *_: None
     last = wanted[0].recipe.steps_over(48)
 
-    def heard(row: Any) -> None:
+    def listen(row: Any) -> None:
         made[at] += "validation_f1" in row and row["step"] == last
 
-    _, failed = perform_all(wanted, glue_dir=glue, device="cpu", save_every=4, heard=heard)
+    _, failed = perform_all(wanted, Execution(device="cpu", save_every=4, listener=listen), glue_dir=glue)
     if failed:
         raise RuntimeError("; ".join(failed))
 

@@ -61,9 +61,13 @@ def serve(cache: Path, command: Sequence[str] = OURS) -> Iterator[str]:
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Any]:
-    """Start a headless Chromium; yields playwright's browser."""
-    from playwright.sync_api import sync_playwright
+    """Start a headless Chromium; yields playwright's browser.
 
+    An expectation waits up to 60 s for its state: the default of 5 s measures how busy the machine is.
+    """
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=60_000)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=find_browser(), args=FLAGS)
         yield browser

@@ -9,6 +9,7 @@ from typing import Any
 from obce_core.analysis.analysis import Analysis, read_analysis
 from obce_core.glue.evaluation import Evaluation
 from obce_core.glue.execute import perform
+from obce_core.glue.execution import Execution
 from obce_core.glue.recipe import recipe_of
 from obce_core.glue.unit import Unit, Variant, prepare
 from obce_core.plan.plan import Plan
@@ -60,6 +61,5 @@ def evaluate(
     name = label or ("original" if plan is None else "the plan")
     variant = Variant(label=name, model=str(model), plan=document, order=order if plan is not None else "cut-first")
     unit = Unit(variant=variant, task=task, seed=seed, recipe=recipe_of(tier, **changes), tests=tests)
-    return perform(
-        prepare(unit, glue_dir=glue_dir), save_model=save_model, device=device, progress=progress, cancelled=cancelled
-    )
+    execution = Execution(device=device, progress=progress, cancelled=cancelled)
+    return perform(prepare(unit, glue_dir=glue_dir), execution, save_model=save_model)

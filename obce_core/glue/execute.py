@@ -6,7 +6,7 @@ import hashlib
 import platform
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,11 @@ from obce_core.glue.evaluation import (
     evaluations_home,
     read_evaluation,
 )
+from obce_core.glue.execution import Execution
 from obce_core.glue.metrics import answers, baseline, score
 from obce_core.glue.tasks import task_of
 from obce_core.glue.train import Finetuned, finetune
-from obce_core.glue.trainer import Guard, Saving
+from obce_core.glue.trainer import Saving
 from obce_core.glue.unit import Prepared
 from obce_core.glue.unit_model import Built, build_unit
 from obce_core.glue.workspace import checkpoints_of, first_process, only_one
@@ -46,22 +47,9 @@ _WAIT_SECONDS = 2.0
 _TRIES = 4
 """So often a unit is begun whose files vanish under it."""
 
-Heard = Callable[[Mapping[str, Any]], None]
-
 
 def perform(
-    prepared: Prepared,
-    *,
-    save_model: bool = False,
-    device: str = "auto",
-    attempt: int = 1,
-    guard: Guard = lambda: None,
-    save_every: int = 500,
-    batch_size: int | None = None,
-    wait: bool = True,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    heard: Heard = lambda row: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    prepared: Prepared, execution: Execution | None = None, *, save_model: bool = False, wait: bool = True
 ) -> Evaluation:
     """Fine-tune and score one unit, or read what is there already.
 
@@ -70,88 +58,51 @@ def perform(
     wait.
 
     Args:
+        execution: device, checkpoints, callbacks (None: the defaults of `Execution`).
         save_model: keep the fine-tuned model in the evaluation's folder.
-        attempt, guard, save_every: see `checkpoints.commit`; steps between two checkpoints within an epoch.
-        batch_size: examples computed at once, to need less memory; the recipe, and its own batch, stay what they are.
         wait: for another process that works on the unit.
-        progress: called with (steps done, total steps); heard: called with each row of the training curve.
 
     Raises:
         Cancelled: asked to stop; the work so far is kept.
         Taken: another process works on it, and `wait` is False.
     """
+    execution = execution or Execution()
     target = evaluations_home() / prepared.id
-    with only_one(prepared.id, cancelled, wait=wait):
+    with only_one(prepared.id, execution.cancelled, wait=wait):
         for left in range(_TRIES - 1, -1, -1):
             if is_complete(target) and (not save_model or (target / MODEL).is_dir()):
                 break
             try:
-                _make(
-                    prepared,
-                    target,
-                    save_model=save_model,
-                    device=device,
-                    batch_size=batch_size,
-                    progress=progress,
-                    heard=heard,
-                    cancelled=cancelled,
-                    attempt=attempt,
-                    guard=guard,
-                    save_every=save_every,
-                )
+                _make(prepared, target, execution, save_model=save_model)
             except Exception as error:
                 if not _vanished(error) or not left:
                     raise
     return read_evaluation(target)
 
 
-def _make(
-    prepared: Prepared,
-    target: Path,
-    *,
-    save_model: bool,
-    device: str,
-    batch_size: int | None,
-    progress: Callable[[int, int], None],
-    heard: Heard,
-    cancelled: Callable[[], bool],
-    attempt: int,
-    guard: Guard,
-    save_every: int,
-) -> None:
+def _make(prepared: Prepared, target: Path, execution: Execution, *, save_model: bool) -> None:
     """Build, fine-tune, score, write."""
     home = checkpoints_of(prepared.id)
     began = time.time()
     older = _older_note(prepared)
-    again = partial(
-        perform,
-        save_model=True,
-        device=device,
-        attempt=attempt,
-        guard=guard,
-        save_every=save_every,
-        batch_size=batch_size,
-        progress=progress,
-        heard=heard,
-        cancelled=cancelled,
-    )
-    built = build_unit(prepared, again, device=device, cancelled=cancelled)
+    again = partial(perform, execution=execution, save_model=True)
+    built = build_unit(prepared, again, device=execution.device, cancelled=execution.cancelled)
     sizes = _sizes(built.model, built.report, prepared.document.get("origin"))
     tokenizer = finetune(
         built.model,
         load_tokenizer(built.report),
         prepared.train if built.original is None else None,
         prepared.others,
-        prepared.recipe.in_parts(batch_size),
+        prepared.recipe.in_parts(execution.batch_size),
         prepared.unit.seed,
-        device=device,
-        saving=Saving(home=home, every=save_every, attempt=attempt, guard=guard),
-        progress=progress,
-        heard=heard,
-        cancelled=cancelled,
+        device=execution.device,
+        saving=Saving(home=home, every=execution.save_every, attempt=execution.attempt, guard=execution.guard),
+        progress=execution.progress,
+        listener=execution.listener,
+        cancelled=execution.cancelled,
     )
-    guard()
-    where = choose_device(device)
+    execution.guard()
+    where = choose_device(execution.device)
     result = {
         **_told(prepared, built, tokenizer, older),
         **sizes,

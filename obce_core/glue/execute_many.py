@@ -6,7 +6,8 @@ import errno
 import os
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from obce_core.errors import Cancelled, DiskFull, ObceError, Superseded, shorten
 from obce_core.glue.evaluation import MODEL, Evaluation, evaluations_home, read_evaluation
 from obce_core.glue.execute import perform
-from obce_core.glue.trainer import Guard
+from obce_core.glue.execution import Execution
 from obce_core.glue.unit import Prepared, Unit, prepare, training_steps, whole
 from obce_core.glue.workspace import Taken
 from obce_core.storage.staging import is_complete
@@ -25,17 +26,10 @@ _LOOK_SECONDS = 1.0
 
 def perform_all(
     units: Sequence[Unit],
+    execution: Execution | None = None,
     *,
     glue_dir: str | Path | None = None,
-    device: str = "auto",
     save_model: bool = False,
-    attempt: int = 1,
-    guard: Guard = lambda: None,
-    save_every: int = 500,
-    batch_size: int | None = None,
-    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
-    heard: Callable[[Mapping[str, Any]], None] = lambda row: None,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[list[Evaluation], list[str]]:
     """Make every evaluation of a list that is not there yet; return all of them in its order, and in words what failed.
 
@@ -44,26 +38,27 @@ def perform_all(
     let go, this process goes on with it.
 
     Args:
-        progress: called with (steps done, total steps, "steps"), over the units that do not exist yet.
-        batch_size: see `perform`.
-        heard: called with rows of curves, each with the unit's `label`, `task`, `seed` and `unit` (its id).
+        execution: device, checkpoints, callbacks. Its `progress` counts the steps of all units that do not exist yet;
+            its `listener` receives the rows of their curves, each with the unit's `label`, `task`, `seed` and `unit`
+            (its id).
 
     Raises:
         Cancelled: asked to stop; what was finished stays, what was begun is gone on with next time.
         Superseded, MemoryError, OSError: a newer attempt has begun, memory ran out, or the disk is full.
     """
+    execution = execution or Execution()
     cache: dict[Any, Any] = {}
     ready: list[Prepared] = []
     failed: list[str] = []
     for unit in units:
-        if cancelled():
+        if execution.cancelled():
             raise Cancelled("Cancelled before the first evaluation began.")
         try:
             ready.append(prepare(unit, glue_dir=glue_dir, cache=cache))
         except Exception as error:
             failed.append(_not_made(unit, error))
     expected = {one.id: one for one in ready}
-    failures_: dict[str, int] = {}
+    steps_done: dict[str, int] = {}
     evaluation: dict[str, Evaluation] = {}
     # A unit that is cut after the training needs its original's model: that one keeps it, and is trained once.
     afterwards = (
@@ -81,31 +76,20 @@ def perform_all(
     together = int(os.environ.get("WORLD_SIZE", "1")) > 1  # processes of one torchrun must take the units in one order
 
     def tell(name: str, at: int, _: int = 0) -> None:
-        failures_[name] = min(at, steps[name])
-        progress(sum(failures_.values()), total, "steps")
+        steps_done[name] = min(at, steps[name])
+        execution.progress(sum(steps_done.values()), total)
 
     def row(one: Prepared, entry: Mapping[str, Any]) -> None:
-        heard({**_about(one), **entry})
+        execution.listener({**_about(one), **entry})
 
     while missing:
         for name, one in list(missing.items()):
-            if cancelled():
+            if execution.cancelled():
                 raise Cancelled(f"Cancelled; {len(evaluation)} of {len(units)} evaluations are there.")
             tell(name, 0)
             try:
-                evaluation[name] = perform(
-                    one,
-                    save_model=name in kept_items,
-                    device=device,
-                    attempt=attempt,
-                    guard=guard,
-                    save_every=save_every,
-                    batch_size=batch_size,
-                    wait=together,
-                    progress=partial(tell, name),
-                    heard=partial(row, one),
-                    cancelled=cancelled,
-                )
+                mine = replace(execution, progress=partial(tell, name), listener=partial(row, one))
+                evaluation[name] = perform(one, mine, save_model=name in kept_items, wait=together)
             except Taken:
                 continue  # looked at again once the others are through
             except Exception as error:
@@ -115,7 +99,7 @@ def perform_all(
             _free()
         if missing:
             time.sleep(_LOOK_SECONDS)
-    progress(total, total, "steps")
+    execution.progress(total, total)
     return [evaluation[one.id] for one in ready if one.id in evaluation], failed
 
 

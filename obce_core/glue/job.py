@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from obce_core.errors import BadInput
 from obce_core.glue.evaluation import read_evaluation
+from obce_core.glue.execution import Execution
 from obce_core.glue.unit import Unit, read_unit
+from obce_core.progress import Context
 from obce_core.storage.atomic import open_append, open_regular, read_json
 
 CURVE = "curve.jsonl"
@@ -19,23 +21,19 @@ CURVE = "curve.jsonl"
 
 def evaluate_units(
     units: Sequence[Mapping[str, Any]],
+    context: Context,
     *,
-    folder: Path,
     glue_dir: str | None = None,
     device: str = "auto",
     save_model: bool = False,
     save_every: int = 500,
     batch_size: int | None = None,
-    attempt: int = 1,
-    guard: Callable[[], None] = lambda: None,
-    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Make every evaluation that is not there yet.
 
     Args:
         units: units as plain data (see `Unit.plain`).
-        folder: the run's, where the curve goes.
+        context: the job; the curve is written into its folder.
         batch_size: examples computed at once, which a launcher halves after want of memory; None: each recipe's own.
 
     Returns:
@@ -49,22 +47,24 @@ def evaluate_units(
     began = time.time()
     units_ = [read_unit(unit) for unit in units]
 
-    def heard(row: Mapping[str, Any]) -> None:
-        with open_append(folder / CURVE) as stream:
+    def write(row: Mapping[str, Any]) -> None:
+        with open_append(context.folder / CURVE) as stream:
             stream.write((json.dumps(row) + "\n").encode())
 
     made, failed = perform_all(
         units_,
+        Execution(
+            device=device,
+            save_every=save_every,
+            batch_size=batch_size,
+            attempt=context.attempt,
+            guard=context.guard,
+            progress=lambda done, total: context.progress(done, total, "steps"),
+            listener=write,
+            cancelled=context.cancelled,
+        ),
         glue_dir=glue_dir,
-        device=device,
         save_model=save_model,
-        save_every=save_every,
-        attempt=attempt,
-        batch_size=batch_size,
-        guard=guard,
-        progress=progress,
-        heard=heard,
-        cancelled=cancelled,
     )
     if not made:
         raise BadInput("; ".join(failed) or "There are no evaluations to compute.")

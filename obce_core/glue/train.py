@@ -26,6 +26,7 @@ from obce_core.errors import Cancelled, NotFinite
 from obce_core.glue.batches import Rows, check_tokenizer, tokenized
 from obce_core.glue.evaluation import BASELINE_SUFFIX
 from obce_core.glue.examples import Examples
+from obce_core.glue.execution import Listener
 from obce_core.glue.metrics import answers, baseline, score
 from obce_core.glue.recipe import Recipe
 from obce_core.glue.tasks import TASKS
@@ -71,7 +72,7 @@ def finetune(
     device: str = "auto",
     saving: Saving | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    heard: Callable[[Mapping[str, Any]], None] = lambda row: None,
+    listener: Listener = lambda row: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Finetuned:
     """Train a model on `train` and predict `others`, in place.
@@ -83,7 +84,7 @@ def finetune(
     Args:
         train: training examples; None, or a recipe of 0 epochs: only predict.
         saving: where checkpoints go; the newest one there that verifies is gone on from.
-        progress: called with (steps done, total steps); heard: called with each row of the training curve.
+        progress: called with (steps done, total steps); listener: called with each row of the curve.
 
     Raises:
         Cancelled: asked to stop; a checkpoint of this step was written.
@@ -115,7 +116,7 @@ def finetune(
             processing_class=tokenizer,
             saving=keep,
         )
-        judge = _Judge(trainer, task.name, others, rows, recipe, heard)
+        judge = _Judge(trainer, task.name, others, rows, recipe, listener)
         if not len(fit):
             judge.look(0.0)
             return replace(judge.outcome(steps=0, rate=None, resumed=0), notes=notes)
@@ -165,7 +166,7 @@ class _Judge:
         recipe: Recipe,
         event: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        self.trainer, self.task, self.parts, self.rows, self.recipe, self.heard = (
+        self.trainer, self.task, self.parts, self.rows, self.recipe, self.listener = (
             trainer,
             TASKS[task],
             parts,
@@ -273,12 +274,12 @@ class _Listener(TrainerCallback):
     """Hands each row of the curve on as it comes."""
 
     def __init__(self, event: Callable[[Mapping[str, Any]], None]) -> None:
-        self.heard = event
+        self.listener = event
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         entry = state.log_history[-1] if state.log_history else {}
         if state.is_world_process_zero and ("loss" in entry or "at" in entry):
-            self.heard(_row(entry))
+            self.listener(_row(entry))
         if not math.isfinite(entry.get("loss", 0.0)):
             raise NotFinite(
                 f"The loss became {entry['loss']} at step {state.global_step}.", hint="Try a lower learning rate."

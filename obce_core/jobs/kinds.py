@@ -87,14 +87,7 @@ def _evaluate(options: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from obce_core.glue.job import evaluate_units
 
     arguments = _common(options)
-    return evaluate_units(
-        **arguments,
-        folder=context.folder,
-        attempt=context.attempt,
-        guard=context.guard,
-        progress=context.progress,
-        cancelled=context.cancelled,
-    )
+    return evaluate_units(context=context, **arguments)
 
 
 def _evaluation_memory(options: Mapping[str, Any]) -> int | None:

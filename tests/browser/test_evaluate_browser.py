@@ -41,11 +41,9 @@ def _server(cache: Path, tmp_path: Path, tiny_analysis: Any, monkeypatch: pytest
 
 def _at_launch(browser: Any, address: str, analysis: Any) -> tuple[Any, list[str]]:
     """Open Launch with an analysis selected; what goes wrong from then on is collected beside."""
-    from playwright.sync_api import expect
 
     page = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
     page.set_default_timeout(60_000)
-    expect.set_options(timeout=60_000)
     page.goto(address)
     settle(page)
     faults = watch(page)

@@ -110,27 +110,31 @@ def test_five_selections_are_five_entries_back_and_forth(page: Any, server: str,
     assert query(page) == last and entries(page) == begin + 5
 
 
+TITLES = {"/": "Your work", "/importance": "Importance", "/plan": "Plan", "/learn": "1. Disks around points"}
+
+
+def at_page(page: Any, path: str) -> None:
+    """Wait until the page at this path has its address and has run to its end: its heading comes with the run."""
+    page.wait_for_url(f"**{path}?*")
+    heading(page, TITLES[path])
+
+
 def test_a_change_of_page_is_one_entry(page: Any, server: str, measured: Analysis) -> None:
     page.goto(server)
-    page.get_by_role("heading", name="Your work").wait_for()
     page.wait_for_url(f"**analysis={measured.id}*")  # completed in the entry that is there
-    settle(page)
+    at_page(page, "/")
+    page.wait_for_function("window.obceHistory !== undefined")
     begin = entries(page)
-    for name, title in (("Importance", "Importance"), ("Plan", "Plan"), ("Lessons", "Build a complex")):
+    for name, path in (("Importance", "/importance"), ("Plan", "/plan"), ("Lessons", "/learn")):
         nav(page, name)
-        page.locator("h1").filter(has_text=title if name != "Lessons" else "").first.wait_for()
-        page.wait_for_url(f"**/{'learn' if name == 'Lessons' else name.lower()}?*")
-        settle(page)
+        at_page(page, path)
     assert entries(page) == begin + 3
     for path in ("/plan", "/importance", "/"):
         page.go_back()
-        page.wait_for_url(f"**{path}?*")
-        settle(page)
-    page.get_by_role("heading", name="Your work").wait_for()
+        at_page(page, path)
     for path in ("/importance", "/plan", "/learn"):
         page.go_forward()
-        page.wait_for_url(f"**{path}?*")
-        settle(page)
+        at_page(page, path)
     assert entries(page) == begin + 3
 
 

@@ -34,9 +34,6 @@ def served(
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=20_000)  # five seconds are short on a busy machine
     opened = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
     opened.set_default_timeout(40_000)
     opened.faults = watch(opened)

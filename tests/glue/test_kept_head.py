@@ -18,6 +18,7 @@ from obce_core.cli import main
 from obce_core.errors import ModelError
 from obce_core.glue.estimate import lay_out, lay_out_unread
 from obce_core.glue.execute import perform
+from obce_core.glue.execution import Execution
 from obce_core.glue.head import kept_head
 from obce_core.glue.recipe import Recipe, recipe_of
 from obce_core.glue.tasks import TASKS
@@ -60,7 +61,7 @@ def test_a_permuted_classifier_scores_the_same(glue: Path, cache: Path, tmp_path
     other = reorder(one, tmp_path / "other", ("Contradiction", "ENTAILMENT", "neutral"), [2, 0, 1])
     first, second = (prepared(folder, "mnli", glue) for folder in (one, other))
     assert first.id != second.id and second.document["outputs"] == [1, 2, 0]
-    a, b = (perform(unit, save_model=True, device="cpu") for unit in (first, second))
+    a, b = (perform(unit, Execution(device="cpu"), save_model=True) for unit in (first, second))
     logits = [made.predictions("validation_matched")["logits"] for made in (a, b)]
     np.testing.assert_array_equal(*logits)
     assert a.scores == b.scores and len(np.unique(a.predictions("validation_matched")["prediction"])) > 1
@@ -165,10 +166,12 @@ def test_a_kept_head_does_not_depend_on_the_seed_and_a_fresh_one_is_said(
     glue: Path, cache: Path, tmp_path: Path
 ) -> None:
     folder = save_classifier(tmp_path / "m", ("0", "1"))
-    one, two = (perform(prepared(folder, "mrpc", glue, seed=seed), device="cpu") for seed in (0, 1))
+    one, two = (perform(prepared(folder, "mrpc", glue, seed=seed), Execution(device="cpu")) for seed in (0, 1))
     np.testing.assert_array_equal(*(made.predictions("validation")["logits"] for made in (one, two)))
     bare = tiny.save_tiny(tmp_path / "bare", transformers.BertForMaskedLM, num_hidden_layers=1)
-    fresh, without = (perform(prepared(where, "mrpc", glue, recipe=SMALL), device="cpu") for where in (folder, bare))
+    fresh, without = (
+        perform(prepared(where, "mrpc", glue, recipe=SMALL), Execution(device="cpu")) for where in (folder, bare)
+    )
     assert "The classifier started at random, drawn from the seed." in fresh.result["notes"]
     assert any(
         "and the pooler, which is not in the file, started at random" in note for note in without.result["notes"]

@@ -17,6 +17,7 @@ from obce_core.cache.fsck import check
 from obce_core.cache.fsck.folders import check_since, committed_units
 from obce_core.glue.evaluation import evaluations_home, list_evaluations
 from obce_core.glue.execute import perform
+from obce_core.glue.execution import Execution
 from obce_core.glue.job import plain_units, read_curve
 from obce_core.glue.unit import Unit, Variant, prepare
 from obce_core.jobs import LocalLauncher
@@ -73,6 +74,6 @@ def test_a_killed_worker_loses_no_more_than_an_interval(
     steps = [row["step"] for row in read_curve(run.folder) if "validation_f1" in row]
     assert steps == sorted(set(steps)) and steps[-1] == 360
     monkeypatch.setenv("OBCE_CACHE", str(tmp_path / "undisturbed"))
-    whole = perform(prepare(unit, glue_dir=glue), device="cpu")
+    whole = perform(prepare(unit, glue_dir=glue), Execution(device="cpu"))
     assert made.result["threads"] == whole.result["threads"]
     assert made.result["weights_sha256"] == whole.result["weights_sha256"]

@@ -15,6 +15,7 @@ from obce_core.figures.report import commands
 from obce_core.glue.estimate import bill, lay_out
 from obce_core.glue.evaluation import Evaluation
 from obce_core.glue.execute import perform
+from obce_core.glue.execution import Execution
 from obce_core.glue.leaderboard import board
 from obce_core.glue.learning_rate import RATES, plain_rate, rate_at, rate_words, rule_words
 from obce_core.glue.recipe import Recipe, recipe_of, title, words
@@ -123,7 +124,7 @@ def test_the_bill_names_the_rates(folder: Path, glue: Path) -> None:
 def test_the_model_is_trained_with_the_rate_of_its_width(folder: Path, glue: Path, cache: Path) -> None:
     def trained(rate: float | None) -> Evaluation:
         recipe = Recipe(**{**SMALL.plain(), "learning_rate": rate})
-        return perform(prepare(unit_of(folder, recipe), glue_dir=glue), device="cpu")
+        return perform(prepare(unit_of(folder, recipe), glue_dir=glue), Execution(device="cpu"))
 
     by_width, same, other = (trained(rate) for rate in (None, 2e-4, 2e-5))
     assert by_width.learning_rate == (2e-4, 24) and same.learning_rate == (2e-4, None)

@@ -19,6 +19,7 @@ from obce_core.figures.pareto import against_size, below_original, intervals
 from obce_core.figures.report import report
 from obce_core.figures.widgets.leaderboard.data import leaderboard, leaderboard_html
 from obce_core.glue.execute import perform
+from obce_core.glue.execution import Execution
 from obce_core.glue.leaderboard import Row, board
 from obce_core.glue.majority_class import MARK, TITLE, baselines, unlearned
 from obce_core.glue.metrics import METRICS, baseline, metric_of
@@ -155,7 +156,7 @@ def test_a_curve_of_scores_has_the_baseline_of_the_unit_at_work() -> None:
 
 def test_an_evaluation_stores_the_baseline_of_the_labels_that_it_read(folder: Path, glue: Path, cache: Path) -> None:
     unit = Unit(variant=Variant(label="original", model=str(folder)), task="mnli", seed=0, recipe=SMALL)
-    made = perform(prepare(unit, glue_dir=glue), device="cpu")
+    made = perform(prepare(unit, glue_dir=glue), Execution(device="cpu"))
     for split in TASKS["mnli"].validation:
         labels = made.predictions(split)["label"]
         share = np.bincount(labels.astype(int)).max() / len(labels)

@@ -16,6 +16,7 @@ from obce_core.errors import Cancelled, ModelError, Superseded, TextsError
 from obce_core.glue import execute_many
 from obce_core.glue.execute import perform
 from obce_core.glue.execute_many import perform_all
+from obce_core.glue.execution import Execution
 from obce_core.glue.recipe import Recipe
 from obce_core.glue.unit import Unit, Variant, prepare
 
@@ -49,7 +50,7 @@ def rewrite(folder: Path, **changes: Any) -> None:
 def test_a_classifier_needs_cls_first(model: Path, tasks: Path) -> None:
     rewrite(model, post_processor=None)
     with pytest.raises(ModelError, match=r"puts no \[CLS\] first .*and the classifier reads the first token"):
-        perform(prepare(unit(model), glue_dir=tasks), device="cpu")
+        perform(prepare(unit(model), glue_dir=tasks), Execution(device="cpu"))
 
 
 def test_a_classifier_needs_a_padding_token(model: Path, tasks: Path) -> None:
@@ -59,7 +60,7 @@ def test_a_classifier_needs_a_padding_token(model: Path, tasks: Path) -> None:
         json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != "pad_token"})
     )
     with pytest.raises(ModelError, match="has no padding token"):
-        perform(prepare(unit(model), glue_dir=tasks), device="cpu")
+        perform(prepare(unit(model), glue_dir=tasks), Execution(device="cpu"))
 
 
 def test_pairs_need_two_segments(tmp_path: Path, tasks: Path) -> None:
@@ -67,8 +68,8 @@ def test_pairs_need_two_segments(tmp_path: Path, tasks: Path) -> None:
     with pytest.raises(
         ModelError, match=r"gives second sentences segment 1, the model has 1 \(type_vocab_size\); mrpc has pairs"
     ):
-        perform(prepare(unit(model, "mrpc"), glue_dir=tasks), device="cpu")
-    assert perform(prepare(unit(model), glue_dir=tasks), device="cpu").scores
+        perform(prepare(unit(model, "mrpc"), glue_dir=tasks), Execution(device="cpu"))
+    assert perform(prepare(unit(model), glue_dir=tasks), Execution(device="cpu")).scores
 
 
 def test_examples_of_which_every_word_piece_is_unknown_are_refused(model: Path, tasks: Path) -> None:
@@ -77,7 +78,7 @@ def test_examples_of_which_every_word_piece_is_unknown_are_refused(model: Path, 
     (model / "vocab.txt").write_text("\n".join([*tiny.VOCABULARY[:5], *tiny.LETTERS.upper()]))
     (model / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
     with pytest.raises(TextsError, match=r"word pieces [\d,]+ are \[UNK\].*do_lower_case"):
-        perform(prepare(unit(model), glue_dir=tasks), device="cpu")
+        perform(prepare(unit(model), glue_dir=tasks), Execution(device="cpu"))
 
 
 def test_many_unknown_word_pieces_are_a_note_of_the_evaluation(model: Path, tasks: Path) -> None:
@@ -87,7 +88,7 @@ def test_many_unknown_word_pieces_are_a_note_of_the_evaluation(model: Path, task
         "\n".join(word for word in tiny.VOCABULARY if word not in {"a", "##a", "d", "##d", "##e"})
     )
     (model / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
-    done = perform(prepare(unit(model), glue_dir=tasks), device="cpu")
+    done = perform(prepare(unit(model), glue_dir=tasks), Execution(device="cpu"))
     assert any("are [UNK]; the tokenizer does not fit these texts." in note for note in done.result["notes"])
 
 
@@ -121,15 +122,17 @@ def test_an_error_of_our_own_in_one_unit_does_not_end_the_others(
 ) -> None:
     work = getattr(execute_many, where)
 
-    def fail(what: Any, **given: Any) -> Any:
+    def fail(what: Any, *rest: Any, **options: Any) -> Any:
         name = what.variant.label if where == "prepare" else what.unit.variant.label
         if name == "bad":
             raise IndexError("list index out of range")
-        return work(what, **given)
+        return work(what, *rest, **options)
 
     monkeypatch.setattr(execute_many, where, fail)
     tiny.edit_config(model, hidden_dropout_prob=0.2)  # another model
-    made, failed = perform_all([unit(model, label="bad"), unit(folder, label="good")], glue_dir=tasks, device="cpu")
+    made, failed = perform_all(
+        [unit(model, label="bad"), unit(folder, label="good")], Execution(device="cpu"), glue_dir=tasks
+    )
     assert [one.label for one in made] == ["good"]
     assert failed == [
         "bad, cola, seed 0: internal error (IndexError: list index out of range); the log has the details"
@@ -157,4 +160,4 @@ def test_what_concerns_every_unit_ends_the_run(
 
     monkeypatch.setattr(execute_many, "perform", fail)
     with pytest.raises(type(error)):
-        perform_all([unit(folder)], glue_dir=tasks, device="cpu")
+        perform_all([unit(folder)], Execution(device="cpu"), glue_dir=tasks)

@@ -20,6 +20,7 @@ from obce_core.glue.estimate import lay_out, lay_out_unread
 from obce_core.glue.evaluation import evaluations_home, list_evaluations, read_evaluation
 from obce_core.glue.execute import perform
 from obce_core.glue.execute_many import perform_all
+from obce_core.glue.execution import Execution
 from obce_core.glue.job import CURVE, evaluate_units, job_options, memory_of, plain_units, read_curve, written
 from obce_core.glue.unit import Unit, Variant, prepare, read_unit
 from obce_core.glue.workspace import Taken, only_one
@@ -28,6 +29,7 @@ from obce_core.jobs.registry import create_run
 from obce_core.plan.create import make_plan
 from obce_core.plan.matched_control import same_shape
 from obce_core.plan.plan_file import to_document
+from obce_core.progress import Context
 from obce_core.storage.staging import manifest_faults
 
 
@@ -55,7 +57,7 @@ def test_the_id_is_of_all_that_decides_and_of_nothing_else(folder: Path, glue: P
 
 
 def test_an_evaluation_is_whole_and_read_back(folder: Path, glue: Path) -> None:
-    made = perform(prepare(unit(folder, tests=True), glue_dir=glue), device="cpu", save_model=True)
+    made = perform(prepare(unit(folder, tests=True), glue_dir=glue), Execution(device="cpu"), save_model=True)
     assert manifest_faults(made.folder) == []
     assert made.scores["validation"].keys() == {"f1", "accuracy"}
     assert set(made.scores) == {"validation"}  # a test split has no labels, so no score
@@ -77,10 +79,10 @@ def test_an_evaluation_is_whole_and_read_back(folder: Path, glue: Path) -> None:
 
 def test_what_is_there_is_not_made_again(folder: Path, glue: Path) -> None:
     ready = prepare(unit(folder), glue_dir=glue)
-    first = perform(ready, device="cpu")
+    first = perform(ready, Execution(device="cpu"))
     stamp = (first.folder / "result.json").stat().st_mtime_ns
     calls: list[int] = []
-    again = perform(ready, device="cpu", progress=lambda done, total: calls.append(done))
+    again = perform(ready, Execution(device="cpu", progress=lambda done, total: calls.append(done)))
     assert (again.folder / "result.json").stat().st_mtime_ns == stamp and calls == []
 
 
@@ -88,14 +90,17 @@ def test_a_stopped_unit_goes_on_and_ends_with_the_same_predictions(
     folder: Path, glue: Path, tmp_path: Path, monkeypatch
 ) -> None:
     recipe = replace(SMALL, epochs=4)
-    whole = perform(prepare(unit(folder, recipe=recipe), glue_dir=glue), device="cpu")
+    whole = perform(prepare(unit(folder, recipe=recipe), glue_dir=glue), Execution(device="cpu"))
     expected = whole.predictions("validation")["logits"]
     monkeypatch.setenv("OBCE_CACHE", str(tmp_path / "second"))
     ready, done = prepare(unit(folder, recipe=recipe), glue_dir=glue), [0]
     with pytest.raises(Cancelled):
-        perform(ready, device="cpu", progress=lambda at, total: done.__setitem__(0, at), cancelled=lambda: done[0] >= 7)
+        perform(
+            ready,
+            Execution(device="cpu", progress=lambda at, total: done.__setitem__(0, at), cancelled=lambda: done[0] >= 7),
+        )
     assert list_evaluations() == []
-    found = perform(ready, device="cpu")
+    found = perform(ready, Execution(device="cpu"))
     assert found.result["resumed"] == 7
     assert np.array_equal(found.predictions("validation")["logits"], expected)
     assert not (evaluations_home() / ".work" / ready.id).exists()
@@ -107,7 +112,7 @@ def test_a_cut_model_and_its_control_store_the_same_shapes(folder: Path, glue: P
     made = [
         perform(
             prepare(unit(folder, variant=Variant(label=name, model=str(folder), plan=to_document(one))), glue_dir=glue),
-            device="cpu",
+            Execution(device="cpu"),
             save_model=True,
         )
         for name, one in (("plan", plan), ("control", control))
@@ -122,7 +127,7 @@ def test_a_cut_model_and_its_control_store_the_same_shapes(folder: Path, glue: P
     assert (
         made[0].result["parameters"]
         == made[1].result["parameters"]
-        < perform(prepare(unit(folder), glue_dir=glue), device="cpu").result["parameters"]
+        < perform(prepare(unit(folder), glue_dir=glue), Execution(device="cpu")).result["parameters"]
     )
     assert made[0].result["encoder"] < made[0].result["original_encoder"]
 
@@ -130,13 +135,13 @@ def test_a_cut_model_and_its_control_store_the_same_shapes(folder: Path, glue: P
 def test_cutting_after_fine_tuning_uses_the_fine_tuned_model(folder: Path, glue: Path, analysis) -> None:
     plan = to_document(make_plan(analysis, percentile=50, first_layer=2))
     variant = Variant(label="after", model=str(folder), plan=plan, order="finetune-first")
-    made = perform(prepare(unit(folder, variant=variant), glue_dir=glue), device="cpu")
+    made = perform(prepare(unit(folder, variant=variant), glue_dir=glue), Execution(device="cpu"))
     assert "fine-tuned model's own importance" in made.result["notes"][0]
     originals = [one for one in list_evaluations() if one.unit["plan"] is None]
     assert len(originals) == 1 and (originals[0].folder / "model").is_dir()
     assert made.curve == originals[0].curve
     control = replace(variant, label="control", control="random", draw=1)
-    other = perform(prepare(unit(folder, variant=control), glue_dir=glue), device="cpu")
+    other = perform(prepare(unit(folder, variant=control), glue_dir=glue), Execution(device="cpu"))
     assert other.result["parameters"] == made.result["parameters"]  # of the shape that the plan has after the training
     assert other.id != made.id and other.result["weights_sha256"] != made.result["weights_sha256"]
     with pytest.raises(BadInput, match="plan of its own"):
@@ -151,9 +156,9 @@ def test_a_compressed_folder_is_evaluated_as_it_lies(folder: Path, glue: Path, a
 
     plan = make_plan(analysis, percentile=50, first_layer=2)
     compress(analysis, plan, tmp_path / "cut")
-    from_folder = perform(prepare(unit(tmp_path / "cut"), glue_dir=glue), device="cpu")
+    from_folder = perform(prepare(unit(tmp_path / "cut"), glue_dir=glue), Execution(device="cpu"))
     variant = Variant(label="plan", model=str(folder), plan=to_document(plan))
-    from_plan = perform(prepare(unit(folder, variant=variant), glue_dir=glue), device="cpu")
+    from_plan = perform(prepare(unit(folder, variant=variant), glue_dir=glue), Execution(device="cpu"))
     assert np.allclose(
         from_folder.predictions("validation")["logits"], from_plan.predictions("validation")["logits"], atol=1e-5
     )
@@ -179,7 +184,7 @@ def test_a_list_goes_on_after_one_that_fails(folder: Path, glue: Path) -> None:
     units = [unit(folder), unit(folder, task="rte"), unit(folder, seed=1)]
     told: list[tuple[int, int]] = []
     made, failed = perform_all(
-        units, glue_dir=glue, device="cpu", progress=lambda done, total, what: told.append((done, total))
+        units, Execution(device="cpu", progress=lambda done, total: told.append((done, total))), glue_dir=glue
     )
     assert [one.seed for one in made] == [0, 1]
     assert len(failed) == 1 and failed[0].startswith("original, rte, seed 0: ")
@@ -193,22 +198,30 @@ def test_what_another_process_is_at_is_left_to_it_and_its_result_taken(folder: P
     with ExitStack() as other:
         other.enter_context(only_one(first.id, lambda: False, wait=False))
         with pytest.raises(Taken):
-            perform(first, device="cpu", wait=False)
+            perform(first, Execution(device="cpu"), wait=False)
 
-        def heard(row) -> None:
+        def listen(row) -> None:
             told.append(row["seed"])
             if row["seed"] == 2:
                 other.close()  # lets it go without a result: whoever is there goes on with it
 
-        made, failed = perform_all(units, glue_dir=glue, device="cpu", heard=heard)
+        made, failed = perform_all(units, Execution(device="cpu", listener=listen), glue_dir=glue)
     assert [one.seed for one in made] == [0, 1, 2] and failed == []
     assert list(dict.fromkeys(told)) == [1, 2, 0]
 
 
 def test_two_processes_share_a_list(folder: Path, glue: Path) -> None:
     units = [unit(folder, seed=seed) for seed in range(4)]
-    code = "import json, sys; from pathlib import Path; from obce_core.glue.job import evaluate_units; "
-    code += "o = json.load(sys.stdin); print(json.dumps(evaluate_units(**(o | {'folder': Path(o['folder'])}))))"
+    code = """
+import json, sys
+from pathlib import Path
+from obce_core.glue.job import evaluate_units
+from obce_core.progress import Context
+
+options = json.load(sys.stdin)
+context = Context(progress=lambda *_: None, cancelled=lambda: False, folder=Path(options.pop("folder")))
+print(json.dumps(evaluate_units(context=context, **options)))
+"""
     homes = [folder.parent / f"sharing-{number}" for number in range(2)]
     jobs = []
     for home in homes:
@@ -224,9 +237,13 @@ def test_two_processes_share_a_list(folder: Path, glue: Path) -> None:
     assert heard[0] | heard[1] == {0, 1, 2, 3} and not heard[0] & heard[1]
 
 
+def job_context(folder: Path) -> Context:
+    return Context(progress=lambda done, total, what: None, cancelled=lambda: False, folder=folder)
+
+
 def test_the_curve_of_a_job_is_read_while_it_grows(folder: Path, glue: Path, tmp_path: Path) -> None:
     units = plain_units([unit(folder), unit(folder, seed=1)])
-    done = evaluate_units(units, folder=tmp_path, glue_dir=str(glue), device="cpu")
+    done = evaluate_units(units, job_context(tmp_path), glue_dir=str(glue), device="cpu")
     rows = read_curve(tmp_path)
     assert {row["unit"] for row in rows} == set(done["evaluations"])
     with (tmp_path / CURVE).open("a") as stream:
@@ -235,7 +252,7 @@ def test_the_curve_of_a_job_is_read_while_it_grows(folder: Path, glue: Path, tmp
     assert len(again) == len(rows) or "loss" not in rows[0]
     assert written(tmp_path) == done["evaluations"]
     with pytest.raises(BadInput, match="RTE"):
-        evaluate_units(plain_units([unit(folder, task="rte")]), folder=tmp_path, glue_dir=str(glue), device="cpu")
+        evaluate_units(plain_units([unit(folder, task="rte")]), job_context(tmp_path), glue_dir=str(glue), device="cpu")
 
 
 def test_an_original_is_trained_once_for_all_that_is_cut_from_it(folder: Path, glue: Path, analysis) -> None:
@@ -250,7 +267,7 @@ def test_an_original_is_trained_once_for_all_that_is_cut_from_it(folder: Path, g
     assert [line.steps for line in lines] == [3, 0, 0]
     told: list[tuple[int, int]] = []
     made, _ = perform_all(
-        units, glue_dir=glue, device="cpu", progress=lambda done, total, what: told.append((done, total))
+        units, Execution(device="cpu", progress=lambda done, total: told.append((done, total))), glue_dir=glue
     )
     assert (made[0].folder / "model").is_dir() and not (made[1].folder / "model").exists()
     assert [done for done, _ in told] == sorted(done for done, _ in told) and set(told) == {(at, 3) for at in range(4)}
@@ -268,9 +285,10 @@ def test_a_cut_folder_says_what_it_was_cut_from(folder: Path, glue: Path, analys
     plan = make_plan(analysis, percentile=50, first_layer=2)
     cut = compress(analysis, plan, tmp_path / "cut", device="cpu")
     made = perform(
-        prepare(unit(folder, variant=Variant(label="cut", model=str(cut.folder))), glue_dir=glue), device="cpu"
+        prepare(unit(folder, variant=Variant(label="cut", model=str(cut.folder))), glue_dir=glue),
+        Execution(device="cpu"),
     )
-    whole = perform(prepare(unit(folder), glue_dir=glue), device="cpu")
+    whole = perform(prepare(unit(folder), glue_dir=glue), Execution(device="cpu"))
     assert made.unit["origin"]["model"] == whole.unit["model"] and made.unit["origin"]["plan"] == plan.digest
     assert made.result["original_encoder"] == whole.result["encoder"] == whole.result["original_encoder"]
 
@@ -293,7 +311,7 @@ def test_memory_grows_with_the_batch(folder: Path) -> None:
 
 
 def test_damaged_evaluations_are_left_out_and_named(folder: Path, glue: Path) -> None:
-    made = perform(prepare(unit(folder), glue_dir=glue), device="cpu")
+    made = perform(prepare(unit(folder), glue_dir=glue), Execution(device="cpu"))
     (made.folder / "result.json").write_text("{")
     assert list_evaluations() == []
     with pytest.raises(BadInput, match="does not hold an evaluation"):

@@ -349,12 +349,13 @@ def test_an_interrupted_fine_tuning_of_the_older_kind_is_not_resumed_and_the_res
     model: Path, tmp_path: Path
 ) -> None:
     from obce_core.glue.execute import perform
+    from obce_core.glue.execution import Execution
 
     glue = write_tasks(tmp_path / "glue", "sst2")
     prepared = unit(model, glue, recipe=recipe_of("smoke", steps=1))
     assert prepared.older_id != prepared.id
     checkpoints_of(prepared.older_id).mkdir(parents=True)
-    made = perform(prepared, device="cpu")
+    made = perform(prepared, Execution(device="cpu"))
     assert any(prepared.older_id in note and "was not resumed" in note for note in made.result["notes"])
     assert made.identity == identity(model) and made.unit["algorithm"] == ALGORITHMS["evaluation"]
 
