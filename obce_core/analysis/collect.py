@@ -6,20 +6,21 @@ comes, and running moments over all tokens. Padding never counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
 from obce_core.analysis.moments import Moments
-from obce_core.architectures import Tap, TapPoint
+from obce_core.architectures import HookPoint, Tap
 from obce_core.components import COMPONENTS
 from obce_core.errors import Cancelled, NotFinite
 from obce_core.models.batching import Batch, Encoded, batches
+from obce_core.models.hooks import Visitor, hooked
 from obce_core.models.load import LoadedModel
 from obce_core.storage.tensor_writer import RowWriter
 
@@ -83,37 +84,37 @@ def collect(
     columns = {cell: torch.from_numpy(which) for cell, which in neurons.items() if len(which) < shape.width(cell[1])}
     everywhere = {cell: Moments(len(neurons[cell])) for cell in cells}
     at_cls = {cell: Moments.of_few(len(neurons[cell])) for cell in cells}
-    with (
-        RowWriter(path, {tensor_name(*cell): (rows, len(neurons[cell])) for cell in cells}) as writer,
-        ExitStack() as stack,
-    ):
-        now = _Now()
+    under_way = _CurrentBatch()
 
-        def read(cell: Cell, output: torch.Tensor, *, folded: bool, kept: bool) -> None:
-            values = output.detach().float()  # (batch, tokens, neurons)
-            if cell in columns:  # a model that was cut already: what is no neuron of it any more stays out
-                values = values.index_select(-1, columns[cell].to(values.device))
-            if folded:
-                everywhere[cell].add(values.flatten(0, 1), now.padding)
-                at_cls[cell].add_exact(values[:, 0].cpu().numpy())
-                _check_finite(cell, everywhere[cell], values, now)
-            if kept:
-                where, block = _pick(values, now, tokens, starts)
-                if not folded and not np.isfinite(block).all():
-                    raise _not_finite(cell, int((~np.isfinite(block)).sum()))
-                writer.write(tensor_name(*cell), where, block)
+    def fold(cell: Cell, output: torch.Tensor) -> None:
+        values = select(cell, output)
+        everywhere[cell].add(values.flatten(0, 1), under_way.padding)
+        at_cls[cell].add_exact(values[:, 0].cpu().numpy())
+        _check_finite(cell, everywhere[cell], values, under_way)
 
+    def select(cell: Cell, output: torch.Tensor) -> torch.Tensor:
+        """Return float32 values (batch, tokens, neurons) without the columns that a cut left unused."""
+        values = output.detach().float()
+        return values.index_select(-1, columns[cell].to(values.device)) if cell in columns else values
+
+    with RowWriter(path, {tensor_name(*cell): (rows, len(neurons[cell])) for cell in cells}) as writer:
+
+        def keep(cell: Cell, output: torch.Tensor) -> None:
+            where, block = _pick(select(cell, output), under_way, tokens, starts)
+            if not np.isfinite(block).all():
+                raise _not_finite(cell, int((~np.isfinite(block)).sum()))
+            writer.write(tensor_name(*cell), where, block)
+
+        visitors: list[tuple[HookPoint, Visitor]] = []
         for cell in cells:
-            folded_at = loaded.report.family.tap(*cell, "neuron")
-            kept_at = loaded.report.family.tap(*cell, tap)
-            for point in {folded_at, kept_at}:
-                stack.enter_context(_hook(loaded.base, point, cell, read, point == folded_at, point == kept_at))
+            visitors.append((loaded.report.family.hook_point(*cell, "neuron"), partial(fold, cell)))
+            visitors.append((loaded.report.family.hook_point(*cell, tap), partial(keep, cell)))
         texts_done = 0
-        with torch.inference_mode():
+        with hooked(loaded.base, visitors), torch.inference_mode():
             for batch in batches(encoded, batch_size, next(loaded.base.parameters()).device):
                 if cancelled is not None and cancelled():
                     raise Cancelled("Collecting the activations was cancelled.")
-                now.set(batch)
+                under_way.set(batch)
                 loaded.base(input_ids=batch.ids, attention_mask=batch.mask)
                 texts_done += len(batch.rows)
                 if progress is not None:
@@ -130,7 +131,7 @@ def collect(
     return Collected(moments=moments, n_tokens=int(lengths.sum()), rows=rows)
 
 
-class _Now:
+class _CurrentBatch:
     """The batch that is under way, as the hooks need it."""
 
     def set(self, batch: Batch) -> None:
@@ -138,43 +139,24 @@ class _Now:
         self.padding = torch.nonzero(batch.mask.flatten() == 0).flatten()
 
 
-@contextmanager
-def _hook(
-    base: torch.nn.Module, point: TapPoint, cell: Cell, read: Callable[..., None], folded: bool, kept: bool
-) -> Iterator[None]:
-    module = base.get_submodule(point.path)
-
-    def before(_: torch.nn.Module, args: tuple[Any, ...]) -> None:
-        read(cell, args[0], folded=folded, kept=kept)
-
-    def after(_: torch.nn.Module, __: Any, output: Any) -> None:
-        read(cell, output[0] if isinstance(output, tuple) else output, folded=folded, kept=kept)
-
-    handle = module.register_forward_pre_hook(before) if point.side == "input" else module.register_forward_hook(after)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
 def _pick(
-    values: torch.Tensor, now: _Now, tokens: Tokens, starts: np.ndarray
+    values: torch.Tensor, under_way: _CurrentBatch, tokens: Tokens, starts: np.ndarray
 ) -> tuple[Sequence[int] | np.ndarray, np.ndarray]:
     """Choose the rows that are kept and where they go."""
-    rows = now.batch.rows
+    rows = under_way.batch.rows
     if tokens == "cls":
         return rows, values[:, 0].cpu().numpy()
     if tokens == "mean":
-        share = now.batch.mask.float() / now.batch.mask.sum(1, keepdim=True)  # (batch, tokens)
+        share = under_way.batch.mask.float() / under_way.batch.mask.sum(1, keepdim=True)  # (batch, tokens)
         return rows, torch.bmm(share.unsqueeze(1), values).squeeze(1).cpu().numpy()
     where = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
-    return where, values[now.batch.mask.bool()].cpu().numpy()
+    return where, values[under_way.batch.mask.bool()].cpu().numpy()
 
 
-def _check_finite(cell: Cell, moments: Moments, values: torch.Tensor, now: _Now) -> None:
+def _check_finite(cell: Cell, moments: Moments, values: torch.Tensor, under_way: _CurrentBatch) -> None:
     if np.isfinite(moments.mean).all() and np.isfinite(moments.std).all():
         return
-    bad = ~torch.isfinite(values[now.batch.mask.bool()])  # (tokens of the batch, neurons)
+    bad = ~torch.isfinite(values[under_way.batch.mask.bool()])  # (tokens of the batch, neurons)
     raise _not_finite(cell, int(bad.any(0).sum()))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from obce_core.architectures.base import TAPS, AttentionSite, EncoderShape, Family, Tap, TapPoint
+from obce_core.architectures.base import TAPS, AttentionSite, EncoderShape, Family, HookPoint, Tap
 from obce_core.architectures.bert import Bert
 from obce_core.errors import ModelError
 
 FAMILIES: dict[str, Family] = {family.model_type: family for family in (Bert(),)}
 
-__all__ = ["FAMILIES", "TAPS", "AttentionSite", "EncoderShape", "Family", "Tap", "TapPoint", "family_of"]
+__all__ = ["FAMILIES", "TAPS", "AttentionSite", "EncoderShape", "Family", "HookPoint", "Tap", "family_of"]
 
 
 def family_of(model_type: object) -> Family:

@@ -45,7 +45,7 @@ class EncoderShape:
 
 
 @dataclass(frozen=True)
-class TapPoint:
+class HookPoint:
     """A place in a model where a neuron's output passes: a module path and the side of the module to read."""
 
     path: str
@@ -118,14 +118,14 @@ class Family(ABC):
         """Return the path of a component's linear map; `layer` counts from 1."""
         return f"{self.layers}.{layer - 1}.{self.linears[component]}"
 
-    def tap(self, layer: int, component: str, tap: Tap) -> TapPoint:
+    def hook_point(self, layer: int, component: str, tap: Tap) -> HookPoint:
         """Return the hook point of a component's outputs; `layer` counts from 1."""
         if tap == "block" and component in self.blocks:
-            return TapPoint(f"{self.layers}.{layer - 1}.{self.blocks[component]}", "output")
+            return HookPoint(f"{self.layers}.{layer - 1}.{self.blocks[component]}", "output")
         if tap == "neuron" and component == "intermediate":
             # The neuron's output, after the activation, is the input of the next map.
-            return TapPoint(self.linear(layer, "output"), "input")
-        return TapPoint(self.linear(layer, component), "output")
+            return HookPoint(self.linear(layer, "output"), "input")
+        return HookPoint(self.linear(layer, component), "output")
 
     def tensors(self, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         """List every tensor that an encoder must have (embeddings and layers), with its shape."""

@@ -6,18 +6,18 @@ the original model, one layer at a time, and each pass stops within that layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
 
-from obce_core.architectures import TapPoint
 from obce_core.components import HEADED
 from obce_core.errors import Cancelled
 from obce_core.models.batching import Encoded, batches
+from obce_core.models.hooks import hooked
 from obce_core.models.load import LoadedModel
 
 FOLDS = 5
@@ -91,8 +91,14 @@ def layer_moments(
     sizes = {name: (shape.heads, shape.head_size) if name in HEADED else (1, shape.width(name)) for name in components}
     results = {name: [CrossMoments(*sizes[name]) for _ in folds] for name in components}
     read: dict[str, torch.Tensor] = {}
-    points = {name: original.report.family.tap(layer, name, "neuron") for name in components}
-    with _listening(original.base, points, read), torch.inference_mode():
+
+    def take(name: str, values: torch.Tensor) -> None:
+        read[name] = values
+        if len(read) == len(components):
+            raise _Enough
+
+    visitors = [(original.report.family.hook_point(layer, name, "neuron"), partial(take, name)) for name in components]
+    with hooked(original.base, visitors), torch.inference_mode():
         for fold, texts in enumerate(folds):
             for batch in batches(texts, batch_size, next(original.base.parameters()).device):
                 if cancelled is not None and cancelled():
@@ -108,25 +114,3 @@ def layer_moments(
 
 class _Enough(Exception):
     """Everything that was asked of this batch has been read; the rest of the model need not run."""
-
-
-@contextmanager
-def _listening(base: torch.nn.Module, points: dict[str, TapPoint], read: dict[str, torch.Tensor]) -> Iterator[None]:
-    """Within the block, a forward pass stores the values of each hook point in `read` and ends by `_Enough`."""
-
-    def take(name: str, values: torch.Tensor) -> None:
-        read[name] = values
-        if len(read) == len(points):
-            raise _Enough
-
-    def hook(name: str, module: torch.nn.Module, side: str) -> Any:
-        if side == "input":
-            return module.register_forward_pre_hook(lambda _, args: take(name, args[0]))
-        return module.register_forward_hook(lambda _, __, output: take(name, output))
-
-    handles = [hook(name, base.get_submodule(point.path), point.side) for name, point in points.items()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -6,36 +6,37 @@ It shares nothing with folding, so that the two can be held against each other.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch.nn import functional
 
 from obce_core.architectures import Family
 from obce_core.compression.replacement import Removed
+from obce_core.models.hooks import hooked
 
 
 @contextmanager
 def masked(base: torch.nn.Module, family: Family, removed: Removed) -> Iterator[torch.nn.Module]:
     """Within the block, `base` hands on what removed neurons become; afterwards it is as before."""
-    with ExitStack() as stack:
-        for (layer, component), (gone, *become) in removed.items():
-            point = family.tap(layer, component, "neuron")
-            module = base.get_submodule(point.path)
-            stack.callback(_attach(module, point.side, gone, *become).remove)
+    visitors = [
+        (family.hook_point(layer, component, "neuron"), partial(_replace, gone, *become))
+        for (layer, component), (gone, *become) in removed.items()
+    ]
+    with hooked(base, visitors):
         yield base
 
 
-def _attach(module: torch.nn.Module, side: str, gone: torch.Tensor, *become: torch.Tensor) -> Any:
-    def replace(values: torch.Tensor) -> torch.Tensor:  # (batch, tokens, neurons)
-        where, (first, *bias) = gone.to(values.device), [part.to(values) for part in become]
-        if not bias:
-            return torch.where(where, first, values)
-        replaced = values.clone()
-        replaced[..., where] = functional.linear(values[..., ~where], first, bias[0])
-        return replaced
+def _replace(gone: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+    """Put a constant (shape (neurons,)) or a prediction (weight, bias) where neurons are `gone`.
 
-    if side == "input":
-        return module.register_forward_pre_hook(lambda _, args: (replace(args[0]), *args[1:]))
-    return module.register_forward_hook(lambda _, __, output: replace(output))
+    The last argument is the values of a pass, of shape (batch, tokens, neurons).
+    """
+    *become, values = rest
+    where, (first, *bias) = gone.to(values.device), [part.to(values) for part in become]
+    if not bias:
+        return torch.where(where, first, values)
+    replaced = values.clone()
+    replaced[..., where] = functional.linear(values[..., ~where], first, bias[0])
+    return replaced

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
 from obce_core.analysis.analysis import Analysis, read_analysis
 from obce_core.analysis.original import original_of
-from obce_core.architectures import Family
+from obce_core.architectures import Family, HookPoint
 from obce_core.compression.fidelity import compare, summaries
 from obce_core.compression.masked import masked
 from obce_core.compression.replacement import Removed, removed_neurons
@@ -19,6 +20,7 @@ from obce_core.compression.result import Fidelity
 from obce_core.errors import ObceError
 from obce_core.measure.preview import chosen_texts, keep_preview, not_measured, preview_key, read_preview
 from obce_core.models.batching import Batch, Encoded, batches, encode
+from obce_core.models.hooks import hooked
 from obce_core.models.load import LoadedModel, load_model
 from obce_core.plan.plan import Plan, only, resolve
 from obce_core.plan.serialize import parse_prune_spec
@@ -48,7 +50,12 @@ class Preview:
         results = []
         with torch.inference_mode():
             for batch in self._batches:
-                with _listening(self._base, self._family, self.starts) as states:
+                states: dict[int, torch.Tensor] = {}
+                entries = [
+                    (HookPoint(f"{self._family.layers}.{layer - 1}", "input"), partial(states.__setitem__, layer))
+                    for layer in self.starts
+                ]
+                with hooked(self._base, entries):
                     results.append(self._run(batch))
                 self._states.append(states)
         self._own = torch.cat(results, dim=1)  # (2, texts, hidden)
@@ -124,36 +131,15 @@ class _Held:
 
 
 @contextmanager
-def _listening(base: torch.nn.Module, family: Family, layers: tuple[int, ...]) -> Iterator[dict[int, torch.Tensor]]:
-    """Within the block, a pass puts the hidden states before these layers into the dict."""
-    results: dict[int, torch.Tensor] = {}
-    stack = base.get_submodule(family.layers)
-    assert isinstance(stack, torch.nn.ModuleList)
-
-    def hook(layer: int) -> torch.utils.hooks.RemovableHandle:
-        def take(_: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
-            results[layer] = given[0]
-
-        return stack[layer - 1].register_forward_pre_hook(take)
-
-    handles = [hook(layer) for layer in layers]
-    try:
-        yield results
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
 def _beginning(base: torch.nn.Module, family: Family, layer: int, states: torch.Tensor) -> Iterator[None]:
     """Within the block, a pass begins at this layer, with these hidden states (batch, tokens, hidden)."""
     path, _, name = family.layers.rpartition(".")
     parent, stack = base.get_submodule(path), base.get_submodule(family.layers)
     assert isinstance(stack, torch.nn.ModuleList)
-    handle = stack[layer - 1].register_forward_pre_hook(lambda _, given: (states, *given[1:]))
+    first = HookPoint(f"{family.layers}.0", "input")
     setattr(parent, name, stack[layer - 1 :])
     try:
-        yield
+        with hooked(base, [(first, lambda _: states)]):
+            yield
     finally:
         setattr(parent, name, stack)
-        handle.remove()

@@ -72,7 +72,7 @@ def test_every_tap_is_a_place_in_the_model(family: Family, tap: Any, models: dic
     shape = family.shape(read_fields(CONFIGS[family.model_type], family.fields))
     for layer in range(1, shape.layers + 1):
         for component in COMPONENTS:
-            point = family.tap(layer, component, tap)
+            point = family.hook_point(layer, component, tap)
             assert models[family.model_type].get_submodule(point.path) is not None
             assert point.side in {"input", "output"}
             if tap == "linear":
@@ -141,7 +141,7 @@ TAP_POINTS = [
 
 @pytest.mark.parametrize(("layer", "component", "tap", "path", "side"), TAP_POINTS)
 def test_bert_is_read_at_these_places(layer: int, component: str, tap: Any, path: str, side: str) -> None:
-    point = FAMILIES["bert"].tap(layer, component, tap)
+    point = FAMILIES["bert"].hook_point(layer, component, tap)
     assert (point.path, point.side) == (path, side)
 
 

@@ -33,7 +33,7 @@ def texts(loaded: LoadedModel) -> Encoded:
 
 def tokens_of(loaded: LoadedModel, layer: int, component: str, ids: tuple[int, ...]) -> np.ndarray:
     """Read a text's tokens one by one through a hook, float64, shape (tokens, neurons)."""
-    point = loaded.report.family.tap(layer, component, "neuron")
+    point = loaded.report.family.hook_point(layer, component, "neuron")
     module, seen = loaded.base.get_submodule(point.path), []
     if point.side == "input":
         handle = module.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
