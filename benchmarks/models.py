@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from obce_core.analysis.analysis import BASE_COLUMNS, STORED_CRITERIA, Analysis
+from obce_core.analysis.analysis import BASE_COLUMNS, Analysis, stored_criteria
 from obce_core.architectures import FAMILIES
 from obce_core.components import COMPONENTS
 from obce_core.texts import load_texts
@@ -45,7 +45,7 @@ def made_up(name: str, sizes: dict[str, int]) -> Analysis:
     shape, hidden = family.shape(config), config["hidden_size"]
     neurons = shape.layers * sum(shape.width(component) for component in COMPONENTS)
     rng = np.random.default_rng(0)
-    columns = {column: rng.random(neurons) + 0.01 for column in dict.fromkeys((*BASE_COLUMNS, *STORED_CRITERIA))}
+    columns = {column: rng.random(neurons) + 0.01 for column in dict.fromkeys((*BASE_COLUMNS, *stored_criteria()))}
     columns |= {"mean_cls": rng.normal(size=neurons), "min": -rng.random(neurons)}
     tensors = {tensor: list(size) for tensor, size in family.tensors(config).items()}
     tensors |= {f"{family.pooler}.dense.weight": [hidden, hidden], f"{family.pooler}.dense.bias": [hidden]}

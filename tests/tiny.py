@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from obce_core.analysis.analysis import BASE_COLUMNS, STORED_CRITERIA, Analysis
+from obce_core.analysis.analysis import BASE_COLUMNS, Analysis, stored_criteria
 from obce_core.architectures import FAMILIES
 from obce_core.components import COMPONENTS
 from obce_core.plan import ManualOverride, Plan, PruneSpec, resolve
@@ -188,7 +188,7 @@ def memory_analysis(
         tensors |= {"pooler.dense.weight": [hidden, hidden], "pooler.dense.bias": [hidden]}
     neurons = layers * sum(intermediate if name == "intermediate" else hidden for name in COMPONENTS)
     rng = np.random.default_rng(seed)
-    names = dict.fromkeys((*BASE_COLUMNS, *STORED_CRITERIA))
+    names = dict.fromkeys((*BASE_COLUMNS, *stored_criteria()))
     columns = {name: rng.random(neurons) + 0.01 for name in names}
     columns["mean_cls"], columns["mean_all"] = rng.normal(size=neurons), rng.normal(size=neurons)
     columns["min"], columns["max"] = -rng.random(neurons), rng.random(neurons)

@@ -44,9 +44,15 @@ BASE_COLUMNS = (
 )
 """Columns of a neuron beside layer, component, neuron, head, n_tokens and one for each other stored criterion."""
 
-STORED_CRITERIA = tuple(name for name, row in CRITERIA.items() if row.reads != "seed")
-UNITS = {name: row.unit for name, row in CRITERIA.items() if row.unit.startswith("radius")}
-"""The stored numbers that are lengths of the filtration: radii, in every file, whatever a page shows."""
+
+def stored_criteria() -> tuple[str, ...]:
+    """Return the names of the criteria whose scores an analysis stores: all but those made from a seed."""
+    return tuple(name for name, row in CRITERIA.items() if row.reads != "seed")
+
+
+def radius_units() -> dict[str, str]:
+    """Return the units of the stored criteria that are lengths of the filtration: radii, whatever a page shows."""
+    return {name: row.unit for name, row in CRITERIA.items() if row.unit.startswith("radius")}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

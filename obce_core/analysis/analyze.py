@@ -18,11 +18,11 @@ from obce_core.analysis.analysis import (
     FORMAT,
     IMPORTANCE,
     META,
-    STORED_CRITERIA,
     TEXTS,
-    UNITS,
     Analysis,
+    radius_units,
     read_analysis,
+    stored_criteria,
 )
 from obce_core.analysis.collect import TOKENS, Cell, CellMoments, Progress, Tokens, collect, tensor_name
 from obce_core.analysis.coverage import read_sample
@@ -166,8 +166,13 @@ def analyze(
                 "max_length": max_length,
                 "n_tokens": collected.n_tokens,
                 "rows": collected.rows,
-                "criteria": list(STORED_CRITERIA),
-                "conventions": {**UNITS, "std": "population (ddof 0)", "layers": "from 1", "neurons": "from 0"},
+                "criteria": list(stored_criteria()),
+                "conventions": {
+                    **radius_units(),
+                    "std": "population (ddof 0)",
+                    "layers": "from 1",
+                    "neurons": "from 0",
+                },
                 "seconds": round(time.monotonic() - started, 3),
                 "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "versions": versions(),
@@ -243,7 +248,9 @@ def _write_importance(
                 blocks.append(_table(data, cell, n_tokens, neurons, shape.head_size if component in HEADED else 0))
             table = pa.concat_tables(blocks)
             if writer is None:
-                writer = stack.enter_context(pq.ParquetWriter(stage / IMPORTANCE, table.schema.with_metadata(UNITS)))
+                writer = stack.enter_context(
+                    pq.ParquetWriter(stage / IMPORTANCE, table.schema.with_metadata(radius_units()))
+                )
             writer.write_table(table)  # a layer at a time: the whole table is never in memory
 
 
@@ -251,7 +258,7 @@ def _table(data: CellData, moments: CellMoments, n_tokens: int, neuron: np.ndarr
     import pyarrow as pa
 
     count = len(neuron)
-    scores = {name: CRITERIA[name].score(data) for name in STORED_CRITERIA}
+    scores = {name: CRITERIA[name].score(data) for name in stored_criteria()}
     columns: dict[str, Any] = {
         "mean": data.outputs.mean(axis=0, dtype=np.float64),
         "min": data.outputs.min(axis=0).astype(np.float64),
@@ -262,7 +269,7 @@ def _table(data: CellData, moments: CellMoments, n_tokens: int, neuron: np.ndarr
         "std_all": moments.std_all,
         **scores,
     }
-    ordered = [*BASE_COLUMNS, *(name for name in STORED_CRITERIA if name not in BASE_COLUMNS)]
+    ordered = [*BASE_COLUMNS, *(name for name in stored_criteria() if name not in BASE_COLUMNS)]
     head = pa.array(neuron // head_size, pa.int16()) if head_size else pa.nulls(count, pa.int16())
     return pa.table(
         {

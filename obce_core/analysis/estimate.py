@@ -8,13 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from obce_core import settings
-from obce_core.analysis.analysis import BASE_COLUMNS, STORED_CRITERIA
+from obce_core.analysis.analysis import BASE_COLUMNS, stored_criteria
 from obce_core.analysis.catalog import Saved
 from obce_core.components import COMPONENTS
 from obce_core.models import ModelReport
 from obce_core.storage.resources import available_memory
-
-_COLUMNS = len(dict.fromkeys((*BASE_COLUMNS, *STORED_CRITERIA)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +56,7 @@ def bill(
     neurons = sum(
         len(report.neurons(layer, name)) for layer in range(1, report.shape.layers + 1) for name in COMPONENTS
     )
+    columns = len(dict.fromkeys((*BASE_COLUMNS, *stored_criteria())))
     rows = n_texts * (max_length if tokens == "all" else 1)
     tensors = {name: list(info.shape) for name, info in report.tensors.items() if info.dtype[0] in "FB"}
     same = [
@@ -75,7 +74,7 @@ def bill(
     start = statistics.median_low(start_times) if start_times else None
     rate = None if nearest is None else nearest.meta["texts"]["n"] / nearest.meta["seconds"]
     return AnalysisEstimate(
-        disk=4 * neurons * rows + 8 * neurons * _COLUMNS,
+        disk=4 * neurons * rows + 8 * neurons * columns,
         at_most=tokens == "all",
         disk_free=_disk_free(),
         memory=report.memory_bytes,

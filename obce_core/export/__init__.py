@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from obce_core.errors import ObceError
@@ -13,8 +12,6 @@ from obce_core.storage.staging import is_complete
 from obce_core.version import ALGORITHMS
 
 FACTS = "export.json"
-ONNX_COMMAND = "pip install 'obce[onnx]'"
-ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 def is_export_of(folder: Path, model: Path) -> bool:
@@ -30,8 +27,3 @@ def is_export_of(folder: Path, model: Path) -> bool:
         )
     except (ObceError, OSError, ValueError, AttributeError):
         return False
-
-
-def absent_for_onnx() -> tuple[str, ...]:
-    """Name the packages that an export to ONNX needs and that are not installed; imports none of them."""
-    return tuple(name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None)

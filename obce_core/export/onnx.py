@@ -10,7 +10,8 @@ from typing import Any
 
 from obce_core.compression.checkpoint import load_checked
 from obce_core.errors import BadInput, PathError
-from obce_core.export import FACTS, ONNX_COMMAND, ONNX_PACKAGES, absent_for_onnx
+from obce_core.export import FACTS
+from obce_core.export.formats import FORMATS
 from obce_core.models.check import check_model
 from obce_core.models.identity import identity_of
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, ModelSource, locate
@@ -22,6 +23,7 @@ from obce_core.storage.staging import check_target, staged_folder
 from obce_core.version import ALGORITHMS, versions
 
 FORMAT = "obce-onnx/1"
+_ROW = FORMATS["onnx"]
 FLOAT, INT8 = "model.onnx", "model_int8.onnx"
 _LARGEST = 1_900_000_000
 """Bytes of weights that fit into one ONNX file, whose limit is 2 GB."""
@@ -29,10 +31,13 @@ _LARGEST = 1_900_000_000
 
 def require() -> None:
     """Raise BadInput when a package of the extra `onnx` is not installed."""
-    absent = absent_for_onnx()
+    absent = _ROW.missing()
     if absent:
         verb = "is" if len(absent) == 1 else "are"
-        raise BadInput(f"Exporting to ONNX needs {', '.join(absent)}, which {verb} not installed.", hint=ONNX_COMMAND)
+        raise BadInput(
+            f"Exporting to ONNX needs {', '.join(absent)}, which {verb} not installed.",
+            hint=_ROW.install_command,
+        )
 
 
 def export_onnx(
@@ -121,7 +126,7 @@ def export_onnx(
             )
             facts["int8"] = {"bytes": (stage / INT8).stat().st_size, **asdict(loss)}
         _side_files(stage, source, loaded.model)
-        write_json(stage / FACTS, facts | {"versions": versions() | {name: version(name) for name in ONNX_PACKAGES}})
+        write_json(stage / FACTS, facts | {"versions": versions() | {name: version(name) for name in _ROW.packages}})
     steps.finish()
     return {**facts, "folder": str(target)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from obce_core.jobs.kinds import KINDS, Kind, kind_of
+from obce_core.jobs.kinds import KINDS, Kind, all_kinds, kind_of
 from obce_core.jobs.launcher_kinds import LAUNCHERS
 from obce_core.jobs.launchers import launcher_named, launcher_of
 from obce_core.jobs.launchers.base import Launcher
@@ -25,6 +25,7 @@ __all__ = [
     "Progress",
     "Run",
     "Status",
+    "all_kinds",
     "create_run",
     "find_live",
     "find_result",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from obce_core.jobs.kinds import KINDS
+from obce_core.jobs.kinds import all_kinds
 from obce_core.jobs.poll import run_status
 from obce_core.jobs.registry import list_runs
 from obce_core.jobs.run import Run
@@ -43,7 +43,8 @@ def state_words(state: str) -> str:
 
 def kind_title(kind: str) -> str:
     """Return a kind of job for people; one that this version does not know is called by its name."""
-    return KINDS[kind].title if kind in KINDS else kind
+    kinds = all_kinds()
+    return kinds[kind].title if kind in kinds else kind
 
 
 def about(spec: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from obce_core.errors import BadInput, DiskFull
-from obce_core.jobs.kinds import KINDS
+from obce_core.jobs.kinds import all_kinds
 from obce_core.jobs.registry import list_runs
 from obce_core.jobs.run import Run
 from obce_core.jobs.slots import Slot, queue_lock, take_slot
@@ -80,7 +80,8 @@ def wants_gpu(run: Run) -> bool:
 
 def would_use_gpu(kind: str, device: str) -> bool:
     """Return True if a job of this kind on this device would use a GPU if there is one."""
-    return kind in KINDS and KINDS[kind].gpu and (device == "auto" or device.startswith("cuda"))
+    kinds = all_kinds()
+    return kind in kinds and kinds[kind].gpu and (device == "auto" or device.startswith("cuda"))
 
 
 def _begin(run: Run, status: Status, slot: Slot, start: Start) -> bool:

@@ -15,6 +15,7 @@ from obce_core.glue.sweep import CONTROLS
 from obce_core.glue.tasks import TASKS
 from obce_core.glue.unit import ORDERS
 from obce_core.jobs.launcher_kinds import LAUNCHERS
+from obce_core.texts.sources.catalog import SOURCES
 
 Check = Callable[[Any], bool]
 _LONGEST = 1_000
@@ -40,7 +41,8 @@ _STORED = _text(r"[0-9a-f]{8,64}(\.[a-z]{2,8})?")
 ANALYSIS: dict[str, Check] = {
     "model": _text(),
     "revision": _text(),
-    "source": _among("demo", "wikipedia", "glue", "file", "paste"),
+    "source": _among(*SOURCES, "paste"),
+    "argument": _text(),
     "task": _among(*TASKS),
     "glue_dir": _text(),
     "file": _STORED,

@@ -14,18 +14,13 @@ from obce_core.errors import ObceError, TooFewTexts
 from obce_core.formatting import count
 from obce_core.glue.tasks import TASKS
 from obce_core.texts import Texts
+from obce_core.texts.sources.catalog import SOURCES
 from obce_core.texts.sources.glue_rows import task_files
 from obce_core.texts.uploads import store_upload, upload_path, upload_ref
 from pages._shared import cached, guards, layout
 from pages.analysis.form import given, put, select, values
 
-_SOURCES = {
-    "demo": "Demo sentences",
-    "wikipedia": "Wikipedia",
-    "glue": "A GLUE task",
-    "file": "Your file",
-    "paste": "Paste",
-}
+_PASTE = "paste"
 _ENDINGS = ["txt", "csv", "tsv", "jsonl", "parquet"]
 
 
@@ -33,20 +28,9 @@ def texts() -> dict[str, Any]:
     """Ask for the texts; return the options of the job, empty while input is missing."""
     form = values()
     widget = given("source", "demo")
-    st.segmented_control("Texts", list(_SOURCES), format_func=_SOURCES.get, **widget)
+    titles = {name: row.title for name, row in SOURCES.items()} | {_PASTE: "Paste"}
+    st.segmented_control("Texts", list(titles), format_func=titles.get, **widget)
     source = form["source"]
-    if source == "demo":
-        layout.note(
-            "600 encyclopedic sentences on 12 topics, written for this project; those not drawn are held out for "
-            "fidelity."
-        )
-        return {"texts": "demo"}
-    if source == "wikipedia":
-        layout.note(
-            "The paper's texts: English Wikipedia, split at periods, streamed from the hub during the analysis "
-            "(minutes)."
-        )
-        return {"texts": "wikipedia"}
     if source == "glue":
         columns = st.columns([1, 2])
         with columns[0]:
@@ -60,6 +44,17 @@ def texts() -> dict[str, Any]:
         return {"texts": f"glue:{task}", "glue_dir": folder.strip() or None}
     if source == "file":
         return _file()
+    if source == _PASTE:
+        return _paste()
+    layout.note(escape(SOURCES[source].describe))
+    if ":" not in SOURCES[source].usage:
+        return {"texts": source}
+    argument = st.text_input(SOURCES[source].usage.partition(":")[2], **given("argument", "")).strip()
+    return {"texts": f"{source}:{argument}"} if argument else {}
+
+
+def _paste() -> dict[str, Any]:
+    form = values()
     widget = given("pasted", _pasted(form.get("pasted_at", "")))
     pasted = st.text_area("Texts, one per line", height=140, **widget)
     if not pasted.strip():

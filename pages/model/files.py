@@ -10,21 +10,13 @@ from pathlib import Path
 import streamlit as st
 
 from obce_core.compression.result import Compressed
-from obce_core.export import ONNX_COMMAND, absent_for_onnx, is_export_of
+from obce_core.export import is_export_of
+from obce_core.export.formats import FORMATS
 from obce_core.formatting import count
 from pages._shared import layout
 from pages.model import measurements
 
 _ZIP_LIMIT = 1_000_000_000
-_FORMS = {
-    "onnx": ("ONNX", "export-onnx", "For onnxruntime, checked by it; needs obce[onnx]."),
-    "dense": (
-        "Stock shapes",
-        "export-dense",
-        "The same function in the shapes of an uncut BERT, for tools without OBCE support.",
-    ),
-}
-"""The exports by the suffix of their folder's name: `model-onnx`, not `model.onnx`, which would look like a file."""
 
 
 def packed(folder: Path) -> bytes:
@@ -44,8 +36,7 @@ def _commands(built: Compressed, original: str) -> str:
         f"--out my-model\n"
         f"obce verify {folder} --against {against}\n"
         f"obce latency {folder} --against {against}\n"
-        f"obce export {folder} --onnx my-model-onnx\n"
-        f"obce export {folder} --dense my-model-dense"
+        + "\n".join(f"obce export {folder} --{name} my-model-{name}" for name in FORMATS)
     )
 
 
@@ -79,25 +70,31 @@ def take(built: Compressed, original: str) -> None:
     with st.expander("The equivalent commands"):
         st.code(_commands(built, original), language="bash", wrap_lines=True)
     with st.expander("Export for other tools"):
-        for form, (title, kind, description) in _FORMS.items():
-            target = built.folder.with_name(f"{built.folder.name}-{form}")
-            layout.note(f"<b>{title}</b>. {description}")
+        for row in FORMATS.values():
+            # The folder is `model-onnx` and not `model.onnx`, which would look like a file.
+            target = built.folder.with_name(f"{built.folder.name}-{row.name}")
+            layout.note(f"<b>{row.title}</b>. {row.description}")
             if is_export_of(target, built.folder):
                 st.download_button(
-                    f"{title} (zip)",
+                    f"{row.title} (zip)",
                     lambda target=target: packed(target),
-                    f"obce-{form}.zip",
+                    f"obce-{row.name}.zip",
                     "application/zip",
-                    key=f"zip-{form}",
+                    key=f"zip-{row.name}",
                     on_click="ignore",
                 )
             else:
                 options = {"model": str(built.folder), "out": str(target), "overwrite": target.exists()}
-                absent = absent_for_onnx() if form == "onnx" else ()
-                why = f"Not installed: {', '.join(absent)}" if absent else ""
+                missing = row.missing()
+                reason = f"Not installed: {', '.join(missing)}" if missing else ""
                 measurements.job(
-                    f"Make {title}", f"{kind}-{built.folder.name}", kind, options, ":material/output:", why
+                    f"Make {row.title}",
+                    f"{row.kind}-{built.folder.name}",
+                    row.kind,
+                    options,
+                    ":material/output:",
+                    reason,
                 )
-                if absent:
-                    layout.note(f"{why}. Install with")
-                    st.code(ONNX_COMMAND, language="bash", wrap_lines=True)
+                if missing:
+                    layout.note(f"{reason}. Install with")
+                    st.code(row.install_command, language="bash", wrap_lines=True)

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from tiny import SIZES, copy_folder, edit_tensors, sample, sentences
 
 import obce_core.analysis.analyze as pipeline
-from obce_core.analysis.analysis import BASE_COLUMNS, STORED_CRITERIA, Analysis, read_analysis
+from obce_core.analysis.analysis import BASE_COLUMNS, Analysis, read_analysis, stored_criteria
 from obce_core.analysis.analyze import analyze
 from obce_core.analysis.catalog import list_analyses
 from obce_core.components import COMPONENTS, HEADED
@@ -95,7 +95,7 @@ def test_the_facts_say_what_was_measured_on_what(tiny_analysis: Analysis, tiny_f
     }
     units = pq.read_schema(tiny_analysis.folder / "importance.parquet").metadata
     assert units[b"r_f"] == b"radius" and units[b"total_persistence"] == b"radius squared"
-    assert meta["criteria"] == list(STORED_CRITERIA)
+    assert meta["criteria"] == list(stored_criteria())
     assert set(meta["versions"]) == {"obce", "python", "torch", "transformers", "tokenizers", "numpy"}
     assert meta["model"]["config"]["hidden_size"] == SIZES["hidden_size"]
     assert len(meta["id"]) == 16 and set(meta["id"]) <= set("0123456789abcdef")
@@ -106,13 +106,13 @@ def test_the_facts_say_what_was_measured_on_what(tiny_analysis: Analysis, tiny_f
 
 def test_the_table_has_these_columns_and_a_row_a_neuron(tiny_analysis: Analysis) -> None:
     table = tiny_analysis.importance
-    assert set(table.columns) == {"layer", "component", "neuron", "head", "n_tokens", *BASE_COLUMNS, *STORED_CRITERIA}
+    assert set(table.columns) == {"layer", "component", "neuron", "head", "n_tokens", *BASE_COLUMNS, *stored_criteria()}
     assert {"r_f", "mean", "std", "min", "max", "mean_cls", "std_cls", "mean_all", "std_all"} == set(BASE_COLUMNS)
-    assert {"total_persistence", "range", "magnitude"} <= set(STORED_CRITERIA)
+    assert {"total_persistence", "range", "magnitude"} <= set(stored_criteria())
     assert "random" not in table.columns
     assert len(table) == 4 * (5 * 24 + 40)
     assert table.groupby(["layer", "component"], sort=False).size().index.tolist() == CELLS
-    assert all(table[name].dtype == np.float64 for name in (*BASE_COLUMNS, *STORED_CRITERIA))
+    assert all(table[name].dtype == np.float64 for name in (*BASE_COLUMNS, *stored_criteria()))
     assert (table["n_tokens"] == tiny_analysis.meta["n_tokens"]).all()
     for (_, component), cell in table.groupby(["layer", "component"]):
         assert cell["neuron"].tolist() == list(range(len(cell)))

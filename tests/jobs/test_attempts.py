@@ -17,7 +17,19 @@ from launching import nobody_left, until
 
 from obce_core import settings
 from obce_core.errors import BadInput, Superseded
-from obce_core.jobs import FINAL, KINDS, Context, Kind, LocalLauncher, Run, Status, create_run, list_runs
+from obce_core.jobs import (
+    FINAL,
+    KINDS,
+    Context,
+    Kind,
+    LocalLauncher,
+    Run,
+    Status,
+    all_kinds,
+    create_run,
+    kind_of,
+    list_runs,
+)
 from obce_core.jobs.attempts import Attempt, batch_size, next_attempt, next_try
 from obce_core.jobs.exit_status import EXIT_MEMORY, Death, name_death
 from obce_core.jobs.launchers import local
@@ -150,11 +162,11 @@ def test_a_job_waits_for_memory_and_says_so(cache: Path, monkeypatch: pytest.Mon
     assert (waiting.status().state, waiting.status().reason) == ("cancelled", "asked to stop")
 
 
-@pytest.mark.parametrize("kind", [name for name in KINDS if name not in ("drill", "evaluate")])
+@pytest.mark.parametrize("kind", [name for name in all_kinds() if name not in ("drill", "evaluate")])
 def test_the_memory_of_a_job_is_the_libraries_and_so_many_times_the_weights(
     kind: str, tiny_folder: Path, tiny_analysis: Any
 ) -> None:
-    estimate = KINDS[kind].memory
+    estimate = kind_of(kind).memory
     assert estimate is not None
     named = {"model": str(tiny_folder), "against": str(tiny_folder), "analysis": str(tiny_analysis.folder)}
     weights = (tiny_folder / "model.safetensors").stat().st_size

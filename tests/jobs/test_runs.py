@@ -28,6 +28,7 @@ from obce_core.jobs import (
     Progress,
     Run,
     Status,
+    all_kinds,
     create_run,
     find_live,
     find_run,
@@ -421,8 +422,8 @@ def test_a_killed_worker_is_lost(tiny_folder: Path) -> None:
 
 def test_states_and_kinds_are_these() -> None:
     assert set(FINAL) < set(STATES)
-    assert {"analyze", "compress"} <= set(KINDS)
-    assert all(kind_of(name).name == name and kind_of(name).title for name in KINDS)
+    assert {"analyze", "compress", "export-onnx"} <= set(all_kinds())
+    assert all(kind_of(name).name == name and kind_of(name).title for name in all_kinds())
     with pytest.raises(UnknownName, match=r"Unknown kind of job 'analyse'; known: analyze, .*Did you mean 'analyze'"):
         kind_of("analyse")
 

@@ -11,6 +11,7 @@ import pytest
 from pages_app import adopt, faults, open_page, words
 
 from obce_core import compress
+from obce_core.export.formats import ExportFormat
 from obce_core.jobs import create_run
 from obce_core.measure.latency import measure_latency
 from obce_core.plan import PruneSpec, make_plan, resolve
@@ -112,7 +113,7 @@ def test_an_edit_of_the_plan_leads_the_model_page_to_the_new_plan(key: str, buil
 def test_onnx_is_offered_only_where_it_can_be_made(
     key: str, built: Any, monkeypatch: pytest.MonkeyPatch, absent: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("pages.model.files.absent_for_onnx", lambda: absent)
+    monkeypatch.setattr(ExportFormat, "missing", lambda row: absent if row.name == "onnx" else ())
     app = open_page("model", analysis=key)
     assert not app.exception
     assert app.button(key=f"start-export-onnx-{built.folder.name}").disabled == bool(absent)

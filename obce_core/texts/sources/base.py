@@ -56,8 +56,12 @@ class TextSource(Protocol):
         """The word that selects it."""
 
     @property
+    def title(self) -> str:
+        """Its name on the Analysis page."""
+
+    @property
     def usage(self) -> str:
-        """How it is written in a spec, e.g. `glue:TASK`."""
+        """How it is written in a spec, e.g. `glue:TASK`; the Analysis page asks for what follows the colon."""
 
     @property
     def describe(self) -> str:

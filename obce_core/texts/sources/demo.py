@@ -17,8 +17,12 @@ class Demo:
     """The texts that are always there."""
 
     name: ClassVar[str] = "demo"
+    title: ClassVar[str] = "Demo sentences"
     usage: ClassVar[str] = "demo"
-    describe: ClassVar[str] = "600 encyclopedic sentences in 12 topics, written for this project; no network needed."
+    describe: ClassVar[str] = (
+        "600 encyclopedic sentences on 12 topics, written for this project; no network needed. Those not drawn "
+        "are held out for fidelity."
+    )
     options: ClassVar[frozenset[str]] = frozenset()
 
     def check(self, argument: str) -> str:

@@ -26,6 +26,7 @@ class File:
     """A text file, or a table with a column of texts."""
 
     name: ClassVar[str] = "file"
+    title: ClassVar[str] = "Your file"
     usage: ClassVar[str] = "FILE"
     describe: ClassVar[str] = "Your own file: .txt (a line is a text), or .csv, .tsv, .jsonl, .parquet with a column."
     options: ClassVar[frozenset[str]] = frozenset({"column", "split"})

@@ -20,6 +20,7 @@ class Glue:
 
     rows: Callable[[str], Iterable[Row | None]] = hub_rows
     name: ClassVar[str] = "glue"
+    title: ClassVar[str] = "A GLUE task"
     usage: ClassVar[str] = "glue:TASK"
     describe: ClassVar[str] = f"Sentences of a GLUE task ({', '.join(TASKS)}), from a local folder or the hub."
     options: ClassVar[frozenset[str]] = frozenset()

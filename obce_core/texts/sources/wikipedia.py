@@ -54,8 +54,12 @@ class Wikipedia:
 
     articles: Articles = hub_articles
     name: ClassVar[str] = "wikipedia"
+    title: ClassVar[str] = "Wikipedia"
     usage: ClassVar[str] = "wikipedia"
-    describe: ClassVar[str] = f"Sentences of English Wikipedia (dump {DUMP}), split at periods; streamed from the hub."
+    describe: ClassVar[str] = (
+        f"The paper's texts: English Wikipedia (dump {DUMP}), split at periods; streamed from the hub during the "
+        "analysis (minutes)."
+    )
     options: ClassVar[frozenset[str]] = frozenset({"split"})
 
     def check(self, argument: str) -> str:
