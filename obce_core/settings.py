@@ -43,11 +43,22 @@ def project_root() -> Path | None:
     return root if (root / "pyproject.toml").is_file() and (root / "app.py").is_file() else None
 
 
+def expand_home(path: str | os.PathLike[str]) -> Path:
+    """Return a path with a leading `~` or `~NAME` replaced by that home folder; BadInput if there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise BadInput(
+            f"{shorten(str(path))} names the home folder of a user who does not exist.",
+            hint="Write ./~… for a file of this name.",
+        ) from None
+
+
 def cache_dir() -> Path:
     """Return the home of everything computed (not created here)."""
     value = os.environ.get("OBCE_CACHE")
     if value:
-        return Path(value).expanduser().resolve()
+        return expand_home(value).resolve()
     root = project_root()
     if root is not None:
         return root / "cache"
@@ -69,16 +80,16 @@ def read_only() -> bool:
 def root_folders() -> list[Path]:
     """Return the folders that OBCE_ROOTS names, or the home and the working folder."""
     value = [part for part in os.environ.get("OBCE_ROOTS", "").split(os.pathsep) if part.strip()]
-    return [Path(part.strip()).expanduser() for part in value] if value else [Path.home(), Path.cwd()]
+    return [expand_home(part.strip()) for part in value] if value else [Path.home(), Path.cwd()]
 
 
 def hub_cache() -> Path:
     """Return the folder where huggingface_hub keeps models and data sets."""
     value = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     if value:
-        return Path(value).expanduser()
+        return expand_home(value)
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
-    return Path(home).expanduser() / "hub"
+    return expand_home(home) / "hub"
 
 
 def set_offline() -> None:
@@ -89,7 +100,7 @@ def set_offline() -> None:
 def glue_dir() -> Path | None:
     """Return the local folder of GLUE tasks, if one was named."""
     value = os.environ.get("OBCE_GLUE_DIR")
-    return Path(value).expanduser() if value else None
+    return expand_home(value) if value else None
 
 
 def jobs_at_once() -> int:
@@ -163,7 +174,7 @@ def ray_token() -> str | None:
     if value:
         return value
     named = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    path = Path(named).expanduser() if named else Path.home() / ".ray" / "auth_token"
+    path = expand_home(named) if named else Path.home() / ".ray" / "auth_token"
     try:
         return path.read_text("utf-8")[:10_000].strip() or None
     except (OSError, ValueError) as error:

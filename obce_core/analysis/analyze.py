@@ -92,7 +92,7 @@ def analyze(
         if value not in known:
             raise UnknownName(f"value of {what}", value, known)
     if out is not None:
-        check_target(Path(out), overwrite=overwrite)
+        check_target(settings.expand_home(out), overwrite=overwrite)
     report = check_model(model, revision=revision)
     choose_device(device)
 
@@ -118,7 +118,7 @@ def analyze(
         raise TextsError(f"An analysis needs at least 2 different texts; got {len(set(sample.texts))}.")
     inputs = _inputs(report, sample, max_length=max_length, tokens=tokens, tap=tap, dtype=dtype, device=device)
     key = digest(inputs)[:16]
-    target = Path(out) if out is not None else settings.cache_dir() / "analyses" / key
+    target = settings.expand_home(out) if out is not None else settings.cache_dir() / "analyses" / key
     if out is None and is_complete(target):
         remember_place(target, report)
         return read_analysis(target)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from obce_core.errors import BadInput, shorten
+from obce_core.settings import expand_home
 
 
 def expand(value: Any) -> Any:
@@ -21,13 +21,7 @@ def expand(value: Any) -> Any:
     text = str(value) if isinstance(value, str | Path) else ""
     if not text.startswith("~"):
         return value
-    try:
-        expanded = Path(text).expanduser()
-    except RuntimeError:
-        raise BadInput(
-            f"{shorten(text)} names the home folder of a user who does not exist.",
-            hint="Write ./~… for a file of this name.",
-        ) from None
+    expanded = expand_home(text)
     return expanded if isinstance(value, Path) else str(expanded)
 
 

@@ -28,6 +28,7 @@ from obce_core.plan.plan import Plan
 from obce_core.plan.plan_file import read_plan, to_document
 from obce_core.plan.size import count, plan_widths
 from obce_core.progress import Report, Steps
+from obce_core.settings import expand_home
 from obce_core.storage.atomic import write_json
 from obce_core.storage.digests import digest
 from obce_core.storage.staging import check_target, is_complete, staged_folder
@@ -68,7 +69,7 @@ def compress(
     """
     source = analysis if isinstance(analysis, Analysis) else read_analysis(analysis)
     chosen = plan if isinstance(plan, Plan) else read_plan(plan, source)
-    target = Path(out) if out is not None else models_home() / chosen.digest[:16]
+    target = expand_home(out) if out is not None else models_home() / chosen.digest[:16]
     if out is None and is_complete(target):
         return read_compressed(target)
     if out is not None:

@@ -19,6 +19,7 @@ from obce_core.models.identity import identity_of
 from obce_core.models.load import load_model, stock_state
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, WEIGHTS
 from obce_core.progress import Report, Steps
+from obce_core.settings import expand_home
 from obce_core.storage.atomic import atomic_write, write_json
 from obce_core.storage.disk_space import require_space, tensor_bytes, writing
 from obce_core.storage.staging import check_target, staged_folder
@@ -55,7 +56,7 @@ def export_dense(
 
     >>> export_dense("my-model", "my-model-dense")["difference"] < 1e-5                # doctest: +SKIP
     """
-    target = Path(out)
+    target = expand_home(out)
     check_target(target, overwrite=overwrite)
     steps = Steps("The export", _STEPS, progress, cancelled)
     steps.begin()

@@ -17,6 +17,7 @@ from obce_core.models.identity import identity_of
 from obce_core.models.locate import CONFIG, SIDE_FILES, TOKENIZER_FILES, ModelSource, locate
 from obce_core.models.report import require_head
 from obce_core.progress import Report, Steps
+from obce_core.settings import expand_home
 from obce_core.storage.atomic import write_json
 from obce_core.storage.disk_space import require_space, writing
 from obce_core.storage.staging import check_target, staged_folder
@@ -69,7 +70,7 @@ def export_onnx(
     >>> export_onnx("my-model", "my-model-onnx")["difference"] < 1e-4                  # doctest: +SKIP
     """
     require()
-    target = Path(out)
+    target = expand_home(out)
     if target.suffix == ".onnx":
         raise PathError(
             f"{target.name}: the export is a folder that holds {FLOAT}.", hint="Name a folder, without .onnx."

@@ -78,7 +78,7 @@ def test_other_failures_pass_as_they_are(tmp_path: Path) -> None:
         _ = 1 / 0
 
 
-# --- the four commands that write much, each failing at one write and going on afterwards
+# --- the commands that write much, each failing at one write and going on afterwards
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,11 @@ def works(tiny_folder: Path, tiny_analysis: Any, tiny_cut: Path, tmp_path: Path)
         "compress": Work((*compress, "--out", "OUT/model"), "obce_core.compression.checkpoint.save_file"),
         "evaluate": Work(("evaluate", "--model", tiny_folder, "--task", "mrpc", *fast), "pyarrow.parquet.write_table"),
         "export": Work(("export", tiny_cut, "--dense", "OUT/dense"), "obce_core.export.dense.save_file"),
+        "onnx": Work(("export", tiny_cut, "--onnx", "OUT/onnx"), "onnx.save_model"),
     }
 
 
-COMMANDS = ("analyze", "compress", "evaluate", "export")
+COMMANDS = ("analyze", "compress", "evaluate", "export", "onnx")
 
 
 def ended_full(folder: Path) -> Run:
@@ -140,6 +141,8 @@ def test_a_write_that_finds_no_space_is_named_and_the_run_goes_on(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if command == "onnx":
+        pytest.importorskip("onnx")
     words = [str(word).replace("OUT", str(tmp_path)) for word in works[command].words]
 
     def full(*_: Any, **__: Any) -> None:
@@ -189,6 +192,8 @@ def fill_up(home: Path, *, leave: int) -> None:
 def test_on_a_small_disk_the_run_says_so_and_goes_on_once_there_is_space(
     command: str, works: dict[str, Work], small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if command == "onnx":
+        pytest.importorskip("onnx")
     words = [str(word).replace("OUT", str(small)) for word in works[command].words]
     fill_up(small, leave=44_000 if command == "evaluate" else 60_000)
     answer = run(capsys, *words)
