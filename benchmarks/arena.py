@@ -55,9 +55,9 @@ def arena(name: str, what: str, **settings: str) -> Iterator[Outcome]:
         begun = time.monotonic()
         try:
             yield outcome
-            outcome.wrong += [fault.told() for fault in check().faults]
+            outcome.wrong += [fault.describe() for fault in check().faults]
             repair()
-            outcome.wrong += [f"after repair: {fault.told()}" for fault in check().faults]
+            outcome.wrong += [f"after repair: {fault.describe()}" for fault in check().faults]
         finally:
             _end_all()
             outcome.figures["seconds"] = round(time.monotonic() - begun, 1)

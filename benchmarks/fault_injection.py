@@ -123,7 +123,7 @@ def worker_killed(job: Job, count: int = 30, inside: int = 10) -> Outcome:
                 step >= step_before and not found.passed_over,
                 f"kill {done}: a committed checkpoint was lost or damaged",
             )
-            outcome.wrong += [fault.told() for fault in check().faults]
+            outcome.wrong += [fault.describe() for fault in check().faults]
             launcher.resume(run)
         finish(run, right, outcome)
         outcome.figures |= {"kills": done, "inside_a_checkpoint": hit, "runs": len(list_runs()) - 1}

@@ -57,7 +57,7 @@ def finetuning_killed(kills: int = 30, inside: int = 10) -> Outcome:
             os.kill(pid, signal.SIGKILL)
             done, within = done + 1, within + caught
             until(lambda: launcher.probe(run).state in FINAL)
-            outcome.wrong += [fault.told() for fault in check_since(before)]
+            outcome.wrong += [fault.describe() for fault in check_since(before)]
             launcher.resume(run)
         until(lambda: launcher.probe(run).state in FINAL, 600.0)
         outcome.expect(run.status().state == "done", f"it ended as {run.status().state}: {run.status().reason}")

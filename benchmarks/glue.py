@@ -18,7 +18,7 @@ from typing import Any
 from obce_core import settings
 from obce_core.glue.controls import is_control, is_control_of
 from obce_core.glue.evaluation import RATE_BY, Evaluation, list_evaluations
-from obce_core.glue.leaderboard import board, compare
+from obce_core.glue.leaderboard import compare_rows, leaderboard_rows
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.sweep import read_sweep
 from obce_core.glue.tables import markdown, percent
@@ -89,7 +89,7 @@ def _question(document: Mapping[str, Any]) -> str:
 def _section(name: str, made: Sequence[Evaluation], missing: Counter[str]) -> str:
     if not made:
         return f"## `{name}`\n\nNot run at this learning rate.\n"
-    rows = board(made)
+    rows = leaderboard_rows(made)
     tasks = [task for task in TASKS if any(task in row.cells for row in rows)]
     ways = Counter(
         f"{one.result['precision']} on {one.result['device']}, torch {one.result['versions']['torch']}" for one in made
@@ -108,13 +108,13 @@ def _section(name: str, made: Sequence[Evaluation], missing: Counter[str]) -> st
     for task in tasks:
         by_seeds.setdefault(tuple(rows[0].cells[task].evaluations), []).append(task)
     for group in by_seeds.values():
-        lines += [markdown(board([one for one in made if one.task.name in group]), group)]
+        lines += [markdown(leaderboard_rows([one for one in made if one.task.name in group]), group)]
     plans, controls = (
         [row for row in rows if not row.original and is_control(row) == control] for control in (False, True)
     )
     for control in controls:
         plan = next(row for row in plans if is_control_of(control, row))
-        for task, cell in compare(plan, control).items():
+        for task, cell in compare_rows(plan, control).items():
             for (_, metric), gap in cell.differences.items():
                 lines.append(
                     f"- {plan.label} against {control.label}, {TASKS[task].title}, {metric_of(metric).title}, "

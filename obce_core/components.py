@@ -13,6 +13,9 @@ HEADED = ("query", "key", "value")
 LOCKED = ("attention_output", "output")
 """Components that feed a residual sum: shown, never cut (paper, section 4)."""
 
+Cell = tuple[int, str]
+"""A layer (from 1) and a component."""
+
 CUTTABLE = ("query", "key", "value", "intermediate")
 
 TITLES = {

@@ -24,12 +24,12 @@ from obce_core.analysis.analysis import (
     read_analysis,
     stored_criteria,
 )
-from obce_core.analysis.collect import TOKENS, Cell, CellMoments, Progress, Tokens, collect, tensor_name
+from obce_core.analysis.collect import TOKENS, CellMoments, Progress, Tokens, collect, tensor_name
 from obce_core.analysis.coverage import read_sample
 from obce_core.analysis.original import remember_place
 from obce_core.architectures import TAPS, Tap
 from obce_core.architectures.stored import to_entry
-from obce_core.components import COMPONENTS, HEADED
+from obce_core.components import COMPONENTS, HEADED, Cell
 from obce_core.criteria import CRITERIA, CellData
 from obce_core.errors import Cancelled, TextsError, UnknownName
 from obce_core.models import ModelReport, ModelSource, check_model

@@ -17,7 +17,7 @@ import torch
 
 from obce_core.analysis.moments import Moments
 from obce_core.architectures import HookPoint, Tap
-from obce_core.components import COMPONENTS
+from obce_core.components import COMPONENTS, Cell
 from obce_core.errors import Cancelled, NotFinite
 from obce_core.models.batching import Batch, Encoded, batches
 from obce_core.models.hooks import Visitor, hooked
@@ -26,8 +26,6 @@ from obce_core.storage.tensor_writer import RowWriter
 
 Tokens = Literal["cls", "mean", "all"]
 TOKENS: tuple[Tokens, ...] = ("cls", "mean", "all")
-Cell = tuple[int, str]
-"""A layer (from 1) and a component."""
 Progress = Callable[[int, int], None]
 
 

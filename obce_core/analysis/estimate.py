@@ -36,7 +36,7 @@ class AnalysisEstimate:
     start: float | None = None
 
 
-def bill(
+def estimate_analysis(
     report: ModelReport,
     *,
     n_texts: int,

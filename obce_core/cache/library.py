@@ -28,7 +28,7 @@ from obce_core.storage.private import private_folder
 from obce_core.storage.staging import check_name
 from obce_core.storage.trash import MOVED, move, new_step, put_back, step_content, step_path
 
-KINDS = ("analyses", "evaluations", "models", "plans", "runs", "texts", "trash")
+ENTRY_KINDS = ("analyses", "evaluations", "models", "plans", "runs", "texts", "trash")
 _WORDS = {
     "analyses": "analysis",
     "evaluations": "evaluation",
@@ -73,17 +73,17 @@ class Entry:
         """Seconds since the epoch."""
         return _modified(self.path)
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """Name it for people: kind, short id, label."""
         return f"{_WORDS[self.kind]} {shorten(self.id, 28)}" + (f" ({self.label})" if self.label else "")
 
 
-def list_entries(kinds: Iterable[str] = KINDS) -> list[Entry]:
+def list_entries(kinds: Iterable[str] = ENTRY_KINDS) -> list[Entry]:
     """List the entries of some kinds, by kind, the newest first; half-written and hidden ones are left out."""
     entry: list[Entry] = []
     for kind in kinds:
-        if kind not in KINDS:
-            raise BadInput(f"The cache has no {shorten(kind)!r}; it has {', '.join(KINDS)}.")
+        if kind not in ENTRY_KINDS:
+            raise BadInput(f"The cache has no {shorten(kind)!r}; it has {', '.join(ENTRY_KINDS)}.")
         home = settings.cache_dir() / kind
         paths = (
             [path for path in home.iterdir() if path.name[0] != "." and ".tmp-" not in path.name]
@@ -137,17 +137,17 @@ def remove(entries: Sequence[Entry], *, along: bool = False) -> str:
     for entry in entries_:  # grows while it is walked through: who refers to a referrer goes too
         held_items = [other for other in referrers(entry) if other.path not in known_values]
         if held_items and not along:
-            names = ", ".join(other.told() for other in held_items[:4]) + (
+            names = ", ".join(other.describe() for other in held_items[:4]) + (
                 f" and {len(held_items) - 4} more" if len(held_items) > 4 else ""
             )
-            raise BadInput(f"{entry.told()} is still needed by: {names}.", hint="Remove these first, or with it.")
+            raise BadInput(f"{entry.describe()} is still needed by: {names}.", hint="Remove these first, or with it.")
         entries_ += held_items
         known_values |= {other.path for other in held_items}
     for entry in entries_:
         if entry.kind == "trash":
             raise BadInput(f"{entry.ref} is in the trash already.", hint="Remove it for good by its own.")
         if _is_live(entry):
-            raise BadInput(f"{entry.told()} is at work.", hint="Cancel it first.")
+            raise BadInput(f"{entry.describe()} is at work.", hint="Cancel it first.")
     home = new_step({"refs": [entry.ref for entry in entries_]})
     note_removed(entry.id for entry in entries_ if entry.kind in ("runs", "evaluations"))
     for entry in entries_:

@@ -24,9 +24,9 @@ def list_(
     json: opt.Json = False,
 ) -> None:
     """List the entries of the cache, the newest first."""
-    from obce_core.cache.library import KINDS, list_entries
+    from obce_core.cache.library import ENTRY_KINDS, list_entries
 
-    entries = list_entries([kind] if kind else KINDS)
+    entries = list_entries([kind] if kind else ENTRY_KINDS)
     if json:
         rows = [
             {"ref": entry.ref, "label": entry.label, "bytes": entry.bytes, "modified": round(entry.modified, 3)}
@@ -44,9 +44,9 @@ def list_(
 @app.command()
 def size(json: opt.Json = False) -> None:
     """Say how much each kind of entry takes."""
-    from obce_core.cache.library import KINDS, list_entries
+    from obce_core.cache.library import ENTRY_KINDS, list_entries
 
-    results = {kind: list_entries([kind]) for kind in KINDS}
+    results = {kind: list_entries([kind]) for kind in ENTRY_KINDS}
     total = {kind: sum(entry.bytes for entry in entries) for kind, entries in results.items()}
     if json:
         counts = {kind: len(entries) for kind, entries in results.items()}
@@ -55,7 +55,9 @@ def size(json: opt.Json = False) -> None:
             as_json=True,
         )
         return
-    show({kind: f"{total[kind] / 1e6:9.1f} MB in {len(results[kind]):,} entries" for kind in KINDS}, as_json=False)
+    show(
+        {kind: f"{total[kind] / 1e6:9.1f} MB in {len(results[kind]):,} entries" for kind in ENTRY_KINDS}, as_json=False
+    )
     say(f"{megabytes(sum(total.values()))} in all, in {settings.cache_dir()}")
 
 

@@ -83,7 +83,7 @@ def perform_units(
     """Do the units here, or hand them to a launcher, and tell what came out."""
     from obce_core.glue.evaluation import read_evaluation
     from obce_core.glue.job import job_options
-    from obce_core.glue.leaderboard import board
+    from obce_core.glue.leaderboard import leaderboard_rows
     from obce_core.glue.majority_class import MARK_WORDS, unlearned
     from obce_core.glue.tables import markdown
     from obce_core.jobs.kinds import kind_of
@@ -102,7 +102,7 @@ def perform_units(
     result = work("evaluate", selection, quiet=quiet or json)
     evaluations = [read_evaluation(name) for name in result["evaluations"]]
     tasks = list(dict.fromkeys(one.task.name for one in evaluations))
-    leaderboard = board(evaluations)
+    leaderboard = leaderboard_rows(evaluations)
     table, floors = markdown(leaderboard, tasks), unlearned(leaderboard)
     if out is not None:
         with replacing(out, overwrite=overwrite):
@@ -167,13 +167,13 @@ def submit_sweep(selection: Mapping[str, Any], starter: Starter, *, json: bool) 
 
 
 def write_results(out: Path, evaluations: Sequence[Any], table: str, *, overwrite: bool) -> None:
-    from obce_core.glue.leaderboard import board
+    from obce_core.glue.leaderboard import leaderboard_rows
     from obce_core.glue.submission import submission
     from obce_core.glue.tables import latex, table_csv
     from obce_core.storage.atomic import atomic_write
     from obce_core.storage.staging import staged_folder
 
-    rows, tasks = board(evaluations), list(dict.fromkeys(one.task.name for one in evaluations))
+    rows, tasks = leaderboard_rows(evaluations), list(dict.fromkeys(one.task.name for one in evaluations))
     with staged_folder(out, overwrite=overwrite) as stage:
         for name, text in (
             ("results.md", table),

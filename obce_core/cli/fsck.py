@@ -37,7 +37,7 @@ def fsck(
     if json:
         show(report.plain() | {"repaired": result}, as_json=True)
         return int(not report.sound)
-    for line in [*result, *(fault.told() for fault in report.faults)]:
+    for line in [*result, *(fault.describe() for fault in report.faults)]:
         say(line)
     if report.debris:
         say(f"{len(report.debris)} half-written without an owner (no fault; --repair sweeps them)")

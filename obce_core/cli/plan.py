@@ -202,7 +202,7 @@ def _report(
         {
             "plan": made.digest[:16],
             "criterion": made.prune_spec.criterion,
-            **({"hardware": made.prune_spec.hardware.words()} if made.prune_spec.hardware.asked else {}),
+            **({"hardware": made.prune_spec.hardware.words()} if made.prune_spec.hardware.is_set else {}),
             "neurons cut": f"{size.neurons_cut:,} of {size.neurons:,}",
             "parameters cut": f"{size.parameters_cut:,} of {size.parameters:,}",
             "encoder left": f"{share(size.encoder_share)} ({size.encoder_left:,} parameters)",

@@ -31,7 +31,7 @@ def report(
     from obce_core.figures.report import is_report
     from obce_core.figures.report import report as write
     from obce_core.glue.evaluation import list_evaluations
-    from obce_core.glue.leaderboard import board
+    from obce_core.glue.leaderboard import leaderboard_rows
     from obce_core.glue.recipe_groups import by_recipe
     from obce_core.glue.tasks import TASKS, task_of
     from obce_core.storage.atomic import replace_file
@@ -53,7 +53,7 @@ def report(
     if recipe is not None and recipe not in names:
         raise UnknownName("recipe", recipe, names)
     group = names[recipe] if recipe is not None else groups[0]
-    rows = board(group.evaluations)
+    rows = leaderboard_rows(group.evaluations)
     tasks = [name for name in TASKS if any(name in row.cells for row in rows)]
     wanted = [name for name in tasks if not task or name in {task_of(one).name for one in task}]
     if not wanted:

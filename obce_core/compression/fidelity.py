@@ -40,7 +40,7 @@ def fidelity(
                 (summaries(_hidden(original, batch), batch.mask), summaries(_hidden(smaller, batch), batch.mask))
             )
     first, second = zip(*results, strict=True)
-    return compare(torch.cat(first, dim=1), torch.cat(second, dim=1))
+    return compare_states(torch.cat(first, dim=1), torch.cat(second, dim=1))
 
 
 def summaries(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -52,7 +52,7 @@ def summaries(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.stack([values[:, 0], (values * weights).sum(1) / weights.sum(1)])
 
 
-def compare(first: torch.Tensor, second: torch.Tensor) -> Fidelity:
+def compare_states(first: torch.Tensor, second: torch.Tensor) -> Fidelity:
     """Return the cosines between two models' summaries of the same texts, each of shape (2, texts, hidden)."""
     cosines = torch.cosine_similarity(first, second, dim=-1).cpu().numpy()  # (2, texts)
     return Fidelity(

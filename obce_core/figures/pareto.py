@@ -11,7 +11,7 @@ from obce_core.figures.safe import plot_text
 from obce_core.figures.theme import palette
 from obce_core.formatting import count, share
 from obce_core.glue.controls import is_control, short_label
-from obce_core.glue.leaderboard import Cell, Row, front
+from obce_core.glue.leaderboard import Row, TaskResult, front
 from obce_core.glue.majority_class import MARK, TITLE, main_baselines, mark
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.tables import percent
@@ -79,7 +79,9 @@ def against_size(rows: Sequence[Row], task: str, *, selected: str = "", mode: st
     return figure
 
 
-def intervals(rows: Sequence[tuple[str, Cell]], *, floors: Sequence[float] = (), mode: str = "light") -> go.Figure:
+def intervals(
+    rows: Sequence[tuple[str, TaskResult]], *, floors: Sequence[float] = (), mode: str = "light"
+) -> go.Figure:
     """Draw differences as dots with their 95 % intervals, a row each, zero marked; rows are (name, cell of one task).
 
     Args:
@@ -140,7 +142,7 @@ def below_original(rows: Sequence[Row], task: str) -> list[float]:
     return list(dict.fromkeys(cell.intervals[cell.main].baseline - cell.spreads[cell.main].mean for cell in cells))
 
 
-def clear_words(differences: Mapping[str, Cell]) -> str:
+def clear_words(differences: Mapping[str, TaskResult]) -> str:
     """Count in words how many of some differences leave zero out."""
     clear = sum(cell.differences[cell.main].clear for cell in differences.values())
     return f"{clear} of {len(differences)}"

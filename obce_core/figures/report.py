@@ -57,7 +57,7 @@ def report(
     """Write a report on a board as one HTML page; nothing in it is fetched, and every text is escaped.
 
     Args:
-        rows: of one recipe (see `board`), `recipe` in words.
+        rows: of one recipe (see `leaderboard_rows`), `recipe` in words.
         tasks: those to tell of.
     """
     parts = [

@@ -11,7 +11,7 @@ from obce_core.glue.examples import Examples
 from obce_core.glue.statistics import CLOSE
 from obce_core.glue.tasks import Task
 
-KINDS = {
+CHANGES = {
     "lost": "right before, wrong now",
     "won": "wrong before, right now",
     "moved": "wrong before, wrong in another way now",
@@ -26,7 +26,7 @@ def right_words(task: Task) -> str:
 def changed_rows(
     found: Mapping[str, np.ndarray], kind: str, task: Task, examples: Examples | None = None, *, limit: int = 500
 ) -> list[dict[str, Any]]:
-    """List the examples that changed in one way (see `KINDS`), those that changed for most seeds first.
+    """List the examples that changed in one way (see `CHANGES`), those that changed for most seeds first.
 
     Args:
         found: what `changes` returned.

@@ -156,7 +156,7 @@ def lay_out_unread(
     return lines, list(wrong)
 
 
-def bill(
+def estimate_launch(
     lines: Sequence[Line],
     done: Collection[str],
     evaluations: Sequence[Evaluation],

@@ -16,7 +16,7 @@ from obce_core.storage.digests import digest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Cell:
+class TaskResult:
     """One model on one task: its evaluations by seed, the spread of each score, and the difference to another row's.
 
     `spreads`, `intervals` and `differences` are by (split, metric). An interval is of the seeds that were scored on the
@@ -64,7 +64,7 @@ class Row:
     parameters: int
     encoder: int
     share: float | None
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, TaskResult]
     older: bool = False
 
     @property
@@ -74,7 +74,7 @@ class Row:
         return f"{self.tier}, learning rate {plain_rate(self.learning_rate[0])}" if selection else self.tier
 
 
-def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> list[Row]:
+def leaderboard_rows(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> list[Row]:
     """Group evaluations into rows of one model, cut, order and recipe: originals first, then by size and name.
 
     The same model is the same whole identity; evaluations of the older kind, which name the weights only, have rows of
@@ -90,15 +90,15 @@ def board(evaluations: Sequence[Evaluation], *, resamples: int = RESAMPLES) -> l
     rows = [
         _row(key, members, originals.get(_families(members[0])[0], []), resamples) for key, members in groups.items()
     ]
-    return sorted(rows, key=board_order)
+    return sorted(rows, key=leaderboard_order)
 
 
-def board_order(row: Row) -> tuple[bool, int, str]:
+def leaderboard_order(row: Row) -> tuple[bool, int, str]:
     """Sort rows: originals first, then by size, then by name."""
     return not row.original, -row.parameters, row.label
 
 
-def compare(ours: Row, other: Row, *, resamples: int = RESAMPLES) -> dict[str, Cell]:
+def compare_rows(ours: Row, other: Row, *, resamples: int = RESAMPLES) -> dict[str, TaskResult]:
     """Return the cells of `ours` with differences to another row, on the tasks that both have with a seed in common."""
     results = {}
     for name, cell in ours.cells.items():
@@ -111,7 +111,7 @@ def compare(ours: Row, other: Row, *, resamples: int = RESAMPLES) -> dict[str, C
     return results
 
 
-def changes(ours: Cell, others: Mapping[int, Evaluation], split: str) -> dict[str, np.ndarray]:
+def changes(ours: TaskResult, others: Mapping[int, Evaluation], split: str) -> dict[str, np.ndarray]:
     """Count for each example the seeds in which the answer changed (see `changed`), with the label and answers.
 
     Returns:
@@ -199,7 +199,7 @@ def _row(key: str, members: list[Evaluation], originals: list[Evaluation], resam
     )
 
 
-def _cell(own: list[Evaluation], others: list[Evaluation], resamples: int) -> Cell:
+def _cell(own: list[Evaluation], others: list[Evaluation], resamples: int) -> TaskResult:
     task = own[0].task
     mine = {
         one.seed: one for one in sorted(own, key=lambda one: (one.seed, one.unit.get("asked", 0.0)))
@@ -229,7 +229,7 @@ def _cell(own: list[Evaluation], others: list[Evaluation], resamples: int) -> Ce
                 stacked = (np.stack([one["prediction"] for one in part]) for part in (a, b))
                 differences[split, metric] = difference(metric, a[0]["label"], *stacked, resamples=resamples)
     against = next((one.label for one in theirs.values()), others[0].label if others else "")
-    return Cell(
+    return TaskResult(
         evaluations=mine,
         spreads=spreads,
         intervals=intervals,

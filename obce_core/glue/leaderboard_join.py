@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from obce_core.glue.leaderboard import Row, board_order
+from obce_core.glue.leaderboard import Row, leaderboard_order
 
 
 def join(boards: Iterable[list[Row]]) -> list[Row]:
-    """Join leaderboards of different tasks into one, equal to the result of one call of `board`."""
+    """Join leaderboards of different tasks into one, equal to the result of one call of `leaderboard_rows`."""
     results: dict[str, Row] = {}
     for row in (row for rows in boards for row in rows):
         known = results.get(row.key)
@@ -21,7 +21,7 @@ def join(boards: Iterable[list[Row]]) -> list[Row]:
         results[row.key] = replace(
             first, cells=cells, parameters=max(known.parameters, more.parameters, row.parameters)
         )
-    return sorted(results.values(), key=board_order)
+    return sorted(results.values(), key=leaderboard_order)
 
 
 def _asked(row: Row) -> float:

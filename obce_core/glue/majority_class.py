@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from obce_core.glue.leaderboard import Cell, Row
+from obce_core.glue.leaderboard import Row, TaskResult
 
 TITLE = "majority class"
 MARK = "not learned"
@@ -50,7 +50,7 @@ def main_baselines(rows: Sequence[Row], task: str) -> tuple[float, ...]:
     return baselines(rows, task)[cell.main] if cell is not None else ()
 
 
-def mark(cell: Cell, place: tuple[str, str]) -> str:
+def mark(cell: TaskResult, place: tuple[str, str]) -> str:
     """Return the mark of a score that does not lie above the baseline, or an empty text."""
     return "" if cell.intervals[place].learned else MARK
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 from obce_core.formatting import share
-from obce_core.glue.leaderboard import Cell, Row
+from obce_core.glue.leaderboard import Row, TaskResult
 from obce_core.glue.majority_class import TITLE, baselines, mark
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.published import TABLE_4
@@ -187,7 +187,7 @@ def percent(value: float, *, signed: bool = False) -> str:
     return text[1:] if text in ("-0.0", "+0.0") else text.replace("-", "−")
 
 
-def _cell(cell: Cell, *, counted: bool) -> str:
+def _cell(cell: TaskResult, *, counted: bool) -> str:
     parts = []
     for place, told in cell.spreads.items():
         text = percent(told.mean) + (f" ± {percent(told.std)}" if told.std is not None else "")

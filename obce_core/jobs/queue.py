@@ -46,7 +46,7 @@ def dispatch(launcher: str, start: Start, *, seconds: float = 20.0) -> list[Run]
 def _step(run: Run, status: Status, start: Start, full: set[bool]) -> bool:
     """Finish a cancelled run, or start a waiting one if a slot is free; return True if it was started."""
     why = run.fault()
-    if run.cancel_asked():
+    if run.cancel_requested():
         run.write_status(replace(status, state="cancelled", reason="asked to stop", ended=time.time()))
     elif why:
         run.write_status(replace(status, state="failed", reason=f"damaged: {why}", ended=time.time()))

@@ -218,7 +218,7 @@ class Run:
         refuse_if_read_only("Cancelling a job")
         (self.folder / "CANCEL").touch()
 
-    def cancel_asked(self) -> bool:
+    def cancel_requested(self) -> bool:
         try:
             return (self.folder / "CANCEL").exists()
         except OSError:  # a folder that may not be read

@@ -136,7 +136,7 @@ class Supervisor:
         status = self.run.stored()
         if status is None or status.attempt != attempt.number or status.state in FINAL:
             return None
-        state, reason, starved = name_death(death, status, cancelled=self.run.cancel_asked())
+        state, reason, starved = name_death(death, status, cancelled=self.run.cancel_requested())
         again = next_try(attempt, reason) if starved else None
         if again is not None:
             return again
@@ -157,7 +157,7 @@ class Supervisor:
             return 0
 
     def _cancelled(self) -> bool:
-        return bool(self.signalled) or self.run.cancel_asked()
+        return bool(self.signalled) or self.run.cancel_requested()
 
 
 def main(arguments: list[str] | None = None) -> int:

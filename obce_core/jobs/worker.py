@@ -80,7 +80,7 @@ def execute(
                 listener(done, total, what)
 
         def cancelled() -> bool:
-            requested = run.cancel_asked() or stopped()
+            requested = run.cancel_requested() or stopped()
             if requested:
                 with suppress(OSError):
                     (run.folder / "STOPPING").touch()  # acknowledged: the supervisor waits longer before it kills
@@ -112,7 +112,7 @@ def execute(
         except Superseded:
             raise
         except (Cancelled, KeyboardInterrupt):
-            end("cancelled", PAUSED if stopped() and not run.cancel_asked() else ASKED)
+            end("cancelled", PAUSED if stopped() and not run.cancel_requested() else ASKED)
             raise
         except ObceError as error:
             end("failed", str(error))

@@ -28,16 +28,16 @@ TEXTS = 150
 __all__ = [
     "FORMAT",
     "TEXTS",
-    "chosen_texts",
     "keep_preview",
     "not_measured",
     "preview_key",
+    "preview_texts",
     "read_preview",
     "stored_previews",
 ]
 
 
-def chosen_texts(held: int) -> np.ndarray:
+def preview_texts(held: int) -> np.ndarray:
     """Return which of `held` held-out texts are read, rising, shape (texts,): all, or a draw of 150 (seed 0).
 
     Held-out texts are in the order of their source, so that the first ones may all be of one topic.

@@ -13,12 +13,12 @@ import torch
 from obce_core.analysis.analysis import Analysis, read_analysis
 from obce_core.analysis.original import original_of
 from obce_core.architectures import Family, HookPoint
-from obce_core.compression.fidelity import compare, summaries
+from obce_core.compression.fidelity import compare_states, summaries
 from obce_core.compression.masked import masked
 from obce_core.compression.replacement import Removed, removed_neurons
 from obce_core.compression.result import Fidelity
 from obce_core.errors import ObceError
-from obce_core.measure.preview import chosen_texts, keep_preview, not_measured, preview_key, read_preview
+from obce_core.measure.preview import keep_preview, not_measured, preview_key, preview_texts, read_preview
 from obce_core.models.batching import Batch, Encoded, batches, encode
 from obce_core.models.hooks import hooked
 from obce_core.models.load import LoadedModel, load_model
@@ -29,7 +29,7 @@ ROOM = 400_000_000
 """Bytes that stored hidden states may take; where all layers need more, every second, third, … is stored."""
 
 
-class Preview:
+class PreviewPass:
     """The original's outputs on some texts, and its hidden states before its layers; holds its model.
 
     >>> Preview(original, encoded).measure(removed).pooled                             # doctest: +SKIP
@@ -69,23 +69,23 @@ class Preview:
             for batch, states in zip(self._batches, self._states, strict=True):
                 with _beginning(self._base, self._family, start, states[start]):
                     measurements.append(self._run(batch))
-        return compare(self._own, torch.cat(measurements, dim=1))
+        return compare_states(self._own, torch.cat(measurements, dim=1))
 
     def _run(self, batch: Batch) -> torch.Tensor:
         return summaries(self._base(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state, batch.mask)
 
 
-def prepare(analysis: Analysis, original: LoadedModel) -> Preview:
-    """Read the analysis's held-out texts (see `chosen_texts`) with its original model."""
+def prepare(analysis: Analysis, original: LoadedModel) -> PreviewPass:
+    """Read the analysis's held-out texts (see `preview_texts`) with its original model."""
     held = analysis.texts.heldout
     positions = original.report.config.get("max_position_embeddings", 512)
-    texts = [held[row] for row in chosen_texts(len(held))]
-    return Preview(
+    texts = [held[row] for row in preview_texts(len(held))]
+    return PreviewPass(
         original, encode(original.tokenizer, texts, max_length=analysis.meta["max_length"], positions=positions)
     )
 
 
-def measured(analysis: Analysis, plan: Plan, preview: Callable[[], Preview]) -> Fidelity:
+def measured(analysis: Analysis, plan: Plan, preview: Callable[[], PreviewPass]) -> Fidelity:
     """Return how close a plan keeps the model, from the cache when it was measured before; else `preview` is called.
 
     Raises:
@@ -122,9 +122,9 @@ class _Held:
     """An analysis and, once it is needed, its model's preview."""
 
     analysis: Analysis
-    loaded: Preview | None = None
+    loaded: PreviewPass | None = None
 
-    def preview(self) -> Preview:
+    def preview(self) -> PreviewPass:
         if self.loaded is None:
             self.loaded = prepare(self.analysis, load_model(original_of(self.analysis)))
         return self.loaded

@@ -12,7 +12,7 @@ from obce_core.models.load import LoadedModel
 from obce_core.texts import load_texts
 
 RANDOM, REAL = "random", "real"
-KINDS = (RANDOM, REAL)
+SAMPLE_KINDS = (RANDOM, REAL)
 
 _LENGTHS = (1, 34, 2, 21, 3, 13, 5, 8, 16, 26, 7, 11, 128, 1, 55, 89)
 """Tokens of the random texts, as far as the model has positions."""

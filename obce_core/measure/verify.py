@@ -16,7 +16,7 @@ from obce_core.compression.provenance import PLAN, Origin, read_origin
 from obce_core.compression.replacement import Removed
 from obce_core.compression.state import fold_state
 from obce_core.errors import ModelError, PlanError
-from obce_core.measure.samples import KINDS, draw, mixed
+from obce_core.measure.samples import SAMPLE_KINDS, draw, mixed
 from obce_core.measure.verification import Measured, Verification
 from obce_core.models.check import ModelReport, check_model
 from obce_core.models.compressed import check_compressed, is_compressed
@@ -89,7 +89,7 @@ def verify(
     del saved
     del stored
     twin = load_model(original, device=str(where))
-    samples = {kind: draw(kind, twin, seed=seed) for kind in KINDS}
+    samples = {kind: draw(kind, twin, seed=seed) for kind in SAMPLE_KINDS}
     measured: list[Measured] = []
     for dtype in ("float32", "float64"):
         if dtype == "float32":

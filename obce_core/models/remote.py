@@ -34,7 +34,7 @@ _FIRST = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Preview:
+class RemotePreview:
     """What is known of a model before work begins.
 
     `lines` says what fits and what does not: (True, …) fits, (False, …) is left out or to be known. `download` is the
@@ -46,7 +46,7 @@ class Preview:
     download: int = 0
 
 
-def preview_model(spec: str, *, revision: str | None = None) -> Preview:
+def preview_model(spec: str, *, revision: str | None = None) -> RemotePreview:
     """Check a model as `check_model` does, but fetch at most its config and the header of its weights from the hub.
 
     Raises:
@@ -56,11 +56,11 @@ def preview_model(spec: str, *, revision: str | None = None) -> Preview:
     name = hub_name(spec)
     if not name:
         report = check_model(spec, revision=revision)
-        return Preview(report=report, lines=_lines(report))
+        return RemotePreview(report=report, lines=_lines(report))
     folder = downloaded(name, revision)
     if folder is not None:
         report = check_model(ModelSource(spec=spec, kind="hub", name=name, revision=folder.name, folder=folder))
-        return Preview(report=report, lines=_lines(report))
+        return RemotePreview(report=report, lines=_lines(report))
     if settings.offline():
         raise Offline(
             f"{shorten(name)!r} is neither a folder nor in the local hub cache, and the network is forbidden.",
@@ -69,7 +69,7 @@ def preview_model(spec: str, *, revision: str | None = None) -> Preview:
     return _ask(spec, name, revision)
 
 
-def _ask(spec: str, name: str, revision: str | None) -> Preview:
+def _ask(spec: str, name: str, revision: str | None) -> RemotePreview:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
@@ -103,7 +103,7 @@ def _ask(spec: str, name: str, revision: str | None) -> Preview:
             if str(folder) not in error.message:
                 raise
             raise ModelError(error.message.replace(str(folder), shorten(name)), hint=error.hint) from None
-        return Preview(report=report, lines=_lines(report), download=_wanted(sizes))
+        return RemotePreview(report=report, lines=_lines(report), download=_wanted(sizes))
 
 
 def _lay_out_subfolders(folder: Path, files: Iterable[str]) -> None:

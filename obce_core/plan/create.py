@@ -111,7 +111,7 @@ def make_plan(
     else:
         spec = reach(source, base, cast(float, target_params), "model")
     plan = resolve(source, replace(spec, hardware=hardware))
-    exceeded = _exceeded_target(source, plan, target_encoder, target_params) if hardware.asked else ()
+    exceeded = _exceeded_target(source, plan, target_encoder, target_params) if hardware.is_set else ()
     return replace(plan, notes=(*notes, *plan.notes, *exceeded))
 
 

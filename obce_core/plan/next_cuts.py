@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from obce_core.analysis.analysis import Analysis
-from obce_core.components import CUTTABLE
+from obce_core.components import CUTTABLE, Cell
 from obce_core.errors import PlanError
-from obce_core.plan.plan import Cell, Plan, of_layer, resolve
+from obce_core.plan.plan import Plan, of_layer, resolve
 from obce_core.plan.size import layer_parameters
 from obce_core.plan.spec import PruneSpec
 from obce_core.plan.widths import cut_widths, stored_widths

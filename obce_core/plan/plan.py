@@ -11,7 +11,7 @@ import numpy as np
 
 from obce_core.analysis.analysis import Analysis
 from obce_core.architectures import EncoderShape
-from obce_core.components import CUTTABLE
+from obce_core.components import CUTTABLE, Cell
 from obce_core.criteria import criterion
 from obce_core.errors import PlanError
 from obce_core.plan.spec import Compensation, ManualOverride, PruneSpec
@@ -23,9 +23,6 @@ Kept = Mapping[int, Mapping[str, np.ndarray]]
 
 An absent cell keeps all neurons. A plan states only its own cuts: in a model that was cut before, the neurons that are
 already gone stay True."""
-
-Cell = tuple[int, str]
-"""Layer (from 1) and component."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,7 +79,7 @@ def resolve(analysis: Analysis, prune_spec: PruneSpec) -> Plan:
             mask[list(override.neurons)] = value
             if not mask[analysis.neurons(override.layer, override.component)].any():
                 notes.append(f"Layer {override.layer} {override.component}: manual overrides drop every neuron.")
-    if prune_spec.hardware.asked:
+    if prune_spec.hardware.is_set:
         for layer in sorted(masks):
             widened, messages = widen(_to_widen(analysis, prune_spec, layer, masks[layer]), prune_spec.hardware)
             masks[layer] = {name: widened[name] for name in masks[layer]}
@@ -143,7 +140,7 @@ def alone(prune_spec: PruneSpec, cells: Iterable[Cell]) -> PruneSpec:
     If hardware options add neurons back, a cell depends on the others of its layer, which are then included.
     """
     selection = set(cells)
-    if prune_spec.hardware.asked:
+    if prune_spec.hardware.is_set:
         layers = {layer for layer, _ in selection}
         selection |= {(layer, name) for layer, row in prune_spec.cells.items() if layer in layers for name in row}
         selection |= {

@@ -70,7 +70,7 @@ def prune_spec_document(prune_spec: PruneSpec) -> dict[str, Any]:
         "compensation": {"method": prune_spec.compensation.method, "tokens": prune_spec.compensation.tokens},
     }
     return document | (
-        {"hardware": {"round_to": hardware.round_to, "per_head": hardware.per_head}} if hardware.asked else {}
+        {"hardware": {"round_to": hardware.round_to, "per_head": hardware.per_head}} if hardware.is_set else {}
     )
 
 

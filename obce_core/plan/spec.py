@@ -36,7 +36,7 @@ class Hardware:
             raise PlanError(f"per_head is {shorten(self.per_head)}; expected true or false.")
 
     @property
-    def asked(self) -> bool:
+    def is_set(self) -> bool:
         """Return True if any option is set."""
         return self != Hardware()
 

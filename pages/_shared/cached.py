@@ -19,7 +19,7 @@ from obce_core.errors import ObceError
 from obce_core.figures.widgets.cell_map.data import cell_map
 from obce_core.jobs.startup import start_seconds
 from obce_core.measure.preview import read_preview
-from obce_core.models import Preview, preview_model
+from obce_core.models import RemotePreview, preview_model
 from obce_core.plan import Budget, Plan, PruneSpec, count, preset, preset_for, resolve
 from obce_core.plan.next_cuts import NextCut, next_cuts
 from obce_core.plan.plan import of_layer
@@ -94,13 +94,13 @@ def stamp(path: str) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-def model(spec: str, revision: str | None, changed: tuple[int, ...]) -> Preview:
+def model(spec: str, revision: str | None, changed: tuple[int, ...]) -> RemotePreview:
     """Preview a model once; raises ObceError, which is cached for a short time because a later try may succeed."""
     return _failures().run(("model", spec, revision, changed), lambda: _model(spec, revision, changed))
 
 
 @st.cache_resource(max_entries=32, ttl=300, show_spinner=False)
-def _model(spec: str, revision: str | None, changed: tuple[int, ...]) -> Preview:
+def _model(spec: str, revision: str | None, changed: tuple[int, ...]) -> RemotePreview:
     return preview_model(spec, revision=revision)
 
 

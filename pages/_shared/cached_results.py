@@ -13,8 +13,7 @@ from obce_core.errors import BadInput
 from obce_core.glue.estimate import Line, lay_out, lay_out_unread
 from obce_core.glue.evaluation import Evaluation, evaluations_home, read_evaluation
 from obce_core.glue.examples import Examples, read_examples
-from obce_core.glue.leaderboard import Cell, Row, board
-from obce_core.glue.leaderboard import compare as compare_rows
+from obce_core.glue.leaderboard import Row, TaskResult, compare_rows, leaderboard_rows
 from obce_core.glue.leaderboard_join import join
 from obce_core.glue.sweep import Sweep, read_sweep
 from obce_core.jobs import find_run
@@ -75,11 +74,11 @@ def leaderboard(made: Stamped, home: str) -> list[Row]:
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _board(made: Stamped, home: str) -> list[Row]:
-    return board([read_evaluation(Path(home) / name) for name, _ in made])
+    return leaderboard_rows([read_evaluation(Path(home) / name) for name, _ in made])
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def row_against(made: Stamped, home: str, ours: str, other: str) -> dict[str, Cell]:
+def row_against(made: Stamped, home: str, ours: str, other: str) -> dict[str, TaskResult]:
     """Compare two rows of a leaderboard, given by their keys."""
     rows = {row.key: row for row in leaderboard(made, home)}
     return compare_rows(rows[ours], rows[other])

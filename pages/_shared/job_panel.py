@@ -82,14 +82,14 @@ def _progress(run: Run) -> None:
         icon=":material/stop_circle:",
         on_click=launcher_of(run).cancel,
         args=(run,),
-        disabled=run.cancel_asked() or settings.read_only(),
+        disabled=run.cancel_requested() or settings.read_only(),
     )
     st.caption(f"Run {run.id}. It continues if you leave or close this page.")
 
 
 def _words(run: Run, state: str, reason: str, progress: Progress) -> str:
     """Return the progress of a job in words: count, speed, time left."""
-    if run.cancel_asked():
+    if run.cancel_requested():
         return "‖ Stopping after this step"
     if state == "queued":
         return f"{_GLYPHS[state]} Waiting for a process" + (f" ({reason})" if reason else "")

@@ -10,13 +10,14 @@ import numpy as np
 import streamlit as st
 
 from obce_core.analysis.analysis import Analysis
+from obce_core.components import Cell
 from obce_core.compression.result import Fidelity
 from obce_core.figures.widgets.plan_grid.data import Closeness
 from obce_core.formatting import cosine
 from obce_core.measure.preview import not_measured, preview_key, stored_previews
 from obce_core.plan import Plan, PruneSpec, prune_spec_document
 from obce_core.plan.next_cuts import NextCut
-from obce_core.plan.plan import Cell, Kept, alone
+from obce_core.plan.plan import Kept, alone
 from pages._shared import background, cached, guards, state
 
 _AUTOMATIC = 30_000_000

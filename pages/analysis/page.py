@@ -9,11 +9,11 @@ from typing import Any
 import streamlit as st
 
 from obce_core.access.roots import typed_model, typed_path
-from obce_core.analysis.estimate import AnalysisEstimate, bill
+from obce_core.analysis.estimate import AnalysisEstimate, estimate_analysis
 from obce_core.components import COMPONENTS
 from obce_core.errors import ObceError
 from obce_core.formatting import amount, count, duration, megabytes, millions
-from obce_core.models import DOWNLOADS, Preview
+from obce_core.models import DOWNLOADS, RemotePreview
 from obce_core.texts import heldout_file
 from pages._shared import cached, guards, job_panel, layout, nav, state
 from pages.analysis import saved, text_form
@@ -31,7 +31,7 @@ def _done(result: dict[str, Any]) -> None:
     nav.go("importance")
 
 
-def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
+def _model() -> tuple[RemotePreview | ObceError, dict[str, Any]]:
     """Ask for the model and list what is supported and what is not; only small files of a hub model are fetched."""
     widget = given("model", "demo")
     columns = st.columns([2.4, 1], vertical_alignment="bottom")
@@ -46,7 +46,7 @@ def _model() -> tuple[Preview | ObceError, dict[str, Any]]:
     revision = columns[1].text_input(
         "Revision", placeholder="newest", help="Commit, branch or tag of a hub model", **widget
     )
-    preview: Preview | ObceError
+    preview: RemotePreview | ObceError
     try:
         typed_model(spec)
         changed = tuple(part for name in DOWNLOADS for part in cached.stamp(f"{spec}/{name}"))
@@ -122,7 +122,7 @@ def _numbers() -> dict[str, Any]:
     return {"n_texts": n_texts, "seed": seed, "tokens": tokens, "tap": tap, "max_length": length} | more
 
 
-def _facts(estimate: AnalysisEstimate, preview: Preview) -> None:
+def _facts(estimate: AnalysisEstimate, preview: RemotePreview) -> None:
     report = preview.report
     start = "start-up time not measured" if estimate.start is None else f"{duration(estimate.start)} of it to start"
     time_ = (
@@ -172,15 +172,15 @@ def _command(job: dict[str, Any]) -> str:
     return f"obce analyze {' '.join(flags)}"
 
 
-def _start(preview: Preview | ObceError | None, job: dict[str, Any], ready: bool) -> None:
+def _start(preview: RemotePreview | ObceError | None, job: dict[str, Any], ready: bool) -> None:
     """Show the estimate, the Start button, and the running job."""
     st.subheader("Estimate", anchor=False)
-    fits = isinstance(preview, Preview)
-    if not isinstance(preview, Preview):
+    fits = isinstance(preview, RemotePreview)
+    if not isinstance(preview, RemotePreview):
         layout.note("The estimate appears once the model can be read.")
     elif "n_texts" in job:
         _facts(
-            bill(
+            estimate_analysis(
                 preview.report,
                 n_texts=job["n_texts"],
                 max_length=job["max_length"],
@@ -202,9 +202,9 @@ def _start(preview: Preview | ObceError | None, job: dict[str, Any], ready: bool
             st.code(_command(job), language="bash", wrap_lines=True)
 
 
-def _lead(preview: Preview | ObceError | None, job: dict[str, Any]) -> str:
+def _lead(preview: RemotePreview | ObceError | None, job: dict[str, Any]) -> str:
     """Return one sentence on what would be measured."""
-    if not isinstance(preview, Preview) or "texts" not in job:
+    if not isinstance(preview, RemotePreview) or "texts" not in job:
         return "Measure the output of every neuron for every text, and compute r<sub>f</sub> from the outputs."
     report = preview.report
     layers = range(1, report.shape.layers + 1)
@@ -219,7 +219,7 @@ def _lead(preview: Preview | ObceError | None, job: dict[str, Any]) -> str:
 top = st.container()
 left, right = st.columns([1.45, 1], gap="large")
 job: dict[str, Any] = {}
-model: Preview | ObceError | None = None
+model: RemotePreview | ObceError | None = None
 ready = False
 if guards.writable("Measuring a model"):
     with left, guards.caught():

@@ -104,7 +104,7 @@ def _explain(blocked: list[Saved], picked: list[Saved]) -> None:
         needed = referrers(find_entry(f"analyses/{entry.id}"))
         if needed:
             st.error(" ", icon=":material/error:")
-            st.text(f"{entry.name or entry.id} is still needed by: {', '.join(other.told() for other in needed)}.")
+            st.text(f"{entry.name or entry.id} is still needed by: {', '.join(other.describe() for other in needed)}.")
     if st.button("Delete these too", key="delete-along", icon=":material/delete_sweep:"):
         _delete(picked, along=True)
 

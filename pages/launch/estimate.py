@@ -10,7 +10,7 @@ import streamlit as st
 from obce_core import settings
 from obce_core.errors import ObceError
 from obce_core.formatting import amount, count, duration
-from obce_core.glue.estimate import LaunchEstimate, Line, bill
+from obce_core.glue.estimate import LaunchEstimate, Line, estimate_launch
 from obce_core.glue.job import job_options
 from obce_core.glue.recipe import recipe_of
 from obce_core.glue.sweep import Sweep
@@ -50,7 +50,9 @@ def show(request: LaunchRequest | None) -> None:
         lines, wrong = cached_results.laid_out(key, changed, request.folder, document)
     # The devices of a cluster's nodes are not known here.
     device = request.device if is_remote(request.launcher) else device_here(request.device)
-    estimate = bill(lines, {one.id for one in evaluations}, evaluations, device=device, workers=request.at_once)
+    estimate = estimate_launch(
+        lines, {one.id for one in evaluations}, evaluations, device=device, workers=request.at_once
+    )
     _facts(estimate, lines, unread=request.folder is None)
     for line in wrong:
         guards.show_error(ObceError(line))

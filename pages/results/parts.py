@@ -14,11 +14,11 @@ from obce_core.compression.result import models_home
 from obce_core.errors import ObceError
 from obce_core.figures.pareto import against_size, below_original, intervals
 from obce_core.figures.report import report
-from obce_core.glue.changed_examples import KINDS, changed_rows, right_words
+from obce_core.glue.changed_examples import CHANGES, changed_rows, right_words
 from obce_core.glue.controls import is_control, is_control_of, short_label
 from obce_core.glue.evaluation import Evaluation, evaluations_home
 from obce_core.glue.examples import Examples
-from obce_core.glue.leaderboard import Cell, Row, changes
+from obce_core.glue.leaderboard import Row, TaskResult, changes
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.recipe_groups import Group
 from obce_core.glue.submission import submission
@@ -152,7 +152,7 @@ def task_view(rows: Sequence[Row], stamps: cached_results.Stamped, task: str) ->
         )
 
 
-def _gaps(rows: Sequence[Row], stamps: cached_results.Stamped, task: str) -> list[tuple[str, Cell]]:
+def _gaps(rows: Sequence[Row], stamps: cached_results.Stamped, task: str) -> list[tuple[str, TaskResult]]:
     """List the differences on a task: every cut from its original, the selected row from its controls."""
     gaps = [
         (f"{row.label} − original", row.cells[task])
@@ -201,12 +201,12 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
     if several:
         split = columns[2].selectbox("Split", TASKS[task].validation, key=f"changed-split-{task}")
     changed = changes(selected.cells[task], own[key].cells[task].evaluations, split)
-    sizes = {kind: int((changed[kind] > 0).sum()) for kind in KINDS}
+    sizes = {kind: int((changed[kind] > 0).sum()) for kind in CHANGES}
     with columns[-1]:
         kind = (
             st.segmented_control(
                 "Which",
-                list(KINDS),
+                list(CHANGES),
                 default="lost",
                 format_func=lambda kind: f"{kind} {sizes[kind]:,}",
                 key=f"changed-kind-{task}",
@@ -216,7 +216,7 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
     examples = _examples(selected.cells[task], task, split)
     layout.note(
         f"<b>{sizes[kind]:,}</b> of {len(changed['label']):,} examples of the {split.replace('_', ' ')} split: "
-        f"{KINDS[kind]}, "
+        f"{CHANGES[kind]}, "
         f"for at least one seed. {right_words(TASKS[task])}"
         + (
             ""
@@ -236,7 +236,7 @@ def changed_examples(rows: Sequence[Row], task: str) -> None:
         )
 
 
-def _examples(cell: Cell, task: str, split: str) -> Examples | None:
+def _examples(cell: TaskResult, task: str, split: str) -> Examples | None:
     """Return the examples if the folder of GLUE tasks contains exactly the split that was scored, else None."""
     folder_name = str(state.get().launch.get("folder") or "")  # of the Launch form
     try:

@@ -143,7 +143,7 @@ def _close() -> None:
 
 def _show(one: Reading) -> None:
     run, status, progress = one.run, one.status, one.progress
-    is_cancelling = run.cancel_asked() and status.state not in FINAL
+    is_cancelling = run.cancel_requested() and status.state not in FINAL
     count = f"{progress.done:,} of {progress.total:,} {progress.what}" if progress.total else ""
     rate = (
         f"{amount(progress.rate, 2)} {progress.what} a second"
@@ -193,7 +193,7 @@ def _actions(run: Run, status: Status) -> None:
                 icon=":material/stop_circle:",
                 on_click=_safely,
                 args=(run, "cancel"),
-                disabled=run.cancel_asked() or not writable,
+                disabled=run.cancel_requested() or not writable,
                 help="Stops after the current step; finished results are kept",
             )
         if status.state in RESUMABLE:

@@ -10,16 +10,16 @@ import pytest
 
 from obce_core.analysis.analysis import ACTIVATIONS, IMPORTANCE
 from obce_core.analysis.catalog import Saved
-from obce_core.analysis.estimate import bill
+from obce_core.analysis.estimate import estimate_analysis
 from obce_core.models import check_model
 
 
 def test_disk_is_near_what_it_really_takes(tiny_analysis: Any, tiny_folder: Path) -> None:
-    found = bill(check_model(tiny_folder), n_texts=20, max_length=128, tokens="cls")
+    found = estimate_analysis(check_model(tiny_folder), n_texts=20, max_length=128, tokens="cls")
     real = sum((tiny_analysis.folder / name).stat().st_size for name in (ACTIVATIONS, IMPORTANCE))
     assert 0.6 * real < found.disk < 1.2 * real  # a small file is mostly headers
     assert found.disk_free > 0 and not found.at_most
-    assert bill(check_model(tiny_folder), n_texts=20, max_length=128, tokens="all").at_most
+    assert estimate_analysis(check_model(tiny_folder), n_texts=20, max_length=128, tokens="all").at_most
 
 
 def test_time_is_that_of_the_nearest_analysis_like_it(tiny_analysis: Any, tiny_folder: Path) -> None:
@@ -31,9 +31,11 @@ def test_time_is_that_of_the_nearest_analysis_like_it(tiny_analysis: Any, tiny_f
 
     others = [saved(150, 1.0, tokens="all"), saved(150, 1.0, max_length=64), saved(150, 0.0)]
     others.append(saved(150, 1.0, model={**tiny_analysis.meta["model"], "tensors": {}}))
-    none = bill(report, n_texts=150, max_length=128, tokens="cls", saved=others)
+    none = estimate_analysis(report, n_texts=150, max_length=128, tokens="cls", saved=others)
     assert none.seconds is None and none.rate is None and none.measured_on == 0
-    found = bill(report, n_texts=150, max_length=128, tokens="cls", saved=[*others, saved(1500, 10.0), saved(200, 4.0)])
+    found = estimate_analysis(
+        report, n_texts=150, max_length=128, tokens="cls", saved=[*others, saved(1500, 10.0), saved(200, 4.0)]
+    )
     assert (found.rate, found.measured_on, found.seconds) == (50.0, 200, pytest.approx(3.0))
 
 
@@ -76,13 +78,13 @@ def test_the_start_is_that_of_earlier_runs_of_the_model(tiny_analysis: Any, tiny
     starts = start_seconds(entries)
     assert starts == {f"{0:016x}": pytest.approx(8.0), f"{1:016x}": pytest.approx(608.0)}
     report = check_model(tiny_folder)
-    told = bill(report, n_texts=300, max_length=128, tokens="cls", saved=entries, starts=starts)
+    told = estimate_analysis(report, n_texts=300, max_length=128, tokens="cls", saved=entries, starts=starts)
     assert told.start == pytest.approx(8.0) and told.seconds == pytest.approx(8.0 + 300 * 4 / 150)
-    bare = bill(report, n_texts=300, max_length=128, tokens="cls", saved=entries)
+    bare = estimate_analysis(report, n_texts=300, max_length=128, tokens="cls", saved=entries)
     assert bare.start is None and bare.seconds == pytest.approx(8.0)
 
 
 def test_where_the_system_does_not_say_memory_is_unknown(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("obce_core.storage.resources._PROC", Path("/nowhere"))
     monkeypatch.setattr("obce_core.storage.resources._CGROUP", Path("/nowhere"))
-    assert bill(check_model(tiny_folder), n_texts=2, max_length=8, tokens="cls").memory_free is None
+    assert estimate_analysis(check_model(tiny_folder), n_texts=2, max_length=8, tokens="cls").memory_free is None

@@ -122,7 +122,7 @@ def test_a_breach_is_found(
 ) -> None:
     breach(home)
     faults = [fault for fault in check().faults if fault.condition == condition]
-    assert len(faults) == 1 and words in faults[0].told(), [fault.told() for fault in check().faults]
+    assert len(faults) == 1 and words in faults[0].describe(), [fault.describe() for fault in check().faults]
     assert main(["fsck"]) == 1
     assert words in capsys.readouterr().out
 
@@ -225,7 +225,7 @@ def test_a_done_run_whose_evaluations_are_gone_is_found_unless_they_were_taken_a
         "".join(line for line in (home / "queue/register.jsonl").read_text().splitlines(True) if "removed" not in line)
     )
     (fault,) = [fault for fault in check().faults if fault.condition == "N4"]
-    assert fault.told().endswith("1 of its evaluations are not there: unit-1")
+    assert fault.describe().endswith("1 of its evaluations are not there: unit-1")
 
 
 def test_a_folder_that_was_taken_away_for_a_successor_that_never_came_is_put_back(home: Path) -> None:

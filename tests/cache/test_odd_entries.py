@@ -23,7 +23,7 @@ from obce_core.cli import main
 from obce_core.compression.build import compress
 from obce_core.compression.result import Fidelity, list_models
 from obce_core.glue.evaluation import count_evaluations, list_evaluations
-from obce_core.glue.leaderboard import board
+from obce_core.glue.leaderboard import leaderboard_rows
 from obce_core.glue.tables import markdown, table_csv
 from obce_core.measure.preview import keep_preview, read_preview, stored_previews
 from obce_core.plan import PruneSpec
@@ -88,7 +88,7 @@ def look() -> None:
     assert "good-model" in [model.folder.name for model in list_models()]
     evaluations = list_evaluations()
     assert any(one.id != "odd-evaluation" for one in evaluations) and count_evaluations() >= len(evaluations)
-    rows = board(evaluations)
+    rows = leaderboard_rows(evaluations)
     assert markdown(rows, ["cola"]) and table_csv(rows)
     assert "good version" in [version.name for version in list_versions(good.id)]
     draft = read_draft(good.id)
@@ -96,7 +96,7 @@ def look() -> None:
     assert read_preview("good") == FIDELITY and "good" in stored_previews()
     read_preview("odd")
     for entry in list_entries():
-        assert isinstance(entry.told() + entry.ref, str) and entry.bytes >= 0 and entry.modified >= 0
+        assert isinstance(entry.describe() + entry.ref, str) and entry.bytes >= 0 and entry.modified >= 0
     assert {"models/good-model", "texts/good.txt"} <= {entry.ref for entry in list_entries()}
     referrers(find_entry(f"analyses/{good.folder.name}"))
     check(), repair()

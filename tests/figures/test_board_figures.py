@@ -13,7 +13,7 @@ from obce_core.figures.pareto import against_size, clear_words, intervals
 from obce_core.figures.report import commands, report
 from obce_core.figures.widgets.leaderboard.data import leaderboard, leaderboard_assets, leaderboard_html, tint
 from obce_core.glue.controls import is_control
-from obce_core.glue.leaderboard import board
+from obce_core.glue.leaderboard import leaderboard_rows
 from obce_core.glue.published import TABLE_4
 from obce_core.glue.recipe import recipe_of
 from obce_core.glue.tasks import usual_tasks
@@ -22,7 +22,7 @@ EVIL = "<img src=x onerror=alert(1)> %{x}"
 
 
 def test_ours_stand_first_and_published_rows_below_their_own_rule(cache: Path) -> None:
-    rows = board(make_board(cache / "evaluations"), resamples=50)
+    rows = leaderboard_rows(make_board(cache / "evaluations"), resamples=50)
     data = leaderboard(rows, usual_tasks())
     titles = [group["title"] for group in data["groups"]]
     assert titles[0].startswith("Ours") and all(title.startswith("◇") for title in titles[1:])
@@ -43,11 +43,17 @@ def test_ours_stand_first_and_published_rows_below_their_own_rule(cache: Path) -
 def test_the_leaderboard_says_the_seeds_of_a_cell_where_tasks_differ(cache: Path) -> None:
     home = cache / "evaluations"
     made = [make_evaluation(home, "cola", 0), *(make_evaluation(home, "mrpc", seed) for seed in (0, 1, 2))]
-    row = leaderboard(board(made, resamples=10), ("cola", "mrpc", "rte"))["groups"][0]["rows"][0]
+    row = leaderboard(leaderboard_rows(made, resamples=10), ("cola", "mrpc", "rte"))["groups"][0]["rows"][0]
     assert row["small"] == "quick · 1–3 seeds"
     assert [cell["scores"][-1][1] for cell in row["cells"]] == ["1 seed", "3 seeds", ""]
-    assert leaderboard(board(made[1:], resamples=10), ("mrpc",))["groups"][0]["rows"][0]["small"] == "quick · 3 seeds"
-    assert leaderboard(board(made[:2], resamples=10), ("mrpc",))["groups"][0]["rows"][0]["small"] == "quick · seed 0"
+    assert (
+        leaderboard(leaderboard_rows(made[1:], resamples=10), ("mrpc",))["groups"][0]["rows"][0]["small"]
+        == "quick · 3 seeds"
+    )
+    assert (
+        leaderboard(leaderboard_rows(made[:2], resamples=10), ("mrpc",))["groups"][0]["rows"][0]["small"]
+        == "quick · seed 0"
+    )
 
 
 def test_a_tint_is_brown_for_less_and_never_stronger_than_it_may(cache: Path) -> None:
@@ -61,7 +67,7 @@ def test_a_tint_is_brown_for_less_and_never_stronger_than_it_may(cache: Path) ->
 
 
 def test_the_table_as_html_escapes_what_is_foreign(cache: Path) -> None:
-    rows = board([make_evaluation(cache / "evaluations", label=EVIL, model_name=EVIL)], resamples=20)
+    rows = leaderboard_rows([make_evaluation(cache / "evaluations", label=EVIL, model_name=EVIL)], resamples=20)
     html = leaderboard_html(leaderboard(rows, ("cola",)))
     assert "<img" not in html and "&lt;img" in html
     css, js = leaderboard_assets()
@@ -70,7 +76,7 @@ def test_the_table_as_html_escapes_what_is_foreign(cache: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_controls_are_hollow_and_the_front_is_dotted(cache: Path, mode: str) -> None:
-    rows = board(make_board(cache / "evaluations"), resamples=50)
+    rows = leaderboard_rows(make_board(cache / "evaluations"), resamples=50)
     figure = against_size(rows, "cola", selected=rows[1].key, mode=mode)
     dots = [trace for trace in figure.data if trace.mode == "markers"]
     assert sorted(trace.customdata[0][0] for trace in dots) == sorted(row.key for row in rows)
@@ -87,7 +93,7 @@ def test_equal_scores_do_not_look_apart(cache: Path) -> None:
         make_evaluation(home, label=label, plan=plan, wrong=0.0)
         for label, plan in (("original", None), ("P50", "b" * 64))
     ]
-    rows = board(made, resamples=20)
+    rows = leaderboard_rows(made, resamples=20)
     low, high = against_size(rows, "cola").layout.yaxis.range
     assert high - low >= 1.0
     shown = intervals([("P50", rows[1].cells["cola"])])
@@ -111,7 +117,7 @@ def test_a_report_is_one_page_that_fetches_nothing_and_escapes_everything(cache:
         *make_board(home, ("cola", "stsb")),
         make_evaluation(home, label=EVIL, plan="e" * 64, notes=[EVIL], asked=9.0),
     ]
-    rows = board(made, resamples=50)
+    rows = leaderboard_rows(made, resamples=50)
     html = report(rows, ["cola", "stsb"], recipe="quick: & 3 epochs", title=EVIL)
     text = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
     assert "<img" not in text and "&lt;img" in text and "quick: &amp; 3 epochs" in html
@@ -138,7 +144,7 @@ def test_the_commands_name_the_control_the_seeds_of_each_task_and_every_number(c
         *(make_evaluation(home, "cola", seed, label="whole", recipe=own) for seed in (0, 1)),
         make_evaluation(home, "mrpc", 0, label="whole", recipe=own),
     ]
-    told = dict(part.split("\n", 1) for part in commands(board(made, resamples=10)).split("# ") if part)
+    told = dict(part.split("\n", 1) for part in commands(leaderboard_rows(made, resamples=10)).split("# ") if part)
     plan, control = (told[f"{name}, cut {'b' * 16}"].strip() for name in ("half, after", "half, after, random 1"))
     assert f"--plan {'b' * 16}.plan.json --no-original --order finetune-first" in plan
     assert f"--plan {'b' * 16}.plan.json --no-original --control random --draws 2 --order finetune-first" in control
@@ -150,6 +156,6 @@ def test_the_commands_name_the_control_the_seeds_of_each_task_and_every_number(c
         and "--task mrpc" in mrpc
         and "--seed 1" not in mrpc
     )
-    html = report(board(made, resamples=10), ["cola", "mrpc"], recipe="own")
+    html = report(leaderboard_rows(made, resamples=10), ["cola", "mrpc"], recipe="own")
     assert "<td>0, 1 (CoLA); 0 (MRPC)</td>" in html
     assert "--accumulation 4" in cola and "--warmup 0.2" in cola and "--examples 2000" in cola

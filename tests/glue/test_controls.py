@@ -10,7 +10,7 @@ from typing import Any
 from made import make_board, make_evaluation
 
 from obce_core.glue.controls import Control, find_control, is_control, is_control_of, read_control, short_label
-from obce_core.glue.leaderboard import board
+from obce_core.glue.leaderboard import leaderboard_rows
 from obce_core.glue.recipe import Recipe
 from obce_core.glue.sweep import variants_of
 from obce_core.glue.unit import Unit, prepare, read_unit
@@ -27,7 +27,7 @@ def test_a_control_is_found_though_its_plan_has_another_label(cache: Path) -> No
         home, label="P50 by r_f, random 1 of the same shape", plan="d" * 64, told={"control_of": OF}
     )
     other = make_evaluation(home, label="P50 by r_f", plan="e" * 64)
-    rows = {row.label: row for row in board([mine, control, other], resamples=10)}
+    rows = {row.label: row for row in leaderboard_rows([mine, control, other], resamples=10)}
     row, parent = rows[control.label], rows["my own name"]
     assert (
         read_control(row) == Control(plan="c" * 64, criterion="random", draw=1)
@@ -42,7 +42,7 @@ def test_a_control_is_found_though_its_plan_has_another_label(cache: Path) -> No
 
 
 def test_older_evaluations_are_told_by_their_label(cache: Path) -> None:
-    rows = {row.label: row for row in board(make_board(cache / "evaluations"), resamples=10)}
+    rows = {row.label: row for row in leaderboard_rows(make_board(cache / "evaluations"), resamples=10)}
     row = rows["P50 by r_f, random 0 of the same shape"]
     assert (
         read_control(row) is None
@@ -60,7 +60,7 @@ def test_a_cut_after_the_training_has_the_controls_of_its_own_intent(cache: Path
         return make_evaluation(cache / "evaluations", label=label, plan="c" * 64, told=told)
 
     made = [after("by r_f", "1"), after("by hand", "2"), after("else", "2", control=["std", 0])]
-    rows = {row.label: row for row in board(made, resamples=10)}
+    rows = {row.label: row for row in leaderboard_rows(made, resamples=10)}
     assert is_control_of(rows["else"], rows["by hand"]) and not is_control_of(rows["else"], rows["by r_f"])
     assert short_label(rows["else"], list(rows.values())) == "std of the same shape"
 

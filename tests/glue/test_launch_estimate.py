@@ -13,9 +13,9 @@ from made import make_board, make_evaluation
 
 from obce_core.glue.availability import find_tasks
 from obce_core.glue.changed_examples import changed_rows
-from obce_core.glue.estimate import bill, lay_out, lay_out_unread
+from obce_core.glue.estimate import estimate_launch, lay_out, lay_out_unread
 from obce_core.glue.examples import Examples
-from obce_core.glue.leaderboard import board, changes, front
+from obce_core.glue.leaderboard import changes, front, leaderboard_rows
 from obce_core.glue.leaderboard_join import join
 from obce_core.glue.published import TABLE_4, gap
 from obce_core.glue.recipe import Recipe, recipe_of, title, words
@@ -121,18 +121,20 @@ def test_a_bill_takes_its_time_from_measured_steps_alone(tiny_folder: Path, tmp_
     lines, wrong = lay_out(units, glue_dir=glue)
     assert wrong == [] and [line.steps for line in lines] == [6, 6] and [line.examples for line in lines] == [120, 120]
     assert [line.looks for line in lines] == [3, 3]
-    assert bill(lines, set(), []).seconds is None and bill(lines, set(), []).unmeasured == ("cola",)
+    assert estimate_launch(lines, set(), []).seconds is None and estimate_launch(lines, set(), []).unmeasured == (
+        "cola",
+    )
     # 2,000 examples an epoch, 3 epochs at 40 a second are 150 s; the other 10 s are three looks
     other = make_evaluation(cache / "evaluations", rate=40.0, seconds=160.0)
-    assert bill(lines, set(), [other]).seconds is None  # of another model
+    assert estimate_launch(lines, set(), [other]).seconds is None  # of another model
     known = make_evaluation(cache / "evaluations", label="P50", rate=40.0, seconds=160.0)
     known.unit["model"] = lines[0].weights
-    told = bill(lines, {lines[0].id}, [known])
+    told = estimate_launch(lines, {lines[0].id}, [known])
     assert (told.evaluations, told.done, told.steps_left) == (2, 1, 6)
     assert told.seconds == pytest.approx(120 / 40 + 10) and told.measured == {"cola": 40.0}
-    assert bill(lines, set(), [known], workers=2).seconds == pytest.approx(120 / 40 + 10)
-    assert bill(lines, set(), [known], device="cuda").seconds is None
-    assert bill(lines, {line.id for line in lines}, []).seconds == 0.0
+    assert estimate_launch(lines, set(), [known], workers=2).seconds == pytest.approx(120 / 40 + 10)
+    assert estimate_launch(lines, set(), [known], device="cuda").seconds is None
+    assert estimate_launch(lines, {line.id for line in lines}, []).seconds == 0.0
 
 
 def test_a_missing_file_is_said_once_and_stops_nothing_else(tiny_folder: Path, tmp_path: Path) -> None:
@@ -206,8 +208,10 @@ def test_tasks_that_lack_a_file_are_named(tmp_path: Path) -> None:
 
 def test_boards_of_single_tasks_join_to_the_board_of_all(cache: Path) -> None:
     made = make_board(cache / "evaluations")
-    whole = board(made, resamples=50)
-    joined = join(board([one for one in made if one.task.name == name], resamples=50) for name in ("mrpc", "cola"))
+    whole = leaderboard_rows(made, resamples=50)
+    joined = join(
+        leaderboard_rows([one for one in made if one.task.name == name], resamples=50) for name in ("mrpc", "cola")
+    )
     assert [row.key for row in joined] == [row.key for row in whole]
     for one, other in zip(joined, whole, strict=True):
         assert {name: cell.spreads for name, cell in one.cells.items()} == {
@@ -235,14 +239,14 @@ def test_joined_boards_have_the_order_of_one_whoever_was_asked_first(cache: Path
     ]
     labels = ["original", "P30", "P50", "P50, random 0 of the same shape"]
     assert (
-        [row.label for row in join([board(made, resamples=10)])]
-        == [row.label for row in board(made, resamples=10)]
+        [row.label for row in join([leaderboard_rows(made, resamples=10)])]
+        == [row.label for row in leaderboard_rows(made, resamples=10)]
         == labels
     )
 
 
 def test_changed_examples_are_listed_with_their_sentences(cache: Path) -> None:
-    rows = {row.label: row for row in board(make_board(cache / "evaluations", ("cola",)), resamples=20)}
+    rows = {row.label: row for row in leaderboard_rows(make_board(cache / "evaluations", ("cola",)), resamples=20)}
     mine, other = rows["P50 by r_f"].cells["cola"], rows["original"].cells["cola"]
     found = changes(mine, other.evaluations, "validation")
     texts = tuple((f"sentence {at}",) for at in range(200))

@@ -14,7 +14,7 @@ import pytest
 
 from obce_core.errors import BadInput
 from obce_core.glue.evaluation import FORMAT, Evaluation, evaluations_home, list_evaluations, read_evaluation
-from obce_core.glue.leaderboard import board, changes, compare, front
+from obce_core.glue.leaderboard import changes, compare_rows, front, leaderboard_rows
 from obce_core.glue.metrics import score
 from obce_core.glue.published import TABLE_4, TABLE_5
 from obce_core.glue.recipe import Recipe, recipe_of
@@ -106,7 +106,7 @@ def made() -> list[Evaluation]:
 
 
 def test_rows_group_seeds_and_tasks_and_originals_come_first(made) -> None:
-    rows = board(made, resamples=100)
+    rows = leaderboard_rows(made, resamples=100)
     assert [row.label for row in rows] == ["original", "P50", "random"]
     assert set(rows[0].cells) == {"mnli", "mrpc"} and rows[0].original
     cell = rows[1].cells["mrpc"]
@@ -133,7 +133,7 @@ def test_other_recipes_and_seeds_are_never_mixed(made) -> None:
     put("x0", "original", "cola", 5, 0.1)
     put("x1", "P50", "cola", 6, 0.1, plan="p" * 64)
     put("x2", "P50", "cola", 5, 0.1, plan="p" * 64, recipe=recipe_of("paper", learning_rate=2e-5))
-    rows = board(list_evaluations(), resamples=10)
+    rows = leaderboard_rows(list_evaluations(), resamples=10)
     assert len([row for row in rows if row.label == "P50"]) == 2
     assert all(
         row.cells["cola"].differences == {} for row in rows if row.label == "P50"
@@ -144,7 +144,7 @@ def test_what_was_trained_on_other_examples_is_not_compared(made) -> None:
     put("o9", "original", "cola", 0, 0.1, train="all", asked=1.0)
     put("p9", "P50", "cola", 0, 0.1, plan="p" * 64, train="a part", asked=2.0)
     put("p8", "P50", "cola", 0, 0.1, plan="p" * 64, train="another part", asked=3.0)
-    (cut,) = [row for row in board(list_evaluations(), resamples=10) if row.label == "P50"]
+    (cut,) = [row for row in leaderboard_rows(list_evaluations(), resamples=10) if row.label == "P50"]
     assert cut.cells["cola"].differences == {} and cut.cells["mrpc"].differences
     assert cut.cells["cola"].evaluations[0].id == "p8" and cut.cells["cola"].other_data == 1
     assert left_out([cut]).startswith("1 older") and left_out([]) == ""
@@ -154,23 +154,24 @@ def test_a_model_that_was_cut_before_stands_beside_its_original(made) -> None:
     origin = {"model": "w" * 64, "plan": "p" * 64, "encoder": 50}
     put("b0", "my-model", "mrpc", 0, 0.3, model="c" * 64, origin=origin, parameters=60)
     put("b1", "saved again", "mrpc", 0, 0.3, model="d" * 64, origin=origin | {"model": None}, parameters=60)
-    rows = {row.label: row for row in board(list_evaluations(), resamples=50)}
+    rows = {row.label: row for row in leaderboard_rows(list_evaluations(), resamples=50)}
     assert not rows["my-model"].original and rows["my-model"].share == pytest.approx(30 / 50)
     assert rows["my-model"].cells["mrpc"].against == "original" and rows["my-model"].cells["mrpc"].differences
     assert not rows["saved again"].original and rows["saved again"].cells["mrpc"].differences == {}
 
 
 def test_rows_are_compared_with_each_other(made) -> None:
-    rows = board(made, resamples=50)
-    cell = compare(rows[1], rows[2], resamples=50)["mrpc"]
+    rows = leaderboard_rows(made, resamples=50)
+    cell = compare_rows(rows[1], rows[2], resamples=50)["mrpc"]
     assert cell.against == "random" and cell.differences["validation", "f1"].mean > 0
     assert (
-        compare(rows[1], rows[0], resamples=50)["mrpc"].differences.keys() == rows[1].cells["mrpc"].differences.keys()
+        compare_rows(rows[1], rows[0], resamples=50)["mrpc"].differences.keys()
+        == rows[1].cells["mrpc"].differences.keys()
     )
 
 
 def test_changed_examples_by_seed(made) -> None:
-    rows = board(made, resamples=10)
+    rows = leaderboard_rows(made, resamples=10)
     found = changes(rows[1].cells["mrpc"], rows[0].cells["mrpc"].evaluations, "validation")
     assert found["ours"].shape == (3, 80)
     right = found["ours"] == found["label"], found["others"] == found["label"]
@@ -179,7 +180,7 @@ def test_changed_examples_by_seed(made) -> None:
 
 def test_the_front_is_of_those_that_nobody_beats(made) -> None:
     put("s0", "small and good", "mrpc", 0, 0.0, plan="s" * 64, parameters=10)
-    rows = board(list_evaluations(), resamples=10)
+    rows = leaderboard_rows(list_evaluations(), resamples=10)
     best = next(row for row in rows if row.label == "small and good")
     assert front(rows, "mrpc") == [best.key]
     kept = [row for row in rows if row.label != "small and good"]
@@ -189,7 +190,7 @@ def test_the_front_is_of_those_that_nobody_beats(made) -> None:
 
 def test_tables_hold_every_number_and_escape(made) -> None:
     put("e0", "50 % & <b>|x", "mrpc", 0, 0.1, plan="e" * 64)
-    rows = board(list_evaluations(), resamples=20)
+    rows = leaderboard_rows(list_evaluations(), resamples=20)
     text = markdown(rows, ["mnli", "mrpc"], published=True)
     assert head(["mnli", "mrpc"])[-2:] == ["MNLI m/mm (accuracy)", "MRPC (F1/accuracy)"]
     table = [line for line in text.splitlines() if line.startswith("|")]
@@ -211,7 +212,7 @@ def test_a_row_whose_tasks_have_different_numbers_of_seeds_says_so_in_each_cell(
     put("c0", "original", "cola", 0, 0.1)
     put("c1", "P50", "cola", 0, 0.3, plan="p" * 64, parameters=60)
     put("c2", "P50", "cola", 1, 0.3, plan="p" * 64, parameters=60)
-    rows = board(list_evaluations(), resamples=10)
+    rows = leaderboard_rows(list_evaluations(), resamples=10)
     whole, half, control, majority = lines(rows, ["cola", "mrpc"])
     assert (whole[2], half[2], control[2]) == ("1–3", "2–3", "3")
     assert whole[5].endswith("; 1 seed") and whole[6].endswith("; 3 seeds") and "seed" not in control[6] + majority[6]
@@ -221,7 +222,7 @@ def test_a_row_whose_tasks_have_different_numbers_of_seeds_says_so_in_each_cell(
 
 def test_a_label_that_a_spreadsheet_would_run_is_quoted(made) -> None:
     put("f0", '=HYPERLINK("x")', "cola", 0, 0.1)
-    assert "\"'=HYPERLINK" in table_csv(board(list_evaluations(), resamples=5))
+    assert "\"'=HYPERLINK" in table_csv(leaderboard_rows(list_evaluations(), resamples=5))
 
 
 def test_published_rows_are_the_papers() -> None:

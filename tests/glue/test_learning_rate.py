@@ -12,11 +12,11 @@ from made import make_evaluation
 
 from obce_core.cli import main
 from obce_core.figures.report import commands
-from obce_core.glue.estimate import bill, lay_out
+from obce_core.glue.estimate import estimate_launch, lay_out
 from obce_core.glue.evaluation import Evaluation
 from obce_core.glue.execute import perform
 from obce_core.glue.execution import Execution
-from obce_core.glue.leaderboard import board
+from obce_core.glue.leaderboard import leaderboard_rows
 from obce_core.glue.learning_rate import RATES, plain_rate, rate_at, rate_words, rule_words
 from obce_core.glue.recipe import Recipe, recipe_of, title, words
 from obce_core.glue.recipe_groups import by_recipe
@@ -79,7 +79,7 @@ def test_a_tier_before_the_rule_is_another_recipe(cache: Path) -> None:
         "learning rate 1e-04, by the model's width (384)" in groups[0].words
         and "learning rate 2e-05;" in groups[1].words
     )
-    rows = board([old, new], resamples=20)
+    rows = leaderboard_rows([old, new], resamples=20)
     assert len(rows) == 2 and all(len(row.cells["cola"].evaluations) == 1 for row in rows)
     text = markdown(rows, ["cola"])
     assert "original (quick, learning rate 1e-04)" in text and "original (quick, but learning rate 2e-05)" in text
@@ -117,7 +117,7 @@ def test_the_rate_is_resolved_where_the_model_is_known_and_names_the_evaluation(
 def test_the_bill_names_the_rates(folder: Path, glue: Path) -> None:
     units = [unit_of(folder, recipe) for recipe in (recipe_of("smoke"), recipe_of("smoke", learning_rate=5e-5))]
     lines, _ = lay_out(units, glue_dir=glue)
-    assert bill(lines, set(), []).learning_rates == "2e-04, by the model's width (24); 5e-05"
+    assert estimate_launch(lines, set(), []).learning_rates == "2e-04, by the model's width (24); 5e-05"
     assert recipe_of("paper", epochs=0).rate(24) is None  # nothing is trained
 
 

@@ -20,7 +20,7 @@ from obce_core.figures.report import report
 from obce_core.figures.widgets.leaderboard.data import leaderboard, leaderboard_html
 from obce_core.glue.execute import perform
 from obce_core.glue.execution import Execution
-from obce_core.glue.leaderboard import Row, board
+from obce_core.glue.leaderboard import Row, leaderboard_rows
 from obce_core.glue.majority_class import MARK, TITLE, baselines, unlearned
 from obce_core.glue.metrics import METRICS, baseline, metric_of
 from obce_core.glue.statistics import RESAMPLES, interval
@@ -88,7 +88,7 @@ def majority_board(home: Path, *, model_name: str = "somebody/tiny") -> list[Row
     )
     from obce_core.glue.evaluation import read_evaluation
 
-    return board([read_evaluation(one.folder) for one in made], resamples=200)
+    return leaderboard_rows([read_evaluation(one.folder) for one in made], resamples=200)
 
 
 def test_every_table_has_the_baseline_and_marks_what_is_not_above_it(cache: Path) -> None:

@@ -100,7 +100,7 @@ class SbatchLauncher:
 
     def probe(self, run: Run) -> Status:
         told = run.stored()
-        if told is not None and told.state not in FINAL and run.cancel_asked():
+        if told is not None and told.state not in FINAL and run.cancel_requested():
             asked = time.time() - (run.folder / "CANCEL").stat().st_mtime
             if asked > 2 and (pid := told.process.get("worker", {}).get("pid")) and run.is_held():  # scancel
                 os.kill(pid, signal.SIGKILL)

@@ -90,7 +90,7 @@ def test_a_resume_takes_the_wish_to_end_back(run: Run) -> None:
     run.cancel()
     run.write_status(Status(state="cancelled", reason="asked to stop"))
     next_attempt(run, launcher="local")
-    assert not run.cancel_asked() and run.status() == Status(state="queued", attempt=2)
+    assert not run.cancel_requested() and run.status() == Status(state="queued", attempt=2)
 
 
 # --- want of memory

@@ -138,7 +138,7 @@ def survive(capsys: pytest.CaptureFixture[str]) -> set[str]:
     for row in rows:  # what the table and the panel of the Runs page read
         assert isinstance(kind_title(row.run.kind) + about(row.run.spec), str)
         assert row.run.progress().share >= 0
-        _ = (row.run.result(), row.run.log(), row.run.cancel_asked(), row.run.fault())
+        _ = (row.run.result(), row.run.log(), row.run.cancel_requested(), row.run.fault())
     poll.look([row.run for row in rows])
     find_live("odd-form")
     assert find_result("a-form") is not None
@@ -169,7 +169,7 @@ def test_an_odd_folder_hides_no_good_run_is_named_and_can_be_removed(
     assert main(["runs", "show", "good-done"]) == 0
     capsys.readouterr()
     if named:
-        told = [fault.told() for fault in check().faults]
+        told = [fault.describe() for fault in check().faults]
         assert any("odd-run" in line and named in line for line in told), told
     check(), repair()
     survive(capsys)

@@ -91,7 +91,7 @@ def test_a_cluster_that_does_not_answer_holds_up_nobody(silent: Run, monkeypatch
 def test_cancelling_does_not_wait_for_the_cluster(silent: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poll, "launcher_of", lambda run: Chief(lambda run: run.status()))
     poll.cancel(silent)
-    assert silent.cancel_asked() and "does not answer" in poll.run_status(silent).reason
+    assert silent.cancel_requested() and "does not answer" in poll.run_status(silent).reason
 
 
 def test_runs_of_this_machine_are_told_by_their_folders(cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:

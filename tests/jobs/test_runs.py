@@ -224,7 +224,7 @@ def test_a_cancelled_job_ends_between_two_steps(run: Run) -> None:
 
 def test_a_job_cancelled_while_it_waits_never_begins(run: Run) -> None:
     run.cancel()
-    assert run.cancel_asked()
+    assert run.cancel_requested()
     with pytest.raises(Cancelled, match="Cancelled before it began"):
         execute(run)
     assert run.status().state == "cancelled"

@@ -20,8 +20,8 @@ from obce_core.compression.masked import masked
 from obce_core.compression.replacement import removed_neurons
 from obce_core.compression.result import Fidelity
 from obce_core.errors import ModelError, ObceError
-from obce_core.measure.preview import chosen_texts, not_measured, preview_key, read_preview
-from obce_core.measure.preview_pass import Preview, answer, measured, prepare
+from obce_core.measure.preview import not_measured, preview_key, preview_texts, read_preview
+from obce_core.measure.preview_pass import PreviewPass, answer, measured, prepare
 from obce_core.models.batching import Encoded, encode
 from obce_core.models.load import LoadedModel, load_model
 from obce_core.plan import (
@@ -66,7 +66,7 @@ def test_a_cell_alone_is_the_whole_masked_pass(
         tiny_analysis,
         PruneSpec(drop=(ManualOverride(layer=layer, component=component, neurons=tuple(range(0, 24, 2))),)),
     )
-    found = Preview(original, encoded).measure(removed_neurons(tiny_analysis, plan))
+    found = PreviewPass(original, encoded).measure(removed_neurons(tiny_analysis, plan))
     wanted = slow(original, encoded, tiny_analysis, plan)
     assert found == wanted and found.texts == 6
     assert found.pooled < 1 - 1e-9
@@ -78,7 +78,7 @@ def test_a_whole_plan_is_the_whole_masked_pass_wherever_states_are_stored(
     plan = some_of_everything(tiny_analysis)
     wanted = slow(original, encoded, tiny_analysis, plan)
     for room, starts in ((10**9, (1, 2, 3, 4)), (4 * 24 * 2 * 6 * int(encoded.lengths.max()), (1, 3)), (1, (1,))):
-        preview = Preview(original, encoded, room=room)
+        preview = PreviewPass(original, encoded, room=room)
         assert preview.starts == starts
         for cells in ([(4, "value")], [(2, "query"), (2, "key")]):
             part = only(plan, cells)
@@ -89,7 +89,7 @@ def test_a_whole_plan_is_the_whole_masked_pass_wherever_states_are_stored(
 def test_nothing_cut_is_no_difference_and_the_model_is_as_before(original: LoadedModel, encoded: Encoded) -> None:
     layers = original.base.get_submodule("encoder.layer")
     before = {name: value.clone() for name, value in original.base.state_dict().items()}
-    preview = Preview(original, encoded)
+    preview = PreviewPass(original, encoded)
     assert preview.measure({}).pooled == pytest.approx(1.0, abs=1e-12)
     assert original.base.get_submodule("encoder.layer") is layers
     assert not any(module._forward_pre_hooks or module._forward_hooks for module in original.base.modules())
@@ -97,7 +97,7 @@ def test_nothing_cut_is_no_difference_and_the_model_is_as_before(original: Loade
 
 
 def test_an_error_within_leaves_the_model_as_before(original: LoadedModel, encoded: Encoded) -> None:
-    preview = Preview(original, encoded)
+    preview = PreviewPass(original, encoded)
     with pytest.raises(RuntimeError):
         preview.measure({(3, "value"): (torch.ones(7, dtype=torch.bool), torch.zeros(7))})
     assert len(original.base.get_submodule("encoder.layer")) == 4
@@ -126,7 +126,7 @@ def test_what_was_measured_is_kept_by_digest(
     assert read_preview(key) is None
     first = measured(tiny_analysis, plan, lambda: preview)
     assert read_preview(key) == first and first.texts == 6
-    monkeypatch.setattr(Preview, "measure", lambda *_: pytest.fail("measured twice"))
+    monkeypatch.setattr(PreviewPass, "measure", lambda *_: pytest.fail("measured twice"))
     assert measured(tiny_analysis, plan, lambda: preview) == first
     (cache / "previews" / f"{key}.json").write_text("{")
     assert read_preview(key) is None
@@ -179,10 +179,10 @@ def test_a_cell_keeps_the_same_whether_its_intent_is_alone_or_not(hardware: Hard
 
 
 def test_texts_are_drawn_from_all_that_were_held_out() -> None:
-    assert chosen_texts(6).tolist() == [0, 1, 2, 3, 4, 5]
-    drawn = chosen_texts(450)
+    assert preview_texts(6).tolist() == [0, 1, 2, 3, 4, 5]
+    drawn = preview_texts(450)
     assert len(set(drawn.tolist())) == 150 and (np.diff(drawn) > 0).all()
-    assert drawn[-1] > 400 and np.array_equal(drawn, chosen_texts(450))
+    assert drawn[-1] > 400 and np.array_equal(drawn, preview_texts(450))
 
 
 def test_the_warm_worker_is_answered_and_loads_a_model_once(

@@ -65,9 +65,9 @@ def test_a_next_cut_saves_the_difference_of_both_counted_plans(
         assert cut.after in STEPS and cut.before < cut.after
         differences[cut.layer, cut.components] = (cut.before, cut.after)
     assert (3, ("value",)) not in differences, "P90 is the last step"
-    if not hardware.asked:
+    if not hardware.is_set:
         assert differences[1, ("intermediate",)] == (0, 30) and differences[2, ("intermediate",)] == (30, 50)
-    if linked and not hardware.asked:
+    if linked and not hardware.is_set:
         both = next(cut for cut in cuts if cut.layer == 3 and cut.components == ("query", "key"))
         assert (both.before, both.after, dict(both.changes)) == (30, 50, {(3, "query"): 60, (3, "key"): 50})
     for cut in cuts:  # the plans of the layer are those of the whole plan

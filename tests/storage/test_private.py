@@ -106,7 +106,7 @@ def refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
         next_attempt(run)
     assert main(["runs", "list"]) == 0
     assert "belongs to another user (uid 4711" in capsys.readouterr().out
-    assert any(run.id in fault.told() and "belongs to another user" in fault.told() for fault in check().faults)
+    assert any(run.id in fault.describe() and "belongs to another user" in fault.describe() for fault in check().faults)
 
 
 def test_a_run_of_another_user_is_refused_and_named(

@@ -130,7 +130,7 @@ def goes_on(failed: Run) -> None:
     next_attempt(failed)
     execute(failed)
     assert (failed.status().state, failed.status().attempt) == ("done", 2)
-    assert [fault.told() for fault in check().faults] == []
+    assert [fault.describe() for fault in check().faults] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)

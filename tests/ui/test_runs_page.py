@@ -88,7 +88,7 @@ def test_a_run_at_work_shows_progress_and_can_be_cancelled() -> None:
         shown = words(app)
         assert "◐ running" in shown and "10 of 20 steps" in shown
         next(button for button in app.button if button.label == "Cancel").click().run()
-        assert run.cancel_asked()
+        assert run.cancel_requested()
         assert "‖ stopping" in words(app)
 
 

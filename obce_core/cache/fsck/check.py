@@ -41,7 +41,7 @@ class Report:
         return {
             "sound": self.sound,
             "conditions": {
-                name: [fault.told() for fault in self.faults if fault.condition == name] for name in CONDITIONS
+                name: [fault.describe() for fault in self.faults if fault.condition == name] for name in CONDITIONS
             },
             "debris": [str(path) for path in self.debris],
             "committed": dict(self.committed),

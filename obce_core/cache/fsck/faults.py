@@ -24,5 +24,5 @@ class Fault:
     path: Path
     what: str
 
-    def told(self) -> str:
+    def describe(self) -> str:
         return f"{self.condition}  {self.path}: {self.what}"

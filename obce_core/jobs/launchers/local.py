@@ -53,7 +53,7 @@ class LocalLauncher:
             with suppress(ObceError):  # who holds the queue moves it; what cannot be started says so in its status
                 self._start(run)
             status = run.status()
-        if status.state not in FINAL and run.cancel_asked():
+        if status.state not in FINAL and run.cancel_requested():
             _end_forsaken(run, status)
         return status
 

@@ -106,7 +106,7 @@ class RayLauncher:
             return run.status()  # only the folder can answer
         except BadInput as error:  # an address that may not receive the token (any more)
             return replace(run.status(), reason=error.message)
-        if run.cancel_asked() and _must_stop(run, stored):
+        if run.cancel_requested() and _must_stop(run, stored):
             _stop(client, run, stored)
             info = _info(client, run, stored)
         if info is None:
@@ -163,7 +163,7 @@ class RayLauncher:
         if run.is_held() or (stored.state == "running" and not stopped and not _is_silent(run)):
             return replace(latest, state="running")  # Ray has lost sight of it, its folder has not
         attempt = Attempt(run, stored.attempt)
-        if stopped or run.cancel_asked():
+        if stopped or run.cancel_requested():
             return attempt.write(state="cancelled", reason=f"{ASKED}; ended by Ray", ended=time.time())
         message = shorten(str(info.message).splitlines()[0] if info.message else info.status.value, 200)
         if "ENTRYPOINT" not in str(info.error_type) and info.status.value == "FAILED":

@@ -8,7 +8,7 @@ from typing import Any
 
 from obce_core.figures.widgets import widget_assets
 from obce_core.formatting import count, share
-from obce_core.glue.leaderboard import Cell, Row
+from obce_core.glue.leaderboard import Row, TaskResult
 from obce_core.glue.majority_class import TITLE, baselines, mark
 from obce_core.glue.metrics import metric_of
 from obce_core.glue.published import DAGGER, TABLE_4, TABLE_5, gap
@@ -167,7 +167,7 @@ def _seeds(row: Row) -> str:
     return seed_words(few) + (" a task" if len(seeds) > few else "")
 
 
-def _cell(cell: Cell | None, *, counted: bool) -> dict[str, Any]:
+def _cell(cell: TaskResult | None, *, counted: bool) -> dict[str, Any]:
     """Make a cell; `counted`: it says its number of seeds, since the row's tasks differ in it."""
     if cell is None:
         return _printed("–")
